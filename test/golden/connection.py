@@ -19,6 +19,7 @@ class Connection:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
         self.ended = ""  # "EOF" or "reset"
+        self.greeted = False  # the first INFO was read
         self.nonce = ""
 
     def send(self, data):

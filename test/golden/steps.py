@@ -132,7 +132,7 @@ class Runner:
             return self._expect_nothing(connection)
         if op == "<" and text == "any order":
             return self._expect_any_order(connection, step)
-        if op == "<" and (text == "INFO" or text == "INFO only"):
+        if op == "<" and text == "INFO":
             return self._expect_info(connection, step)
         return self._expect_line(connection.read_line(), op, text)
 
@@ -184,12 +184,16 @@ class Runner:
             rest = rest[len(unit):]
 
     def _expect_info(self, connection, step):
+        self._check(self._take_info(connection), step)
+
+    def _take_info(self, connection):
         line = connection.read_line().decode()
         if not (line.startswith("INFO {") and line.endswith("} \r\n")):
             raise Failed(f"expected an INFO line, got {line[:300]!r}")
         document = jsoncheck.load(line[5:-3])
+        connection.greeted = True
         connection.nonce = document.get("nonce", connection.nonce)
-        self._check(document, step)
+        return document
 
     def _any_connection(self, names, op, text):
         if op not in ("<", "<~"):
@@ -217,11 +221,8 @@ class Runner:
         if who not in self.connections:
             self.connections[who] = Connection(self.server.address(), self.timeout)
         connection = self.connections[who]
-        if not connection.nonce:
-            line = connection.read_line()
-            if not line.startswith(b"INFO {"):
-                raise Failed(f"expected INFO, got {line[:300]!r}")
-            connection.nonce = json.loads(line[5:]).get("nonce", "none")
+        if not connection.greeted:
+            self._take_info(connection)
         options = self._bytes(rest or DEFAULT_CONNECT, connection.nonce)
         connection.send(b"CONNECT " + options + b"\r\nPING\r\n")
         if json.loads(options).get("verbose", True):
