@@ -3,7 +3,7 @@
 //
 // midge-bench: one process, one thread, that drives a NATS server and measures what the server pays for it. It shares
 // no code with the server. Names start with mgb_. A benchmark has nobody to recover for: whatever goes wrong (a lost
-// message, a closed connection, an -ERR) ends the process with one line on stderr, so that a printed figure is a true one.
+// message, a closed connection, an -ERR) ends the process with one line on stderr, so a figure that is printed is true.
 //
 //   main.c         arguments and the table of rows          flow.c     publisher to subscribers, throughput
 //   conn.c         connections, counting of what arrives    request.c  requests and replies, latency

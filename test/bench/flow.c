@@ -48,7 +48,8 @@ struct flow {
 
 static void fill_block(struct flow *f) {
     char head[64];
-    size_t payload = f->row->payload, head_len = (size_t)snprintf(head, sizeof head, "PUB " SUBJECT " %zu\r\n", payload);
+    size_t payload = f->row->payload;
+    size_t head_len = (size_t)snprintf(head, sizeof head, "PUB " SUBJECT " %zu\r\n", payload);
     f->frame = head_len + payload + 2;
     size_t n = MGB_SCRATCH / f->frame;
     f->block_len = n * f->frame;
