@@ -93,7 +93,8 @@ void mg_connz_merge(struct mg_connz *dst, const struct mg_connz *src);
 // Sorts and returns the page's keys (*n of them, at most q->limit); valid until fini. After this only render is allowed.
 const struct mg_conn_key *mg_connz_page(struct mg_connz *c, size_t *n);
 
-// Sorts rows as asked and appends the JSON answer (HTTP 200).
-void mg_connz_render(const struct mg_connz *c, const char *server_id, struct mg_conn_rows *rows, struct mg_buf *out);
+// Appends the JSON answer (HTTP 200) with the rows in the order asked for.
+void mg_connz_render(const struct mg_connz *c, const char *server_id, const struct mg_conn_rows *rows,
+                     struct mg_buf *out);
 
 #endif
