@@ -77,7 +77,7 @@ static inline bool mg_match_empty(const struct mg_match *m) { return m->nplain =
 // hash_seed: random per process, so that nobody can aim at one bucket. cache_max: most cached results (rounded to a
 // power of two, at most 64 Ki); 0 for no cache. The cache allocates nothing before it is needed and grows by doubling.
 struct mg_sublist *mg_sublist_new(uint64_t hash_seed, size_t cache_max);
-// Subscriptions that are still in the list are left alone except that their node becomes NULL. O(patterns).
+// Subscriptions that are still in the list must be alive; their node becomes NULL. O(subscriptions).
 void mg_sublist_free(struct mg_sublist *sl); // NULL is fine
 
 // Both O(length of the subject), whatever the list holds. `change` may be NULL. sub->node says whether it is inserted;
@@ -110,7 +110,7 @@ struct mg_sublist_stats {
     uint64_t inserts, removes;
     uint64_t matches;    // calls of mg_sublist_match
     uint64_t cache_hits; // those among them that needed neither a walk of the trie nor a merge
-    uint64_t max_fanout; // plain subscriptions plus groups of the widest result that was built
+    uint64_t max_fanout; // plain subscriptions plus groups of the widest match so far
     uint64_t fanout_sum; // the same summed over all matches
 };
 void mg_sublist_stats(const struct mg_sublist *sl, struct mg_sublist_stats *out);
