@@ -9,7 +9,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -164,7 +163,7 @@ double mg_cpu_meter_sample(struct mg_cpu_meter *m, uint64_t now_ns, double cpu_s
         *m = (struct mg_cpu_meter){.at_ns = now_ns, .cpu_seconds = cpu_seconds};
     } else if (now_ns - m->at_ns >= MG_SEC) {
         double part = (cpu_seconds - m->cpu_seconds) / ((double)(now_ns - m->at_ns) / 1e9);
-        m->percent = part > 0 ? round(part * 1000) / 10 : 0;
+        m->percent = part > 0 ? (double)(int64_t)(part * 1000 + 0.5) / 10 : 0; // one decimal
         m->at_ns = now_ns;
         m->cpu_seconds = cpu_seconds;
     }
@@ -253,6 +252,6 @@ int mg_process_usable_cpus(void) {
     int cores = mg_process_cores();
     double quota = mg_cgroup_cpus("/proc/self/cgroup", "/sys/fs/cgroup");
     if (quota <= 0 || quota >= cores) return cores;
-    int n = (int)ceil(quota);
-    return n >= 1 ? n : 1;
+    int whole = (int)quota;
+    return whole < quota ? whole + 1 : whole;
 }
