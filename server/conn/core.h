@@ -42,7 +42,7 @@ struct mg_globals {
 struct mg_identity {
     char server_id[64];   // "N..."
     char xkey[64];        // "X..."
-    const char *host;     // as INFO shows it
+    char host[256];       // as INFO shows it
     int port;
     int64_t start_ns;     // wall
 };
