@@ -56,7 +56,10 @@ void mg_buf_addf(struct mg_buf *b, const char *fmt, ...) {
 // Length of the valid UTF-8 sequence at p (1..4), or 0 if the bytes are not valid UTF-8.
 static size_t utf8_len(const unsigned char *p, size_t n) {
     if (p[0] < 0x80) return 1;
-    size_t want = p[0] >= 0xf0 && p[0] <= 0xf4 ? 4 : p[0] >= 0xe0 && p[0] < 0xf0 ? 3 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : 0;
+    size_t want = p[0] >= 0xf0 && p[0] <= 0xf4  ? 4
+                  : p[0] >= 0xe0 && p[0] < 0xf0 ? 3
+                  : p[0] >= 0xc2 && p[0] < 0xe0 ? 2
+                                                : 0;
     if (want == 0 || n < want) return 0;
     for (size_t i = 1; i < want; i++)
         if ((p[i] & 0xc0) != 0x80) return 0;

@@ -19,7 +19,9 @@ typedef struct mg_slice {
 
 static inline mg_slice mg_slice_of(const char *p, size_t n) { return (mg_slice){p, n}; }
 static inline mg_slice mg_cstr(const char *s) { return (mg_slice){s, s ? strlen(s) : 0}; }
-static inline bool mg_slice_eq(mg_slice a, mg_slice b) { return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0); }
+static inline bool mg_slice_eq(mg_slice a, mg_slice b) {
+    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
 static inline bool mg_slice_starts(mg_slice s, mg_slice prefix) {
     return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
 }

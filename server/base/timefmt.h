@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// RFC 3339, UTC, up to 9 fractional digits, trailing zeros removed; ns since the epoch; INT64_MIN: 0001-01-01T00:00:00Z.
-// buf must hold 40 bytes. Returns buf.
+// RFC 3339, UTC, up to 9 fractional digits, trailing zeros removed; ns since the epoch; INT64_MIN gives
+// 0001-01-01T00:00:00Z. buf must hold 40 bytes. Returns buf.
 char *mg_fmt_time(char *buf, int64_t unix_ns);
 // "1d2h3m4s" as in varz uptime, whole seconds. buf must hold 40 bytes. Returns buf.
 char *mg_fmt_uptime(char *buf, uint64_t ns);

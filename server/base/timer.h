@@ -43,6 +43,6 @@ void mg_timer_stop(struct mg_wheel *w, struct mg_timer *t);
 // Fires everything due at now. A fire function may start and stop any timer.
 void mg_wheel_advance(struct mg_wheel *w, uint64_t now_ns);
 // When to call advance next: ns, at or before the earliest timer's time; UINT64_MAX if there is none.
-uint64_t mg_wheel_next(const struct mg_wheel *w);
+uint64_t mg_wheel_next(struct mg_wheel *w);
 
 #endif

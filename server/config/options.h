@@ -3,7 +3,8 @@
 //
 // The server's options as plain data: what the config file, the command line and the defaults add up to.
 // An options object is immutable once built; a reload builds a new one. It owns every string and array in it.
-// Durations are nanoseconds, sizes are bytes. Facts: spec/client-protocol.md B5-B9, spec/accounts-security.md 3, 7, 13, 18.
+// Durations are nanoseconds, sizes are bytes.
+// Facts: spec/client-protocol.md B5-B9, spec/accounts-security.md 3, 7, 13, 18.
 #ifndef MG_CONFIG_OPTIONS_H
 #define MG_CONFIG_OPTIONS_H
 

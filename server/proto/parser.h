@@ -42,7 +42,7 @@ enum mg_op {
 //   SUB                  args subject queue sid
 //   UNSUB                args sid max
 //   PING, PONG, OK       -
-// On an error, op (0: no known verb) and args (the offending text) are set, for the log.
+// On an error, op (0: no known verb), args (the offending text) and with PAYLOAD size are set, for the log.
 struct mg_cmd {
     enum mg_op op;
     uint32_t hdr_len;    // bytes of headers at the start of payload; at most size
@@ -56,6 +56,7 @@ struct mg_cmd {
     mg_slice max;        // UNSUB's second argument as it came; p is NULL: absent. See mg_parse_size
     mg_slice size_text;  // total size token verbatim: it is echoed to subscribers
     mg_slice hdr_text;   // header size token verbatim
+    const char *what;    // MG_PARSE_ARGS only: what is wrong, static text for the log
 };
 
 struct mg_parse_limits {
@@ -66,9 +67,9 @@ struct mg_parse_limits {
 
 // State between two reads of one connection: zero it at the start; owned by the connection.
 struct mg_parser {
-    uint32_t scanned; // this many argument bytes were searched for a line end already
-    uint32_t wait;    // inside a payload: no verdict before more than this many bytes are presented
-    uint8_t op;       // enum mg_op whose verb and blanks were consumed, its argument comes; 0: at a verb
+    size_t scanned; // this many argument bytes were searched for a line end already
+    size_t wait;    // inside a payload: no verdict before more than this many bytes are presented
+    enum mg_op op;  // its verb and blanks were consumed, the argument comes; 0: at a verb
 };
 
 enum mg_parse {
@@ -83,7 +84,8 @@ enum mg_parse {
     MG_PARSE_HEADERS_OFF,  // HPUB from a connection without headers
 };
 
-// len > 0. cmd, consumed and need are always set (cmd only as far as documented above).
+// len > 0. On PARTIAL the next call presents the bytes from buf + *consumed on, with at least one more behind them (the
+// same bytes again are harmless). cmd, consumed and need are always set (cmd only as far as documented above).
 enum mg_parse mg_parse(struct mg_parser *st, const struct mg_parse_limits *lim, const char *buf, size_t len,
                        struct mg_cmd *cmd, size_t *consumed, size_t *need);
 
@@ -97,6 +99,7 @@ int64_t mg_parse_size(mg_slice text);
 // The text inside -ERR '...' for an error; NULL: close without one (A5).
 const char *mg_parse_wire_error(enum mg_parse err);
 // Appends the line for the log, as `processPub Parse Error: "..."`. cmd is what mg_parse left with the error.
-void mg_parse_log_text(enum mg_parse err, const struct mg_cmd *cmd, struct mg_buf *out);
+void mg_parse_log_text(enum mg_parse err, const struct mg_parse_limits *lim, const struct mg_cmd *cmd,
+                       struct mg_buf *out);
 
 #endif

@@ -22,8 +22,6 @@ struct mg_loop_hooks {
     void *arg;
     // Right before the loop would block. Returns true when there is more to do at once: then it polls without waiting.
     bool (*before_poll)(void *arg);
-    // Right after a poll returned, before its callbacks run: the loop's clock is fresh.
-    void (*after_poll)(void *arg);
     // The time given to mg_loop_set_timer has come.
     void (*timer)(void *arg);
 };
@@ -40,8 +38,8 @@ void mg_loop_wake(struct mg_loop *loop);
 // Arms the loop's one timer at a monotonic time in ns (MG_NEVER: disarms). The shard's timer wheel multiplexes it.
 void mg_loop_set_timer(struct mg_loop *loop, uint64_t at);
 
-// Monotonic ns, read once a poll: cheap.
-uint64_t mg_loop_now(const struct mg_loop *loop);
+// Monotonic ns, read at most once between two polls: cheap.
+uint64_t mg_loop_now(struct mg_loop *loop);
 // Monotonic ns, read now.
 uint64_t mg_loop_clock(struct mg_loop *loop);
 // Wall clock, ns since the epoch.

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// A whole broker: shards, listeners, who may connect, monitoring. It touches no signals, stdio, exit or environment, so
+// that several can live in one process (the simulator runs whole groups of them).
+//
+// mg_server_run runs shard 0 on the calling thread; all other functions are called before it, or on that thread from
+// a callback of its loop, unless they say otherwise.
+#ifndef MG_SERVER_H
+#define MG_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server/base/log.h"
+#include "server/config/options.h"
+
+struct mg_loop;
+struct mg_server;
+
+struct mg_server_params {
+    struct mg_options *opts; // checked (mg_options_check); the server takes ownership
+    struct mg_log *log;      // outlives the server; NULL: no log
+    unsigned shards;         // 1..64
+    uint64_t credit;         // bytes unprocessed a shard accepts from the others; 0: default
+    // Called on shard 0 when everything has been closed and the loop is about to end. May be NULL.
+    void (*stopped)(void *arg);
+    void *arg;
+};
+
+// Builds a server and opens its listeners (so that errors show here): 0, or an error with one line in err.
+int mg_server_new(struct mg_server **out, const struct mg_server_params *params, char *err, size_t errlen);
+// Serves until shut down.
+void mg_server_run(struct mg_server *s);
+void mg_server_free(struct mg_server *s);
+
+// Closes clients after flushing them, quiesces the shards and lets mg_server_run return. Calling it again is harmless.
+void mg_server_shutdown(struct mg_server *s);
+// Lame duck mode (spec/client-protocol.md A12): ends in a shutdown.
+void mg_server_lame_duck(struct mg_server *s);
+bool mg_server_is_lame_duck(const struct mg_server *s);
+// Applies checked options, of which the server takes ownership. All shards see them before "Reloaded server
+// configuration" is logged. On error nothing has changed, err says why, and fresh still belongs to the caller.
+int mg_server_reload(struct mg_server *s, struct mg_options *fresh, char *err, size_t errlen);
+
+const struct mg_options *mg_server_options(const struct mg_server *s);
+struct mg_loop *mg_server_loop(struct mg_server *s); // shard 0's
+int mg_server_port(const struct mg_server *s);       // the client listener's real port
+int mg_server_monitor_port(const struct mg_server *s); // 0: none
+
+#endif
