@@ -10,8 +10,8 @@
 //                     then mg_auth_finish(&result, matched), which leaves MG_AUTH_OK or MG_AUTH_DENIED
 //
 // A struct mg_auth is one immutable snapshot of the configuration, shared by all shards, built at start and at reload.
-// Its reference count is atomic. Users live as long as their snapshot: a connection that keeps a user keeps a reference.
-// On CONNECT no earlier verdict matters: a second CONNECT simply begins again.
+// Its reference count is atomic. Users live as long as their snapshot: a connection that keeps a user keeps a
+// reference. On CONNECT no earlier verdict matters: a second CONNECT simply begins again.
 #ifndef MG_ACCOUNT_AUTH_H
 #define MG_ACCOUNT_AUTH_H
 
@@ -76,10 +76,10 @@ void mg_auth_unref(struct mg_auth *a); // NULL is fine
 // Must a client log in before anything else? Then the auth timer is armed (mg_auth_timeout_ns), unless it is let in
 // without CONNECT by mg_auth_without_connect. Section 1.2.
 bool mg_auth_required(const struct mg_auth *a);
-bool mg_auth_info_required(const struct mg_auth *a);  // `auth_required` of INFO: false with a no_auth_user (section 1.1)
+bool mg_auth_info_required(const struct mg_auth *a);  // `auth_required` of INFO: not with a no_auth_user (1.1)
 bool mg_auth_nonce_required(const struct mg_auth *a); // INFO carries a nonce
 uint64_t mg_auth_timeout_ns(const struct mg_auth *a);
-// Plaintext secrets are configured: log MG_LOG_PLAINTEXT_PASSWORDS (errtext.h) at start.
+// Plaintext secrets are configured: log MG_LOG_PLAINTEXT_PASSWORDS of errtext.h.
 bool mg_auth_has_plaintext(const struct mg_auth *a);
 // Auth is required and the first operation is not CONNECT: true if an empty CONNECT may stand in for it (run
 // mg_auth_begin with an empty request, then process the operation). Section 1.3.

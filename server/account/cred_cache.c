@@ -47,7 +47,9 @@ static struct digest digest_of(const struct mg_cred_cache *c, mg_slice hash, mg_
 
 static size_t set_of(const struct digest *d) { return (d->b[0] | (size_t)d->b[1] << 8) & (SETS - 1); }
 
-static bool equal(const struct digest *a, const struct digest *b) { return sodium_memcmp(a->b, b->b, sizeof a->b) == 0; }
+static bool equal(const struct digest *a, const struct digest *b) {
+    return sodium_memcmp(a->b, b->b, sizeof a->b) == 0;
+}
 
 bool mg_cred_cache_has(const struct mg_cred_cache *c, mg_slice hash, mg_slice password) {
     struct digest d = digest_of(c, hash, password);

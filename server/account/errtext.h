@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// The texts of this domain: what stands between the quotes of -ERR '...' and what the log says. Clients parse the former
-// with regular expressions and operators grep the latter, so every character counts. The functions append the bare text,
-// without "-ERR " and without a line end. Facts: spec/accounts-security.md 2, spec/client-protocol.md A5.
+// The texts of this domain: what stands between the quotes of -ERR '...' and what the log says. Clients parse the
+// former with regular expressions and operators grep the latter, so every character counts. The functions append the
+// bare text, without "-ERR " and without a line end. Facts: spec/accounts-security.md 2, spec/client-protocol.md A5.
 #ifndef MG_ACCOUNT_ERRTEXT_H
 #define MG_ACCOUNT_ERRTEXT_H
 

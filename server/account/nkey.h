@@ -34,8 +34,8 @@ void mg_nkey_encode(enum mg_nkey_kind kind, const uint8_t raw[MG_NKEY_RAW], char
 // True for the text of a public user key ("U...", checksum verified).
 bool mg_nkey_is_user(mg_slice text);
 
-// True if sig is the Ed25519 signature of nonce by the user key `nkey` (text). sig is base64 as clients send it: raw-url
-// without padding, or standard with padding.
+// True if sig is the Ed25519 signature of nonce by the user key `nkey` (text). sig is base64 as clients send it:
+// raw-url without padding, or standard with padding.
 bool mg_nkey_verify(mg_slice nkey, mg_slice nonce, mg_slice sig);
 
 #define MG_NONCE_RANDOM 11 // random bytes of a nonce

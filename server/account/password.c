@@ -32,8 +32,8 @@ bool mg_bcrypt_verify(mg_slice hash, mg_slice password) {
     size_t n = password.n < PASSWORD_MAX ? password.n : PASSWORD_MAX;
     if (n > 0 && memchr(password.p, '\0', n)) return false; // crypt would see a shorter password
 
-    // spec/accounts-security.md 4: the library treats $2x$ and $2a$ specially where the reference does not. With $2b$ it
-    // runs the plain algorithm; the salt decides, so only the digest is compared.
+    // spec/accounts-security.md 4: the library treats $2x$ and $2a$ specially where the reference does not. With $2b$
+    // it runs the plain algorithm; the salt decides, so only the digest is compared.
     char setting[SETTING_LEN + 1], phrase[PASSWORD_MAX + 1];
     memcpy(setting, hash.p, SETTING_LEN);
     setting[2] = 'b';

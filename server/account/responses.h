@@ -2,7 +2,8 @@
 // Copyright (c) The Midge Authors
 //
 // allow_responses: the reply subjects a client was given lately and may therefore publish to. One table a connection,
-// made when the first reply subject comes by, used by the connection's shard only. Facts: spec/accounts-security.md 7.4.
+// made when the first reply subject comes by, used by the connection's shard only. Facts: spec/accounts-security.md
+// 7.4.
 #ifndef MG_ACCOUNT_RESPONSES_H
 #define MG_ACCOUNT_RESPONSES_H
 

@@ -7,6 +7,7 @@
 
 #include "server/base/assert.h"
 #include "server/base/mem.h"
+#include "server/base/utf8.h"
 
 void mg_buf_fini(struct mg_buf *b) {
     mg_free(b->p);
@@ -53,30 +54,13 @@ void mg_buf_addf(struct mg_buf *b, const char *fmt, ...) {
     va_end(ap);
 }
 
-// Length of the valid UTF-8 sequence at p (1..4), or 0 if the bytes are not valid UTF-8.
-static size_t utf8_len(const unsigned char *p, size_t n) {
-    if (p[0] < 0x80) return 1;
-    size_t want = p[0] >= 0xf0 && p[0] <= 0xf4  ? 4
-                  : p[0] >= 0xe0 && p[0] < 0xf0 ? 3
-                  : p[0] >= 0xc2 && p[0] < 0xe0 ? 2
-                                                : 0;
-    if (want == 0 || n < want) return 0;
-    for (size_t i = 1; i < want; i++)
-        if ((p[i] & 0xc0) != 0x80) return 0;
-    if (p[0] == 0xe0 && p[1] < 0xa0) return 0; // overlong
-    if (p[0] == 0xed && p[1] >= 0xa0) return 0; // surrogate
-    if (p[0] == 0xf0 && p[1] < 0x90) return 0; // overlong
-    if (p[0] == 0xf4 && p[1] >= 0x90) return 0; // above U+10FFFF
-    return want;
-}
-
 void mg_buf_add_quoted(struct mg_buf *b, mg_slice s) {
     static const char escapes[] = {['\a'] = 'a', ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n',
                                    ['\r'] = 'r', ['\t'] = 't', ['\v'] = 'v', ['"'] = '"', ['\\'] = '\\'};
     mg_buf_addc(b, '"');
     for (size_t i = 0; i < s.n;) {
         unsigned char c = (unsigned char)s.p[i];
-        size_t len = utf8_len((const unsigned char *)s.p + i, s.n - i);
+        size_t len = mg_utf8_len(s.p + i, s.n - i);
         if (c < sizeof(escapes) && escapes[c] != 0) {
             char pair[2] = {'\\', escapes[c]};
             mg_buf_add(b, pair, 2);

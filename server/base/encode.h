@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// Bytes as text: base64 (both alphabets) and base32 (RFC 4648, upper case, without padding). Writers end with a NUL that
-// their return value does not count. Readers are strict: a foreign character, wrong padding or stray bits are MG_ESYNTAX.
-// Not for secrets that must resist timing.
+// Bytes as text: base64 (both alphabets) and base32 (RFC 4648, upper case, without padding). Writers end with a NUL
+// that their return value does not count. Readers are strict: a foreign character, wrong padding or stray bits are
+// MG_ESYNTAX. Not for secrets that must resist timing.
 #ifndef MG_BASE_ENCODE_H
 #define MG_BASE_ENCODE_H
 

@@ -50,7 +50,10 @@ enum mg_json_type { MG_JSON_NULL, MG_JSON_BOOL, MG_JSON_NUMBER, MG_JSON_STRING, 
 
 struct mg_json; // a parsed document or a value in it
 
-// Parses exactly one document (surrounding blanks allowed). NULL on malformed input or nesting deeper than 64.
+// Is this exactly one JSON document (RFC 8259, surrounding blanks allowed), nested at most 64 deep? A string may not hold
+// \u0000: what is read ends up in C strings, where it would hide what follows.
+bool mg_json_valid(mg_slice text);
+// Parses exactly one valid document (as above). NULL on anything else.
 struct mg_json *mg_json_parse(mg_slice text);
 void mg_json_free(struct mg_json *doc); // only on what mg_json_parse returned
 enum mg_json_type mg_json_type(const struct mg_json *v);
@@ -60,7 +63,7 @@ const struct mg_json *mg_json_next(const struct mg_json *v);
 const char *mg_json_key(const struct mg_json *v);
 const char *mg_json_str(const struct mg_json *v); // NULL unless a string
 bool mg_json_bool(const struct mg_json *v, bool *out);
-// Exact; MG_ERANGE if it does not fit or is no integer. Read from the text, never from a double.
+// Exact; MG_ERANGE if it does not fit or is no integer (1.0 and 1e3 are none). Read from the text, never from a double.
 int mg_json_int(const struct mg_json *v, int64_t *out);
 int mg_json_uint(const struct mg_json *v, uint64_t *out);
 

@@ -56,6 +56,8 @@ struct mg_tls_peer {
     bool present;
     char *subject_rdn; // "CN=...,OU=..." as spec/accounts-security.md 19 "RDN string"; NULL if none
     char *subject_dc;  // "DC=a,DC=b" in certificate order; NULL if none
+    char *subject_dn;  // RFC 4514 text of the whole subject, last RDN first, every special character escaped; NULL if
+                       // there is none or it has an attribute that the DN comparison of section 19 does not know
     char *subject;     // RFC 2253-like text for connz tls_peer_certs
     struct mg_strlist emails, dns, uris;
     char spki_sha256[65]; // lower-case hex

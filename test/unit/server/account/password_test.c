@@ -14,7 +14,8 @@ static void test_is_bcrypt(void **state) {
     assert_true(mg_password_is_bcrypt(MG_S("$2b$04$")));
     assert_true(mg_password_is_bcrypt(MG_S("$2x$99$")));
     assert_true(mg_password_is_bcrypt(MG_S("$2y$10$x")));
-    const char *plain[] = {"", "$", "$2", "$2a$", "$2a$1", "$2a$11", "$2c$11$", "$1a$11$", "$2a$1x$", "$2a11$$", "x$2a$11$"};
+    const char *plain[] = {"", "$", "$2", "$2a$", "$2a$1", "$2a$11", "$2c$11$",
+                           "$1a$11$", "$2a$1x$", "$2a11$$", "x$2a$11$"};
     for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) assert_false(mg_password_is_bcrypt(mg_cstr(plain[i])));
 }
 

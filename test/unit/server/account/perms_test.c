@@ -30,7 +30,8 @@ static void list_free(struct mg_perm_list *l) {
     mg_free(l->v);
 }
 
-static struct mg_perms *perms(const char *pub_allow, const char *pub_deny, const char *sub_allow, const char *sub_deny) {
+static struct mg_perms *perms(const char *pub_allow, const char *pub_deny, const char *sub_allow,
+                              const char *sub_deny) {
     struct mg_permissions p = {
         .pub_allow = list(pub_allow),
         .pub_deny = list(pub_deny),
