@@ -18,8 +18,8 @@
 // Lifetime. A result must outlive the next MG_MATCH_KEEP matches. Nodes and cached results do so by themselves, except
 // that a cached one may be evicted. So what leaves the cache, and what was never in it, waits in a list stamped with
 // the number of the match; a later merge frees what is old enough, or builds in it.
-// A caller may also remember a result (mg_sublist_generation) and use it again without a match. So the generation moves
-// when a result is evicted, and when the next merge or walk begins after one that was not cached; that moment stamps it.
+// A caller may also remember a result (mg_sublist_generation) and use it again without a match. So the generation
+// moves when a result is evicted, and when the next walk begins after one that was not cached; that moment stamps it.
 #include <stdlib.h>
 
 #include "server/base/assert.h"

@@ -206,7 +206,8 @@ static void bench_interest(void) {
         }
         t = now_ns() - t;
         mg_assert(mask == 8);
-        printf("%-52s %8.1f ns\n", wild ? "  match literal, with a pattern, cached" : "  match literal", (double)t / 1e7);
+        const char *what = wild ? "  match literal, with a pattern, cached" : "  match literal";
+        printf("%-52s %8.1f ns\n", what, (double)t / 1e7);
     }
     mg_interest_free(ix);
 }

@@ -10,7 +10,8 @@ enum { PATTERNS = 12, QUEUES = 3, SHARDS = 5 };
 static const char *const patterns[PATTERNS] = {"a",   "a.b", "a.*", "*.b",     "a.>",     ">",
                                                "*",   "*.*", "b.*", "a.*.c",   "a.b.c",   "_INBOX.x.*"};
 static const char *const queues[QUEUES] = {"q", "work", "q2"};
-static const char *const subjects[] = {"a", "b", "a.b", "b.b", "a.b.c", "a.x.c", "_INBOX.x.1", "a..c", "b.c", "z.z.z", ""};
+static const char *const subjects[] = {"a", "b", "a.b", "b.b", "a.b.c", "a.x.c",
+                                       "_INBOX.x.1", "a..c", "b.c", "z.z.z", ""};
 static const uint32_t shards[SHARDS] = {0, 1, 31, 32, 63};
 
 // The naive model: what each shard said about each pattern.

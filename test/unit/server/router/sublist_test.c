@@ -43,9 +43,11 @@ static void test_pairs(void **state) {
         {"a.*.c.>", "a.b.c", false}, {"a.*.c.>", "a.b.c.d", true},
         // Published wildcards are plain tokens.
         {"foo.*", "foo.*", true},   {"foo.>", "foo.*", true},   {">", "foo.*", true},      {"foo.bar", "foo.*", false},
-        {"foo.*", "foo.>", true},   {"foo.>", "foo.>", true},   {"foo.bar", "foo.>", false}, {"foo.*.x", "foo.*.x", true},
+        {"foo.*", "foo.>", true},   {"foo.>", "foo.>", true},   {"foo.bar", "foo.>", false},
+        {"foo.*.x", "foo.*.x", true},
         // Only a whole token is a wildcard.
-        {"foo*", "foo*", true},     {"foo*", "foobar", false},  {"foo.b>", "foo.b>", true}, {"foo.b>", "foo.bar", false},
+        {"foo*", "foo*", true},     {"foo*", "foobar", false},  {"foo.b>", "foo.b>", true},
+        {"foo.b>", "foo.bar", false},
         {"a.**", "a.**", true},     {"a.**", "a.b", false},     {"*a.b", "*a.b", true},    {"*a.b", "xa.b", false},
         {"foo.bar,*,>", "foo.bar,*,>", true},
         {"a\x01\xff.b", "a\x01\xff.b", true},
