@@ -43,6 +43,7 @@ static size_t number(mg_slice s) {
     return v;
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct model m;
     const char *p = (const char *)data, *end = p + size;

@@ -139,6 +139,12 @@ static void test_repeats_are_harmless(void **state) {
     assert_int_equal(mg_interest_patterns(ix), 1);
     mg_interest_plain(ix, MG_S("a"), 1, false);
     assert_true(mg_interest_none(ix));
+    mg_interest_queue(ix, MG_S("a.>"), MG_S("q"), 1, 5);
+    mg_interest_queue(ix, MG_S("a.>"), MG_S("q"), 2, 5);
+    mg_interest_queue(ix, MG_S("a.>"), MG_S("q"), 1, 0);
+    assert_false(mg_interest_none(ix));
+    mg_interest_queue(ix, MG_S("a.>"), MG_S("q"), 2, 0);
+    assert_true(mg_interest_none(ix));
     mg_interest_free(ix);
 }
 

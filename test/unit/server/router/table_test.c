@@ -115,6 +115,26 @@ static void test_bad_hashes(void **state) {
     mg_free(items);
 }
 
+// Segments and the directory follow the entries down.
+static void test_shrinks(void **state) {
+    (void)state;
+    enum { N = 100000, LEFT = 100 };
+    struct mg_table t;
+    mg_table_init(&t);
+    struct item *items = mg_zalloc(N * sizeof *items);
+    for (size_t i = 0; i < N; i++) {
+        items[i].hash = mix(i);
+        put(&t, &items[i]);
+    }
+    assert_true(t.memory < N * 40 && t.depth >= 8);
+    for (size_t i = LEFT; i < N; i++)
+        del(&t, &items[i]);
+    check_shape(&t);
+    assert_true(t.memory < 32768 && t.depth <= 2);
+    mg_table_fini(&t);
+    mg_free(items);
+}
+
 static void test_churn(void **state) {
     (void)state;
     enum { N = 4000 };
@@ -198,8 +218,12 @@ static void test_each(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fill_and_empty), cmocka_unit_test(test_bad_hashes), cmocka_unit_test(test_churn),
-        cmocka_unit_test(test_cursor),         cmocka_unit_test(test_each),
+        cmocka_unit_test(test_fill_and_empty),
+        cmocka_unit_test(test_bad_hashes),
+        cmocka_unit_test(test_shrinks),
+        cmocka_unit_test(test_churn),
+        cmocka_unit_test(test_cursor),
+        cmocka_unit_test(test_each),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
