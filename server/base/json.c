@@ -396,6 +396,10 @@ static const char *integer_text(const struct mg_json *v, bool *neg) {
     return t;
 }
 
+const char *mg_json_number(const struct mg_json *v) {
+    return mg_json_type(v) == MG_JSON_NUMBER ? node_of(v)->valuestring : NULL;
+}
+
 int mg_json_int(const struct mg_json *v, int64_t *out) {
     bool neg;
     const char *t = integer_text(v, &neg);
