@@ -18,7 +18,8 @@ static void single_user_and_token(void **state) {
     assert_true(o->auth_timeout_s > 0.99 && o->auth_timeout_s < 1.01);
     mg_options_free(o);
 
-    o = load_ok("authorization {token: $2a$11$PWIFAL8RsWyGI3jVZtO9Nu8.6jOxzxfZo7c/W0eLk017hjgUKWrhy, timeout: \"500ms\"}");
+    o = load_ok("authorization {token: $2a$11$PWIFAL8RsWyGI3jVZtO9Nu8.6jOxzxfZo7c/W0eLk017hjgUKWrhy, timeout: "
+                "\"500ms\"}");
     assert_string_equal(o->token, "$2a$11$PWIFAL8RsWyGI3jVZtO9Nu8.6jOxzxfZo7c/W0eLk017hjgUKWrhy");
     assert_null(o->user);
     assert_true(o->auth_timeout_s > 0.49 && o->auth_timeout_s < 0.51);
@@ -82,7 +83,8 @@ static void user_errors(void **state) {
     expect_report("authorization {users: [ {nkey: " UKEY ", user: a} ]}",
                   ":1:25: Nkey users do not take usernames or passwords\n");
     expect_report("authorization {users: [ {user: a, foo: 1} ]}", ":1:35: unknown field \"foo\"\n");
-    expect_report("authorization {users: [ {user: a}, {user: b}, {user: a} ]}", ":1:1: Duplicate user \"a\" detected\n");
+    expect_report("authorization {users: [ {user: a}, {user: b}, {user: a} ]}", ":1:1: Duplicate user \"a\" "
+                                                                                "detected\n");
     expect_report("authorization {users: [ {nkey: " UKEY "}, {nkey: " UKEY "} ]}",
                   ":1:1: Duplicate nkey \"" UKEY "\" detected\n");
     expect_report("authorization {users: [ {user: a, clients: [x, STANDARD, y]} ]}",
@@ -91,12 +93,14 @@ static void user_errors(void **state) {
     expect_report("authorization {user: a, users: []}", ":1:1: Can not have a single user/pass and a users array\n");
     expect_report("authorization {token: a, users: []}", ":1:1: Can not have a token and a users array\n");
     expect_report("authorization {foo: 1}", ":1:16: unknown field \"foo\"\n");
-    expect_report("authorization: 3", ":1:1: interface conversion: interface {} is int64, not map[string]interface {}\n");
+    expect_report("authorization: 3", ":1:1: interface conversion: interface {} is int64, not map[string]interface "
+                                      "{}\n");
     expect_report("authorization {timeout: true}", ":1:16: error parsing authorization config, 'timeout' wrong type\n");
     expect_report("authorization {timeout: \"3x\"}",
                   ":1:16: error parsing authorization config, 'timeout' time: invalid duration \"3x\"\n");
     expect_report("authorization {timeout: 1m}",
-                  ":1:16: invalid use of field \"timeout\": timeout of 1000000 (1000000.000000 seconds) is high, consider "
+                  ":1:16: invalid use of field \"timeout\": timeout of 1000000 (1000000.000000 seconds) is high, "
+                  "consider "
                   "keeping it under 60 seconds. possibly caused by unquoted duration; use '1m' instead of 1m, for "
                   "example\n");
 }
@@ -183,8 +187,8 @@ static void permission_errors(void **state) {
         {"{subscribe: 3}", "49: Expected subject permissions to be a subject, or array of subjects, got int64"},
         {"{subscribe: [ 3 ]}", "62: Subject in permissions array cannot be cast to string"},
         {"{foo: 1}", "49: Unknown field \"foo\" parsing permissions"},
-        {"{publish: {foo: 1}}", "59: Unknown field name \"foo\" parsing subject permissions, only 'allow' or 'deny' are "
-                                "permitted"},
+        {"{publish: {foo: 1}}", "59: Unknown field name \"foo\" parsing subject permissions, only 'allow' or 'deny' "
+                                "are permitted"},
         {"{allow_responses: 3}", "49: error parsing response permissions, expected a boolean or a map"},
         {"{allow_responses: {foo: 1}}", "67: Unknown field \"foo\" parsing permissions"},
         {"{allow_responses: {max: x}}", "67: interface conversion: interface {} is string, not int64"},

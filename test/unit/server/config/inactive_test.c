@@ -18,8 +18,10 @@ static void expect_inactive(const char *text, const char *name, bool refuse) {
 
 static void recorded(void **state) {
     (void)state;
-    expect_inactive("cluster {name: x, listen: 127.0.0.1:-1, routes: [ nats-route://h:1 ], pool_size: 3, compression: s2_fast\n"
-                    "authorization {user: a, password: b}, permissions {import: foo, export: \"bar\"}, ping_interval: 10s\n"
+    expect_inactive("cluster {name: x, listen: 127.0.0.1:-1, routes: [ nats-route://h:1 ], pool_size: 3, "
+                    "compression: s2_fast\n"
+                    "authorization {user: a, password: b}, permissions {import: foo, export: \"bar\"}, "
+                    "ping_interval: 10s\n"
                     "compression {mode: s2_auto, rtt_thresholds: [ 10ms ]}, write_timeout: close, accounts: [ A ]\n"
                     "tls {verify_cert_and_check_known_urls: true}}",
                     "cluster", false);
@@ -29,7 +31,8 @@ static void recorded(void **state) {
                     "proxy {url: x}, jetstream_cluster_migrate: {leader_migrate_delay: 1s}} ]\n"
                     "authorization {users: [ {user: a, password: b} ], timeout: 1}, reconnect: 1s}",
                     "leafnodes", false);
-    expect_inactive("websocket\n{\n port: -1\n no_tls: true\n headers {a: b}\n handshake_timeout: 2\n}", "websocket", false);
+    expect_inactive("websocket\n{\n port: -1\n no_tls: true\n headers {a: b}\n handshake_timeout: 2\n}",
+        "websocket", false);
     expect_inactive("mqtt {port: 1883, ack_wait: 30s, max_ack_pending: 10, authentication {user: x}}", "mqtt", false);
     expect_inactive("ocsp: true", "ocsp", false);
     expect_inactive("ocsp_cache {type: local}", "ocsp_cache", false);
@@ -42,10 +45,12 @@ static void recorded(void **state) {
     expect_inactive("proxy_protocol: true", "proxy_protocol", true);
     expect_inactive("proxies {trusted: []}", "proxies", true);
     expect_inactive("accounts [ A, B ]", "accounts", true);
-    expect_inactive("accounts {A {users: [ {user: a, password: b} ], exports: [ {service: \"$JS.API.>\"}, {stream: foo} ]\n"
+    expect_inactive("accounts {A {users: [ {user: a, password: b} ], exports: [ {service: \"$JS.API.>\"}, {stream: "
+                    "foo} ]\n"
                     "jetstream: enabled, limits {max_conn: 5}, mappings {a: b}, default_permissions {publish: x}}\n"
                     "$SYS {users: [ {user: s} ]}\n"
-                    "B {imports: [ {service: {account: A, subject: foo}, to: bar}, {stream: {account: A, subject: s}, prefix: p} ]\n"
+                    "B {imports: [ {service: {account: A, subject: foo}, to: bar}, {stream: {account: A, subject: "
+                    "s}, prefix: p} ]\n"
                     "jetstream {max_memory: 1, max_stream_bytes: true}}}",
                     "accounts", true);
     struct mg_options *o = load_ok("proxy_protocol: false\nno_system_account: true");
@@ -64,7 +69,8 @@ static void jetstream(void **state) {
         {"jetstream: false", false, NULL},
         {"jetstream: enabled", true, NULL},
         {"jetstream: disabled", false, NULL},
-        {"jetstream {store_dir: /d, max_mem: 1g, max_file: \"10G\", sync: always, limits {duplicate_window: 1m30s}}", true,
+        {"jetstream {store_dir: /d, max_mem: 1g, max_file: \"10G\", sync: always, limits {duplicate_window: "
+         "1m30s}}", true,
          "/d"},
         {"jetstream {enabled: false, store: /d}", false, "/d"},
         {"storedir: /e\njetstream {}", true, "/e"},
@@ -101,7 +107,8 @@ static void errors(void **state) {
     expect_report("leafnodes: 3", ":1:1: Expected map to define a leafnode, got int64\n");
     expect_report("gateway: 3", ":1:1: Expected gateway to be a map, got int64\n");
     expect_report("cluster {port: x}", ":1:10: interface conversion: interface {} is string, not int64\n");
-    expect_report("cluster {authorization {users: []}}", ":1:10: Cluster authorization does not allow multiple users\n");
+    expect_report("cluster {authorization {users: []}}", ":1:10: Cluster authorization does not allow multiple "
+                                                         "users\n");
     expect_report("gateway {authorization {token: x}}", ":1:10: Gateway authorization does not support tokens\n");
     expect_report("cluster {authorization {permissions {import: a}}}",
                   ":1:10: invalid use of field \"authorization\": setting \"permissions\" within cluster authorization "

@@ -115,7 +115,8 @@ static void identity(void **state) {
 
 static void logging(void **state) {
     (void)state;
-    struct mg_options *o = load_ok("debug: true\nlogtime: false\nlogtime_utc: yes\nlogfile: /l\nlogfile_size_limit: 1kb\n"
+    struct mg_options *o = load_ok("debug: true\nlogtime: false\nlogtime_utc: yes\nlogfile: /l\nlogfile_size_limit: "
+                                   "1kb\n"
                                    "logfile_max_num: 4\nmax_traced_msg_len: 10\nsyslog: on\nremote_syslog: udp://h\n"
                                    "pidfile: /p\nports_file_dir: /d\nconnect_error_reports: 5\n"
                                    "reconnect_error_reports: 6");
@@ -151,10 +152,12 @@ static void logging(void **state) {
 
 static void limits(void **state) {
     (void)state;
-    struct mg_options *o = load_ok("max_conn: 5\nmax_subs: 6\nmax_sub_tokens: 7\nmax_control_line: 512\nmax_payload: 8mb\n"
+    struct mg_options *o = load_ok("max_conn: 5\nmax_subs: 6\nmax_sub_tokens: 7\nmax_control_line: 512\nmax_payload: "
+                                   "8mb\n"
                                    "max_pending: 10mb\nmax_closed_clients: 9\nping_interval: 5s\nping_max: 3\n"
                                    "write_deadline: \"1m30s\"\nwrite_timeout: retry\nno_fast_producer_stall: true\n"
-                                   "lame_duck_duration: \"60s\"\nlame_duck_grace_period: \"1s\"\nno_header_support: true\n"
+                                   "lame_duck_duration: \"60s\"\nlame_duck_grace_period: \"1s\"\nno_header_support: "
+                                   "true\n"
                                    "no_sublist_cache: true");
     assert_int_equal(o->max_connections, 5);
     assert_int_equal(o->max_subs, 6);
@@ -184,7 +187,8 @@ static void limits(void **state) {
     expect_report("max_sub_tokens: 256", ":1:1: max_sub_tokens value is too big\n");
     expect_report("max_subscription_tokens: 0", ":1:1: max_subscription_tokens value can not be negative\n");
     expect_report("ping_interval: 1x", ":1:1: error parsing ping_interval: time: invalid duration \"1x\"\n");
-    expect_report("ping_interval: \"10\"", ":1:1: error parsing ping_interval: time: missing unit in duration \"10\"\n");
+    expect_report("ping_interval: \"10\"", ":1:1: error parsing ping_interval: time: missing unit in duration "
+                                           "\"10\"\n");
     expect_report("ping_interval: \"-1s\"", ":1:1: ping_interval value can not be negative\n");
     expect_report("write_timeout: x", ":1:1: write_timeout must be 'default', 'close' or 'retry'\n");
     expect_report("lame_duck_duration: \"29s\"", ":1:1: invalid lame_duck_duration of 29s, minimum is 30 seconds\n");
@@ -219,8 +223,8 @@ static void loading_a_file(void **state) {
     assert_int_equal(report.n, 1);
     assert_int_equal(report.warnings, 1);
     assert_false(mg_config_report_has_errors(&report));
-    assert_string_equal(report.v[0].text, "dir/b.conf:3:1: invalid use of field \"ping_interval\": ping_interval should "
-                                          "be converted to a duration");
+    assert_string_equal(report.v[0].text, "dir/b.conf:3:1: invalid use of field \"ping_interval\": ping_interval "
+                                          "should be converted to a duration");
     assert_string_equal(o->config_file, "dir/a.conf");
     assert_int_equal(strlen(o->config_digest), 71);
     assert_int_equal(o->ping_interval_ns, 7 * MG_SEC);

@@ -178,8 +178,8 @@ static void errors(void **state) {
                         "are allowed: \\xXX, \\t, \\n, \\r, \\\", \\\\.'"},
         {"k: \"\\xzz\"", "Parse error on line 1: 'Expected two hexadecimal digits after '\\x', but got 'zz''"},
         {"k: \"\\x00\"", "Parse error on line 1: 'Unexpected NUL byte'"},
-        {"k: 1.5s", "Parse error on line 1: 'Expected a top-level value to end with a new line, comment or EOF, but got "
-                    "'s' instead.'"},
+        {"k: 1.5s", "Parse error on line 1: 'Expected a top-level value to end with a new line, comment or EOF, but "
+                    "got 's' instead.'"},
         {"k: 10.0.0.1/8", "Parse error on line 1: 'Expected a top-level value to end with a new line, comment or EOF, "
                           "but got '/' instead.'"},
         {"k: 123-x", "Parse error on line 1: 'All ISO8601 dates must be in full Zulu form.'"},
@@ -200,10 +200,10 @@ static void errors(void **state) {
                                "EOF, but got '1' instead.'"},
         {"a: 1 b: 2", "Parse error on line 1: 'Expected a top-level value to end with a new line, comment or EOF, but "
                       "got 'b' instead.'"},
-        {"{a: 1", "Parse error on line 1: 'Expected a block-level value to end with a new line, comment or EOF, but got "
-                  "'EOF' instead.'"},
-        {"m {a: 1 b: 2}", "Parse error on line 1: 'Expected a map value terminator \",\" or a map terminator \"}\", but "
-                          "got 'b' instead.'"},
+        {"{a: 1", "Parse error on line 1: 'Expected a block-level value to end with a new line, comment or EOF, but "
+                  "got 'EOF' instead.'"},
+        {"m {a: 1 b: 2}", "Parse error on line 1: 'Expected a map value terminator \",\" or a map terminator \"}\", "
+                          "but got 'b' instead.'"},
         {"m {a: 1", "Parse error on line 1: 'Expected a map value terminator \",\" or a map terminator \"}\", but got "
                     "'EOF' instead.'"},
         {"m {\n", "Parse error on line 2: 'Unexpected EOF processing map.'"},
@@ -212,14 +212,14 @@ static void errors(void **state) {
         {"m {a: }", "Parse error on line 1: 'Expected value but found the end of the map'"},
         {"m {a: , b: 1}", "Parse error on line 1: 'Unexpected map value terminator \",\".'"},
         {"= 1", "Parse error on line 1: 'Unexpected key separator '=''"},
-        {"a [x y]", "Parse error on line 1: 'Expected an array value terminator \",\" or an array terminator \"]\", but "
-                    "got 'y' instead.'"},
+        {"a [x y]", "Parse error on line 1: 'Expected an array value terminator \",\" or an array terminator \"]\", "
+                    "but got 'y' instead.'"},
         {"a [x,,y]", "Parse error on line 1: 'Unexpected array value terminator ','.'"},
         {"a [/x]", "Parse error on line 1: 'Unexpected array value terminator ','.'"},
         {"a [x\n, y]", "Parse error on line 2: 'Unexpected array value terminator ','.'"},
         {"k: (\nx", "Parse error on line 2: 'Unexpected EOF processing block.'"},
-        {"k: it's", "Parse error on line 1: 'Expected a top-level value to end with a new line, comment or EOF, but got "
-                    "'s' instead.'"},
+        {"k: it's", "Parse error on line 1: 'Expected a top-level value to end with a new line, comment or EOF, but "
+                    "got 's' instead.'"},
         {"k: 'a'\xc3\xa9", "Parse error on line 1: 'Expected a top-level value to end with a new line, comment or EOF, "
                            "but got '\xc3\xa9' instead.'"},
         {"include [a]", "Parse error on line 1: 'Expected include value but found start of an array'"},
@@ -258,8 +258,8 @@ static void variables(void **state) {
         {"k: $CYCLE_A", "variable reference for 'CYCLE_A' on line 1 could not be parsed: variable reference for "
                         "'CYCLE_B' on line 1 could not be parsed: variable reference for 'CYCLE_A' on line 1 could not "
                         "be parsed: variable reference cycle for 'CYCLE_A'"},
-        {"k: $BLANKS", "variable reference for 'BLANKS' on line 1 could not be parsed: Parse error on line 1: 'Expected "
-                       "a top-level value to end with a new line, comment or EOF, but got 'b' instead.'"},
+        {"k: $BLANKS", "variable reference for 'BLANKS' on line 1 could not be parsed: Parse error on line 1: "
+                       "'Expected a top-level value to end with a new line, comment or EOF, but got 'b' instead.'"},
     };
     RUN(good, true);
     RUN(bad, false);
@@ -278,7 +278,8 @@ static void includes(void **state) {
         {"missing.conf", "error parsing include file 'gone.conf', open gone.conf: no such file or directory"},
         {"broken.conf", "error parsing include file 'bad.conf', Parse error on line 3: 'Expected an array value "
                         "terminator \",\" or an array terminator \"]\", but got 'EOF' instead.'"},
-        {"scope.conf", "error parsing include file 'scoped.conf', variable reference for 'x' on line 1 can not be found"},
+        {"scope.conf", "error parsing include file 'scoped.conf', variable reference for 'x' on line 1 can not be "
+                       "found"},
     };
     run(good, sizeof(good) / sizeof(good[0]), true, true);
     run(bad, sizeof(bad) / sizeof(bad[0]), false, true);

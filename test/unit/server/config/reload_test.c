@@ -97,7 +97,8 @@ static void refused(void **state) {
         {"port: 4222", "feature_flags {a: true}", "FeatureFlags: old=[], new=[a true]"},
         {"tls {verify: true}", "tls {verify_and_map: true}", "TLSMap: old=false, new=true"},
         {"tls {verify: true}", "tls {connection_rate_limit: 2}", "TLSRateLimit: old=0, new=2"},
-        {"authorization {user: a}", "authorization {user: a, proxy_required: true}", "ProxyRequired: old=false, new=true"},
+        {"authorization {user: a}", "authorization {user: a, proxy_required: true}", "ProxyRequired: old=false, "
+                                                                                     "new=true"},
         {"port: 4222", "no_auth_user: x", "NoAuthUser: old=, new=x"},
         {"no_auth_user: a, authorization {users: [ {user: a} ]}", "authorization {users: [ {user: a} ]}",
          "NoAuthUser: old=a, new="},

@@ -90,8 +90,8 @@ static void errors(void **state) {
         {"cipher_suites: []", "error parsing tls config, 'cipher_suites' cannot be empty"},
         {"curve_preferences: []", "error parsing tls config, 'curve_preferences' cannot be empty"},
         {"connection_rate_limit: x", "error parsing tls config, 'connection_rate_limit' wrong type"},
-        {"pinned_certs: x", "error parsing tls config, expected 'pinned_certs' to be a list of hex-encoded sha256 of DER "
-                            "encoded SubjectPublicKeyInfo"},
+        {"pinned_certs: x", "error parsing tls config, expected 'pinned_certs' to be a list of hex-encoded sha256 of "
+                            "DER encoded SubjectPublicKeyInfo"},
         {"first: x", "field \"first\"'s value \"x\" is invalid"},
         {"first: 3", "field \"first\" should be a boolean or a string, got int64"},
         {"min_version: \"1.1\"", "error parsing tls config: unsupported TLS version: TLS 1.1"},
@@ -119,7 +119,8 @@ static void errors(void **state) {
         expect_report(text, want);
     }
     expect_report("tls: 3", ":1:1: interface conversion: interface {} is int64, not map[string]interface {}\n");
-    struct mg_options *o = load_ok("tls {cipher_suites: [ TLS_RSA_WITH_AES_128_CBC_SHA ]\nallow_insecure_cipher_suites: true}");
+    struct mg_options *o = load_ok("tls {cipher_suites: [ TLS_RSA_WITH_AES_128_CBC_SHA "
+                                   "]\nallow_insecure_cipher_suites: true}");
     assert_true(o->tls_opts.allow_insecure_ciphers);
     mg_options_free(o);
     // Unlike elsewhere, a variable's key is unknown too.
