@@ -63,6 +63,7 @@ const struct mg_json *mg_json_next(const struct mg_json *v);
 const char *mg_json_key(const struct mg_json *v);
 const char *mg_json_str(const struct mg_json *v); // NULL unless a string
 bool mg_json_bool(const struct mg_json *v, bool *out);
+const char *mg_json_number(const struct mg_json *v); // the text of a number; NULL unless one
 // Exact; MG_ERANGE if it does not fit or is no integer (1.0 and 1e3 are none). Read from the text, never from a double.
 int mg_json_int(const struct mg_json *v, int64_t *out);
 int mg_json_uint(const struct mg_json *v, uint64_t *out);
