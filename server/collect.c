@@ -3,7 +3,10 @@
 //
 // A shard's side of monitoring: it looks at its connections and subscriptions in slices between turns, so that a question
 // about 100,000 of them holds nobody up.
+#include <stdlib.h>
+
 #include "server/base/assert.h"
+#include "server/base/mem.h"
 #include "server/conn/conn.h"
 #include "server/proto/subject.h"
 #include "server/server_impl.h"
@@ -128,25 +131,35 @@ static bool keys_slice(struct shard_ctl *ctl, struct job *job) {
     return job->slot < core->nslots;
 }
 
-static struct mg_conn *conn_by_cid(struct mg_core *core, uint64_t cid) {
-    for (struct mg_list *l = core->conns.next; l != &core->conns; l = l->next)
-        if (mg_container_of(l, struct mg_conn, link)->cid == cid) return mg_container_of(l, struct mg_conn, link);
-    return NULL;
+static int by_number(const void *a, const void *b) {
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+// The page's connections of this shard, in ascending order, so that one walk over the slots finds them all.
+static void rows_begin(struct shard_ctl *ctl, struct job *job) {
+    job->wanted = mg_alloc((job->npage + 1) * sizeof(*job->wanted));
+    for (size_t i = 0; i < job->npage; i++)
+        if (!job->page[i].closed && job->page[i].shard == ctl->id) job->wanted[job->nwanted++] = job->page[i].cid;
+    qsort(job->wanted, job->nwanted, sizeof(*job->wanted), by_number);
 }
 
 static bool rows_slice(struct shard_ctl *ctl, struct job *job) {
+    struct mg_core *core = ctl->core;
     const struct mg_connz_query *q = job->keys.q;
-    int64_t now = mg_loop_wall(ctl->core->loop);
-    for (unsigned i = 0; i < ROWS_A_SLICE && job->at < job->npage; i++, job->at++) {
-        const struct mg_conn_key *key = &job->page[job->at];
-        if (key->closed || key->shard != ctl->id) continue;
-        struct mg_conn *c = conn_by_cid(ctl->core, key->cid);
-        if (c == NULL) continue;
+    int64_t now = mg_loop_wall(core->loop);
+    if (job->wanted == NULL) rows_begin(ctl, job);
+    uint32_t end = core->nslots - job->slot > SLOTS_A_SLICE ? job->slot + SLOTS_A_SLICE : core->nslots;
+    unsigned rows = 0;
+    for (; job->slot < end && rows < ROWS_A_SLICE; job->slot++) {
+        struct mg_conn *c = core->slots[job->slot].conn;
+        if (c == NULL || bsearch(&c->cid, job->wanted, job->nwanted, sizeof(c->cid), by_number) == NULL) continue;
+        rows++;
         collect_conn_row(c, now, mg_connz_wants_subs(q), q->auth, mg_conn_rows_add(&job->rows), &job->rows.arena);
         // Listing one whose round trip is unknown asks for it (spec/monitoring-and-tools.md A4).
         if (c->rtt_ns == 0 && c->pings_out == 0 && c->opts && c->opts->lang[0] && c->first_pong) conn_send_ping(c);
     }
-    return job->at < job->npage;
+    return job->slot < core->nslots;
 }
 
 // ---- subscriptions -------------------------------------------------------------------------------------------------

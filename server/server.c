@@ -10,6 +10,7 @@
 
 #include "server/account/errtext.h"
 #include "server/base/assert.h"
+#include "server/base/errors.h"
 #include "server/base/mem.h"
 #include "server/proto/info.h"
 #include "server/server_impl.h"

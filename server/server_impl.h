@@ -47,9 +47,11 @@ struct job {
     enum job_kind kind;
     struct mg_totals totals;         // TOTALS, SUBS: its sublist counts
     struct mg_connz keys;            // CONN_KEYS
-    uint32_t slot;                   // CONN_KEYS: cursor
+    uint32_t slot;                   // CONN_KEYS, CONN_ROWS: cursor
     const struct mg_conn_key *page;  // CONN_ROWS: the question's
-    size_t npage, at;                // CONN_ROWS: cursor
+    size_t npage;
+    uint64_t *wanted;                // CONN_ROWS: the shard's part of the page, sorted cids; owned
+    size_t nwanted;
     struct mg_conn_rows rows;        // CONN_ROWS
     struct mg_sublist_cursor cursor; // SUBS
     struct mg_subsz_cursor subsz;    // SUBS: travels from shard to shard

@@ -6,7 +6,7 @@
 
 #include "server/base/assert.h"
 #include "server/base/mem.h"
-#include "server/config/config.h"
+#include "server/config/options.h"
 
 struct mg_settings *mg_settings_new(struct mg_options *opts, uint64_t epoch, char *err, size_t errlen) {
     struct mg_settings *s = mg_zalloc(sizeof(*s));
