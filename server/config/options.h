@@ -110,6 +110,7 @@ struct mg_options {
     char *server_name; // NULL: the server id
     struct mg_strlist tags;
     struct mg_strlist metadata; // key, value, key, value, ... sorted by key
+    struct mg_strlist feature_flags; // name, "true" or "false", ... sorted by name
     char *cluster_name;         // from `cluster.name` or --cluster_name; used for mapping choice only, for now
 
     // shards: 0 is auto
@@ -125,6 +126,7 @@ struct mg_options {
     char *remote_syslog;
     char *pid_file, *ports_file_dir;
     int prof_port;
+    int64_t prof_block_rate;
 
     // limits
     int64_t max_connections; // <= 0: refuse all
@@ -153,6 +155,8 @@ struct mg_options {
     struct mg_user *users;
     size_t nusers;
     char *no_auth_user;
+    char *system_account; // NULL: "$SYS"
+    char *default_sentinel;
 
     bool tls; // a tls block (or --tls flags)
     struct mg_tls_options tls_opts;
@@ -167,10 +171,38 @@ struct mg_options {
     // JetStream settings that are read already so that tools can see them; not active yet
     bool jetstream;
     char *store_dir;
+    struct mg_strlist js_domains; // account, domain, ... sorted by account
 
     // provenance
     char *config_file;       // NULL: none
     char config_digest[72];  // "sha256:<hex>", "" without a file
 };
+
+// ---- owning ------------------------------------------------------------------------------------------------------
+
+// A new object with every default set (spec/client-protocol.md B6, B9).
+struct mg_options *mg_options_new(void);
+void mg_options_free(struct mg_options *o); // NULL is fine
+
+// Each frees what the struct owns and zeroes it.
+void mg_permissions_fini(struct mg_permissions *p);
+void mg_user_fini(struct mg_user *u);
+void mg_tls_options_init(struct mg_tls_options *t); // defaults
+void mg_tls_options_fini(struct mg_tls_options *t);
+void mg_mapping_fini(struct mg_mapping *m);
+struct mg_permissions *mg_permissions_dup(const struct mg_permissions *p); // NULL gives NULL
+
+void mg_strlist_add(struct mg_strlist *l, const char *s); // copies s; a list grows by this function alone
+void mg_strlist_fini(struct mg_strlist *l);
+bool mg_strlist_has(const struct mg_strlist *l, const char *s);
+bool mg_strlist_eq(const struct mg_strlist *a, const struct mg_strlist *b);
+// Sorts a list of pairs (name, value, name, value, ...) by name.
+void mg_strlist_sort_pairs(struct mg_strlist *l);
+
+// Replaces an owned string by a copy of s (NULL: none).
+void mg_str_set(char **dst, const char *s);
+// Notes a block whose feature is not active; the name is kept once, refuse wins.
+void mg_options_add_inactive(struct mg_options *o, const char *name, bool refuse);
+const struct mg_inactive_block *mg_options_inactive(const struct mg_options *o, const char *name); // NULL: not there
 
 #endif
