@@ -92,8 +92,8 @@ static void varz_optional_members(void **state) {
     static const char *const wanted[] = {
         "  \"server_name\": \"srv\",\n", "  \"proto\": 1,\n  \"git_commit\": \"abc\",\n  \"go\"",
         "  \"port\": 4222,\n  \"auth_required\": true,\n  \"tls_required\": true,\n  \"tls_verify\": true,\n"
-        "  \"ip\": \"1.2.3.4\",\n  \"connect_urls\": [\n    \"a:1\",\n    \"b:2\"\n  ],\n  \"max_connections\": 65536,\n"
-        "  \"max_subscriptions\": 5,\n",
+        "  \"ip\": \"1.2.3.4\",\n  \"connect_urls\": [\n    \"a:1\",\n    \"b:2\"\n  ],\n"
+        "  \"max_connections\": 65536,\n  \"max_subscriptions\": 5,\n",
         "  \"http_base_path\": \"/nats\",\n", "  \"auth_timeout\": 1.5,\n", "  \"tls_timeout\": 0.5,\n",
         "  \"write_timeout\": \"close\",\n  \"start\"", "  \"http_req_stats\": {},\n",
         "  \"tags\": [\n    \"x\"\n  ],\n  \"metadata\": {\n    \"k\": \"v\"\n  },\n  \"system_account\"",
@@ -163,7 +163,8 @@ static void healthz(void **state) {
     (void)state;
     struct mg_server_facts f = facts();
     expect_health(&f, "", 200, true, "{\"status\":\"ok\"}", "");
-    expect_health(&f, "js-server-only=true&js-enabled-only=1&details=1&account=A", 200, true, "{\"status\":\"ok\"}", "");
+    expect_health(&f, "js-server-only=true&js-enabled-only=1&details=1&account=A", 200, true,
+                  "{\"status\":\"ok\"}", "");
     expect_health(&f, "stream=S", 400, true,
                   "{\"status\":\"error\",\"error\":\"\\\"account\\\" must not be empty when checking stream health\"}",
                   "Healthcheck failed: \"\\\"account\\\" must not be empty when checking stream health\"");
@@ -179,7 +180,8 @@ static void healthz(void **state) {
                   "Healthcheck failed: \"failed to be ready for connections after 1ms: server\"");
     expect_health(&f, "details=1", 500, true,
                   "{\"status\":\"error\",\"errors\":[{\"type\":\"CONNECTION\","
-                  "\"error\":\"failed to be ready for connections after 1ms: server\"}]}", "Healthcheck failed: 1 errors");
+                  "\"error\":\"failed to be ready for connections after 1ms: server\"}]}",
+                  "Healthcheck failed: 1 errors");
 }
 
 static const struct mg_account_row accounts[] = {
@@ -205,11 +207,13 @@ static void account_answers(void **state) {
     expect(&out, "Account nope does not exist");
     assert_int_equal(mg_accountz_render(&f, MG_S("acc=%24SYS"), accounts, 2, &out).status, 200);
     mg_buf_addc(&out, '\0');
-    assert_non_null(strstr(out.p, "  \"account_detail\": {\n    \"account_name\": \"$SYS\",\n"
-                                  "    \"update_time\": \"2026-01-02T03:04:04.5Z\",\n    \"is_system\": true,\n"
-                                  "    \"expired\": false,\n    \"complete\": true,\n    \"jetstream_enabled\": false,\n"
-                                  "    \"leafnode_connections\": 0,\n    \"client_connections\": 0,\n"
-                                  "    \"subscriptions\": 0,\n    \"name_tag\": \"$SYS\",\n    \"sublist_stats\": {\n"));
+    static const char detail[] =
+        "  \"account_detail\": {\n    \"account_name\": \"$SYS\",\n"
+        "    \"update_time\": \"2026-01-02T03:04:04.5Z\",\n    \"is_system\": true,\n"
+        "    \"expired\": false,\n    \"complete\": true,\n    \"jetstream_enabled\": false,\n"
+        "    \"leafnode_connections\": 0,\n    \"client_connections\": 0,\n"
+        "    \"subscriptions\": 0,\n    \"name_tag\": \"$SYS\",\n    \"sublist_stats\": {\n";
+    assert_non_null(strstr(out.p, detail));
     out.len = 0;
     assert_int_equal(mg_accstatz_render(&f, MG_S(""), accounts, 2, &out).status, 200);
     expect(&out, HEAD AT "  \"account_statz\": [\n    {\n      \"acc\": \"$G\",\n      \"name\": \"$G\",\n"

@@ -24,8 +24,9 @@ static void query_defaults_and_values(void **state) {
     assert_false(q.auth || q.subs || q.subs_detail);
     assert_null(q.user);
     mg_connz_query_fini(&q);
-    assert_int_equal(mg_connz_parse(MG_S("limit=-5&offset=-7&subs=DETAIL&auth=T&state=ANY&sort=bytes_to&user=u&acc=%24G&"
-                                         "mqtt_client=m"), &q, &err), MG_OK);
+    static const char all[] = "limit=-5&offset=-7&subs=DETAIL&auth=T&state=ANY&sort=bytes_to&user=u&"
+                              "acc=%24G&mqtt_client=m";
+    assert_int_equal(mg_connz_parse(mg_cstr(all), &q, &err), MG_OK);
     assert_int_equal(q.limit, 1024);
     assert_int_equal(q.offset, 0);
     assert_true(q.auth && !q.subs && q.subs_detail);
@@ -344,7 +345,8 @@ static void rows_are_sorted_by_their_newest_numbers(void **state) {
     assert_int_equal(a.n, 3);
     assert_int_equal(b.n, 0);
     char *text = render("sort=msgs_to", &a, false);
-    const char *three = strstr(text, "\"cid\": 3"), *two = strstr(text, "\"cid\": 2"), *one = strstr(text, "\"cid\": 1");
+    const char *three = strstr(text, "\"cid\": 3"), *two = strstr(text, "\"cid\": 2");
+    const char *one = strstr(text, "\"cid\": 1");
     assert_true(three < two && two < one);
     mg_free(text);
     mg_conn_rows_fini(&a);

@@ -111,8 +111,8 @@ static void prometheus_text(void **state) {
     char *text = render("text/html", &type);
     assert_string_equal(type, "text/plain; version=0.0.4; charset=utf-8");
     static const char *const lines[] = {
-        "# TYPE nats_server_info gauge\nnats_server_info{version=\"2.14.5\",server_name=\"a\\\"b\\\\c\\nd\","
-        "server_id=\"NID\",cluster=\"\"} 1\n",
+        "# TYPE nats_server_info gauge\nnats_server_info{version=\"2.14.5\",server_name=\"a\\\"b\\\\c\\nd\",",
+        ",server_id=\"NID\",cluster=\"\"} 1\n",
         "\nnats_server_start_time_seconds 1767323045.5\n", "\nprocess_resident_memory_bytes 12345\n",
         "# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total 1.25\n", "\nprocess_open_fds 9\n",
         "\nnats_connections{kind=\"client\",type=\"nats\"} 3\n", "\nnats_connections_opened_total 8\n",
