@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// Files that other programs read (pid, ports) and what /proc, getrusage and the cgroup file system tell about this process.
-// process_signal.c has --signal.
+// Files that other programs read (pid, ports) and what /proc, getrusage and the cgroup file system tell about this
+// process. process_signal.c has --signal.
 #include "server/process.h"
 
 #include <ctype.h>
@@ -20,7 +20,7 @@
 #include "server/base/mem.h"
 #include "server/shard/net.h"
 
-// ---- files -----------------------------------------------------------------------------------------------------------
+// ---- files ------------------------------------------------------------------------------------------------------
 
 static int fail(const char *what, const char *path, char *err, size_t errlen) {
     char text[128];
@@ -119,7 +119,7 @@ int mg_ports_write(const struct mg_ports *p, const char *path, char *err, size_t
     return rc;
 }
 
-// ---- figures ---------------------------------------------------------------------------------------------------------
+// ---- figures ----------------------------------------------------------------------------------------------------
 
 // Reads a small file as a string. False if it cannot be read.
 static bool read_small(const char *path, char *buf, size_t size) {
@@ -177,7 +177,7 @@ int mg_process_cores(void) {
     return n > 0 ? (int)n : 1;
 }
 
-// ---- cgroup ----------------------------------------------------------------------------------------------------------
+// ---- cgroup -----------------------------------------------------------------------------------------------------
 
 // The quota in one directory, in CPUs; 0: none.
 static double quota_v2(const char *dir) {

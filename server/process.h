@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// What a server process has to do with its machine: pid and ports files, --signal, memory and CPU figures. For main and
-// for the facts of monitoring. Part of the port: it does I/O of its own; nothing here waits for anything.
+// What a server process has to do with its machine: pid and ports files, --signal, memory and CPU figures. For main
+// and for the facts of monitoring. Part of the port: it does I/O of its own; nothing here waits for anything.
 #ifndef MG_PROCESS_H
 #define MG_PROCESS_H
 
@@ -13,7 +13,7 @@
 #include "server/base/buf.h"
 #include "server/config/options.h"
 
-// ---- files (spec/client-protocol.md B3) ------------------------------------------------------------------------------
+// ---- files (spec/client-protocol.md B3) -------------------------------------------------------------------------
 
 // Writes the own pid in decimal, without a newline, mode 0600. On failure returns an error and a text such as
 // "open /x: permission denied", to be logged behind "Could not write pidfile: ".
@@ -32,7 +32,7 @@ void mg_ports_path(const char *dir, const char *argv0, int pid, struct mg_buf *o
 // Writes the file (mode 0666 less the umask) by renaming, so that nobody reads half of it. To be removed at the end.
 int mg_ports_write(const struct mg_ports *p, const char *path, char *err, size_t errlen);
 
-// ---- --signal (spec/client-protocol.md B2) ---------------------------------------------------------------------------
+// ---- --signal (spec/client-protocol.md B2) ----------------------------------------------------------------------
 
 // What it works on; tests bring their own.
 struct mg_signal_env {
@@ -42,10 +42,11 @@ struct mg_signal_env {
 };
 extern const struct mg_signal_env mg_signal_env_system; // self is filled in by mg_signal_send when 0
 
-// Obeys "command[=pid|pidfile|prefix*]". 0, or an error with the text to print behind "nats-server: " appended to err.
+// Obeys "command[=pid|pidfile|prefix*]". 0, or an error with the text to print behind "nats-server: " appended to
+// err.
 int mg_signal_send(const struct mg_signal_env *env, const char *arg, struct mg_buf *err);
 
-// ---- figures (spec/monitoring-and-tools.md F4: only /proc/self and getrusage) -----------------------------------------
+// ---- figures (spec/monitoring-and-tools.md F4: only /proc/self and getrusage) -----------------------------------
 
 uint64_t mg_process_rss(void);         // bytes; 0 if unknown
 uint64_t mg_process_open_fds(void);    // 0 if unknown
@@ -53,8 +54,8 @@ double mg_process_cpu_seconds(void);   // user + system
 int mg_process_cores(void);            // CPUs in the affinity mask, at least 1
 // CPUs that may really be used: the smaller of the affinity mask and the cgroup's quota, rounded up; at least 1.
 int mg_process_usable_cpus(void);
-// The quota of the cgroup (v1 or v2) that cgroup_file ("/proc/self/cgroup") names, below fs_root ("/sys/fs/cgroup"): the
-// smallest one on the way up to the root. In CPUs; 0: none.
+// The quota of the cgroup (v1 or v2) that cgroup_file ("/proc/self/cgroup") names, below fs_root ("/sys/fs/cgroup"):
+// the smallest one on the way up to the root. In CPUs; 0: none.
 double mg_cgroup_cpus(const char *cgroup_file, const char *fs_root);
 
 // CPU percent over the time since the sample before (of at least a second; younger ones are repeated).

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// --signal (spec/client-protocol.md B2). Without a pid the one running server is meant, found by its name in /proc as pgrep
-// would; a pid that ends in '*' means every running server whose pid begins so.
+// --signal (spec/client-protocol.md B2). Without a pid the one running server is meant, found by its name in /proc as
+// pgrep would; a pid that ends in '*' means every running server whose pid begins so.
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -35,7 +35,7 @@ static int signal_of(const char *command) {
     return 0;
 }
 
-// ---- who ---------------------------------------------------------------------------------------------------------------
+// ---- who --------------------------------------------------------------------------------------------------------
 
 struct pids {
     int *v;
@@ -95,7 +95,8 @@ static bool parse_pid(const char *s, int *pid) {
     char *end;
     errno = 0;
     long v = strtol(s, &end, 10);
-    if (s[0] == '\0' || *end != '\0' || isspace((unsigned char)s[0]) || errno != 0 || v > INT32_MAX || v <= 0) return false;
+    if (s[0] == '\0' || *end != '\0' || isspace((unsigned char)s[0])) return false;
+    if (errno != 0 || v > INT32_MAX || v <= 0) return false; // kill() gives other meanings to those
     *pid = (int)v;
     return true;
 }
@@ -131,7 +132,7 @@ static int resolve(const struct mg_signal_env *env, char *expr, struct pids *pid
     return MG_OK;
 }
 
-// ---- what --------------------------------------------------------------------------------------------------------------
+// ---- what -------------------------------------------------------------------------------------------------------
 
 static int send_all(const struct mg_signal_env *env, const struct pids *pids, const char *prefix, const char *command,
                     struct mg_buf *err) {

@@ -7,10 +7,10 @@
 //   slot.seq == pos + 1        holds the line of position pos
 //   slot.seq == pos + slots    taken out: free for the next round
 //
-// The good path: a producer takes a position by CAS on tail, formats right into the slot, publishes it by its sequence
-// number and rings only if the consumer said that it sleeps. Lines that do not fit into a slot go to the heap.
-// How it fails: when the ring is full the line is counted and forgotten. A producer that is preempted between the two
-// steps holds up the lines behind it, not their producers; when it is done it rings, so nothing is missed.
+// The good path: a producer takes a position by CAS on tail, formats right into the slot, publishes it by its
+// sequence number and rings only if the consumer said that it sleeps. Lines that do not fit into a slot go to the
+// heap. How it fails: when the ring is full the line is counted and forgotten. A producer that is preempted between
+// the two steps holds up the lines behind it, not their producers; when it is done it rings, so nothing is missed.
 // What always holds: publishing a line and testing `sleeping`, and saying `sleeping` and testing for a line, are
 // sequentially consistent, so at least one side sees the other.
 #include "server/base/log.h"
@@ -84,7 +84,7 @@ void mg_log_set_flags(struct mg_log *log, bool debug, bool trace, bool trace_ver
     atomic_store_explicit(&log->max_traced_msg_len, max_traced_msg_len, memory_order_relaxed);
 }
 
-// ---- producers -------------------------------------------------------------------------------------------------------
+// ---- producers --------------------------------------------------------------------------------------------------
 
 // Formats into buf if it fits, else into *heap. Returns the length.
 static uint32_t format(char *buf, size_t size, char **heap, const char *fmt, va_list ap) {
@@ -181,7 +181,7 @@ void mg_log_write(struct mg_log *log, enum mg_log_level level, const char *fmt, 
     va_end(ap);
 }
 
-// ---- the consumer ----------------------------------------------------------------------------------------------------
+// ---- the consumer -----------------------------------------------------------------------------------------------
 
 bool mg_log_pop(struct mg_log *log, mg_log_sink *sink, void *arg) {
     struct mg_log_ring *r = log->ring;
@@ -214,7 +214,7 @@ bool mg_log_sleep(struct mg_log *log) {
     return false;
 }
 
-// ---- the text of a line ----------------------------------------------------------------------------------------------
+// ---- the text of a line -----------------------------------------------------------------------------------------
 
 static void add_time(struct mg_buf *out, enum mg_log_time mode, int64_t wall_ns) {
     time_t sec = (time_t)(wall_ns / 1000000000);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// The log of one server: many threads write lines, one writer thread takes them out (shard/log_writer.h). Writing never
-// blocks: a line goes into a bounded lock-free ring and is counted as dropped when the ring is full.
+// The log of one server: many threads write lines, one writer thread takes them out (shard/log_writer.h). Writing
+// never blocks: a line goes into a bounded lock-free ring and is counted as dropped when the ring is full.
 //
-// Instead of a ring a log may have a capture sink, which gets each line at once on the thread that wrote it: that is for
-// tests and the simulator. A log with neither (and a NULL log) discards everything.
+// Instead of a ring a log may have a capture sink, which gets each line at once on the thread that wrote it: that is
+// for tests and the simulator. A log with neither (and a NULL log) discards everything.
 #ifndef MG_BASE_LOG_H
 #define MG_BASE_LOG_H
 
@@ -75,22 +75,23 @@ void mg_log_vwrite(struct mg_log *log, enum mg_log_level level, const char *fmt,
 #define mg_log_dbg(log, ...) mg_log_at((log), MG_LOG_DBG, __VA_ARGS__)
 #define mg_log_trc(log, ...) mg_log_at((log), MG_LOG_TRC, __VA_ARGS__)
 
-// ---- the consumer's side (one thread) ----------------------------------------------------------------------------
+// ---- the consumer's side (one thread) ---------------------------------------------------------------------------
 
-// Takes the oldest line and gives it to sink. False: there is none (or its writer has not finished it yet: it will wake).
+// Takes the oldest line and gives it to sink. False: there is none (or its writer has not finished it yet: it will
+// wake).
 bool mg_log_pop(struct mg_log *log, mg_log_sink *sink, void *arg);
 // Takes everything that was written before the call; waits for writers that are in the middle of a line.
 void mg_log_drain(struct mg_log *log, mg_log_sink *sink, void *arg);
 // How many lines were dropped since the last call.
 uint64_t mg_log_take_dropped(struct mg_log *log);
-// Says that the consumer is about to sleep. False: there are lines, do not sleep. After true, `wake` will be called once
-// when a line arrives.
+// Says that the consumer is about to sleep. False: there are lines, do not sleep. After true, `wake` will be called
+// once when a line arrives.
 bool mg_log_sleep(struct mg_log *log);
 
 // The time that lines are stamped with.
 int64_t mg_log_wall(const struct mg_log *log);
 
-// ---- the text of a line (spec/client-protocol.md B4) --------------------------------------------------------------
+// ---- the text of a line (spec/client-protocol.md B4) ------------------------------------------------------------
 
 enum mg_log_time { MG_LOG_TIME_NONE, MG_LOG_TIME_LOCAL, MG_LOG_TIME_UTC };
 

@@ -3,10 +3,10 @@
 //
 // Trace lines, and what must not stand in them.
 //
-// A CONNECT that is traced may be malformed, so secrets are found in the text, not in parsed JSON: a key that contains
-// "auth_token" or "pass", or is exactly nkey, sig or proxy_sig, then ':' or '=', then the value. A quoted value ends at its
-// closing quote (escapes are honoured), another one at , " } or the end of the line. Rather too much is hidden than too
-// little.
+// A CONNECT that is traced may be malformed, so secrets are found in the text, not in parsed JSON: a key that
+// contains "auth_token" or "pass", or is exactly nkey, sig or proxy_sig, then ':' or '=', then the value. A quoted
+// value ends at its closing quote (escapes are honoured), another one at , " } or the end of the line. Rather too
+// much is hidden than too little.
 #include "server/conn/trace.h"
 
 static const char *arrow(enum mg_trace_dir dir) {
@@ -31,11 +31,12 @@ void mg_trace_payload(struct mg_log *log, const char *prefix, enum mg_trace_dir 
     if (msg.n > MG_LOG_LINE_MAX) msg.n = MG_LOG_LINE_MAX;
     struct mg_buf text = MG_BUF_INIT;
     mg_buf_add_quoted(&text, msg);
-    mg_log_trc(log, "%s - %s MSG_PAYLOAD: [%.*s%s]", prefix, arrow(dir), (int)text.len - 1, text.p, cut ? "...\"" : "\"");
+    const char *end = cut ? "...\"" : "\"";
+    mg_log_trc(log, "%s - %s MSG_PAYLOAD: [%.*s%s]", prefix, arrow(dir), (int)text.len - 1, text.p, end);
     mg_buf_fini(&text);
 }
 
-// ---- secrets ---------------------------------------------------------------------------------------------------------
+// ---- secrets ----------------------------------------------------------------------------------------------------
 
 static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v'; }
 
@@ -57,7 +58,9 @@ static bool match_colon(mg_slice s, size_t i, size_t *value) {
     return true;
 }
 
-static bool starts_at(mg_slice s, size_t i, mg_slice word) { return mg_slice_starts(mg_slice_of(s.p + i, s.n - i), word); }
+static bool starts_at(mg_slice s, size_t i, mg_slice word) {
+    return mg_slice_starts(mg_slice_of(s.p + i, s.n - i), word);
+}
 
 // Does the key of a secret begin at i? Gives where its value begins.
 static bool match_secret(mg_slice s, size_t i, size_t *value) {

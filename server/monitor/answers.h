@@ -37,8 +37,8 @@ void mg_subsz_query_fini(struct mg_subsz_query *q);
 // The 400 text for a test subject that is not a valid literal subject.
 void mg_subsz_bad_test(const struct mg_subsz_query *q, struct mg_buf *err);
 
-// Decides which of the subscriptions that match account and test are listed. It is shown them one by one, first all of
-// one shard, then all of the next: it travels with the walk.
+// Decides which of the subscriptions that match account and test are listed. It is shown them one by one, first all
+// of one shard, then all of the next: it travels with the walk.
 struct mg_subsz_cursor {
     uint64_t skip, room, total;
 };
@@ -73,8 +73,8 @@ struct mg_answer mg_ipqueuesz_render(const struct mg_server_facts *f, mg_slice q
 void mg_root_render(const struct mg_server_facts *f, struct mg_buf *out);
 
 // ---- /metrics (metrics.c, metrics_dropin.c) ----
-// accept: the request's Accept header. Returns the content type (static). The number of series depends on the version of
-// the program only, not on connections, subjects or accounts.
+// accept: the request's Accept header. Returns the content type (static). The number of series depends on the version
+// of the program only, not on connections, subjects or accounts.
 const char *mg_metrics_render(const struct mg_server_facts *f, const struct mg_totals *t,
                               const struct mg_endpoint_hits *hits, mg_slice accept, struct mg_buf *out);
 

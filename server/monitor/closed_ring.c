@@ -25,7 +25,7 @@ struct mg_closed {
     char data[];
 };
 
-// ---- packing ---------------------------------------------------------------------------------------------------------
+// ---- packing ----------------------------------------------------------------------------------------------------
 
 static void put_raw(struct mg_buf *b, const void *p, size_t n) { mg_buf_add(b, p, n); }
 
@@ -55,7 +55,9 @@ struct mg_closed *mg_closed_new(const struct mg_conn_row *row) {
     while (nsubs < row->nsubs && b.len - begin < MG_CLOSED_MAX_SUBS_BYTES) put_sub(&b, &row->subs[nsubs++]);
     mg_assert(b.len < UINT32_MAX);
     struct mg_closed *e = mg_alloc(sizeof(*e) + b.len);
-    *e = (struct mg_closed){.s = row->s, .size = (uint32_t)b.len, .ntags = (uint32_t)row->ntags, .nsubs = (uint32_t)nsubs};
+    *e = (struct mg_closed){.s = row->s, .size = (uint32_t)b.len};
+    e->ntags = (uint32_t)row->ntags;
+    e->nsubs = (uint32_t)nsubs;
     memcpy(e->data, b.p, b.len);
     mg_buf_fini(&b);
     return e;
@@ -112,7 +114,7 @@ void mg_closed_unpack(const struct mg_closed *e, struct mg_conn_row *row, struct
     row->nsubs = e->nsubs;
 }
 
-// ---- the ring --------------------------------------------------------------------------------------------------------
+// ---- the ring ---------------------------------------------------------------------------------------------------
 
 static size_t size_of(const struct mg_closed *e) { return sizeof(*e) + e->size; }
 
@@ -149,7 +151,8 @@ void mg_closed_ring_add(struct mg_closed_ring *r, struct mg_closed *e) {
         return;
     }
     size_t size = size_of(e);
-    while (r->first != r->next && (r->next - r->first == r->max || r->bytes + size > MG_CLOSED_RING_BYTES)) drop_oldest(r);
+    while (r->first != r->next && (r->next - r->first == r->max || r->bytes + size > MG_CLOSED_RING_BYTES))
+        drop_oldest(r);
     if (r->next - r->first == r->cap) grow(r);
     r->v[r->next % r->cap] = e;
     r->next++;

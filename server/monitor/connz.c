@@ -4,8 +4,9 @@
 // The selection half of /connz; connz_render.c writes the answer.
 //
 // Every sort order is a 64-bit number, smaller first, with the connection id breaking ties: what the reference sorts
-// descending is stored inverted. A shard's struct mg_connz holds at most `room` = offset + limit keys in a binary heap with
-// the worst on top, so showing one more connection costs O(log room) and the work is spread over the shard's turns.
+// descending is stored inverted. A shard's struct mg_connz holds at most `room` = offset + limit keys in a binary
+// heap with the worst on top, so showing one more connection costs O(log room) and the work is spread over the
+// shard's turns.
 #include "server/monitor/connz.h"
 
 #include <stdlib.h>
@@ -17,7 +18,7 @@
 #include "server/monitor/connz_order.h"
 #include "server/monitor/query.h"
 
-// ---- the query -------------------------------------------------------------------------------------------------------
+// ---- the query --------------------------------------------------------------------------------------------------
 
 static int fail(struct mg_buf *err, const char *text, const char *arg) {
     err->len = 0;
@@ -65,8 +66,8 @@ static int parse_subs(mg_slice query, struct mg_connz_query *q, struct mg_buf *e
     return q->subs_detail ? MG_OK : mg_query_bool(query, "subs", &q->subs, err);
 }
 
-// The order of the checks decides which of several mistakes is reported: first those of the HTTP layer, in the order in
-// which the reference decodes them, then what does not fit together.
+// The order of the checks decides which of several mistakes is reported: first those of the HTTP layer, in the order
+// in which the reference decodes them, then what does not fit together.
 static int parse(mg_slice query, struct mg_connz_query *q, struct mg_buf *err) {
     int rc = mg_query_bool(query, "auth", &q->auth, err);
     if (rc == MG_OK) rc = parse_subs(query, q, err);
@@ -110,7 +111,7 @@ void mg_connz_query_fini(struct mg_connz_query *q) {
     *q = (struct mg_connz_query){0};
 }
 
-// ---- the order -------------------------------------------------------------------------------------------------------
+// ---- the order --------------------------------------------------------------------------------------------------
 
 // Maps signed to unsigned so that the order stays.
 static uint64_t bias(int64_t v) { return (uint64_t)v ^ (UINT64_C(1) << 63); }
@@ -140,11 +141,11 @@ uint64_t mg_connz_order(enum mg_connz_sort sort, const struct mg_conn_stats *s, 
     case MG_SORT_REASON: return reason_rank(s->reason);
     case MG_SORT_RTT: return ~bias(s->rtt_ns);
     }
-    mg_assert(!"no such order");
+    mg_assert(sort <= MG_SORT_RTT);
     return 0;
 }
 
-// ---- the heap --------------------------------------------------------------------------------------------------------
+// ---- the heap ---------------------------------------------------------------------------------------------------
 
 static bool before(const struct mg_conn_key *a, const struct mg_conn_key *b) {
     return a->order != b->order ? a->order < b->order : a->cid < b->cid;

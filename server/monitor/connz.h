@@ -90,7 +90,8 @@ void mg_connz_visit(struct mg_connz *c, const struct mg_conn_stats *s, uint32_t 
                     mg_slice mqtt_client);
 // Adds what src saw; src stays as it is.
 void mg_connz_merge(struct mg_connz *dst, const struct mg_connz *src);
-// Sorts and returns the page's keys (*n of them, at most q->limit); valid until fini. After this only render is allowed.
+// Sorts and returns the page's keys (*n of them, at most q->limit); valid until fini. After this only render is
+// allowed.
 const struct mg_conn_key *mg_connz_page(struct mg_connz *c, size_t *n);
 
 // Appends the JSON answer (HTTP 200) with the rows in the order asked for.

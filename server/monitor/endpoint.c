@@ -15,14 +15,15 @@ static const struct {
 
 const char *mg_endpoint_path(enum mg_endpoint e) { return endpoints[e].path; }
 
-// Takes "/nats" off "/nats/varz". A missing leading slash in the configured text is added, superfluous ones do not count.
-// NULL: the path is not below the base.
+// Takes "/nats" off "/nats/varz". A missing leading slash in the configured text is added, superfluous ones do not
+// count. NULL: the path is not below the base.
 static const char *strip_base(const char *base, const char *path) {
     for (;;) {
         while (*base == '/') base++;
         if (*base == '\0') return path;
         size_t n = strcspn(base, "/");
-        if (path[0] != '/' || strncmp(path + 1, base, n) != 0 || (path[n + 1] != '/' && path[n + 1] != '\0')) return NULL;
+        if (path[0] != '/' || strncmp(path + 1, base, n) != 0) return NULL;
+        if (path[n + 1] != '/' && path[n + 1] != '\0') return NULL;
         path += n + 1;
         base += n;
     }

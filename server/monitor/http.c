@@ -3,14 +3,15 @@
 //
 // Connections of the monitoring HTTP server.
 //
-// The good path: bytes are read into `raw` cipher or plain, plain ones wait in `in` for the parser; a complete request
-// goes to the owner and parsing stops (c->asked) until it is answered; the answer goes to `out` and from there to the
-// socket; then the next pipelined request, or idle.
+// The good path: plain bytes (decrypted, if there is TLS) wait in `in` for the parser; a complete request goes to the
+// owner and parsing stops (c->asked) until it is answered; the answer goes to `out` and from there to the socket; then
+// comes the next pipelined request, or the connection is idle.
 // How it fails: every phase but the owner's work has a deadline, and everything wrong with the bytes or the socket ends
-// in drop(), which gives up the connection at once. The struct goes away in the socket's `closed`, or, if a handshake is
-// on a worker thread then, when that is back. An unanswered request is detached (req->conn = NULL) and freed by its reply.
-// What always holds: at most one request is with the owner; at most IN_MAX bytes wait to be parsed; while c->working, only
-// the worker touches c->tls.
+// in drop(), which gives up the connection at once. The struct goes away in the socket's `closed`, or, if a handshake
+// is on a worker thread then, when that is back. An unanswered request is detached (req->conn = NULL) and freed by its
+// reply.
+// What always holds: at most one request is with the owner; at most IN_MAX bytes wait to be parsed; while c->working,
+// only the worker touches c->tls.
 #include "server/monitor/http.h"
 
 #include "server/base/assert.h"
@@ -68,7 +69,7 @@ struct http_conn {
 
 static void advance(struct http_conn *c);
 
-// ---- life of a connection --------------------------------------------------------------------------------------------
+// ---- life of a connection ---------------------------------------------------------------------------------------
 
 static void http_free(struct mg_http *h) {
     const struct mg_http_ops *ops = h->ops;
@@ -117,7 +118,7 @@ static void set_deadline(struct http_conn *c, uint64_t ns) {
     mg_timer_start(c->h->wheel, &c->timer, mg_loop_now(c->h->loop) + ns);
 }
 
-// ---- writing ---------------------------------------------------------------------------------------------------------
+// ---- writing ----------------------------------------------------------------------------------------------------
 
 // The next bytes for the socket; encrypts some if there are none yet.
 static mg_slice next_output(struct http_conn *c) {
@@ -189,7 +190,7 @@ static void on_writable(void *owner) {
     if (!c->dropped && !c->working) advance(c);
 }
 
-// ---- reading ---------------------------------------------------------------------------------------------------------
+// ---- reading ----------------------------------------------------------------------------------------------------
 
 static size_t unparsed(const struct http_conn *c) { return c->in.len - c->in_pos; }
 
@@ -276,7 +277,7 @@ static void start_handshake(struct http_conn *c) {
     mg_loop_work(c->h->loop, &c->work);
 }
 
-// ---- requests --------------------------------------------------------------------------------------------------------
+// ---- requests ---------------------------------------------------------------------------------------------------
 
 static void reply_redirect(struct mg_http_request *req, mg_slice location) {
     struct mg_buf headers = MG_BUF_INIT, body = MG_BUF_INIT;
@@ -404,7 +405,7 @@ static void on_accepted(void *owner, const struct mg_sock_seed *seed) {
     set_deadline(c, HEAD_NS);
 }
 
-// ---- the server ------------------------------------------------------------------------------------------------------
+// ---- the server -------------------------------------------------------------------------------------------------
 
 int mg_http_open(struct mg_http **out, const struct mg_http_config *config, char *err, size_t errlen) {
     static const struct mg_listener_ops ops = {.accepted = on_accepted};

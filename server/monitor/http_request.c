@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// Requests are parsed by http-parser, which gives pieces of the URL and of headers; kept are only the URL and what the
-// answers depend on (Host must be there, Accept chooses the metrics format). Everything else is counted and forgotten,
-// so the 1 MiB of headers that are allowed cost memory only for a long URL.
+// Requests are parsed by http-parser, which gives pieces of the URL and of headers; kept are only the URL and what
+// the answers depend on (Host must be there, Accept chooses the metrics format). Everything else is counted and
+// forgotten, so the 1 MiB of headers that are allowed cost memory only for a long URL.
 //
-// The parser pauses at the end of each message, so pipelined requests come out one by one. It keeps a limit of its own for
-// headers (80 KB, a process-wide variable); its counter is reset before each piece, as the limits here are stricter in what
-// they count and belong to one connection.
+// The parser pauses at the end of each message, so pipelined requests come out one by one. It keeps a limit of its
+// own for headers (80 KB, a process-wide variable); its counter is reset before each piece, as the limits here are
+// stricter in what they count and belong to one connection.
 #include "server/monitor/http_request.h"
 
 #include <stdio.h>
@@ -35,7 +35,7 @@ mg_slice mg_http_query(const struct mg_http_request *req) { return req->query; }
 mg_slice mg_http_accept(const struct mg_http_request *req) { return mg_buf_slice(&req->accept); }
 bool mg_http_cancelled(const struct mg_http_request *req) { return req->conn == NULL; }
 
-// ---- parsing ---------------------------------------------------------------------------------------------------------
+// ---- parsing ----------------------------------------------------------------------------------------------------
 
 static int on_begin(http_parser *p) {
     struct mg_http_parser *hp = p->data;
@@ -198,7 +198,7 @@ bool mg_http_parser_take_continue(struct mg_http_parser *hp) {
     return want;
 }
 
-// ---- clean paths -----------------------------------------------------------------------------------------------------
+// ---- clean paths ------------------------------------------------------------------------------------------------
 
 // Resolves "//", "/./" and "/../"; a final slash stays. path begins with '/'.
 static void clean_path(mg_slice path, struct mg_buf *out) {
@@ -245,7 +245,7 @@ bool mg_http_redirect(const struct mg_http_request *req, struct mg_buf *location
     return !same;
 }
 
-// ---- answers ---------------------------------------------------------------------------------------------------------
+// ---- answers ----------------------------------------------------------------------------------------------------
 
 static const char *status_text(int status) {
     switch (status) {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// /metrics in the OpenMetrics or the older Prometheus text format (spec/monitoring-and-tools.md D3): a clean set with base
-// units and labels, then the names that the separate exporter would give (metrics_dropin.c).
+// /metrics in the OpenMetrics or the older Prometheus text format (spec/monitoring-and-tools.md D3): a clean set with
+// base units and labels, then the names that the separate exporter would give (metrics_dropin.c).
 //
-// A family is announced once, right before its samples. OpenMetrics names a counter's family without "_total", the older
-// format with it.
+// A family is announced once, right before its samples. OpenMetrics names a counter's family without "_total", the
+// older format with it.
 #include "server/monitor/metrics.h"
 
 #include "server/monitor/answers.h"
@@ -71,7 +71,7 @@ static void put_process(struct mg_metrics *m, const struct mg_server_facts *f) {
                     LABELS("version", f->version, "server_name", mg_facts_name(f), "server_id", f->server_id, "cluster",
                            f->opts->cluster_name ? f->opts->cluster_name : ""),
                     1);
-    mg_metrics_family(m, "nats_server_start_time_seconds", "gauge", "When the server started, seconds since the epoch.");
+    mg_metrics_family(m, "nats_server_start_time_seconds", "gauge", "When the server started, since the epoch.");
     mg_metrics_float(m, no_labels, (double)f->start_ns / 1e9);
     mg_metrics_family(m, "process_resident_memory_bytes", "gauge", "Resident memory.");
     mg_metrics_uint(m, no_labels, f->rss);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// What prometheus-nats-exporter makes of /varz (spec/monitoring-and-tools.md D1), so that existing dashboards work without
-// it: every numeric member is a gauge named nats_varz_<path>, some strings are gauges of value 1 with a label, two times
-// are epoch milliseconds. As there, the names are taken from the JSON itself, so the two cannot drift apart.
+// What prometheus-nats-exporter makes of /varz (spec/monitoring-and-tools.md D1), so that existing dashboards work
+// without it: every numeric member is a gauge named nats_varz_<path>, some strings are gauges of value 1 with a
+// label, two times are epoch milliseconds. As there, the names are taken from the JSON itself, so the two cannot
+// drift apart.
 #include <stdio.h>
 
 #include "server/base/assert.h"

@@ -53,8 +53,8 @@ void mg_root_render(const struct mg_server_facts *f, struct mg_buf *out) {
                 "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>Midge</title>\n<style>\n"
                 "body { font: 16px/1.6 system-ui, sans-serif; margin: 3rem auto; max-width: 32rem; color: #223 }\n"
                 "ul { list-style: none; padding: 0 } a { color: #157; text-decoration: none }\n"
-                "a:hover { text-decoration: underline } code, small { color: #889 }\n</style>\n</head>\n<body>\n<h1>Midge ");
-    mg_buf_adds(out, "<small>v");
+                "a:hover { text-decoration: underline } code, small { color: #889 }\n</style>\n</head>\n<body>\n"
+                "<h1>Midge <small>v");
     add_html(out, f->version);
     mg_buf_adds(out, "</small></h1>\n<p>");
     add_html(out, mg_facts_name(f));

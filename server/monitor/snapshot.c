@@ -4,7 +4,7 @@
 
 #include "server/base/mem.h"
 
-// ---- arena -----------------------------------------------------------------------------------------------------------
+// ---- arena ------------------------------------------------------------------------------------------------------
 
 #define BLOCK_MIN 4096u
 
@@ -56,7 +56,7 @@ static void arena_move(struct mg_arena *dst, struct mg_arena *src) {
     src->head = NULL;
 }
 
-// ---- counters --------------------------------------------------------------------------------------------------------
+// ---- counters ---------------------------------------------------------------------------------------------------
 
 void mg_sublist_counts_add(struct mg_sublist_counts *dst, const struct mg_sublist_counts *src) {
     dst->num_subs += src->num_subs;
@@ -105,7 +105,7 @@ const char *mg_close_reason_text(enum mg_close_reason r) {
     return (unsigned)r < MG_CLOSE_REASON_COUNT ? texts[r] : texts[MG_CLOSE_UNKNOWN];
 }
 
-// ---- rows ------------------------------------------------------------------------------------------------------------
+// ---- rows -------------------------------------------------------------------------------------------------------
 
 // Makes room for `more` elements of `size` bytes behind n.
 static void *grow(void *v, size_t n, size_t *cap, size_t more, size_t size) {

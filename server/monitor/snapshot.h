@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// What monitoring answers are made of: plain structs that the shards fill and the renderers read. Times are wall-clock ns
-// since the epoch, counters are sums since the start unless they say "now".
+// What monitoring answers are made of: plain structs that the shards fill and the renderers read. Times are
+// wall-clock ns since the epoch, counters are sums since the start unless they say "now".
 //
-// Strings in rows are slices whose bytes live in the arena of the row set that holds the row (mg_arena_dup), so a row set
-// may be handed from a shard to the asker as a whole.
+// Strings in rows are slices whose bytes live in the arena of the row set that holds the row (mg_arena_dup), so a row
+// set may be handed from a shard to the asker as a whole.
 #ifndef MG_MONITOR_SNAPSHOT_H
 #define MG_MONITOR_SNAPSHOT_H
 
@@ -17,7 +17,7 @@
 #include "server/config/options.h"
 #include "server/conn/close_reason.h"
 
-// ---- memory of row sets --------------------------------------------------------------------------------------------
+// ---- memory of row sets -----------------------------------------------------------------------------------------
 
 struct mg_arena_block;
 // Memory that is freed as a whole. Owned by one thread at a time.
@@ -29,7 +29,7 @@ void *mg_arena_alloc(struct mg_arena *a, size_t n); // aligned for any type, uni
 mg_slice mg_arena_dup(struct mg_arena *a, mg_slice s);
 void mg_arena_fini(struct mg_arena *a);
 
-// ---- the server ------------------------------------------------------------------------------------------------------
+// ---- the server -------------------------------------------------------------------------------------------------
 
 // What does not come from the shards. Everything is borrowed for the duration of a rendering call.
 struct mg_server_facts {
@@ -95,7 +95,7 @@ struct mg_account_row {
     struct mg_sublist_counts sublist;
 };
 
-// ---- connections -----------------------------------------------------------------------------------------------------
+// ---- connections ------------------------------------------------------------------------------------------------
 
 enum mg_conn_kind { MG_KIND_CLIENT, MG_KIND_LEAFNODE };
 enum mg_conn_client_type { MG_TYPE_NATS, MG_TYPE_WEBSOCKET, MG_TYPE_MQTT, MG_TYPE_NONE };
@@ -144,7 +144,7 @@ struct mg_conn_row {
     size_t ntags;
     const struct mg_peer_cert *certs;
     size_t ncerts;
-    const struct mg_sub_row *subs; // filled only if subscriptions were asked for, and in what is handed to the closed ring
+    const struct mg_sub_row *subs; // filled only if asked for, and in what is handed to the closed ring
     size_t nsubs;
 };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// /varz: the members of spec/monitoring-and-tools.md A3, in its order. Every numeric member is the name of a metric in
-// somebody's dashboard, so none may come, go or change its type.
+// /varz: the members of spec/monitoring-and-tools.md A3, in its order. Every numeric member is the name of a metric
+// in somebody's dashboard, so none may come, go or change its type.
 #include "server/monitor/answers.h"
 #include "server/monitor/render.h"
 
@@ -57,7 +57,8 @@ static void put_process(struct mg_jw *w, const struct mg_server_facts *f) {
     char buf[40];
     mg_put_float(w, "tls_timeout", o->tls_opts.timeout_ns != 0 ? seconds(o->tls_opts.timeout_ns) : 2);
     mg_jw_kuint(w, "write_deadline", o->write_deadline_ns);
-    if (o->write_timeout != NULL && strcmp(o->write_timeout, "default") != 0) mg_opt_str(w, "write_timeout", o->write_timeout);
+    if (o->write_timeout != NULL && strcmp(o->write_timeout, "default") != 0)
+        mg_opt_str(w, "write_timeout", o->write_timeout);
     mg_put_time(w, "start", f->start_ns);
     mg_put_time(w, "now", f->now_ns);
     mg_jw_kstr(w, "uptime", mg_fmt_uptime(buf, f->now_ns > f->start_ns ? (uint64_t)(f->now_ns - f->start_ns) : 0));

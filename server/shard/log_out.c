@@ -3,9 +3,9 @@
 //
 // The log file and its rotation (spec/client-protocol.md B4), stderr, and the choice among the sinks.
 //
-// After a line that takes the file over its limit, the file is renamed to <file>.YYYY.MM.DD.hh.mm.ss.nnnnnnnnn and a new
-// one begins with a line that says so (which, like the lines about purging, ends in CRLF). Backups beyond the number to keep
-// are removed, oldest first; their names sort by age.
+// After a line that takes the file over its limit, the file is renamed to <file>.YYYY.MM.DD.hh.mm.ss.nnnnnnnnn and a
+// new one begins with a line that says so (which, like the lines about purging, ends in CRLF). Backups beyond the
+// number to keep are removed, oldest first; their names sort by age.
 // How it fails: if the file cannot be opened again after the renaming, the lines go to stderr until it can be.
 #include "server/shard/log_out.h"
 
@@ -64,7 +64,7 @@ static int64_t now_ns(void) {
     return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
-// ---- the file --------------------------------------------------------------------------------------------------------
+// ---- the file ---------------------------------------------------------------------------------------------------
 
 static int open_file(const char *path, int64_t *size, char *err, size_t errlen) {
     int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
@@ -122,7 +122,8 @@ static struct mg_strlist list_backups(DIR *dir, const char *base) {
 static void purge(struct mg_log_out *o) {
     const char *slash = strrchr(o->path, '/');
     const char *base = slash ? slash + 1 : o->path;
-    char *dir_name = slash == NULL ? mg_strdup(".") : mg_strndup(o->path, slash == o->path ? 1 : (size_t)(slash - o->path));
+    size_t dir_len = slash == NULL ? 0 : slash == o->path ? 1 : (size_t)(slash - o->path);
+    char *dir_name = slash == NULL ? mg_strdup(".") : mg_strndup(o->path, dir_len);
     char text[128], after[192];
     DIR *dir = opendir(dir_name);
     if (dir == NULL) {
@@ -185,7 +186,7 @@ int mg_log_out_reopen(struct mg_log_out *o, char *err, size_t errlen) {
     return MG_OK;
 }
 
-// ---- any sink --------------------------------------------------------------------------------------------------------
+// ---- any sink ---------------------------------------------------------------------------------------------------
 
 static int open_sink(struct mg_log_out *o, const struct mg_options *opts, const char *tag, char *err, size_t errlen) {
     if (opts->log_file != NULL && opts->log_file[0] != '\0') {

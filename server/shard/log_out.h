@@ -13,15 +13,15 @@
 
 struct mg_log_out;
 
-// Opens the file, remote syslog, local syslog or stderr that o asks for, in this order. On failure returns an error and
-// one line in err.
+// Opens the file, remote syslog, local syslog or stderr that o asks for, in this order. On failure returns an error
+// and one line in err.
 int mg_log_out_open(struct mg_log_out **out, const struct mg_options *o, const char *tag, char *err, size_t errlen);
 void mg_log_out_close(struct mg_log_out *out); // flushes
 // Lines are gathered until the next flush, or 64 KB.
 void mg_log_out_write(struct mg_log_out *out, enum mg_log_level level, int64_t wall_ns, mg_slice text);
 void mg_log_out_flush(struct mg_log_out *out);
-// Opens the file again by its name. MG_EUNSUPPORTED: it is no file; another error: it could not be opened and the old one
-// stays, with a text in err.
+// Opens the file again by its name. MG_EUNSUPPORTED: it is no file; another error: it could not be opened and the old
+// one stays, with a text in err.
 int mg_log_out_reopen(struct mg_log_out *out, char *err, size_t errlen);
 
 // ---- syslog (log_syslog.c) ----

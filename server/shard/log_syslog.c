@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// Syslog over unix sockets, UDP and TCP (spec/client-protocol.md B4): facility daemon, the level as severity, no time, pid or
-// level in the text itself. The C library's syslog() is not used: its state belongs to the process, not to this log.
+// Syslog over unix sockets, UDP and TCP (spec/client-protocol.md B4): facility daemon, the level as severity, no
+// time, pid or level in the text itself. The C library's syslog() is not used: its state belongs to the process, not
+// to this log.
 //
 //   local:   <pri>Jan  2 15:04:05 tag[pid]: text LF
 //   remote:  <pri>2026-01-02T15:04:05+01:00 host tag[pid]: text LF

@@ -4,8 +4,8 @@
 // The log's writer thread: it sleeps on an eventfd, takes lines out of the ring and runs commands.
 //
 // Commands (flush, reopen, another sink, stop) come on a lock-free stack, because they must not fail when the ring is
-// full. Before they run, every line that was written before they were taken is out: so a flush means what it says, and a
-// change of the sink happens between the lines written before and after it.
+// full. Before they run, every line that was written before they were taken is out: so a flush means what it says,
+// and a change of the sink happens between the lines written before and after it.
 #include "server/shard/log_writer.h"
 
 #include <errno.h>
@@ -48,7 +48,7 @@ static void submit(struct mg_log_writer *w, struct command *c) {
     wake(w);
 }
 
-// ---- the thread ------------------------------------------------------------------------------------------------------
+// ---- the thread -------------------------------------------------------------------------------------------------
 
 static void put_line(void *arg, enum mg_log_level level, int64_t wall_ns, mg_slice text) {
     struct mg_log_writer *w = arg;
@@ -97,7 +97,7 @@ static void writer_main(void *arg) {
     mg_log_out_flush(w->out);
 }
 
-// ---- commands --------------------------------------------------------------------------------------------------------
+// ---- commands ---------------------------------------------------------------------------------------------------
 
 struct flush_command {
     struct command c;
@@ -146,7 +146,7 @@ static void run_swap(struct mg_log_writer *w, struct command *c) {
     mg_free(s);
 }
 
-// ---- the owner's side ------------------------------------------------------------------------------------------------
+// ---- the owner's side -------------------------------------------------------------------------------------------
 
 static void set_flags(struct mg_log *log, const struct mg_options *o) {
     mg_log_set_flags(log, o->debug, o->trace, o->trace_verbose, o->trace_headers, o->max_traced_msg_len);

@@ -207,7 +207,8 @@ static void figures(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(pid_file), TEST(ports_file), TEST(signals_by_name), TEST(signals_by_pid), TEST(cgroup_quota), TEST(figures),
+        TEST(pid_file), TEST(ports_file), TEST(signals_by_name), TEST(signals_by_pid), TEST(cgroup_quota),
+        TEST(figures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -89,6 +89,7 @@ int main(void) {
     pthread_join(consumer, NULL);
     mg_log_fini(&s.log);
     bool ok = !s.failed && s.seen + s.dropped == (uint64_t)PRODUCERS * LINES && s.seen > 0;
-    printf("%llu lines, %llu dropped: %s\n", (unsigned long long)s.seen, (unsigned long long)s.dropped, ok ? "ok" : "FAILED");
+    printf("%llu lines, %llu dropped: %s\n", (unsigned long long)s.seen, (unsigned long long)s.dropped,
+           ok ? "ok" : "FAILED");
     return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }

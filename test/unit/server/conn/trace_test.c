@@ -76,7 +76,8 @@ static void payloads(void **state) {
 static void secrets_are_redacted(void **state) {
     (void)state;
     static const char *const cases[][2] = {
-        {"{\"verbose\":false,\"user\":\"a\",\"pass\":\"b\"}", "{\"verbose\":false,\"user\":\"a\",\"pass\":\"[REDACTED]\"}"},
+        {"{\"verbose\":false,\"user\":\"a\",\"pass\":\"b\"}",
+         "{\"verbose\":false,\"user\":\"a\",\"pass\":\"[REDACTED]\"}"},
         {"{\"nkey\":\"U\",\"sig\":\"s\",\"auth_token\":\"x\",\"jwt\":\"j\"}",
          "{\"nkey\":\"[REDACTED]\",\"sig\":\"[REDACTED]\",\"auth_token\":\"[REDACTED]\",\"jwt\":\"j\"}"},
         {"{\"password\" : \"s,e}c\\\"ret\",\"x\":1}", "{\"password\" : \"[REDACTED]\",\"x\":1}"},

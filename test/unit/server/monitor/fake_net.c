@@ -8,7 +8,7 @@
 #include "server/base/errors.h"
 #include "server/base/mem.h"
 
-// ---- loop ------------------------------------------------------------------------------------------------------------
+// ---- loop -------------------------------------------------------------------------------------------------------
 
 void fake_init(struct mg_loop *loop) {
     *loop = (struct mg_loop){.now = 1000 * MG_SEC};
@@ -76,7 +76,7 @@ void fake_advance(struct mg_loop *loop, uint64_t ns) {
     fake_run(loop);
 }
 
-// ---- sockets ---------------------------------------------------------------------------------------------------------
+// ---- sockets ----------------------------------------------------------------------------------------------------
 
 struct mg_sock *fake_connect(struct mg_loop *loop) {
     mg_assert(loop->nsocks < FAKE_MAX_SOCKS);
@@ -160,7 +160,7 @@ uint16_t mg_listener_port(const struct mg_listener *l) {
 
 void mg_listener_close(struct mg_listener *l) { ((struct mg_loop *)l)->listener_ops = NULL; }
 
-// ---- TLS -------------------------------------------------------------------------------------------------------------
+// ---- TLS --------------------------------------------------------------------------------------------------------
 
 struct mg_tls_ctx {
     int refs;

@@ -119,7 +119,8 @@ static void redirects(void **state) {
     static const char *const cases[][2] = {
         {"/", NULL},           {"/varz", NULL},        {"/varz/", NULL},           {"//varz", "/varz"},
         {"/a/../varz", "/varz"}, {"/./varz", "/varz"},  {"/varz/.", "/varz"},       {"/varz//", "/varz/"},
-        {"/../..", "/"},       {"///", "/"},           {"//%0d%0aX:%20y", "/%0D%0AX:%20y"}, {"//evil.example/x", "/evil.example/x"},
+        {"/../..", "/"},       {"///", "/"},           {"//%0d%0aX:%20y", "/%0D%0AX:%20y"},
+        {"//evil.example/x", "/evil.example/x"},
         {"//a?b=c&d=%0d", "/a?b=c&d=%0d"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
