@@ -8,7 +8,8 @@
 // A batch is made, charged and pooled by its sender; the receiver processes it and pushes the very same batch back,
 // which returns the memory and the credit at once. Only data rings the doorbell of a sleeping shard; interest is read
 // by the next input that drains anyway, and returned credit matters only to a shard that is starved for it. A sender
-// that pauses on a shard rings it, since unprocessed interest alone may have used the credit up.
+// that pauses on a shard rings it, since unprocessed interest alone may have used the credit up; and as long as somebody
+// waits for credit, interest towards that shard rings as data does.
 #include "server/base/assert.h"
 #include "server/base/mem.h"
 #include "server/shard/shard_impl.h"
@@ -135,7 +136,8 @@ static void post_phase(struct mg_shard *sh, enum batch_phase phase) {
             mg_loop_switch_point();
             b = more;
         }
-        if (phase == PHASE_DATA) ring(sh, target, MG_ASLEEP);
+        // Interest that nobody is held for may still be what keeps the credit away from one who waits.
+        if (phase == PHASE_DATA || !mg_list_empty(&ob->waiters)) ring(sh, target, MG_ASLEEP);
     }
 }
 
