@@ -168,7 +168,6 @@ void post_came_home(struct mg_shard *sh, struct batch *b) {
 }
 
 bool post_resume(struct mg_shard *sh) {
-    bool more = false;
     for (unsigned to = 0; to < sh->rt->n; to++) {
         struct outbox *ob = &sh->out[to];
         unsigned n = ob->resumable;
@@ -179,11 +178,15 @@ bool post_resume(struct mg_shard *sh) {
             n--;
             w->resume(w);
         }
-        // Everything has come home and somebody still waits: no return will come that could resume them.
-        if (!mg_list_empty(&ob->waiters) && ob->credit >= (int64_t)(sh->rt->credit / 2)) {
-            ob->resumable = RESUME_AT_ONCE;
-            more = true;
-        }
+    }
+    // Everything has come home and somebody still waits: no return will come that could resume them. All outboxes are
+    // looked at again, since a resumed input drains the mailbox, and what comes home then may be of any of them.
+    bool more = false;
+    for (unsigned to = 0; to < sh->rt->n; to++) {
+        struct outbox *ob = &sh->out[to];
+        if (mg_list_empty(&ob->waiters) || ob->credit < (int64_t)(sh->rt->credit / 2)) continue;
+        ob->resumable = RESUME_AT_ONCE;
+        more = true;
     }
     return more;
 }

@@ -24,11 +24,12 @@ static struct toy_params draw(struct sim *s, const struct sim_args *args) {
     static const uint32_t sizes[] = {0, 100, 2000, 30000};
     static const uint64_t pauses[] = {1000, 100000, 2000000, 20000000};
     unsigned shards = args->shards ? args->shards : 2 + (unsigned)sim_below(s, 5);
+    bool brief = sim_chance(s, 64); // many sources that end soon: who is forgotten is not helped by later traffic
     return (struct toy_params){
         .shards = shards,
         .credit = credits[sim_below(s, 5)] * (shards - 1),
-        .sources = 1 + (unsigned)sim_below(s, 6),
-        .acts = 1 + (unsigned)sim_below(s, 60),
+        .sources = 1 + (unsigned)sim_below(s, brief ? 20 : 6),
+        .acts = 1 + (unsigned)sim_below(s, brief ? 3 : 60),
         .burst = 1 + (unsigned)sim_below(s, 20),
         .interest = sizes[sim_below(s, 3)],
         .body = sizes[sim_below(s, 4)],
