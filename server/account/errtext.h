@@ -19,11 +19,6 @@
 #define MG_ERR_MAX_SUBS "maximum subscriptions exceeded"
 #define MG_ERR_MAX_PAYLOAD "Maximum Payload Violation"
 
-// Close reasons of connz and of events.
-#define MG_CLOSE_AUTH_FAILURE "Authentication Failure"
-#define MG_CLOSE_AUTH_TIMEOUT "Authentication Timeout"
-#define MG_CLOSE_PROXY_REQUIRED "Proxy Required"
-#define MG_CLOSE_TLS "TLS Handshake Failure"
 
 #define MG_LOG_PLAINTEXT_PASSWORDS "Plaintext passwords detected, use nkeys or bcrypt"
 

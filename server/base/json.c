@@ -3,10 +3,11 @@
 //
 // JSON on top of cJSON. Writing is done by hand: cJSON would print 64-bit integers through a double.
 //
-// Reading is two passes over the text. The first, ours, checks the grammar: cJSON is lenient (leading zeros, control
-// bytes in strings, a BOM), and what a peer sends must mean the same here as to any strict reader. The second is cJSON's and
-// builds the tree. As cJSON keeps numbers as doubles only, their texts are then attached: valuestring, unused in a number,
-// gets the text, found by walking tree and source side by side in document order. cJSON_Delete frees it.
+// Reading is two passes over the text. The first, ours, checks the grammar: cJSON is lenient (leading zeros,
+// control bytes in strings, a BOM), and what a peer sends must mean the same here as to any strict reader. The
+// second is cJSON's and builds the tree. As cJSON keeps numbers as doubles only, their texts are then attached:
+// valuestring, unused in a number, gets the text, found by walking tree and source side by side in document order.
+// cJSON_Delete frees it.
 //
 // What always holds: a document that parses has passed mg_json_valid; struct mg_json is a cJSON node and nothing else.
 #include "server/base/json.h"

@@ -56,7 +56,8 @@ char *mg_fmt_uptime(char *buf, uint64_t ns) {
     const struct {
         uint64_t n;
         char unit;
-    } parts[] = {{secs / (365 * 86400), 'y'}, {secs / 86400 % 365, 'd'}, {secs / 3600 % 24, 'h'}, {secs / 60 % 60, 'm'}};
+    } parts[] = {
+        {secs / (365 * 86400), 'y'}, {secs / 86400 % 365, 'd'}, {secs / 3600 % 24, 'h'}, {secs / 60 % 60, 'm'}};
     char *p = buf;
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
         if (p > buf || parts[i].n > 0) p += snprintf(p, 24, "%" PRIu64 "%c", parts[i].n, parts[i].unit);

@@ -9,8 +9,9 @@
 static inline size_t mg_utf8_len(const char *s, size_t n) {
     const unsigned char *p = (const unsigned char *)s;
     if (p[0] < 0x80) return 1;
-    size_t want = p[0] >= 0xf0 && p[0] <= 0xf4 ? 4 : p[0] >= 0xe0 && p[0] < 0xf0 ? 3 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : 0;
-    if (want == 0 || n < want) return 0;
+    if (p[0] < 0xc2 || p[0] > 0xf4) return 0;
+    size_t want = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
+    if (n < want) return 0;
     for (size_t i = 1; i < want; i++)
         if ((p[i] & 0xc0) != 0x80) return 0;
     if (p[0] == 0xe0 && p[1] < 0xa0) return 0; // overlong

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "server/account/auth.h"
+#include "server/base/assert.h"
 #include "server/base/buf.h"
 #include "server/base/timer.h"
 #include "server/conn/core.h"
@@ -39,21 +40,27 @@ enum {
 // What only some connections need, made when first needed.
 struct mg_conn_rare {
     struct mg_conn *conn;
-    struct mg_credit_waiter waiter;
-    struct mg_timer stall;       // ends MG_PAUSE_STALL
-    uint64_t stall_spent;        // ns in this read
+    struct mg_credit_waiter waiter; // for MG_PAUSE_CREDIT
+    struct mg_timer stall;          // ends MG_PAUSE_STALL
+    uint64_t stall_spent;           // ns in this read
     struct mg_responses *responses; // allow_responses
+
     struct mg_tls *tls;
-    struct mg_tls_ctx *tls_ctx;
-    struct mg_timer tls_timer; // peek and handshake
-    char *tls_in;              // cipher bytes of one read
-    struct mg_work work;       // bcrypt or handshake
-    struct mg_list work_link;  // waits for a worker
-    struct mg_auth_result verdict;
-    bool work_result, work_running, tls_first, tls_done;
-    int tls_status;
-    struct mg_buf resume; // input that came while paused is in `in`; this is CONNECT's password for the worker
+    struct mg_timer tls_timer; // first byte, handshake
+    bool tls_first;            // the handshake comes before INFO
+    bool tls_done;
+    int tls_status; // of the last handshake step
+
+    struct mg_work work;      // a password or a handshake step on a worker thread
+    struct mg_list work_link; // waits for a worker
+    bool work_running;        // the connection is not freed before it is done
+    bool work_result, without_connect;
+    struct mg_auth_result verdict; // what the password decides; points into work_auth
+    struct mg_auth *work_auth;
 };
+
+// The owner's flag of struct mg_sub: messages must pass the delivery-time permissions.
+#define CONN_SUB_FILTER 2
 
 struct mg_conn {
     struct mg_sink sink; // first: the router's view
@@ -69,27 +76,34 @@ struct mg_conn {
     bool verbose : 1, pedantic : 1, echo : 1, headers : 1, no_responders : 1;
     bool info_async : 1;   // protocol >= 1
     bool first_pong : 1;   // the first PONG after CONNECT was queued
-    bool resumed : 1;      // input is being resumed: reentrancy guard
-    bool in_dirty : 1, want_write : 1, is_blocked : 1, filters : 1, tls : 1, ws : 1;
-    bool auth_timer : 1;   // the timer is the auth timer
-    bool eof : 1;
+    bool in_dirty : 1, want_write : 1, is_blocked : 1;
+    bool filters : 1;      // has permissions: deliveries are checked
+    bool tls : 1;          // bytes go through rare->tls
+    bool auth_timer : 1;   // the timer is the authentication timeout
+    bool pub_checked : 1;  // the next PUB was checked and answered before it had to wait for credit
+    bool eof : 1, socket_gone : 1;
     struct mg_parser parser;
     struct mg_mbuf *in; // bytes that could not be parsed yet
     size_t in_need;     // bytes known to be needed in `in`, 0: unknown
     struct mg_outq out;
-    struct mg_list link; // core->conns, then core->dying
+    struct mg_list link; // core->conns; after the end core->dying while it has subscriptions
     struct mg_list dirty, blocked;
     uint64_t blocked_until, blocked_bytes; // deadline, and bytes that must be out by then
     uint64_t sent_bytes;                   // to the socket
 
-    struct mg_sub **subs; // hash table by sid, or one chain while few
-    uint32_t nsubs, sub_mask;
+    union { // by sid (subs.c)
+        struct mg_sub *one;    // sub_mask 0: one chain
+        struct mg_sub **table; // sub_mask + 1 chains
+    } subs;
+    uint32_t nsubs, sub_mask, reap_at;
 
     struct mg_timer timer; // auth timeout, later ping
-    int64_t start_wall, last_wall; // last: activity
+    int64_t start_wall;
     uint64_t start_at;
-    uint64_t rtt_ns, ping_sent_at;
-    uint64_t last_in; // monotonic, of the last message, SUB, UNSUB or PING
+    uint64_t last_at;   // last activity as connz shows it: message or subscription, delivery
+    uint64_t active_at; // last message, SUB, UNSUB or PING from the client; 0: none
+    uint64_t rtt_ns, ping_sent_at, connect_rtt_ns;
+    uint64_t map_random; // what maps the PUB under way
     uint32_t pings_out;
     uint32_t stalls;
     uint64_t in_msgs, in_bytes, out_msgs, out_bytes;
@@ -97,7 +111,7 @@ struct mg_conn {
 
     const struct mg_auth_user *user; // NULL: none needed
     struct mg_auth *auth;            // holds user
-    enum mg_auth_id auth_id;
+    uint8_t auth_id;             // enum mg_auth_id
     int64_t max_payload;
     struct mg_connect *opts; // decoded CONNECT; NULL before it
     struct mg_memo *memo;
@@ -117,12 +131,16 @@ void conn_close_err(struct mg_conn *c, enum mg_close_reason reason, const char *
 void conn_abort(struct mg_conn *c, enum mg_close_reason reason);
 // A slice of unlinking what closed. True: more is left.
 bool conn_reap(struct mg_core *core);
+// Frees a closed connection if nothing holds it any more.
+void conn_release(struct mg_conn *c);
 static inline bool conn_alive(const struct mg_conn *c) { return c->state < MG_CONN_CLOSING; }
 
 // ---- input (input.c) -----------------------------------------------------------------------------------------------
 void conn_readable(void *owner);
 void conn_pause(struct mg_conn *c, uint8_t why);
 void conn_resume(struct mg_conn *c, uint8_t why);
+// Reads once through `reader` (as mg_sock_readv) and parses.
+ptrdiff_t conn_read_once(struct mg_conn *c, ptrdiff_t (*reader)(struct mg_conn *c, const struct iovec *iov, int n));
 // Parses plain bytes that arrived; keeps what is left over. mbuf: holds the bytes, or NULL (slab).
 void conn_input(struct mg_conn *c, char *p, size_t n, struct mg_mbuf *mbuf);
 
@@ -155,33 +173,39 @@ void conn_on_pong(struct mg_conn *c);
 void conn_nobody(void *app, uint32_t slot, uint64_t id, mg_slice subject, mg_slice reply);
 bool conn_deliver(struct mg_sink *sink, struct mg_sub *sub, const struct mg_msg *m);
 void conn_wait_credit(struct mg_conn *c, int shard);
+void conn_stall(struct mg_conn *c, uint64_t ns);
+void conn_stall_over(struct mg_timer *t);
 
 // ---- subscriptions (subs.c) ----------------------------------------------------------------------------------------
-struct mg_sub *conn_sub_find(const struct mg_conn *c, mg_slice sid);
+struct mg_sub *conn_sub_find(struct mg_conn *c, mg_slice sid);
+// Walks all subscriptions, dead ones included: NULL begins and ends. No change meanwhile.
+struct mg_sub *conn_sub_next(const struct mg_conn *c, const struct mg_sub *after);
 void conn_sub_add(struct mg_conn *c, struct mg_sub *sub);
 void conn_sub_drop(struct mg_conn *c, struct mg_sub *sub); // unlinks everywhere and frees
 void conn_sub_drop_all(struct mg_conn *c);
-// At most n; true when some are left.
-bool conn_sub_drop_some(struct mg_conn *c, unsigned n);
-// A subscription that reached its maximum while messages are being delivered: dead now, dropped after the turn.
+bool conn_sub_drop_some(struct mg_conn *c, unsigned n); // at most n; true when some are left
+// A subscription that reaches its maximum while messages are being delivered: dropped after the turn.
 void conn_sub_expire(struct mg_conn *c, struct mg_sub *sub);
+void core_expire(struct mg_core *core);
 
-// ---- who (auth.c) --------------------------------------------------------------------------------------------------
-void conn_authenticate(struct mg_conn *c);
-// Auth is required and something else than CONNECT came first. True: let in by no_auth_user.
+// ---- who (connect.c, reload.c) -------------------------------------------------------------------------------------
+// Auth is required and something else than CONNECT came first. True: let in by no_auth_user, go on.
 bool conn_auth_without_connect(struct mg_conn *c);
+void conn_auth_request(struct mg_conn *c, struct mg_auth_request *req);
 void conn_set_user(struct mg_conn *c, const struct mg_auth_user *user, enum mg_auth_id id);
-void conn_reload(struct mg_conn *c, struct mg_settings *before);
+void conn_who(const struct mg_conn *c, struct mg_auth_who *who);
 
 // ---- timers (ping.c) -----------------------------------------------------------------------------------------------
-void conn_timer_start(struct mg_conn *c);
+void conn_timer(struct mg_timer *t);
+void conn_timer_start(struct mg_conn *c); // authentication timeout or pings
 void conn_first_ping(struct mg_conn *c);
 void conn_send_ping(struct mg_conn *c);
 
 // ---- TLS (tls_io.c) ------------------------------------------------------------------------------------------------
 void conn_tls_begin(struct mg_conn *c);
+void conn_tls_timeout(struct mg_timer *t);
 void conn_tls_readable(struct mg_conn *c);
-int conn_tls_flush(struct mg_conn *c); // as conn_flush's result: 0 all out, MG_EAGAIN, or an error
+int conn_tls_flush(struct mg_conn *c); // 0: all out; MG_EAGAIN; or an error
 void conn_tls_fini(struct mg_conn *c);
 
 // ---- log (text.c) --------------------------------------------------------------------------------------------------
@@ -189,8 +213,8 @@ void conn_tls_fini(struct mg_conn *c);
 void conn_log(struct mg_conn *c, enum mg_log_level level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 #define conn_dbg(c, ...) (mg_log_on((c)->core->log, MG_LOG_DBG) ? conn_log((c), MG_LOG_DBG, __VA_ARGS__) : (void)0)
 static inline bool conn_traced(const struct mg_conn *c) { return mg_log_on(c->core->log, MG_LOG_TRC); }
-void conn_trace_in(struct mg_conn *c, const char *op, mg_slice args);
-void conn_trace_out(struct mg_conn *c, const char *op, mg_slice args);
-void conn_trace_payload(struct mg_conn *c, const char *direction, const struct mg_msg *m);
+void conn_trace(struct mg_conn *c, const char *direction, const char *op, mg_slice args);
+void conn_trace_pub(struct mg_conn *c, const struct mg_cmd *cmd);
+void conn_trace_msg(struct mg_conn *c, const struct mg_sub *sub, const struct mg_msg *m);
 
 #endif

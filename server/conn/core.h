@@ -13,7 +13,7 @@
 #include "server/base/log.h"
 #include "server/base/timer.h"
 #include "server/conn/settings.h"
-#include "server/monitor/close_reason.h"
+#include "server/conn/close_reason.h"
 #include "server/router/router.h"
 #include "server/shard/net.h"
 #include "server/shard/outq.h"
@@ -54,6 +54,11 @@ struct mg_core_counters {
     uint64_t closed[MG_CLOSE_REASON_COUNT];
 };
 
+struct mg_slot {
+    struct mg_conn *conn; // NULL: free
+    uint32_t next;        // free slot
+};
+
 struct mg_core {
     struct mg_shard *shard;
     struct mg_loop *loop;
@@ -67,8 +72,10 @@ struct mg_core {
 
     char *slab;            // MG_SLAB_BYTES, allocated at the first read
     struct mg_list conns;  // all connections
-    struct mg_conn **slots; // by slot; a free one holds the next free slot as a tagged number
+    struct mg_slot *slots; // by number; records name a connection by slot and cid
     uint32_t nslots, free_slot, nconns;
+    uint32_t ndying; // closed, not freed yet
+    uint64_t now;    // monotonic ns of the input under way
 
     struct mg_list dirty;   // connections with output that was not offered to their socket in this turn
     uint32_t ndirty;
@@ -76,7 +83,10 @@ struct mg_core {
     struct mg_list blocked; // connections whose socket took no more, by deadline
     struct mg_timer deadline;
     struct mg_list dying;   // closed connections whose subscriptions are being unlinked
-    struct mg_list settle;  // connections whose queues refer to the slab
+    struct mg_sub **expired; // subscriptions that reached their maximum in this turn
+    size_t nexpired, expired_cap;
+    bool slab_used; // some queue refers to the slab
+    char *cipher;   // cipher bytes of one read
 
     struct mg_list bcrypt_waiting; // connections whose password waits for a worker
     unsigned bcrypt_running;
@@ -91,11 +101,18 @@ struct mg_core {
     void (*conn_closed)(void *arg, struct mg_conn *c);
     // Records that are not the router's.
     void (*record)(void *arg, const struct mg_rec *rec);
+    // More idle work of the server's. True: there is more.
+    bool (*idle)(void *arg);
     void *arg;
 };
 
 // Records of connections between shards; the server's own kinds begin at MG_REC_SERVER.
 enum mg_conn_rec { MG_REC_ADOPT = MG_REC_APP, MG_REC_STALL, MG_REC_SERVER = 32 };
+// Asks the shard of a publisher to pause it.
+struct rec_stall {
+    uint64_t cid;
+    uint32_t slot, ns;
+};
 
 struct mg_core_params {
     struct mg_shard *shard;

@@ -9,6 +9,7 @@
 // Input can be paused (MG_PAUSE_*). Then the rest stays unparsed in `in`, and reading stops, so that TCP slows the sender.
 #include "server/base/assert.h"
 #include "server/base/errors.h"
+#include "server/base/json.h"
 #include "server/base/mem.h"
 #include "server/conn/conn.h"
 
@@ -140,13 +141,15 @@ static bool wants_own_buffer(const struct mg_conn *c) {
     return c->in && (c->in_need >= MG_OWN_BUFFER || c->in->len >= MG_OWN_BUFFER);
 }
 
-static ptrdiff_t read_own(struct mg_conn *c) {
+typedef ptrdiff_t reader(struct mg_conn *c, const struct iovec *iov, int n);
+
+static ptrdiff_t read_own(struct mg_conn *c, reader *read) {
     struct mg_core *core = c->core;
     struct mg_mbuf *in = own_buffer(c);
     size_t limit = c->in_need && c->in_need < in->cap ? c->in_need : in->cap;
     struct iovec iov[2] = {{in->data + in->len, limit - in->len}, {core->slab, MG_SLAB_BYTES}};
     bool to_end = c->in_need && limit == c->in_need; // what follows the message goes to the slab
-    ptrdiff_t n = mg_sock_readv(c->sock, iov, to_end ? 2 : 1);
+    ptrdiff_t n = read(c, iov, to_end ? 2 : 1);
     if (n <= 0) return n;
     size_t own = (size_t)n < iov[0].iov_len ? (size_t)n : iov[0].iov_len;
     in->len += (uint32_t)own;
@@ -171,11 +174,11 @@ static ptrdiff_t read_own(struct mg_conn *c) {
     return n;
 }
 
-static ptrdiff_t read_slab(struct mg_conn *c) {
+static ptrdiff_t read_slab(struct mg_conn *c, reader *read) {
     struct mg_core *core = c->core;
     size_t before = c->in ? c->in->len : 0;
     struct iovec iov = {core->slab + before, MG_SLAB_BYTES - before};
-    ptrdiff_t n = mg_sock_readv(c->sock, &iov, 1);
+    ptrdiff_t n = read(c, &iov, 1);
     if (n <= 0) return n;
     if (c->in) {
         memcpy(core->slab, c->in->data, before);
@@ -184,6 +187,18 @@ static ptrdiff_t read_slab(struct mg_conn *c) {
     }
     conn_input(c, core->slab, before + (size_t)n, NULL);
     return n;
+}
+
+static ptrdiff_t read_socket(struct mg_conn *c, const struct iovec *iov, int n) {
+    return mg_sock_readv(c->sock, iov, n);
+}
+
+ptrdiff_t conn_read_once(struct mg_conn *c, reader *read) {
+    struct mg_core *core = c->core;
+    if (core->slab == NULL) core->slab = mg_alloc(MG_SLAB_BYTES);
+    mg_core_release_slab(core);
+    core->now = mg_loop_now(core->loop);
+    return wants_own_buffer(c) ? read_own(c, read) : read_slab(c, read);
 }
 
 void conn_readable(void *owner) {
@@ -204,10 +219,7 @@ void conn_readable(void *owner) {
         conn_tls_readable(c);
         return;
     }
-    if (core->slab == NULL) core->slab = mg_alloc(MG_SLAB_BYTES);
-    mg_core_release_slab(core);
-    core->now = mg_loop_now(core->loop);
-    ptrdiff_t n = wants_own_buffer(c) ? read_own(c) : read_slab(c);
+    ptrdiff_t n = conn_read_once(c, read_socket);
     if (n > 0) mg_turn_charge(core->shard, (size_t)n);
     else if (n == MG_EEOF) conn_close(c, MG_CLOSE_CLIENT_CLOSED);
     else if (n != MG_EAGAIN) conn_abort(c, n == MG_ERESET ? MG_CLOSE_CLIENT_CLOSED : MG_CLOSE_READ_ERROR);

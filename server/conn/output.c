@@ -30,7 +30,7 @@ void conn_err(struct mg_conn *c, mg_slice text) {
     conn_write(c, "-ERR '", 6);
     conn_write(c, text.p, text.n);
     conn_write(c, "'\r\n", 3);
-    if (conn_traced(c)) conn_trace_out(c, "-ERR", text);
+    if (conn_traced(c)) conn_trace(c, "->>", "-ERR", text);
 }
 
 // ---- blocked sockets -----------------------------------------------------------------------------------------------

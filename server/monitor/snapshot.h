@@ -15,7 +15,7 @@
 
 #include "server/base/slice.h"
 #include "server/config/options.h"
-#include "server/monitor/close_reason.h"
+#include "server/conn/close_reason.h"
 
 // ---- memory of row sets --------------------------------------------------------------------------------------------
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// Reading CONNECT. The members of the document are looked up in one table (name, kind, where it goes); strings are first
-// collected as pointers into the old block and the document, then copied together into one new block. So a connection has
-// one small allocation for all that it was told, and an error half way leaves nothing changed.
+// Reading CONNECT. The members of the document are looked up in one table (name, kind, where it goes); strings are
+// first collected as pointers into the old block and the document, then copied together into one new block. So a
+// connection has one small allocation for all that it was told, and an error half way leaves nothing changed.
 #include "server/proto/connect.h"
 
 #include <stddef.h>

@@ -11,8 +11,8 @@
 #include "server/base/buf.h"
 #include "server/base/slice.h"
 
-// Owned by the connection and kept as long as it lives: a reload authenticates again with what was sent. All strings lie
-// in one block; they are never NULL, "" means absent.
+// Owned by the connection and kept as long as it lives: a reload authenticates again with what was sent. All
+// strings lie in one block; they are never NULL, "" means absent.
 struct mg_connect {
     bool verbose, pedantic, echo;
     bool tls_required, headers, no_responders;
@@ -29,9 +29,9 @@ struct mg_connect {
 void mg_connect_init(struct mg_connect *c);
 void mg_connect_fini(struct mg_connect *c);
 
-// Merges the argument of a CONNECT into c, by Go's rules: keys match in any case, unknown ones are ignored, null leaves the
-// value, the last duplicate wins, what is absent keeps its value. 0; or MG_ESYNTAX for malformed JSON or a value of the
-// wrong type, then c is unchanged and the connection is to be closed without a word.
+// Merges the argument of a CONNECT into c, by Go's rules: keys match in any case, unknown ones are ignored, null
+// leaves the value, the last duplicate wins, what is absent keeps its value. 0; or MG_ESYNTAX for malformed JSON or
+// a value of the wrong type, then c is unchanged and the connection is to be closed without a word.
 int mg_connect_decode(struct mg_connect *c, mg_slice json);
 
 // Appends the argument of a CONNECT with secrets replaced by [REDACTED] (B4): values of keys that start with `pass` or

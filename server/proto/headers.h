@@ -17,8 +17,8 @@ bool mg_hdr_get(mg_slice block, mg_slice key, mg_slice *value);
 // Splits the first line; status and description are empty where absent. False: it is no NATS header block.
 bool mg_hdr_status(mg_slice block, mg_slice *status, mg_slice *description);
 
-// Writes the no-responders answer to a request, a complete HMSG for the requester's subscription sid on reply; subject is
-// the request's, after mapping. Returns its length; nothing is written if that is above cap.
+// Writes the no-responders answer to a request, a complete HMSG for the requester's subscription sid on reply;
+// subject is the request's, after mapping. Returns its length; nothing is written if that is above cap.
 size_t mg_hdr_write_503(char *out, size_t cap, mg_slice reply, mg_slice sid, mg_slice subject);
 
 #endif

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// Mappings are kept in configuration order and tried one after the other: accounts have few. Each source has the list of
-// destinations that counts on this server: those for its cluster where there are any, the general ones otherwise.
-// Weights are stored cumulated and ascending, so the choice is the first that exceeds a number in 0..99. A destination
-// without a transform is the source itself: its share stays unchanged.
+// Mappings are kept in configuration order and tried one after the other: accounts have few. Each source has the
+// list of destinations that counts on this server: those for its cluster where there are any, the general ones
+// otherwise. Weights are stored cumulated and ascending, so the choice is the first that exceeds a number in 0..99.
+// A destination without a transform is the source itself: its share stays unchanged.
 #include "server/proto/mapper.h"
 
 #include <stdio.h>
@@ -115,8 +115,8 @@ static void add_entry(struct mg_mapper *m, struct entry e) {
     m->entries[m->n++] = e;
 }
 
-int mg_mapper_new(const struct mg_mapping *maps, size_t n, const char *cluster, struct mg_mapper **out, char *err, size_t errn,
-                  size_t *bad) {
+int mg_mapper_new(const struct mg_mapping *maps, size_t n, const char *cluster, struct mg_mapper **out, char *err,
+                  size_t errn, size_t *bad) {
     mg_assert(errn > 0);
     err[0] = '\0';
     *out = NULL;

@@ -23,12 +23,12 @@ enum mg_mapped {
 // Checks and compiles n mappings, in the order of the configuration; a source given twice replaces the earlier entry.
 // cluster: this server's cluster name or NULL. Nothing of maps is kept. 0, or MG_ESYNTAX with the text in err (errn
 // bytes, always terminated) and in *bad (may be NULL) the index of the mapping at fault.
-int mg_mapper_new(const struct mg_mapping *maps, size_t n, const char *cluster, struct mg_mapper **out, char *err, size_t errn,
-                  size_t *bad);
+int mg_mapper_new(const struct mg_mapping *maps, size_t n, const char *cluster, struct mg_mapper **out, char *err,
+                  size_t errn, size_t *bad);
 void mg_mapper_free(struct mg_mapper *m); // NULL is fine
 
-// Maps the subject of one message. rand100: 0..99, uniform, chooses among weights; rnd: for random(). On CHANGED *result
-// is in out; otherwise it is the subject. First matching source wins; the result is not mapped again.
+// Maps the subject of one message. rand100: 0..99, uniform, chooses among weights; rnd: for random(). On CHANGED
+// *result is in out; otherwise it is the subject. First matching source wins; the result is not mapped again.
 enum mg_mapped mg_mapper_apply(const struct mg_mapper *m, mg_slice subject, uint32_t rand100, uint64_t rnd, char *out,
                                size_t cap, mg_slice *result);
 

@@ -3,14 +3,14 @@
 //
 // The client protocol's parser.
 //
-// The good path: a PUB that is complete in the buffer (plain_pub). Its verb is one 4-byte load, a mask of the bytes <= ' '
-// in the next 64 leads from blank to blank to the line end, the size is read from its token, and two bytes behind the
-// payload are compared. Everything else is walked with the same masks, 16 bytes a step (cut_line).
+// The good path: a PUB that is complete in the buffer (plain_pub). Its verb is one 4-byte load, a mask of the bytes
+// <= ' ' in the next 64 leads from blank to blank to the line end, the size is read from its token, and two bytes
+// behind the payload are compared. Everything else is walked with the same masks, 16 bytes a step (cut_line).
 //
-// A command that is not complete leaves three facts in struct mg_parser: which verb was seen (verb and blanks are consumed
-// at once, so a flood of blanks never needs memory), how far the line was searched, and how many bytes a payload waits
-// for. So a line that comes byte by byte is searched once, and a payload in many pieces costs one comparison a piece.
-// When the line end has come the line is walked from its start; nothing else is remembered.
+// A command that is not complete leaves three facts in struct mg_parser: which verb was seen (verb and blanks are
+// consumed at once, so a flood of blanks never needs memory), how far the line was searched, and how many bytes a
+// payload waits for. So a line that comes byte by byte is searched once, and a payload in many pieces costs one
+// comparison a piece. When the line end has come the line is walked from its start; nothing else is remembered.
 //
 // What always holds: errors depend on the bytes alone, never on where reads were cut (test/fuzz/parser_fuzz.c), and
 // are found as early as in the reference: a wrong verb byte without its line, a long line without its end, a big
@@ -72,8 +72,8 @@ static inline bool on_control(struct line *l, const char *c) {
     return true;
 }
 
-// Cuts the line at p into tokens. False: its end is not there yet. p[0] is never a blank, and whatever it is, it is no line
-// end: the reference does not look at it ("PUB \r\n" has the one argument "\r").
+// Cuts the line at p into tokens. False: its end is not there yet. p[0] is never a blank, and whatever it is, it is
+// no line end: the reference does not look at it ("PUB \r\n" has the one argument "\r").
 static inline bool cut_line(struct line *l, const char *p, const char *end, bool cr_blank) {
     l->p = l->start = p;
     l->cr_blank = cr_blank;
@@ -371,7 +371,8 @@ enum mg_parse mg_parse(struct mg_parser *st, const struct mg_parse_limits *lim, 
                        struct mg_cmd *cmd, size_t *consumed, size_t *need) {
     mg_assert(len > 0);
     *consumed = *need = 0;
-    if (MG_LIKELY(st->op == 0 && len >= 4 && is_pub(buf) && plain_pub(lim, buf, len, cmd, consumed))) return MG_PARSE_OK;
+    bool plain = st->op == 0 && len >= 4 && is_pub(buf) && plain_pub(lim, buf, len, cmd, consumed);
+    if (MG_LIKELY(plain)) return MG_PARSE_OK;
     const struct input in = {st, lim, buf, buf + len, consumed, need};
     if (st->op != 0) return resume(&in, cmd);
     enum mg_op op;

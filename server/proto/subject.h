@@ -22,8 +22,9 @@ bool mg_subject_valid_literal(mg_slice s);
 // Number of tokens, empty ones included; 0 for the empty slice.
 size_t mg_subject_tokens(mg_slice s);
 
-// Does a message published to `literal` reach a subscription to `pattern`? Wildcard tokens in `literal` are plain tokens
-// (A8: `PUB foo.*` reaches `foo.*` and `foo.>`, not `foo.bar`). A literal with an empty token matches nothing.
+// Does a message published to `literal` reach a subscription to `pattern`? Wildcard tokens in `literal` are plain
+// tokens (A8: `PUB foo.*` reaches `foo.*` and `foo.>`, not `foo.bar`). A literal with an empty token matches
+// nothing.
 bool mg_subject_match(mg_slice literal, mg_slice pattern);
 // Does every subject that `sub` matches also match `pattern`? Both may hold wildcards (permissions, filters).
 bool mg_subject_subset(mg_slice sub, mg_slice pattern);

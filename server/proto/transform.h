@@ -64,6 +64,7 @@ int mg_transform_check(const char *src, const char *dest, bool mapping, char *er
 bool mg_transform_matches(const struct mg_transform *t, mg_slice subject);
 // Writes the transformed subject. The subject must match. rnd is the randomness for random(). *result is in out;
 // MG_ERANGE if cap bytes do not hold it.
-int mg_transform_apply(const struct mg_transform *t, mg_slice subject, uint64_t rnd, char *out, size_t cap, mg_slice *result);
+int mg_transform_apply(const struct mg_transform *t, mg_slice subject, uint64_t rnd, char *out, size_t cap,
+                       mg_slice *result);
 
 #endif

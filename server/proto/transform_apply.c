@@ -108,8 +108,8 @@ static void put_rest(struct sink *s, const struct mg_transform *t, mg_slice subj
     if (tok.p != NULL) put(s, tok.p, (size_t)(subject.p + subject.n - tok.p));
 }
 
-static void put_step(struct sink *s, const struct mg_transform *t, const struct mg_transform_step *step, mg_slice subject,
-                     uint64_t rnd) {
+static void put_step(struct sink *s, const struct mg_transform *t, const struct mg_transform_step *step,
+                     mg_slice subject, uint64_t rnd) {
     switch (step->fn) {
     case MG_TFN_LITERAL: put(s, step->text.p, step->text.n); return;
     case MG_TFN_REST: put_rest(s, t, subject); return;
@@ -128,7 +128,8 @@ bool mg_transform_matches(const struct mg_transform *t, mg_slice subject) {
     return mg_subject_subset(subject, mg_cstr(t->src));
 }
 
-int mg_transform_apply(const struct mg_transform *t, mg_slice subject, uint64_t rnd, char *out, size_t cap, mg_slice *result) {
+int mg_transform_apply(const struct mg_transform *t, mg_slice subject, uint64_t rnd, char *out, size_t cap,
+                       mg_slice *result) {
     struct sink s = {.p = out, .cap = cap};
     for (size_t i = 0; i < t->nsteps; i++) {
         if (i > 0) put_dot(&s);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// Reading a transform: the destination is cut into tokens, each becomes one step. `{{Name(arg, arg)}}` as a whole token
-// is a function, `$n` is wildcard(n), anything else stands for itself. Names are looked up in one table that says how many
-// arguments a function takes and what they are; errors carry the reference's texts (A18).
+// Reading a transform: the destination is cut into tokens, each becomes one step. `{{Name(arg, arg)}}` as a whole
+// token is a function, `$n` is wildcard(n), anything else stands for itself. Names are looked up in one table that
+// says how many arguments a function takes and what they are; errors carry the reference's texts (A18).
 //
 // What always holds for a transform that was built: source positions are within the source's tokens, and `>` is the
 // last step exactly if it is the last source token. So applying it to a matching subject cannot fail but for space.
@@ -115,7 +115,8 @@ static enum mg_transform_fn function_of(mg_slice tok, mg_slice *args) {
     return MG_TFN_LITERAL;
 }
 
-// Cuts at commas; blanks behind a comma go with it. Returns the number of arguments, at least 1; MAX_ARGS + 1: too many.
+// Cuts at commas; blanks behind a comma go with it. Returns the number of arguments, at least 1; MAX_ARGS + 1: too
+// many.
 static size_t cut_args(mg_slice text, mg_slice *args) {
     for (size_t n = 0; n < MAX_ARGS;) {
         const char *comma = text.n ? memchr(text.p, ',', text.n) : NULL;
@@ -131,8 +132,8 @@ static size_t cut_args(mg_slice text, mg_slice *args) {
 static int add_source(struct build *b, struct mg_transform_step *s, int32_t number, mg_slice tok) {
     struct mg_transform *t = b->t;
     if (number > 0 && (uint32_t)number > b->stars) {
-        snprintf(b->err, b->errn, "invalid mapping destination: " OUT_OF_RANGE " in %.*s: [%" PRId32 "]", (int)tok.n, tok.p,
-                 number);
+        snprintf(b->err, b->errn, "invalid mapping destination: " OUT_OF_RANGE " in %.*s: [%" PRId32 "]", (int)tok.n,
+                 tok.p, number);
         return MG_ESYNTAX;
     }
     uint32_t pos = 0;
@@ -233,7 +234,8 @@ static int build(struct build *b) {
     int err = b->flags & MG_TRANSFORM_MAPPING ? check_mapping_dest(b, dest) : 0;
     if (err != 0) return err;
     uint32_t rest = count_tokens(src, '>');
-    if (!mg_subject_valid(src) || !mg_subject_valid(dest) || count_tokens(dest, '*') > 0 || rest != count_tokens(dest, '>'))
+    bool both_valid = mg_subject_valid(src) && mg_subject_valid(dest);
+    if (!both_valid || count_tokens(dest, '*') > 0 || rest != count_tokens(dest, '>'))
         return fail_text(b, "invalid subject");
     b->stars = count_tokens(src, '*');
     b->wild = b->stars > 0 || rest > 0;

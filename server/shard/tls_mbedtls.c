@@ -24,8 +24,9 @@ struct mg_tls {
     mbedtls_ssl_context ssl;
     struct mg_tls_ctx *ctx;
     struct queue in, out;
-    bool established;
-    char *error; // NULL until it failed
+    bool established, fed;
+    unsigned char first; // the first byte that came, once `fed`
+    char *error;         // NULL until it failed
 };
 
 // ---- the queues --------------------------------------------------------------------------------------------------
@@ -71,7 +72,6 @@ static int on_send(void *ctx, const unsigned char *p, size_t n) {
 // Operators know the wordings of Go's library from their logs.
 static const char *known_error(int ret) {
     switch (ret) {
-    case MBEDTLS_ERR_SSL_INVALID_RECORD: return "tls: first record does not look like a TLS handshake";
     case MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE: return "tls: client didn't provide a certificate";
 #if MG_MBEDTLS_3
     case MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION: return "tls: client offered only unsupported versions";
@@ -125,15 +125,24 @@ static int fail_with(struct mg_tls *t, const char *text) {
     return MG_ETLS;
 }
 
+// What is wrong with the peer's certificate; 0: nothing, or there was none to look at. The code of the failure does not
+// tell: a wrong key usage comes as a generic one.
+static uint32_t verify_flags(const struct mg_tls *t) {
+    uint32_t flags = mbedtls_ssl_get_verify_result(&t->ssl);
+    return flags == UINT32_MAX ? 0 : flags & ~(uint32_t)MBEDTLS_X509_BADCERT_SKIP_VERIFY;
+}
+
 static int fail(struct mg_tls *t, int ret) {
     char text[256], why[160];
-    const char *known = known_error(ret);
-    if (ret == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED) {
-        verify_error(mbedtls_ssl_get_verify_result(&t->ssl), text, sizeof text);
+    const char *known = t->established ? NULL : known_error(ret);
+    if (t->fed && t->first != MBEDTLS_SSL_MSG_HANDSHAKE) {
+        snprintf(text, sizeof text, "tls: first record does not look like a TLS handshake");
+    } else if (known) {
+        snprintf(text, sizeof text, "%s", known);
     } else if (ret == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE) {
         alert_error(&t->ssl, text, sizeof text);
-    } else if (known && !t->established) {
-        snprintf(text, sizeof text, "%s", known);
+    } else if (!t->established && verify_flags(t) != 0) {
+        verify_error(verify_flags(t), text, sizeof text);
     } else {
         mbedtls_strerror(ret, why, sizeof why);
         snprintf(text, sizeof text, "tls: %s", why);
@@ -164,7 +173,10 @@ void mg_tls_free(struct mg_tls *t) {
 }
 
 void mg_tls_feed(struct mg_tls *t, const char *p, size_t n) {
-    if (n > 0 && t->error == NULL) queue_add(&t->in, p, n); // after a failure nobody will read it
+    if (n == 0 || t->error) return; // after a failure nobody will read it
+    if (!t->fed) t->first = (unsigned char)p[0];
+    t->fed = true;
+    queue_add(&t->in, p, n);
 }
 
 mg_slice mg_tls_pending(const struct mg_tls *t) {

@@ -52,8 +52,10 @@ static void writes_pretty(void **state) {
     struct mg_jw w;
     mg_jw_init(&w, &b, 2);
     write_sample(&w);
-    expect_text(&b, "{\n  \"s\": \"x\",\n  \"u\": 18446744073709551615,\n  \"i\": -9223372036854775808,\n  \"empty\": {},\n"
-                    "  \"list\": [\n    true,\n    null,\n    [],\n    {\"r\":1}\n  ],\n  \"b\": false,\n  \"nil\": \"\"\n}");
+    expect_text(&b, "{\n  \"s\": \"x\",\n  \"u\": 18446744073709551615,\n  \"i\": -9223372036854775808,\n  "
+                    "\"empty\": {},\n"
+                    "  \"list\": [\n    true,\n    null,\n    [],\n    {\"r\":1}\n  ],\n  \"b\": false,\n  "
+                    "\"nil\": \"\"\n}");
 }
 
 static void escapes_strings(void **state) {
@@ -83,8 +85,10 @@ static void writes_floats(void **state) {
         double v;
         const char *want;
     } rows[] = {
-        {0, "0"}, {1, "1"}, {1.5, "1.5"}, {-2.25, "-2.25"}, {0.1, "0.1"}, {100, "100"}, {123456789.125, "123456789.125"},
-        {0.000001, "0.000001"}, {0.0000012, "0.0000012"}, {0.0000001, "1e-7"}, {1.25e-9, "1.25e-9"}, {1e20, "100000000000000000000"},
+        {0, "0"}, {1, "1"}, {1.5, "1.5"}, {-2.25, "-2.25"}, {0.1, "0.1"}, {100, "100"}, 
+        {123456789.125, "123456789.125"},
+        {0.000001, "0.000001"}, {0.0000012, "0.0000012"}, {0.0000001, "1e-7"}, {1.25e-9, "1.25e-9"}, 
+        {1e20, "100000000000000000000"},
         {1e21, "1e+21"}, {3.0000000000000004, "3.0000000000000004"}, {1.0 / 3, "0.3333333333333333"},
         {DBL_MAX, "1.7976931348623157e+308"}, {0.05, "0.05"}, {-0.5, "-0.5"}, {HUGE_VAL, "0"},
     };
@@ -99,13 +103,16 @@ static void writes_floats(void **state) {
 
 static void checks_grammar(void **state) {
     (void)state;
-    static const char *good[] = {"{}", " [ ] ", "null", "true", "\"\"", "0", "-0", "10", "-1.5e+10", "1E5", "{\"a\":[1,{\"b\":null}]}",
+    static const char *good[] = {"{}", " [ ] ", "null", "true", "\"\"", "0", "-0", "10", "-1.5e+10", "1E5",
+                                 "{\"a\":[1,{\"b\":null}]}",
                                  "\"\\u00e4\\n\\/\\\"\"", "[1 , 2]", "\t{\r\n\"a\" : 1 }\n", "\"\xff\""};
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
         if (!mg_json_valid(mg_cstr(good[i]))) fail_msg("refused %s", good[i]);
-    static const char *bad[] = {"", " ", "{", "}", "[1,]", "{\"a\":1,}", "{a:1}", "{\"a\" 1}", "01", "1.", ".5", "+1", "-", "1e", "1e+",
-                                "tru", "nul", "\"abc", "\"\n\"", "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"", "{} {}", "{}x", "[1 2]",
-                                "\xef\xbb\xbf{}", "'a'", "{\"a\":}", "[,1]", "\"\\u0000\"", "NaN", "\v1", "{\"a\":1 \"b\":2}", "\"\\"};
+    static const char *bad[] = {"", " ", "{", "}", "[1,]", "{\"a\":1,}", "{a:1}", "{\"a\" 1}", "01", "1.", ".5", "+1",
+                                "-", "1e", "1e+", "tru", "nul", "\"abc", "\"\n\"", "\"\\x\"", "\"\\u12\"",
+                                "\"\\u12g4\"", "{} {}", "{}x",
+                                "[1 2]", "\xef\xbb\xbf{}", "'a'", "{\"a\":}", "[,1]", "\"\\u0000\"", "NaN", "\v1",
+                                "{\"a\":1 \"b\":2}", "\"\\"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         if (mg_json_valid(mg_cstr(bad[i]))) fail_msg("accepted %s", bad[i]);
         assert_null(mg_json_parse(mg_cstr(bad[i])));
@@ -200,7 +207,8 @@ static void integers_are_exact(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_compact),     cmocka_unit_test(writes_pretty),  cmocka_unit_test(escapes_strings),
-        cmocka_unit_test(writes_floats),      cmocka_unit_test(checks_grammar), cmocka_unit_test(reads_members_in_order),
+        cmocka_unit_test(writes_floats),      cmocka_unit_test(checks_grammar),
+        cmocka_unit_test(reads_members_in_order),
         cmocka_unit_test(integers_are_exact),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

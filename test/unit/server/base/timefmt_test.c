@@ -83,7 +83,8 @@ static void parsing(void **state) {
         assert_int_equal(mg_parse_duration(bad[i], &ns), MG_ESYNTAX);
         assert_int_equal(ns, 7);
     }
-    static const char *big[] = {"9223372036854775808ns", "-9223372036854775809ns", "3000000h", "9999999999999999999999999h",
+    static const char *big[] = {"9223372036854775808ns", "-9223372036854775809ns", "3000000h",
+                                "9999999999999999999999999h",
                                 "9223372036s9223372036s", "2562047h47m16.854775808s"};
     for (size_t i = 0; i < sizeof(big) / sizeof(big[0]); i++) {
         int64_t ns = 7;

@@ -26,16 +26,18 @@ static void reads_every_field(void **state) {
     struct mg_connect c;
     mg_connect_init(&c);
     mg_slice text = MG_S(
-        "{\"verbose\":false,\"pedantic\":false,\"echo\":false,\"tls_required\":true,\"headers\":true,\"no_responders\":true,"
-        "\"new_account\":true,\"protocol\":1,\"name\":\"n\",\"lang\":\"c\",\"version\":\"3.1\",\"user\":\"u\",\"pass\":\"p\","
-        "\"auth_token\":\"t\",\"nkey\":\"U\",\"sig\":\"s\",\"jwt\":\"j\",\"proxy_sig\":\"ps\",\"account\":\"a\","
+        "{\"verbose\":false,\"pedantic\":false,\"echo\":false,\"tls_required\":true,\"headers\":true,"
+        "\"no_responders\":true,\"new_account\":true,\"protocol\":1,\"name\":\"n\",\"lang\":\"c\",\"version\":\"3.1\","
+        "\"user\":\"u\","
+        "\"pass\":\"p\",\"auth_token\":\"t\",\"nkey\":\"U\",\"sig\":\"s\",\"jwt\":\"j\",\"proxy_sig\":\"ps\","
+        "\"account\":\"a\","
         "\"remote_account\":\"ra\",\"import\":{},\"export\":null,\"other\":[1,{}]}");
     assert_int_equal(mg_connect_decode(&c, text), 0);
     assert_false(c.verbose || c.pedantic || c.echo);
     assert_true(c.tls_required && c.headers && c.no_responders && c.new_account);
     assert_int_equal(c.protocol, 1);
-    const char *strings[] = {c.name, c.lang, c.version, c.user, c.pass, c.auth_token, c.nkey, c.sig, c.jwt, c.proxy_sig, c.account,
-                             c.remote_account};
+    const char *strings[] = {c.name, c.lang, c.version, c.user, c.pass, c.auth_token, c.nkey, c.sig, c.jwt,
+                             c.proxy_sig, c.account, c.remote_account};
     const char *want[] = {"n", "c", "3.1", "u", "p", "t", "U", "s", "j", "ps", "a", "ra"};
     for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) assert_string_equal(strings[i], want[i]);
     mg_connect_fini(&c);
@@ -48,7 +50,8 @@ static void follows_go_rules(void **state) {
     struct mg_connect c;
     mg_connect_init(&c);
     // any case, the last duplicate, null leaves
-    assert_int_equal(mg_connect_decode(&c, MG_S("{\"VERBOSE\":false,\"Name\":\"a\",\"naMe\":\"b\",\"echo\":null,\"user\":null}")), 0);
+    assert_int_equal(mg_connect_decode(&c, MG_S("{\"VERBOSE\":false,\"Name\":\"a\",\"naMe\":\"b\",\"echo\":null,"
+                                                "\"user\":null}")), 0);
     assert_false(c.verbose);
     assert_true(c.echo);
     assert_string_equal(c.name, "b");
@@ -70,7 +73,8 @@ static void follows_go_rules(void **state) {
 static void refuses(void **state) {
     (void)state;
     static const char *bad[] = {
-        "", "\r", "{", "[]", "1", "\"x\"", "{\"verbose\":1}", "{\"verbose\":\"true\"}", "{\"protocol\":\"1\"}", "{\"protocol\":1.5}",
+        "", "\r", "{", "[]", "1", "\"x\"", "{\"verbose\":1}", "{\"verbose\":\"true\"}", "{\"protocol\":\"1\"}",
+        "{\"protocol\":1.5}",
         "{\"protocol\":true}", "{\"protocol\":99999999999999999999}", "{\"name\":1}", "{\"user\":{}}", "{\"import\":1}",
         "{\"name\":\"keep me not\",\"user\":1}", "{\"user\":\"admin\\u0000x\"}", "{} {}", "{\"a\":1,}",
     };
@@ -93,7 +97,8 @@ static void redacts_secrets(void **state) {
     } rows[] = {
         {"{\"user\":\"u\",\"pass\":\"secret\",\"x\":1}", "{\"user\":\"u\",\"pass\":\"[REDACTED]\",\"x\":1}"},
         {"{\"password\" : \"secret\" }", "{\"password\" : \"[REDACTED]\" }"},
-        {"{\"auth_token\":\"t\",\"auth_token2\":\"t\"}", "{\"auth_token\":\"[REDACTED]\",\"auth_token2\":\"[REDACTED]\"}"},
+        {"{\"auth_token\":\"t\",\"auth_token2\":\"t\"}",
+         "{\"auth_token\":\"[REDACTED]\",\"auth_token2\":\"[REDACTED]\"}"},
         {"{\"nkey\":\"U\",\"sig\":\"s\",\"proxy_sig\":\"p\",\"jwt\":\"j\"}",
          "{\"nkey\":\"[REDACTED]\",\"sig\":\"[REDACTED]\",\"proxy_sig\":\"[REDACTED]\",\"jwt\":\"j\"}"},
         {"{\"design\":\"a\",\"sign\":\"b\",\"nkeys\":\"c\"}", "{\"design\":\"a\",\"sign\":\"b\",\"nkeys\":\"c\"}"},

@@ -6,7 +6,8 @@
 
 static void finds_values(void **state) {
     (void)state;
-    mg_slice block = MG_S("NATS/1.0\r\nA: 1\r\nNats-Msg-Id:   x y \r\nEmpty:\r\nnats-msg-id: low\r\nA: 2\r\nB:3\rx\r\n\r\n");
+    mg_slice block = MG_S("NATS/1.0\r\nA: 1\r\nNats-Msg-Id:   x y \r\nEmpty:\r\nnats-msg-id: low\r\n"
+                          "A: 2\r\nB:3\rx\r\n\r\n");
     static const struct {
         const char *key, *want;
     } rows[] = {

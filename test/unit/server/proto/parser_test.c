@@ -21,7 +21,8 @@ static void expect(const struct mg_parse_limits *lim, mg_slice in, size_t first,
     struct script s = {.lim = *lim};
     struct mg_buf out = MG_BUF_INIT;
     script_feed(&s, in.p, first, &out);
-    for (size_t at = first; at < in.n; at += step) script_feed(&s, in.p + at, in.n - at < step ? in.n - at : step, &out);
+    for (size_t at = first; at < in.n; at += step)
+        script_feed(&s, in.p + at, in.n - at < step ? in.n - at : step, &out);
     mg_buf_addc(&out, '\0');
     if (strcmp(out.p, want) != 0) fail_msg("input %.*s cut at %zu, %zu: got %s", (int)in.n, in.p, first, step, out.p);
     mg_buf_fini(&out);
@@ -50,8 +51,8 @@ static void publishes(void **state) {
     CHECK("PUB a 6\r\n\r\nPUB \r\n", "PUB s=\"a\" r= size=\"6\" 0/6 p=\"\\r\\nPUB \"\n");
     // a subject longer than one step of the line walk, control bytes inside
     CHECK("PUB abcdefghijklmnopqrstuvwxyz.\x01.0123456789 _INBOX.abcdefghijklmnopqrstuvwxyz 3\r\nxyz\r\n",
-          "PUB s=\"abcdefghijklmnopqrstuvwxyz.\\x01.0123456789\" r=\"_INBOX.abcdefghijklmnopqrstuvwxyz\" size=\"3\" 0/3 "
-          "p=\"xyz\"\n");
+          "PUB s=\"abcdefghijklmnopqrstuvwxyz.\\x01.0123456789\" r=\"_INBOX.abcdefghijklmnopqrstuvwxyz\" size=\"3\" "
+          "0/3 p=\"xyz\"\n");
     // a CR that is not part of the line end belongs to its token
     CHECK("PUB a\rb 1\r\nx\r\n", "PUB s=\"a\\rb\" r= size=\"1\" 0/1 p=\"x\"\n");
     CHECK("PUB \nfoo 1\r\nx\r\n", "PUB s=\"\\nfoo\" r= size=\"1\" 0/1 p=\"x\"\n");
@@ -162,8 +163,10 @@ static void texts(void **state) {
 
 static void unknown_operations(void **state) {
     (void)state;
-    static const char *wrong[] = {"\r\n", "\n", " PING\r\n", "MSG a 1 2\r\n", "RMSG", "LMSG", "RS+ a", "LS+", "A+ a", "HMSG a",
-                                  "PUX", "PUBX", "PUB\r\n", "CONNEXT", "UNSUX", "INFX", "GET / HTTP/1.1\r\n", "\x80", "0"};
+    static const char *wrong[] = {"\r\n", "\n", " PING\r\n", "MSG a 1 2\r\n", "RMSG", "LMSG", "RS+ a", "LS+", "A+ a",
+                                  "HMSG a", "PUX", "PUBX", "PUB\r\n", "CONNEXT", "UNSUX", "INFX", "GET / HTTP/1.1\r\n",
+                                  "\x80",
+                                  "0"};
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         check_lim(&normal, mg_cstr(wrong[i]), UNKNOWN);
         char after[64];
@@ -206,7 +209,8 @@ static void control_line_limit(void **state) {
     check_lim(&ten, MG_S("SUB 1234567890"), "");          // not yet
     check_lim(&ten, MG_S("SUB 12345678 1\r"), "");        // the CR may be the line end
     check_lim(&ten, MG_S("SUB 12345678 1\rx"), TOO_LONG); // it was not
-    check_lim(&ten, MG_S("CONNECT {\"a\":1234}\r\nCONNECT {\"a\":12345}\r\n"), "CONNECT a=\"{\\\"a\\\":1234}\"\n" TOO_LONG);
+    check_lim(&ten, MG_S("CONNECT {\"a\":1234}\r\nCONNECT {\"a\":12345}\r\n"),
+              "CONNECT a=\"{\\\"a\\\":1234}\"\n" TOO_LONG);
     check_lim(&ten, MG_S("HPUB 1234567 1 1\r\n"), TOO_LONG);
     // blanks before the argument and what PING swallows do not count
     check_lim(&ten, MG_S("SUB                  foo 1\r\n"), "SUB s=\"foo\" q= sid=\"1\"\n");
@@ -227,7 +231,8 @@ static void floods_are_dropped(void **state) {
     static const struct {
         const char *in;
         size_t kept;
-    } rows[] = {{"PINGxxxxxxxxxxxxxxxxxxx", 0}, {"SUB                    ", 0}, {"CONNECT     ", 0}, {"PUB   foo", 3}, {"PU", 2}};
+    } rows[] = {{"PINGxxxxxxxxxxxxxxxxxxx", 0}, {"SUB                    ", 0}, {"CONNECT     ", 0}, {"PUB   foo", 3},
+                {"PU", 2}};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct script s = {.lim = normal};
         struct mg_buf out = MG_BUF_INIT;

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+#include "server/conn/settings.h"
+
+#include <stdio.h>
+
+#include "server/base/assert.h"
+#include "server/base/mem.h"
+#include "server/config/config.h"
+
+struct mg_settings *mg_settings_new(struct mg_options *opts, uint64_t epoch, char *err, size_t errlen) {
+    struct mg_settings *s = mg_zalloc(sizeof(*s));
+    atomic_init(&s->refs, 1);
+    s->epoch = epoch;
+    s->opts = opts;
+    if (opts->nmappings > 0) {
+        char text[256];
+        size_t bad = 0;
+        if (mg_mapper_new(opts->mappings, opts->nmappings, opts->cluster_name, &s->mapper, text, sizeof(text), &bad) != 0) {
+            snprintf(err, errlen, "Error adding mapping for %s : %s", opts->mappings[bad].src, text);
+            goto fail;
+        }
+    }
+    if (opts->tls) {
+        s->tls = mg_tls_ctx_new(&opts->tls_opts, true, err, errlen);
+        if (s->tls == NULL) goto fail;
+    }
+    s->auth = mg_auth_new(opts);
+    return s;
+fail:
+    s->opts = NULL;
+    mg_settings_unref(s);
+    return NULL;
+}
+
+struct mg_settings *mg_settings_ref(struct mg_settings *s) {
+    atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+    return s;
+}
+
+void mg_settings_unref(struct mg_settings *s) {
+    if (s == NULL) return;
+    uint32_t before = atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel);
+    mg_assert(before != 0);
+    if (before != 1) return;
+    mg_auth_unref(s->auth);
+    mg_tls_ctx_unref(s->tls);
+    mg_mapper_free(s->mapper);
+    mg_options_free(s->opts);
+    mg_free(s);
+}
