@@ -18,6 +18,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "server/base/planted.h"
+
 struct mg_mail {
     struct mg_mail *next;
 };
@@ -34,7 +36,15 @@ struct mg_mailbox {
     _Atomic int sleeping;
 };
 
+#ifdef MG_PLANTED_BUGS
+#include "server/shard/mailbox_planted.h"
+#endif
+
 static inline void mg_mailbox_push(struct mg_mailbox *mb, struct mg_mail *m) {
+    if (MG_PLANTED(hidden_push)) {
+        mg_planted_hidden_push(mb, m);
+        return;
+    }
     struct mg_mail *head = atomic_load_explicit(&mb->head, memory_order_relaxed);
     do {
         m->next = head;
@@ -48,7 +58,9 @@ static inline bool mg_mailbox_empty(struct mg_mailbox *mb) {
 // Takes everything, oldest first.
 static inline struct mg_mail *mg_mailbox_drain(struct mg_mailbox *mb) {
     if (atomic_load_explicit(&mb->head, memory_order_acquire) == NULL) return NULL;
+    if (MG_PLANTED(hidden_push) && mg_planted_hidden(mb)) return NULL;
     struct mg_mail *m = atomic_exchange_explicit(&mb->head, NULL, memory_order_seq_cst);
+    if (MG_PLANTED(newest_first)) return m;
     struct mg_mail *out = NULL;
     while (m) {
         struct mg_mail *next = m->next;
@@ -62,7 +74,7 @@ static inline struct mg_mail *mg_mailbox_drain(struct mg_mailbox *mb) {
 // Owner: about to block. False: something arrived meanwhile, do not block.
 static inline bool mg_mailbox_sleep(struct mg_mailbox *mb, enum mg_sleep how) {
     atomic_store_explicit(&mb->sleeping, how, memory_order_seq_cst);
-    if (mg_mailbox_empty(mb)) return true;
+    if (mg_mailbox_empty(mb) || MG_PLANTED(blind_sleep)) return true;
     atomic_store_explicit(&mb->sleeping, MG_AWAKE, memory_order_relaxed);
     return false;
 }

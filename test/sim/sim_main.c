@@ -82,7 +82,7 @@ static void remember(const char *word) {
 static _Noreturn void usage(const char *name) {
     fprintf(stderr, "usage: %s [--seed N | --seeds A-B] [--shards N] [--seconds S] [--workload NAME] [--trace]%s\n", name,
 #ifdef MG_PLANTED_BUGS
-            " [--bug NAME]"
+            " [--bug NAME] [--list-bugs PART]"
 #else
             ""
 #endif
@@ -90,24 +90,31 @@ static _Noreturn void usage(const char *name) {
     exit(2);
 }
 
-static bool set_bug(const char *name) {
 #ifdef MG_PLANTED_BUGS
-    static const char *const names[] = {
-#define X(bug, text) #bug,
-        MG_PLANTED_LIST(X)
+static const struct {
+    const char *name, *where, *text;
+} bugs[] = {
+#define X(name, where, text) {#name, #where, text},
+    MG_PLANTED_LIST(X)
 #undef X
-    };
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strcmp(names[i], name) == 0) {
-            program.bug = (int)i + 1;
-            return true;
-        }
-    }
-#else
-    (void)name;
-#endif
-    return false;
+};
+#define NBUGS (sizeof(bugs) / sizeof(bugs[0]))
+
+static bool set_bug(const char *name) {
+    for (size_t i = 0; i < NBUGS; i++)
+        if (strcmp(bugs[i].name, name) == 0) program.bug = (int)i + 1;
+    return program.bug != 0;
 }
+
+static bool list_bugs(const char *where) {
+    for (size_t i = 0; i < NBUGS; i++)
+        if (strcmp(bugs[i].where, where) == 0) printf("%s: %s\n", bugs[i].name, bugs[i].text);
+    return true;
+}
+#else
+static bool set_bug(const char *name) { return name == NULL; }
+static bool list_bugs(const char *where) { return where == NULL; }
+#endif
 
 static void parse(int argc, char **argv, struct sim_args *args) {
     remember(argv[0]);
@@ -119,6 +126,7 @@ static void parse(int argc, char **argv, struct sim_args *args) {
         }
         if (i + 1 == argc) usage(argv[0]);
         char *value = argv[++i], *end = value;
+        if (strcmp(opt, "--list-bugs") == 0 && list_bugs(value)) exit(0);
         if (strcmp(opt, "--seed") == 0) {
             args->first = args->last = strtoull(value, &end, 10);
         } else if (strcmp(opt, "--seeds") == 0) {

@@ -22,6 +22,7 @@ _Noreturn void toy_fail(const char *fmt, ...) {
 static struct toy_params draw(struct sim *s, const struct sim_args *args) {
     static const uint64_t credits[] = {1, 400, 3000, 30000, 1000000};
     static const uint32_t sizes[] = {0, 100, 2000, 30000};
+    static const unsigned give_ups[] = {0, 16, 128, 250};
     static const uint64_t pauses[] = {1000, 100000, 2000000, 20000000};
     unsigned shards = args->shards ? args->shards : 2 + (unsigned)sim_below(s, 5);
     bool brief = sim_chance(s, 64); // many sources that end soon: who is forgotten is not helped by later traffic
@@ -35,6 +36,7 @@ static struct toy_params draw(struct sim *s, const struct sim_args *args) {
         .body = sizes[sim_below(s, 4)],
         .react = (unsigned)sim_below(s, 200),
         .announce = (unsigned)sim_below(s, 256),
+        .give_up = give_ups[sim_below(s, 4)],
         .pause_ns = pauses[sim_below(s, 4)],
     };
 }

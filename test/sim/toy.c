@@ -201,7 +201,7 @@ static void on_resume(struct mg_credit_waiter *w) {
               t->id, (unsigned long long)src->ticket, (unsigned long long)t->served[src->wait_for]);
     t->served[src->wait_for]++;
     src->waits = false;
-    if (chance(t, 32)) { // nobody wants any more what it waited with: it gives up and needs no credit
+    if (chance(t, t->toy->params.give_up)) { // nobody wants any more what it waited with: it gives up and needs no credit
         src->has_act = false;
         src->left--;
     }

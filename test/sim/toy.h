@@ -33,6 +33,7 @@ struct toy_params {
     uint32_t body;      // bytes of a piece of data, at most
     unsigned react;     // of 256: data causes other data
     unsigned announce;  // of 256: an act is interest
+    unsigned give_up;   // of 256: one who waited for credit does nothing with it
     uint64_t pause_ns;  // between two bursts, at most
     bool stop_by_itself; // shut down when all sources have done their acts
 };
