@@ -8,8 +8,8 @@
 // A batch is made, charged and pooled by its sender; the receiver processes it and pushes the very same batch back,
 // which returns the memory and the credit at once. Only data rings the doorbell of a sleeping shard; interest is read
 // by the next input that drains anyway, and returned credit matters only to a shard that is starved for it. A sender
-// that pauses on a shard rings it, since unprocessed interest alone may have used the credit up; and as long as somebody
-// waits for credit, interest towards that shard rings as data does.
+// that pauses on a shard rings it, since unprocessed interest alone may have used the credit up; and as long as
+// somebody waits for credit, interest towards that shard rings as data does.
 #include "server/base/assert.h"
 #include "server/base/mem.h"
 #include "server/base/planted.h"

@@ -22,18 +22,8 @@
 #define FIBER_ASAN 1
 #endif
 #endif
-#if defined(__SANITIZE_THREAD__)
-#define FIBER_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define FIBER_TSAN 1
-#endif
-#endif
 #ifdef FIBER_ASAN
 #include <sanitizer/common_interface_defs.h>
-#endif
-#ifdef FIBER_TSAN
-#include <sanitizer/tsan_interface.h>
 #endif
 
 #define STACK_BYTES (512u * 1024) // as the stacks of a server's shards
@@ -50,19 +40,12 @@ struct fiber {
     const void *main_bottom;
     size_t main_size;
 #endif
-#ifdef FIBER_TSAN
-    void *tsan, *main_tsan;
-#endif
 };
 
 // The main program, before and after it lets f run.
 static void prepare(struct fiber *f) {
 #ifdef FIBER_ASAN
     __sanitizer_start_switch_fiber(&f->main_fake, f->stack + f->page, STACK_BYTES);
-#endif
-#ifdef FIBER_TSAN
-    f->main_tsan = __tsan_get_current_fiber();
-    __tsan_switch_to_fiber(f->tsan, 0);
 #endif
     (void)f;
 }
@@ -85,9 +68,6 @@ static void arrive(struct fiber *f) {
 static void leave(struct fiber *f, bool for_ever) {
 #ifdef FIBER_ASAN
     __sanitizer_start_switch_fiber(for_ever ? NULL : &f->fake, f->main_bottom, f->main_size);
-#endif
-#ifdef FIBER_TSAN
-    __tsan_switch_to_fiber(f->main_tsan, 0);
 #endif
     (void)for_ever;
     if (sigsetjmp(f->here, 0) == 0) siglongjmp(f->back, 1);
@@ -125,18 +105,12 @@ struct fiber *fiber_new(void (*fn)(void *arg), void *arg) {
                     -1, 0);
     mg_assert(f->stack != MAP_FAILED);
     mg_assert(mprotect(f->stack, f->page, PROT_NONE) == 0);
-#ifdef FIBER_TSAN
-    f->tsan = __tsan_create_fiber(0);
-#endif
     first_entry(f);
     return f;
 }
 
 void fiber_free(struct fiber *f) {
     mg_assert(f->ended);
-#ifdef FIBER_TSAN
-    __tsan_destroy_fiber(f->tsan);
-#endif
     munmap(f->stack, f->page + STACK_BYTES);
     mg_free(f);
 }

@@ -2,7 +2,7 @@
 // Copyright (c) The Midge Authors
 //
 // Coroutines for the simulator: the main program and any number of fibers, each with a stack of its own. Only the main
-// program resumes fibers and a fiber always yields to the main program. ASan and TSan are told about the switches.
+// program resumes fibers and a fiber always yields to the main program. ASan is told about the switches.
 #ifndef MG_TEST_SIM_FIBER_H
 #define MG_TEST_SIM_FIBER_H
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # Copyright (c) The Midge Authors
-"""planted.py PROGRAM PART: checks that PROGRAM finds each bug planted in PART, and that its seed passes without the bug.
+"""planted.py PROGRAM PART: checks that PROGRAM finds each bug planted in PART, and that the seed passes without it.
 
 A simulator that finds nothing proves nothing unless its checks are known to fail when they should.
 """

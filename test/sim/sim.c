@@ -89,7 +89,7 @@ uint64_t sim_now(const struct sim *s) { return s->now; }
 uint64_t sim_doorbells(const struct sim *s) { return s->doorbells; }
 void sim_set_step_limit(struct sim *s, uint64_t steps) { s->step_limit = s->steps + steps; }
 
-// ---- fibers ----------------------------------------------------------------------------------------------------------
+// ---- fibers -------------------------------------------------------------------------------------------------------
 
 static void thread_main(void *arg) {
     struct mg_thread *t = arg;
@@ -151,7 +151,7 @@ static bool runnable(const struct mg_thread *t) {
     return true;
 }
 
-// ---- actors ----------------------------------------------------------------------------------------------------------
+// ---- actors -------------------------------------------------------------------------------------------------------
 
 void sim_actor_add(struct sim *s, struct sim_actor *a) { mg_list_push_back(&s->actors, &a->link); }
 void sim_actor_remove(struct sim *s, struct sim_actor *a) {
@@ -159,7 +159,7 @@ void sim_actor_remove(struct sim *s, struct sim_actor *a) {
     mg_list_remove(&a->link);
 }
 
-// ---- steps -----------------------------------------------------------------------------------------------------------
+// ---- steps --------------------------------------------------------------------------------------------------------
 
 struct choice {
     unsigned n; // candidates so far

@@ -21,7 +21,7 @@
 
 struct sim;
 
-// ---- the world -----------------------------------------------------------------------------------------------------
+// ---- the world ----------------------------------------------------------------------------------------------------
 
 // How the world treats its inhabitants; sim_new draws all of it from the seed.
 struct sim_knobs {
@@ -68,7 +68,7 @@ uint64_t sim_random(struct sim *s);
 static inline uint64_t sim_below(struct sim *s, uint64_t n) { return sim_random(s) % n; }
 static inline bool sim_chance(struct sim *s, unsigned of256) { return (sim_random(s) & 255) < of256; }
 
-// ---- connections, the client's side ----------------------------------------------------------------------------------
+// ---- connections, the client's side -------------------------------------------------------------------------------
 
 struct sim_conn;
 
@@ -82,7 +82,7 @@ ptrdiff_t sim_conn_write(struct sim_conn *c, const char *p, size_t n);
 void sim_conn_shutdown(struct sim_conn *c); // no more writes; the server reads an end of file after what is in flight
 void sim_conn_close(struct sim_conn *c, bool reset); // c is gone for the caller. reset: what is in flight is lost
 
-// ---- what test programs share ------------------------------------------------------------------------------------------
+// ---- what test programs share -------------------------------------------------------------------------------------
 
 // Prints what happened, the seed and the command that replays it; ends the process.
 _Noreturn void sim_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -127,7 +127,7 @@ uint64_t mg_loop_now(struct mg_loop *loop) { return loop->now_stale ? mg_loop_cl
 int64_t mg_loop_wall(struct mg_loop *loop) { return WALL_AT_START + (int64_t)loop->sim->now; }
 uint64_t mg_loop_entropy(struct mg_loop *loop) { return sim_random(loop->sim) ^ sim_random(loop->sim) << 32; }
 
-// ---- work ------------------------------------------------------------------------------------------------------------
+// ---- work ---------------------------------------------------------------------------------------------------------
 
 _Static_assert(sizeof(struct sim_work) <= sizeof(((struct mg_work *)0)->impl), "sim_work fits into mg_work");
 

@@ -14,10 +14,10 @@
 #include "server/base/planted.h"
 #include "test/sim/sim_impl.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_ADDRESS__)
 #define HAVE_SANITIZER 1
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#if __has_feature(address_sanitizer)
 #define HAVE_SANITIZER 1
 #endif
 #endif
@@ -80,7 +80,8 @@ static void remember(const char *word) {
 }
 
 static _Noreturn void usage(const char *name) {
-    fprintf(stderr, "usage: %s [--seed N | --seeds A-B] [--shards N] [--seconds S] [--workload NAME] [--trace]%s\n", name,
+    fprintf(stderr, "usage: %s [--seed N | --seeds A-B] [--shards N] [--seconds S] [--workload NAME] [--trace]%s\n",
+            name,
 #ifdef MG_PLANTED_BUGS
             " [--bug NAME] [--list-bugs PART]"
 #else
@@ -112,8 +113,8 @@ static bool list_bugs(const char *where) {
     return true;
 }
 #else
-static bool set_bug(const char *name) { return name == NULL; }
-static bool list_bugs(const char *where) { return where == NULL; }
+static bool set_bug(const char *name) { return name[0] == 0; }
+static bool list_bugs(const char *where) { return where[0] == 0; }
 #endif
 
 static void parse(int argc, char **argv, struct sim_args *args) {

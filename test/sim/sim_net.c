@@ -52,7 +52,7 @@ struct mg_listener {
     uint16_t port;
 };
 
-// ---- pipes -----------------------------------------------------------------------------------------------------------
+// ---- pipes --------------------------------------------------------------------------------------------------------
 
 static void pipe_init(struct pipe *p, size_t cap) {
     p->cap = cap;
@@ -118,7 +118,7 @@ static size_t portion(struct sim *s, size_t n) {
     return n;
 }
 
-// ---- the client's end --------------------------------------------------------------------------------------------------
+// ---- the client's end ---------------------------------------------------------------------------------------------
 
 static struct mg_listener *find_listener(struct sim *s, uint16_t port) {
     for (struct mg_list *l = s->loops.next; l != &s->loops; l = l->next) {
@@ -172,7 +172,7 @@ void sim_conn_close(struct sim_conn *c, bool hard) {
     maybe_free(c);
 }
 
-// ---- sockets -----------------------------------------------------------------------------------------------------------
+// ---- sockets ------------------------------------------------------------------------------------------------------
 
 static void check_alive(const struct mg_sock *s) {
     sim_check(s->alive == ALIVE && !s->closing, "a socket is used after it was closed");
@@ -271,7 +271,7 @@ static void drain_lingering(struct mg_sock *s) {
     if (over || p->end || s->drained >= LINGER_DRAIN_MAX) mg_sock_close(s);
 }
 
-// ---- what the loop polls -----------------------------------------------------------------------------------------------
+// ---- what the loop polls ------------------------------------------------------------------------------------------
 
 static bool can_read(const struct mg_sock *s) {
     return s->want_read && (s->conn->in.len > 0 || s->conn->in.end || s->conn->in.reset);
@@ -357,7 +357,7 @@ void net_run_closing(struct mg_loop *loop) {
     }
 }
 
-// ---- listeners ---------------------------------------------------------------------------------------------------------
+// ---- listeners ----------------------------------------------------------------------------------------------------
 
 int mg_listener_open(struct mg_loop *loop, const char *host, uint16_t port, const struct mg_listener_ops *ops,
                      void *owner, struct mg_listener **out, char *err, size_t errlen) {

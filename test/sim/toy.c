@@ -74,7 +74,7 @@ struct toy_shard {
 static uint64_t below(struct toy_shard *t, uint64_t n) { return (mg_shard_random(t->sh) >> 16) % n; }
 static bool chance(struct toy_shard *t, unsigned of256) { return below(t, 256) < of256; }
 
-// ---- sending -------------------------------------------------------------------------------------------------------
+// ---- sending ------------------------------------------------------------------------------------------------------
 
 static unsigned char fill_byte(uint64_t n) { return (unsigned char)(n * 167 + 13); }
 
@@ -115,7 +115,7 @@ static unsigned other(struct toy_shard *t) {
     return to < t->id ? to : to + 1;
 }
 
-// ---- sources ---------------------------------------------------------------------------------------------------------
+// ---- sources ------------------------------------------------------------------------------------------------------
 
 static void draw_act(struct source *src) {
     struct toy_shard *t = src->at;
@@ -201,14 +201,14 @@ static void on_resume(struct mg_credit_waiter *w) {
               t->id, (unsigned long long)src->ticket, (unsigned long long)t->served[src->wait_for]);
     t->served[src->wait_for]++;
     src->waits = false;
-    if (chance(t, t->toy->params.give_up)) { // nobody wants any more what it waited with: it gives up and needs no credit
+    if (chance(t, t->toy->params.give_up)) { // nobody wants any more what it waited with
         src->has_act = false;
         src->left--;
     }
     run_source(src);
 }
 
-// ---- receiving -------------------------------------------------------------------------------------------------------
+// ---- receiving ----------------------------------------------------------------------------------------------------
 
 static void on_interest(struct toy_shard *t, const struct mg_rec *rec) {
     struct interest_body b;
@@ -240,7 +240,7 @@ static void on_data(struct toy_shard *t, const struct mg_rec *rec) {
     else send_data(t, other(t), b.ttl - 1, (uint32_t)below(t, t->toy->params.body + 1));
 }
 
-// ---- the end -----------------------------------------------------------------------------------------------------------
+// ---- the end ------------------------------------------------------------------------------------------------------
 
 static struct answer_body tell(const struct toy_shard *t) {
     struct answer_body a = {0};
@@ -298,7 +298,7 @@ static void on_record(void *app, const struct mg_rec *rec) {
     }
 }
 
-// ---- the other hooks ---------------------------------------------------------------------------------------------------
+// ---- the other hooks ----------------------------------------------------------------------------------------------
 
 static void on_start(void *app) {
     struct toy_shard *t = app;
@@ -341,7 +341,7 @@ static bool on_idle(void *app) {
 static const struct mg_shard_ops ops = {
     .start = on_start, .record = on_record, .flush = on_flush, .idle = on_idle};
 
-// ---- life --------------------------------------------------------------------------------------------------------------
+// ---- life ---------------------------------------------------------------------------------------------------------
 
 static struct toy_shard *shard_new(struct toy *toy, unsigned id) {
     struct toy_shard *t = mg_zalloc(sizeof(*t));

@@ -6,8 +6,8 @@
 //
 // Each shard has sources, which stand for connections. A source acts in bursts; an act is an announcement of interest
 // (to all other shards) or data (to some), and waits for credit first. Data may cause reactions, which never wait, and
-// work that is put off to the idle hook. After a burst a source may ask for a PONG: a note of what its shard has sent so
-// far, which becomes visible to the outside (to all shards' sources) when it is flushed. Checked:
+// work that is put off to the idle hook. After a burst a source may ask for a PONG: a note of what its shard has sent
+// so far, which becomes visible to the outside (to all shards' sources) when it is flushed. Checked:
 //  - records arrive once, whole, in the order in which they were sent (per kind of phase, sender and receiver);
 //  - data is never seen before the interest that its causes had announced;
 //  - what a flushed PONG covers was processed by whoever begins to parse input later;
