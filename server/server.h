@@ -19,17 +19,26 @@
 struct mg_loop;
 struct mg_server;
 
+// What monitoring says about the process; the embedding program knows how to find out.
+struct mg_figures {
+    uint64_t rss, open_fds;
+    double cpu_percent, cpu_seconds;
+    int cores;
+};
+
 struct mg_server_params {
     struct mg_options *opts; // checked (mg_options_check); the server takes ownership
     struct mg_log *log;      // outlives the server; NULL: no log
     unsigned shards;         // 1..64
     uint64_t credit;         // bytes unprocessed a shard accepts from the others; 0: default
-    // Called on shard 0 when everything has been closed and the loop is about to end. May be NULL.
-    void (*stopped)(void *arg);
+    // All may be NULL; called on shard 0.
+    void (*figures)(void *arg, struct mg_figures *out); // for monitoring
+    void (*stopped)(void *arg); // everything is closed: the program must close what it has on the loop
     void *arg;
 };
 
-// Builds a server and opens its listeners (so that errors show here): 0, or an error with one line in err.
+// Builds a server, opens its listeners (so that errors show here) and logs the start: 0, or an error with one line in err.
+// After an error params->opts still belongs to the caller.
 int mg_server_new(struct mg_server **out, const struct mg_server_params *params, char *err, size_t errlen);
 // Serves until shut down.
 void mg_server_run(struct mg_server *s);

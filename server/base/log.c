@@ -15,6 +15,7 @@
 // sequentially consistent, so at least one side sees the other.
 #include "server/base/log.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -136,7 +137,7 @@ static bool push(struct mg_log *log, enum mg_log_level level, int64_t wall, cons
     return true;
 }
 
-static int64_t wall_now(const struct mg_log *log) {
+int64_t mg_log_wall(const struct mg_log *log) {
     if (log->wall != NULL) return log->wall(log->wall_arg);
     struct timespec ts;
     clock_gettime(CLOCK_REALTIME, &ts);
@@ -152,7 +153,7 @@ static void write_to_sink(struct mg_log *log, enum mg_log_level level, int64_t w
 
 void mg_log_vwrite(struct mg_log *log, enum mg_log_level level, const char *fmt, va_list ap) {
     if (log == NULL || (log->ring == NULL && log->sink == NULL)) return;
-    int64_t wall = wall_now(log);
+    int64_t wall = mg_log_wall(log);
     if (log->ring == NULL) {
         write_to_sink(log, level, wall, fmt, ap);
         return;
@@ -192,6 +193,12 @@ bool mg_log_pop(struct mg_log *log, mg_log_sink *sink, void *arg) {
     atomic_store_explicit(&s->seq, r->head + r->mask + 1, memory_order_release);
     r->head++;
     return true;
+}
+
+void mg_log_drain(struct mg_log *log, mg_log_sink *sink, void *arg) {
+    uint64_t end = atomic_load_explicit(&log->ring->tail, memory_order_seq_cst);
+    while (log->ring->head < end)
+        if (!mg_log_pop(log, sink, arg)) sched_yield(); // that writer formats its line: it will not take long
 }
 
 uint64_t mg_log_take_dropped(struct mg_log *log) {

@@ -79,11 +79,16 @@ void mg_log_vwrite(struct mg_log *log, enum mg_log_level level, const char *fmt,
 
 // Takes the oldest line and gives it to sink. False: there is none (or its writer has not finished it yet: it will wake).
 bool mg_log_pop(struct mg_log *log, mg_log_sink *sink, void *arg);
+// Takes everything that was written before the call; waits for writers that are in the middle of a line.
+void mg_log_drain(struct mg_log *log, mg_log_sink *sink, void *arg);
 // How many lines were dropped since the last call.
 uint64_t mg_log_take_dropped(struct mg_log *log);
 // Says that the consumer is about to sleep. False: there are lines, do not sleep. After true, `wake` will be called once
 // when a line arrives.
 bool mg_log_sleep(struct mg_log *log);
+
+// The time that lines are stamped with.
+int64_t mg_log_wall(const struct mg_log *log);
 
 // ---- the text of a line (spec/client-protocol.md B4) --------------------------------------------------------------
 

@@ -192,7 +192,7 @@ void mg_tls_options_fini(struct mg_tls_options *t);
 void mg_mapping_fini(struct mg_mapping *m);
 struct mg_permissions *mg_permissions_dup(const struct mg_permissions *p); // NULL gives NULL
 
-void mg_strlist_add(struct mg_strlist *l, const char *s); // copies s
+void mg_strlist_add(struct mg_strlist *l, const char *s); // copies s; a list grows by this function alone
 void mg_strlist_fini(struct mg_strlist *l);
 bool mg_strlist_has(const struct mg_strlist *l, const char *s);
 bool mg_strlist_eq(const struct mg_strlist *a, const struct mg_strlist *b);

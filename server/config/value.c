@@ -167,12 +167,16 @@ static void write_json(struct mg_jw *w, const struct mg_conf_value *v) {
     }
 }
 
+void mg_conf_value_json(struct mg_buf *out, const struct mg_conf_value *v) {
+    struct mg_jw w;
+    mg_jw_init(&w, out, 0);
+    write_json(&w, v);
+}
+
 void mg_conf_digest(const struct mg_conf_tree *t, char out[72]) {
     struct mg_buf json = MG_BUF_INIT;
-    struct mg_jw w;
     unsigned char hash[crypto_hash_sha256_BYTES];
-    mg_jw_init(&w, &json, 0);
-    write_json(&w, &t->root);
+    mg_conf_value_json(&json, &t->root);
     mg_buf_addc(&json, '\n');
     crypto_hash_sha256(hash, (const unsigned char *)json.p, json.len);
     mg_buf_fini(&json);

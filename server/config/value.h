@@ -68,6 +68,8 @@ const char *mg_conf_type_name(const struct mg_conf_value *v);
 // Appends the value as Go's %v shows it, shortened to a few dozen bytes for lists.
 void mg_conf_value_show(struct mg_buf *out, const struct mg_conf_value *v);
 
+// Appends the value as compact JSON with sorted keys.
+void mg_conf_value_json(struct mg_buf *out, const struct mg_conf_value *v);
 // "sha256:<64 hex digits>" over the tree as JSON with sorted keys and a final newline (spec/client-protocol.md B5).
 void mg_conf_digest(const struct mg_conf_tree *t, char out[72]);
 

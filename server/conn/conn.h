@@ -194,6 +194,10 @@ bool conn_auth_without_connect(struct mg_conn *c);
 void conn_auth_request(struct mg_conn *c, struct mg_auth_request *req);
 void conn_set_user(struct mg_conn *c, const struct mg_auth_user *user, enum mg_auth_id id);
 void conn_who(const struct mg_conn *c, struct mg_auth_who *who);
+// After a reload: with the CONNECT that was stored.
+void conn_authenticate_again(struct mg_conn *c);
+// Drops what the present permissions forbid.
+void conn_recheck_subs(struct mg_conn *c);
 
 // ---- timers (ping.c) -----------------------------------------------------------------------------------------------
 void conn_timer(struct mg_timer *t);

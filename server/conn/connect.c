@@ -67,7 +67,7 @@ static void denied(struct mg_conn *c, const struct mg_auth_result *r) {
     conn_close_err(c, r->proxy_required ? MG_CLOSE_PROXY_REQUIRED : MG_CLOSE_AUTH_FAILURE, MG_ERR_AUTH_VIOLATION);
 }
 
-// A verdict is in; `without_connect`: for a client that sent something else first.
+// A verdict is in; `without_connect`: for a client that sent something else first, or whose CONNECT was long ago.
 static bool verdict(struct mg_conn *c, const struct mg_auth_result *r, bool without_connect) {
     if (r->verdict != MG_AUTH_OK) {
         denied(c, r);
@@ -76,8 +76,10 @@ static bool verdict(struct mg_conn *c, const struct mg_auth_result *r, bool with
     if (r->user_replaced) conn_log(c, MG_LOG_WRN, "User in CONNECT overruled by the one of the client certificate");
     conn_set_user(c, r->user, r->who.id);
     if (without_connect) {
+        bool again = c->authed;
         c->authed = true;
-        conn_timer_start(c);
+        if (again) conn_recheck_subs(c);
+        else conn_timer_start(c);
     } else {
         accepted(c);
     }
@@ -184,6 +186,8 @@ bool conn_auth_without_connect(struct mg_conn *c) {
     }
     return authenticate(c, true) && !c->pause;
 }
+
+void conn_authenticate_again(struct mg_conn *c) { authenticate(c, true); }
 
 void conn_on_connect(struct mg_conn *c, const struct mg_cmd *cmd) {
     if (conn_traced(c)) {

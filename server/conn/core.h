@@ -42,7 +42,7 @@ struct mg_globals {
 struct mg_identity {
     char server_id[64];   // "N..."
     char xkey[64];        // "X..."
-    const char *host;     // as INFO shows it
+    char host[256];       // as INFO shows it
     int port;
     int64_t start_ns;     // wall
 };
@@ -132,6 +132,11 @@ extern const struct mg_shard_ops mg_core_shard_ops;
 void mg_core_accept(struct mg_core *core, const struct mg_sock_seed *seed);
 // Swaps the settings; re-evaluates every connection (spec/client-protocol.md B8).
 void mg_core_reload(struct mg_core *core, struct mg_settings *fresh);
+// Tells clients that the server is about to go (lame duck mode).
+void mg_core_lame_duck(struct mg_core *core);
+void mg_core_close_one(struct mg_core *core);
+// Parses nothing any more and closes all connections; done when nconns and ndying are 0.
+void mg_core_drain(struct mg_core *core);
 // The connection in a slot, if it is still that one.
 struct mg_conn *mg_core_conn(const struct mg_core *core, uint32_t slot, uint64_t cid);
 

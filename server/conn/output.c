@@ -10,7 +10,6 @@
 #include "server/conn/conn.h"
 
 #define IOVECS 512
-#define CLOSE_FLUSH_NS (1000 * MG_MS) // how long a closing connection may take for its last bytes
 #define LINGER_NS (2 * MG_SEC)
 
 void conn_mark_dirty(struct mg_conn *c) {
@@ -120,7 +119,7 @@ void conn_flush(struct mg_conn *c) {
     }
     if (c->state == MG_CONN_CLOSING) {
         c->state = MG_CONN_CLOSED;
-        if (c->eof) mg_sock_close(c->sock);
+        if (c->eof || c->core->draining) mg_sock_close(c->sock);
         else mg_sock_close_lingering(c->sock, LINGER_NS);
     }
 }

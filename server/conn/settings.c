@@ -6,7 +6,7 @@
 
 #include "server/base/assert.h"
 #include "server/base/mem.h"
-#include "server/config/config.h"
+#include "server/config/options.h"
 
 struct mg_settings *mg_settings_new(struct mg_options *opts, uint64_t epoch, char *err, size_t errlen) {
     struct mg_settings *s = mg_zalloc(sizeof(*s));
@@ -24,6 +24,10 @@ struct mg_settings *mg_settings_new(struct mg_options *opts, uint64_t epoch, cha
     if (opts->tls) {
         s->tls = mg_tls_ctx_new(&opts->tls_opts, true, err, errlen);
         if (s->tls == NULL) goto fail;
+    }
+    if (opts->tls && opts->https_port != 0) {
+        s->monitor_tls = mg_tls_ctx_new(&opts->tls_opts, false, err, errlen);
+        if (s->monitor_tls == NULL) goto fail;
     }
     s->auth = mg_auth_new(opts);
     return s;
@@ -45,6 +49,7 @@ void mg_settings_unref(struct mg_settings *s) {
     if (before != 1) return;
     mg_auth_unref(s->auth);
     mg_tls_ctx_unref(s->tls);
+    mg_tls_ctx_unref(s->monitor_tls);
     mg_mapper_free(s->mapper);
     mg_options_free(s->opts);
     mg_free(s);

@@ -21,6 +21,7 @@ struct mg_settings {
     struct mg_options *opts; // owned
     struct mg_auth *auth;
     struct mg_tls_ctx *tls;    // NULL: no TLS
+    struct mg_tls_ctx *monitor_tls; // for https monitoring: the same certificate, no client certificates
     struct mg_mapper *mapper;  // NULL: no mappings
 };
 

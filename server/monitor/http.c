@@ -446,11 +446,6 @@ void mg_http_close(struct mg_http *h) {
     for (struct mg_list *l = h->all.next; l != &h->all; l = l->next) drop(mg_container_of(l, struct http_conn, link));
 }
 
-const char *mg_http_path(const struct mg_http_request *req) { return req->path.p; }
-mg_slice mg_http_query(const struct mg_http_request *req) { return req->query; }
-mg_slice mg_http_accept(const struct mg_http_request *req) { return mg_buf_slice(&req->accept); }
-bool mg_http_cancelled(const struct mg_http_request *req) { return req->conn == NULL; }
-
 void mg_http_reply(struct mg_http_request *req, int status, const char *content_type, const char *extra_headers,
                    mg_slice body) {
     struct http_conn *c = req->conn;

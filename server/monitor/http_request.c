@@ -30,6 +30,11 @@ void mg_http_request_free(struct mg_http_request *req) {
     mg_free(req);
 }
 
+const char *mg_http_path(const struct mg_http_request *req) { return req->path.p; }
+mg_slice mg_http_query(const struct mg_http_request *req) { return req->query; }
+mg_slice mg_http_accept(const struct mg_http_request *req) { return mg_buf_slice(&req->accept); }
+bool mg_http_cancelled(const struct mg_http_request *req) { return req->conn == NULL; }
+
 // ---- parsing ---------------------------------------------------------------------------------------------------------
 
 static int on_begin(http_parser *p) {

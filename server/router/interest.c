@@ -145,6 +145,7 @@ struct mg_interest *mg_interest_new(uint64_t hash_seed, size_t cache_max) {
     struct mg_interest *ix = mg_zalloc(sizeof *ix);
     mg_index_init(&ix->ix, sizeof(struct inode), hash_seed, cache_max);
     mg_table_init(&ix->groups);
+    ix->generation = 1;
     return ix;
 }
 

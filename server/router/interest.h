@@ -60,7 +60,7 @@ bool mg_interest_none(const struct mg_interest *ix);
 // or of mg_interest_match; `plain` is a copy.
 void mg_interest_match(struct mg_interest *ix, mg_slice subject, struct mg_imatch *out);
 
-// Changes (only ever upwards) whenever any earlier result may be wrong or invalid; see mg_sublist_generation.
+// Changes (only ever upwards, never 0) whenever any earlier result may be wrong or invalid; see mg_sublist_generation.
 uint64_t mg_interest_generation(const struct mg_interest *ix);
 
 uint64_t mg_interest_patterns(const struct mg_interest *ix); // distinct patterns now

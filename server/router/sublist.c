@@ -184,6 +184,7 @@ struct mg_sublist *mg_sublist_new(uint64_t hash_seed, size_t cache_max) {
     struct mg_sublist *sl = mg_zalloc(sizeof *sl);
     mg_index_init(&sl->ix, sizeof(struct mg_snode), hash_seed, cache_max);
     mg_table_init(&sl->groups);
+    sl->generation = 1;
     mg_sublist_match_init(sl);
     return sl;
 }

@@ -92,8 +92,9 @@ void mg_sublist_remove(struct mg_sublist *sl, struct mg_sub *sub, struct mg_sub_
 // MG_SUB_DEAD and removes it afterwards; the loop may itself match and publish.
 const struct mg_match *mg_sublist_match(struct mg_sublist *sl, mg_slice subject);
 
-// Changes (only ever upwards) whenever any earlier result may have become invalid. A connection can keep (subject,
-// match, generation) of its last publish and skip the look-up while subject and generation are the same.
+// Changes (only ever upwards, never 0) before any earlier result becomes invalid. A connection can keep (subject,
+// match, generation) of its last publish and skip the look-up while subject and generation are the same; the lifetime
+// of the result then counts from that use. Ask for the generation after the match, which may move it.
 uint64_t mg_sublist_generation(const struct mg_sublist *sl);
 
 // True if somebody wants the subject. As mg_sublist_match, and counts as a call of it.

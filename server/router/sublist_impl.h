@@ -23,7 +23,7 @@ struct mg_sresult {
     struct mg_rcached c;
     const struct mg_match *match; // of a node, or `own`, or the list's `none`
     struct mg_match own;
-    uint64_t retired; // value of `matches` when it left the cache or was handed out uncached
+    uint64_t retired; // value of `matches` when it was last good for new uses
     struct mg_sresult *next;
 };
 
@@ -31,10 +31,11 @@ struct mg_sublist {
     struct mg_index ix;
     struct mg_table groups; // (node, queue name) -> struct group (sublist.c)
     struct mg_match none;
+    struct mg_sresult *uncached;               // the last result that was built and not cached; NULL: none
     struct mg_sresult *retired, **retired_end; // oldest first
     struct mg_qmatch *refs;                    // scratch of the merge
     size_t refs_cap;
-    uint64_t generation;
+    uint64_t generation; // from 1, so that 0 can mean none
     uint64_t count, inserts, removes, matches, slow, max_fanout, fanout_sum;
 };
 

@@ -17,8 +17,9 @@
 //
 // Lifetime. A result must outlive the next MG_MATCH_KEEP matches. Nodes and cached results do so by themselves, except
 // that a cached one may be evicted. So what leaves the cache, and what was never in it, waits in a list stamped with
-// the number of the match; the next merge frees what is old enough, or builds in it. Only then, and when subscriptions
-// change, the generation moves.
+// the number of the match; a later merge frees what is old enough, or builds in it.
+// A caller may also remember a result (mg_sublist_generation) and use it again without a match. So the generation
+// moves when a result is evicted, and when the next walk begins after one that was not cached; that moment stamps it.
 #include <stdlib.h>
 
 #include "server/base/assert.h"
@@ -35,11 +36,13 @@ void mg_sublist_match_fini(struct mg_sublist *sl) {
         sl->retired = r->next;
         mg_free(r);
     }
+    mg_free(sl->uncached);
     mg_free(sl->refs);
 }
 
 // ---- blocks ----------------------------------------------------------------------------------------------------
 
+// From now on r is only good for those who hold it.
 static void retire(struct mg_sublist *sl, struct mg_sresult *r) {
     r->retired = sl->matches;
     r->next = NULL;
@@ -54,7 +57,6 @@ static struct mg_sresult *block_new(struct mg_sublist *sl, size_t size, bool cac
     while ((r = sl->retired) != NULL && sl->matches - r->retired > MG_MATCH_KEEP) {
         sl->retired = r->next;
         if (sl->retired == NULL) sl->retired_end = &sl->retired;
-        sl->generation++;
         if (!cached && r->c.size >= size && r->c.size <= REUSE_MAX) return r;
         mg_free(r);
     }
@@ -173,12 +175,22 @@ static void cache_put(struct mg_sublist *sl, struct mg_sresult *r, mg_slice subj
     while (out != NULL) {
         struct mg_rcached *next = out->next;
         retire(sl, (struct mg_sresult *)out);
+        sl->generation++;
         out = next;
     }
 }
 
+// The result that was built last without going into the cache: until now it could be remembered and used.
+static void end_memo(struct mg_sublist *sl) {
+    if (sl->uncached == NULL) return;
+    retire(sl, sl->uncached);
+    sl->uncached = NULL;
+    sl->generation++;
+}
+
 static const struct mg_match *match_slow(struct mg_sublist *sl, mg_slice subject, uint64_t hash) {
     sl->slow++;
+    end_memo(sl);
     mg_index_match(&sl->ix, subject, hash);
     size_t n = sl->ix.hits.n;
     struct plan p = {0};
@@ -196,7 +208,7 @@ static const struct mg_match *match_slow(struct mg_sublist *sl, mg_slice subject
     if (cached)
         cache_put(sl, r, subject, hash, end);
     else
-        retire(sl, r);
+        sl->uncached = r;
     return r->match;
 }
 

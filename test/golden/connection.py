@@ -1,11 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright (c) The Midge Authors
-"""One client connection of a transcript: bytes out, bytes in, TLS on demand; every wait has a deadline."""
+"""One client connection of a transcript: bytes out, bytes in, TLS on demand; every wait has a deadline.
+
+The server's own PINGs come about two seconds after CONNECT, whatever the transcript is doing then on a slow machine.
+So they are answered and not shown, unless the transcript says that it wants to see them.
+"""
 
 import select
 import socket
 import ssl
 import time
+
+
+PING = b"PING\r\n"
 
 
 class ConnectionFailed(Exception):
@@ -19,6 +26,7 @@ class Connection:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
         self.ended = ""  # "EOF" or "reset"
+        self.show_pings = False
         self.greeted = False  # the first INFO was read
         self.nonce = ""
 
@@ -54,14 +62,23 @@ class Connection:
             self.ended = "EOF"
         return True
 
+    def _hide_ping(self, data):
+        """True if data is a PING that nobody wants to see; it is answered then."""
+        if data != PING or self.show_pings:
+            return False
+        self.send(b"PONG\r\n")
+        return True
+
     def poll_line(self, wait):
         """The next line with its line end, or None if it is not there in time."""
         deadline = time.monotonic() + wait
-        while b"\n" not in self.buffer:
-            if self.ended or not self._receive(deadline - time.monotonic()):
-                return None
-        line, _, self.buffer = self.buffer.partition(b"\n")
-        return line + b"\n"
+        while True:
+            while b"\n" not in self.buffer:
+                if self.ended or not self._receive(deadline - time.monotonic()):
+                    return None
+            line, _, self.buffer = self.buffer.partition(b"\n")
+            if not self._hide_ping(line + b"\n"):
+                return line + b"\n"
 
     def read_line(self):
         line = self.poll_line(self.timeout)
@@ -69,14 +86,45 @@ class Connection:
             raise ConnectionFailed(self.why())
         return line
 
-    def read_exactly(self, count):
-        """count bytes, or what there is when the connection ends or time is over."""
+    def _fill(self, count):
+        """Waits until count bytes are there; False if the connection ends or time is over before."""
         deadline = time.monotonic() + self.timeout
         while len(self.buffer) < count:
             if self.ended or not self._receive(deadline - time.monotonic()):
-                break
-        data, self.buffer = self.buffer[:count], self.buffer[count:]
-        return data
+                return False
+        return True
+
+    def take(self, wanted):
+        """Takes exactly these bytes off the input. None if they came, else what came instead and where it differs."""
+        while True:
+            whole = self._fill(len(wanted))
+            at = next((i for i, (a, b) in enumerate(zip(self.buffer, wanted)) if a != b),
+                      min(len(self.buffer), len(wanted)))
+            if at == len(wanted):
+                self.buffer = self.buffer[at:]
+                return None
+            line = self.buffer.rfind(b"\n", 0, at) + 1
+            if PING.startswith(self.buffer[line:line + len(PING)]) and self._fill(line + len(PING)) \
+                    and self._hide_ping(self.buffer[line:line + len(PING)]):
+                self.buffer = self.buffer[:line] + self.buffer[line + len(PING):]
+            else:
+                return at, self.buffer[at:at + 200], "" if whole else self.why()
+
+    def take_any(self, units):
+        """Takes these units off the input in the order they come in. None, or what came instead."""
+        left = list(units)
+        while left:
+            if not self._fill(min(map(len, left))):
+                return self.why()
+            unit = next((u for u in left if self._fill(len(u)) and self.buffer.startswith(u)), None)
+            if unit is not None:
+                left.remove(unit)
+                self.buffer = self.buffer[len(unit):]
+            elif self._hide_ping(self.buffer[:len(PING)]):
+                self.buffer = self.buffer[len(PING):]
+            else:
+                return f"{self.buffer[:400]!r} instead of one of {left!r}"
+        return None
 
     def why(self):
         rest = f"; unread: {self.buffer[:300]!r}" if self.buffer else ""
@@ -86,7 +134,8 @@ class Connection:
         """Waits for the end; what came before it is in the buffer."""
         deadline = time.monotonic() + self.timeout
         while not self.ended and self._receive(deadline - time.monotonic()):
-            pass
+            while self._hide_ping(self.buffer[:len(PING)]):
+                self.buffer = self.buffer[len(PING):]
         return self.ended
 
     def start_tls(self, ca, cert=None, key=None, version=None):

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// Inside of the broker: what server.c (life), control.c (reload, lame duck, shutdown), monitoring.c (questions) and
+// collect.c (answers of a shard) share.
+#ifndef MG_SERVER_IMPL_H
+#define MG_SERVER_IMPL_H
+
+#include "server/account/nkey.h"
+#include "server/config/reload.h"
+#include "server/conn/core.h"
+#include "server/monitor/answers.h"
+#include "server/monitor/closed_ring.h"
+#include "server/monitor/connz.h"
+#include "server/monitor/http.h"
+#include "server/server.h"
+
+enum server_rec {
+    REC_SETTINGS = MG_REC_SERVER, // to a shard: new settings (a reference travels along)
+    REC_SETTINGS_ACK,
+    REC_LAME_DUCK, // say so to clients
+    REC_CLOSE_ONE, // close some client
+    REC_DRAIN,     // close everything
+    REC_DRAINED,   // everything is closed
+    REC_STOP,
+    REC_JOB,      // to a shard: collect something
+    REC_JOB_DONE, // back to shard 0
+    REC_CLOSED,   // to shard 0: a connection for the ring of closed ones
+};
+
+// One shard as the server sees it; owned by that shard.
+struct shard_ctl {
+    struct mg_server *server;
+    struct mg_core *core;
+    unsigned id;
+    struct mg_list jobs; // being worked on
+    bool draining, drained;
+};
+
+enum job_kind { JOB_TOTALS, JOB_CONN_KEYS, JOB_CONN_ROWS, JOB_SUBS };
+
+// A piece of a question that one shard answers. Made and freed on shard 0; in between it belongs to its shard.
+struct job {
+    struct mg_list link;
+    struct question *question;
+    unsigned shard;
+    enum job_kind kind;
+    struct mg_totals totals;         // TOTALS, SUBS: its sublist counts
+    struct mg_connz keys;            // CONN_KEYS
+    uint32_t slot;                   // CONN_KEYS, CONN_ROWS: cursor
+    const struct mg_conn_key *page;  // CONN_ROWS: the question's
+    size_t npage;
+    uint64_t *wanted;                // CONN_ROWS: the shard's part of the page, sorted cids; owned
+    size_t nwanted;
+    struct mg_conn_rows rows;        // CONN_ROWS
+    struct mg_sublist_cursor cursor; // SUBS
+    struct mg_subsz_cursor subsz;    // SUBS: travels from shard to shard
+    struct mg_sub_rows subs;         // SUBS
+    const struct mg_subsz_query *query; // SUBS: the question's
+};
+
+struct mg_server {
+    struct mg_server_params params;
+    struct mg_log *log;
+    struct mg_runtime *runtime;
+    struct mg_shard *shard; // 0
+    struct mg_globals *globals;
+    struct mg_server_identity keys;
+    struct mg_identity identity;
+    struct mg_settings *settings; // the newest
+    struct shard_ctl ctl[MG_MAX_SHARDS];
+    unsigned n;
+
+    struct mg_listener *listener;
+    struct mg_http *http;
+    bool https;
+    int port, monitor_port;
+    int64_t start_ns, config_load_ns;
+    struct mg_endpoint_hits hits;
+    struct mg_closed_ring closed;
+    unsigned questions; // not answered yet
+
+    // reload under way
+    struct mg_reload_diff diff;
+    unsigned acks_left;
+    struct mg_options *next_options; // came in meanwhile
+
+    // lame duck
+    bool lame_duck, closing_clients, shutting_down, stopping;
+    bool http_gone;
+    struct mg_timer ldm_timer;
+    uint64_t ldm_interval;
+    unsigned drained;
+};
+
+// control.c
+void server_control_init(struct mg_server *s);
+void server_on_record(void *arg, const struct mg_rec *rec);
+bool server_on_idle(void *arg);
+void server_check_drained(struct shard_ctl *ctl);
+void server_http_gone(struct mg_server *s);
+
+// monitoring.c
+extern const struct mg_http_ops server_http_ops;
+void server_job_done(struct mg_server *s, struct job *job);
+void server_conn_closed(void *arg, struct mg_conn *c);
+
+// collect.c
+void collect_start(struct shard_ctl *ctl, struct job *job);
+// A slice of the jobs of a shard. True: there is more.
+bool collect_some(struct shard_ctl *ctl);
+void collect_conn_row(struct mg_conn *c, int64_t now_wall, bool subs, bool certs, struct mg_conn_row *row,
+                      struct mg_arena *arena);
+
+// Posts a record without or with a body to a shard; to the own one it is handled at once.
+void server_post(struct shard_ctl *from, unsigned to, enum server_rec kind, const void *body, size_t size);
+
+#endif
