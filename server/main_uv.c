@@ -135,7 +135,7 @@ static void on_signal(uv_signal_t *h, int signum) {
                        : signum == SIGUSR1 ? "user defined signal 1"
                        : signum == SIGUSR2 ? "user defined signal 2"
                                            : "hangup";
-    mg_log_dbg(&p->log, "Trapped \"%s\" signal", name);
+    mg_log_inf(&p->log, "Trapped \"%s\" signal", name);
     switch (signum) {
     case SIGINT: mg_server_shutdown(p->server); break;
     case SIGTERM: // must not cut a lame duck short: Kubernetes sends it behind the preStop hook

@@ -38,7 +38,8 @@ struct mg_sub {
 };
 
 static inline size_t mg_sub_size(size_t subject_len, size_t queue_len, size_t sid_len) {
-    return offsetof(struct mg_sub, text) + subject_len + queue_len + sid_len;
+    size_t n = offsetof(struct mg_sub, text) + subject_len + queue_len + sid_len;
+    return n < sizeof(struct mg_sub) ? sizeof(struct mg_sub) : n; // the text begins in the struct's padding
 }
 static inline mg_slice mg_sub_subject(const struct mg_sub *sub) { return (mg_slice){sub->text, sub->subject_len}; }
 static inline mg_slice mg_sub_queue(const struct mg_sub *sub) {

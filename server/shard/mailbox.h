@@ -8,15 +8,17 @@
 // A push that has returned is seen by every later drain. (Vyukov's two-store queue does not give that: a producer
 // preempted between its stores hides later, completed pushes of others, and a reaction would overtake its cause.)
 //
-// Sleep and wake: the owner announces sleep in `sleeping`, then looks at `head` once more; a producer pushes, then looks
-// at `sleeping`. Both are sequentially consistent, so at least one of them sees the other (Dekker). Only the producer
-// that takes the flag away rings.
+// Sleep and wake: the owner announces sleep in `sleeping`, then looks at `head` once more; a producer pushes, then
+// looks at `sleeping`. Both are sequentially consistent, so at least one of them sees the other (Dekker). Only the
+// producer that takes the flag away rings.
 #ifndef MG_SHARD_MAILBOX_H
 #define MG_SHARD_MAILBOX_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+
+#include "server/base/planted.h"
 
 struct mg_mail {
     struct mg_mail *next;
@@ -34,7 +36,17 @@ struct mg_mailbox {
     _Atomic int sleeping;
 };
 
+#ifdef MG_PLANTED_BUGS
+#include "server/shard/mailbox_planted.h"
+#endif
+
 static inline void mg_mailbox_push(struct mg_mailbox *mb, struct mg_mail *m) {
+#ifdef MG_PLANTED_BUGS
+    if (MG_PLANTED(hidden_push)) {
+        mg_planted_hidden_push(mb, m);
+        return;
+    }
+#endif
     struct mg_mail *head = atomic_load_explicit(&mb->head, memory_order_relaxed);
     do {
         m->next = head;
@@ -48,7 +60,11 @@ static inline bool mg_mailbox_empty(struct mg_mailbox *mb) {
 // Takes everything, oldest first.
 static inline struct mg_mail *mg_mailbox_drain(struct mg_mailbox *mb) {
     if (atomic_load_explicit(&mb->head, memory_order_acquire) == NULL) return NULL;
+#ifdef MG_PLANTED_BUGS
+    if (MG_PLANTED(hidden_push) && mg_planted_hidden(mb)) return NULL;
+#endif
     struct mg_mail *m = atomic_exchange_explicit(&mb->head, NULL, memory_order_seq_cst);
+    if (MG_PLANTED(newest_first)) return m;
     struct mg_mail *out = NULL;
     while (m) {
         struct mg_mail *next = m->next;
@@ -62,7 +78,7 @@ static inline struct mg_mail *mg_mailbox_drain(struct mg_mailbox *mb) {
 // Owner: about to block. False: something arrived meanwhile, do not block.
 static inline bool mg_mailbox_sleep(struct mg_mailbox *mb, enum mg_sleep how) {
     atomic_store_explicit(&mb->sleeping, how, memory_order_seq_cst);
-    if (mg_mailbox_empty(mb)) return true;
+    if (mg_mailbox_empty(mb) || MG_PLANTED(blind_sleep)) return true;
     atomic_store_explicit(&mb->sleeping, MG_AWAKE, memory_order_relaxed);
     return false;
 }
@@ -75,7 +91,8 @@ static inline void mg_mailbox_awake(struct mg_mailbox *mb) {
 // Producer: after a push. True: the owner sleeps at least as deep as `level` and it is this caller who must ring.
 static inline bool mg_mailbox_must_ring(struct mg_mailbox *mb, enum mg_sleep level) {
     int s = atomic_load_explicit(&mb->sleeping, memory_order_seq_cst);
-    return s != MG_AWAKE && s >= (int)level && atomic_exchange_explicit(&mb->sleeping, MG_AWAKE, memory_order_seq_cst) != MG_AWAKE;
+    if (s == MG_AWAKE || s < (int)level) return false;
+    return atomic_exchange_explicit(&mb->sleeping, MG_AWAKE, memory_order_seq_cst) != MG_AWAKE;
 }
 
 #endif

@@ -8,9 +8,11 @@
 // A batch is made, charged and pooled by its sender; the receiver processes it and pushes the very same batch back,
 // which returns the memory and the credit at once. Only data rings the doorbell of a sleeping shard; interest is read
 // by the next input that drains anyway, and returned credit matters only to a shard that is starved for it. A sender
-// that pauses on a shard rings it, since unprocessed interest alone may have used the credit up.
+// that pauses on a shard rings it, since unprocessed interest alone may have used the credit up; and as long as
+// somebody waits for credit, interest towards that shard rings as data does.
 #include "server/base/assert.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 #include "server/shard/shard_impl.h"
 
 void post_init(struct mg_shard *sh) {
@@ -68,7 +70,7 @@ static struct mg_rec *post(struct mg_shard *sh, unsigned to, uint16_t kind, uint
         b = batch_new(sh, need);
         b->phase = (uint8_t)phase;
         b->at = (uint16_t)to;
-        if (ob->last[phase]) ob->last[phase]->more = b;
+        if (ob->last[phase] && !MG_PLANTED(lost_batch)) ob->last[phase]->more = b;
         else ob->first[phase] = b;
         ob->last[phase] = b;
     }
@@ -105,45 +107,49 @@ int64_t mg_credit(const struct mg_shard *sh, unsigned to) { return sh->out[to].c
 static void ring(struct mg_shard *sh, struct mg_shard *to, enum mg_sleep level) {
     if (!mg_mailbox_must_ring(&to->mailbox, level)) return;
     sh->counters.doorbells++;
+    if (MG_PLANTED(lost_doorbell) && sh->counters.doorbells % 8 == 0) return;
     mg_loop_wake(to->loop);
 }
 
 void mg_credit_wait(struct mg_shard *sh, unsigned to, struct mg_credit_waiter *w) {
     mg_assert(mg_list_empty(&w->link) && to != sh->id);
-    mg_list_push_back(&sh->out[to].waiters, &w->link);
+    if (MG_PLANTED(last_in_first_out)) mg_list_push_front(&sh->out[to].waiters, &w->link);
+    else mg_list_push_back(&sh->out[to].waiters, &w->link);
     sh->counters.credit_waits++;
     post_round(sh);
-    ring(sh, sh->rt->shards[to], MG_ASLEEP);
+    if (!MG_PLANTED(silent_wait)) ring(sh, sh->rt->shards[to], MG_ASLEEP);
 }
 
 bool post_pending(const struct mg_shard *sh) { return sh->unposted != 0; }
 
-static void post_phase(struct mg_shard *sh, enum batch_phase phase) {
-    for (unsigned to = 0; to < sh->rt->n; to++) {
-        struct outbox *ob = &sh->out[to];
-        if (ob->first[phase] == NULL) continue;
-        struct mg_shard *target = sh->rt->shards[to];
-        struct batch *b = ob->first[phase];
-        ob->first[phase] = ob->last[phase] = NULL;
-        while (b) {
-            struct batch *more = b->more;
-            b->more = NULL;
-            sh->in_flight++;
-            sh->counters.batches_sent++;
-            sh->counters.bytes_sent += b->used;
-            mg_mailbox_push(&target->mailbox, &b->mail);
-            mg_loop_switch_point();
-            b = more;
-        }
-        if (phase == PHASE_DATA) ring(sh, target, MG_ASLEEP);
+static void post_to(struct mg_shard *sh, unsigned to, enum batch_phase phase) {
+    struct outbox *ob = &sh->out[to];
+    if (ob->first[phase] == NULL) return;
+    struct mg_shard *target = sh->rt->shards[to];
+    struct batch *b = ob->first[phase];
+    ob->first[phase] = ob->last[phase] = NULL;
+    while (b) {
+        struct batch *more = b->more;
+        b->more = NULL;
+        sh->in_flight++;
+        sh->counters.batches_sent++;
+        sh->counters.bytes_sent += b->used;
+        mg_mailbox_push(&target->mailbox, &b->mail);
+        mg_loop_switch_point();
+        b = more;
     }
+    // Interest that nobody is held for may still be what keeps the credit away from one who waits.
+    if (phase == PHASE_DATA || !mg_list_empty(&ob->waiters)) ring(sh, target, MG_ASLEEP);
 }
 
 void post_round(struct mg_shard *sh) {
     if (sh->unposted == 0) return;
     sh->unposted = 0;
-    post_phase(sh, PHASE_INTEREST);
-    post_phase(sh, PHASE_DATA);
+    for (unsigned to = 0; to < sh->rt->n; to++) {
+        post_to(sh, to, PHASE_INTEREST);
+        if (MG_PLANTED(one_phase)) post_to(sh, to, PHASE_DATA);
+    }
+    for (unsigned to = 0; to < sh->rt->n; to++) post_to(sh, to, PHASE_DATA);
 }
 
 void post_send_home(struct mg_shard *sh, struct batch *b) {
@@ -151,14 +157,14 @@ void post_send_home(struct mg_shard *sh, struct batch *b) {
     b->phase = PHASE_HOME;
     mg_mailbox_push(&owner->mailbox, &b->mail);
     mg_loop_switch_point();
-    ring(sh, owner, MG_STARVED);
+    if (!MG_PLANTED(silent_return)) ring(sh, owner, MG_STARVED);
 }
 
 void post_came_home(struct mg_shard *sh, struct batch *b) {
     struct outbox *ob = &sh->out[b->at];
     mg_assert(b->owner == sh->id && sh->in_flight > 0);
     sh->in_flight--;
-    ob->credit += (int64_t)b->charged;
+    ob->credit += (int64_t)(MG_PLANTED(lost_charge) ? b->used : b->charged);
     mg_assert(ob->credit <= (int64_t)sh->rt->credit);
     // Hysteresis: below half of the credit nobody is resumed.
     if (ob->credit >= (int64_t)(sh->rt->credit / 2)) ob->resumable += RESUME_AT_ONCE;
@@ -166,7 +172,6 @@ void post_came_home(struct mg_shard *sh, struct batch *b) {
 }
 
 bool post_resume(struct mg_shard *sh) {
-    bool more = false;
     for (unsigned to = 0; to < sh->rt->n; to++) {
         struct outbox *ob = &sh->out[to];
         unsigned n = ob->resumable;
@@ -177,11 +182,16 @@ bool post_resume(struct mg_shard *sh) {
             n--;
             w->resume(w);
         }
-        // Everything has come home and somebody still waits: no return will come that could resume them.
-        if (!mg_list_empty(&ob->waiters) && ob->credit >= (int64_t)(sh->rt->credit / 2)) {
-            ob->resumable = RESUME_AT_ONCE;
-            more = true;
-        }
+    }
+    // Everything has come home and somebody still waits: no return will come that could resume them. All outboxes are
+    // looked at again, since a resumed input drains the mailbox, and what comes home then may be of any of them.
+    bool more = false;
+    if (MG_PLANTED(lost_waiter)) return more;
+    for (unsigned to = 0; to < sh->rt->n; to++) {
+        struct outbox *ob = &sh->out[to];
+        if (mg_list_empty(&ob->waiters) || ob->credit < (int64_t)(sh->rt->credit / 2)) continue;
+        ob->resumable = RESUME_AT_ONCE;
+        more = true;
     }
     return more;
 }

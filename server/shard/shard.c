@@ -10,6 +10,7 @@
 
 #include "server/base/assert.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 #include "server/shard/shard_impl.h"
 
 struct mg_shard *mg_runtime_shard(struct mg_runtime *rt, unsigned id) {
@@ -62,7 +63,7 @@ static void drain(struct mg_shard *sh) {
 
 void mg_shard_input(struct mg_shard *sh) {
     mg_mailbox_awake(&sh->mailbox);
-    drain(sh);
+    if (!MG_PLANTED(no_drain)) drain(sh);
 }
 
 void mg_turn_end(struct mg_shard *sh) {
@@ -70,6 +71,7 @@ void mg_turn_end(struct mg_shard *sh) {
     sh->turn_calls = 0;
     sh->turn_began = 0;
     sh->counters.turns++;
+    if (MG_PLANTED(flush_first)) sh->ops->flush(sh->app, FLUSH_SOCKETS);
     post_round(sh);
     sh->flush_more = sh->ops->flush(sh->app, FLUSH_SOCKETS);
 }
@@ -97,7 +99,7 @@ static bool on_before_poll(void *arg) {
     if (sh->ops->idle && sh->ops->idle(sh->app)) more = true;
     if (post_pending(sh)) post_round(sh);
     if (sh->flush_more) more = true;
-    if (sh->stopping && mg_shard_quiet(sh)) {
+    if (sh->stopping && (mg_shard_quiet(sh) || MG_PLANTED(stop_early))) {
         mg_loop_stop(sh->loop);
         return true;
     }
@@ -105,6 +107,7 @@ static bool on_before_poll(void *arg) {
     if (more) return true;
     bool starved = sh->stopping;
     for (unsigned i = 0; i < sh->rt->n && !starved; i++) starved = !mg_list_empty(&sh->out[i].waiters);
+    if (MG_PLANTED(sleep_not_starved)) starved = false;
     return !mg_mailbox_sleep(&sh->mailbox, starved ? MG_STARVED : MG_ASLEEP);
 }
 

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// Deliberate bugs, one at a time, that the simulator must find: the proof that its checks can fail. Only a library that
+// tests link is compiled with MG_PLANTED_BUGS (test/sim/meson.build); everywhere else MG_PLANTED is false when the
+// compiler sees it and nothing is left of it.
+#ifndef MG_BASE_PLANTED_H
+#define MG_BASE_PLANTED_H
+
+// X(name, which part, what is wrong)
+#define MG_PLANTED_LIST(X)                                                                                             \
+    X(one_phase, runtime, "a post round gives each target its interest and data at once")                              \
+    X(hidden_push, runtime, "a push is two stores: a producer between them hides later, completed pushes")             \
+    X(newest_first, runtime, "a drain forgets to reverse the stack")                                                   \
+    X(no_drain, runtime, "input is parsed before the mailbox is drained")                                              \
+    X(lost_doorbell, runtime, "the flag of a sleeper is taken and the bell is not rung")                               \
+    X(blind_sleep, runtime, "a shard sleeps without looking at its mailbox again")                                     \
+    X(sleep_not_starved, runtime, "a shard that waits for credit sleeps as one that does not")                         \
+    X(silent_return, runtime, "returned credit does not wake one who starves for it")                                  \
+    X(lost_charge, runtime, "only the size of records comes home, not what they were charged")                         \
+    X(lost_waiter, runtime, "waiters are resumed only at the moment when a batch comes home")                          \
+    X(silent_wait, runtime, "one who waits for credit does not wake the shard that has it")                            \
+    X(flush_first, runtime, "sockets are flushed before the round is posted")                                          \
+    X(lost_batch, runtime, "a batch that is full is forgotten")                                                        \
+    X(last_in_first_out, runtime, "the newest waiter is resumed first")                                                \
+    X(stop_early, runtime, "a shard stops while its batches are under way")
+
+#ifdef MG_PLANTED_BUGS
+#include <stdbool.h>
+enum mg_planted_bug {
+    MG_PLANTED_NONE,
+#define X(name, where, text) MG_PLANTED_##name,
+    MG_PLANTED_LIST(X)
+#undef X
+};
+bool mg_planted_on(int bug); // the test program says
+#define MG_PLANTED(name) mg_planted_on(MG_PLANTED_##name)
+#else
+#define MG_PLANTED(name) 0
+#endif
+
+#endif

@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) The Midge Authors
+"""planted.py PROGRAM PART: checks that PROGRAM finds each bug planted in PART, and that the seed passes without it.
+
+A simulator that finds nothing proves nothing unless its checks are known to fail when they should.
+"""
+
+import re
+import subprocess
+import sys
+
+SEEDS = "1-3000"
+
+
+def run(program, *args):
+    done = subprocess.run([program, *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, check=False)
+    return done.returncode, done.stdout.decode(errors="replace")
+
+
+def main():
+    program = sys.argv[1]
+    status, bugs = run(program, "--list-bugs", sys.argv[2])
+    assert status == 0 and bugs, bugs
+    failures = 0
+    for bug in re.findall(r"^(\w+): ", bugs, re.M):
+        status, out = run(program, "--bug", bug, "--seeds", SEEDS)
+        found = re.search(r"^sim: FAILED, seed (\d+)", out, re.M)
+        if status == 0 or not found:
+            failures += 1
+            print(f"{bug}: not found in seeds {SEEDS}")
+            continue
+        seed = found.group(1)
+        text = next((line for line in out.splitlines() if line.startswith(("sim: at", "midge:", "==", "SUMMARY"))), "")
+        print(f"{bug}: seed {seed}: {text}")
+        again, out2 = run(program, "--bug", bug, "--seed", seed)
+        if again == 0 or not re.search(rf"^sim: FAILED, seed {seed};", out2, re.M):
+            failures += 1
+            print(f"{bug}: seed {seed} does not fail again by itself")
+        status, out = run(program, "--seed", seed)
+        if status != 0:
+            failures += 1
+            print(f"{bug}: seed {seed} fails without the bug, too:\n{out}")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
