@@ -96,7 +96,7 @@ def half_open(addresses, scale, seed):
         kept.append(peer)
     for _ in range(50 * scale):
         peer = dial(addresses["monitoring"])
-        send_until_cut(peer, [rng.choice((b"", b"GET /varz HTTP/1.1\r\nHo", b"GET /connz?subs=1 HTTP/1.1\r\nHost: x\r\n"))])
+        send_until_cut(peer, [rng.choice((b"", b"GET /varz HTTP/1.1\r\nHo", b"GET /connz HTTP/1.1\r\nHost: x\r\n"))])
         kept.append(peer)
     for peer in kept:
         rng.choice((reset, socket.socket.close))(peer)
