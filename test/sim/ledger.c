@@ -10,12 +10,14 @@
 
 #define NOT_YET UINT64_MAX
 #define TEXT 40
+#define NOTICED_NS UINT64_C(1000000000) // by then the broker knows that a client has left
 
 struct message {
     unsigned client;
     char subject[TEXT];
     bool request;
     uint64_t queued_at, ponged_at; // ticks
+    uint64_t queued_ns;            // virtual time
     unsigned got, nobody;
 };
 
@@ -32,7 +34,7 @@ struct ping {
 
 struct client {
     bool closed;
-    uint64_t closed_at;
+    uint64_t closed_ns; // virtual time
     struct ping *pings;
     unsigned npings, answered;
     unsigned checked;      // of `ponged`: those before were checked for this client
@@ -42,6 +44,7 @@ struct client {
 };
 
 struct ledger {
+    struct sim *sim;
     uint64_t tick;
     struct client *clients;
     struct subscription *subs;
@@ -57,7 +60,11 @@ static void *grown(void *p, unsigned n, size_t size) {
     return (n & (n - 1)) == 0 ? mg_realloc(p, (n ? n * 2 : 1) * size) : p;
 }
 
-struct ledger *ledger_new(void) { return mg_zalloc(sizeof(struct ledger)); }
+struct ledger *ledger_new(struct sim *s) {
+    struct ledger *l = mg_zalloc(sizeof(*l));
+    l->sim = s;
+    return l;
+}
 
 void ledger_free(struct ledger *l) {
     for (unsigned i = 0; i < l->nclients; i++) {
@@ -91,7 +98,7 @@ static bool matches(const char *pattern, const char *subject) {
 
 unsigned ledger_client(struct ledger *l) {
     l->clients = grown(l->clients, l->nclients, sizeof(*l->clients));
-    l->clients[l->nclients] = (struct client){.closed_at = NOT_YET};
+    l->clients[l->nclients] = (struct client){.closed = false};
     return l->nclients++;
 }
 
@@ -123,7 +130,8 @@ unsigned ledger_publish(struct ledger *l, unsigned client, const char *subject, 
     l->matrix = grown(l->matrix, l->nmsgs, MAX_SUBS);
     memset(l->matrix + (size_t)l->nmsgs * MAX_SUBS, 0, MAX_SUBS);
     struct message *m = &l->msgs[l->nmsgs];
-    *m = (struct message){.client = client, .request = request, .queued_at = ++l->tick, .ponged_at = NOT_YET};
+    *m = (struct message){.client = client, .request = request, .queued_at = ++l->tick, .ponged_at = NOT_YET,
+                          .queued_ns = sim_now(l->sim)};
     snprintf(m->subject, sizeof(m->subject), "%s", subject);
     return l->nmsgs++;
 }
@@ -138,7 +146,8 @@ void ledger_closed(struct ledger *l, unsigned client) {
     struct client *c = &l->clients[client];
     if (c->closed) return;
     c->closed = true;
-    c->closed_at = ++l->tick;
+    c->closed_ns = sim_now(l->sim);
+    l->tick++;
     for (unsigned i = 0; i < l->nsubs; i++)
         if (l->subs[i].client == client && l->subs[i].unsub_at == NOT_YET) l->subs[i].unsub_at = l->tick;
 }
@@ -242,13 +251,14 @@ void ledger_nobody(struct ledger *l, unsigned client, unsigned message) {
 
 // ---- the end ---------------------------------------------------------------------------------------------------------
 
-// Somebody who could have got m left before it could be seen whether they did.
+// Somebody who could have got m left before it could be seen whether they did. The broker may learn that a client has
+// left only after it has chosen it.
 static bool maybe_lost(const struct ledger *l, const struct message *m, const char *queue) {
     for (unsigned i = 0; i < l->nsubs; i++) {
         const struct subscription *s = &l->subs[i];
         if (queue && strcmp(queue, s->queue) != 0) continue;
         const struct client *c = &l->clients[s->client];
-        if (matches(s->pattern, m->subject) && c->closed && c->closed_at > m->queued_at) return true;
+        if (matches(s->pattern, m->subject) && c->closed && c->closed_ns + NOTICED_NS > m->queued_ns) return true;
     }
     return false;
 }

@@ -18,7 +18,7 @@
 
 struct ledger;
 
-struct ledger *ledger_new(void);
+struct ledger *ledger_new(struct sim *s);
 void ledger_free(struct ledger *l);
 
 unsigned ledger_client(struct ledger *l); // a new connection

@@ -341,7 +341,7 @@ static void run(uint64_t seed, const struct sim_args *args) {
     struct sim *s = sim_new(seed);
     struct broker *b = mg_zalloc(sizeof(*b));
     b->sim = s;
-    b->ledger = ledger_new();
+    b->ledger = ledger_new(s);
     start(b, args);
     sim_set_step_limit(s, 20000000);
     bool abrupt = sim_chance(s, 64);
