@@ -193,6 +193,7 @@ int conn_on_pub(struct mg_conn *c, const struct mg_cmd *cmd, struct mg_mbuf *mbu
     c->pub_checked = false;
     count_in(c, cmd);
     if (MG_UNLIKELY(core->dirty_bytes >= OUTPUT_TURN)) mg_turn_end(core->shard);
-    if (MG_UNLIKELY(c->stall_request)) conn_stall(c, c->stall_request);
+    // A client that cannot take what it publishes to itself may be gone by now, and must not start a timer.
+    if (MG_UNLIKELY(c->stall_request) && conn_alive(c)) conn_stall(c, c->stall_request);
     return 0;
 }

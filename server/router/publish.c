@@ -56,6 +56,7 @@ struct choice {
     const struct mg_qmatch *local;   // NULL: no members here
     const struct mg_igroup *remote;  // NULL: no members elsewhere
     int to;                          // chosen shard; -1: here
+    bool tried;                      // the local members cannot take it
 };
 
 struct plan {
@@ -109,12 +110,12 @@ static void plan_groups(struct mg_router *r, const struct mg_match *match, struc
         const struct mg_qmatch *local = &match->groups[i];
         const struct mg_igroup *remote = remote_group(&plan->interest, local->name);
         int to = remote ? choose(r, local->n, remote, 0) : -1;
-        plan->groups[plan->n++] = (struct choice){local->name, local, remote, to};
+        plan->groups[plan->n++] = (struct choice){local->name, local, remote, to, false};
     }
     for (uint32_t i = 0; i < plan->interest.ngroups; i++) {
         const struct mg_igroup *remote = &plan->interest.groups[i];
         if (local_group(match, remote->name)) continue;
-        plan->groups[plan->n++] = (struct choice){remote->name, NULL, remote, choose(r, 0, remote, 0)};
+        plan->groups[plan->n++] = (struct choice){remote->name, NULL, remote, choose(r, 0, remote, 0), true};
     }
 }
 
@@ -137,6 +138,7 @@ static uint32_t deliver_local_groups(struct mg_router *r, struct plan *plan, con
     for (uint32_t i = 0; i < plan->n; i++) {
         struct choice *c = &plan->groups[i];
         if (c->to >= 0) continue;
+        c->tried = true;
         if (c->local && deliver_group(r, c->local, m)) delivered++;
         else if (c->remote) c->to = choose(r, 0, c->remote, 0);
     }
@@ -151,12 +153,16 @@ static uint32_t send_all(struct mg_router *r, struct plan *plan, const struct mg
     uint32_t records = (uint32_t)__builtin_popcountll(mask);
     uint64_t share = want_outcome ? OUTCOME_SHARE : 0;
     uint32_t wait = want_outcome ? wait_open(r, m, share * records) : 0;
-    uint64_t visited = UINT64_C(1) << mg_shard_id(r->shard);
     for (; mask; mask &= mask - 1) {
         unsigned to = (unsigned)__builtin_ctzll(mask);
         uint32_t n = 0;
-        for (uint32_t i = 0; i < plan->n; i++)
-            if (plan->groups[i].to == (int)to) plan->names[n++] = plan->groups[i].name;
+        // A group that has members here which were not asked may come back to them.
+        uint64_t visited = UINT64_C(1) << mg_shard_id(r->shard);
+        for (uint32_t i = 0; i < plan->n; i++) {
+            if (plan->groups[i].to != (int)to) continue;
+            plan->names[n++] = plan->groups[i].name;
+            if (!plan->groups[i].tried) visited = 0;
+        }
         bool plain = plan->interest.plain >> to & 1;
         send_msg(r, to, m, plain, (struct group_names){plan->names, n}, visited, wait, share);
     }
