@@ -177,7 +177,8 @@ static void begin_with(struct mg_conn *c, const char *p, size_t n) {
     bool hello = (unsigned char)p[0] == 0x16;
     if (c->state == MG_CONN_PEEK && !c->rare->tls_first && !hello) {
         go_plain(c);
-        conn_input(c, (char *)(uintptr_t)p, n, NULL);
+        mg_shard_input(c->core->shard); // see caught_up in input.c
+        if (conn_alive(c)) conn_input(c, (char *)(uintptr_t)p, n, NULL);
         return;
     }
     if (c->state == MG_CONN_PEEK) go_handshake(c);
