@@ -104,6 +104,8 @@ static size_t on_msg(struct sim_client *c, mg_slice line, mg_slice rest) {
     if (memcmp(rest.p + total, "\r\n", 2) != 0) sim_fail("client %u: a payload does not end in CRLF", c->id);
     struct sim_msg m = {.subject = w[1], .sid = w[2], .header = {rest.p, head}, .payload = {rest.p + head, total - head}};
     if (n == 5 + hdr) m.reply = w[3];
+    sim_trace("client %u gets %.*s: %.*s", c->id, (int)line.n, line.p, (int)(m.payload.n < 12 ? m.payload.n : 12),
+              m.payload.p);
     c->ops->msg(c, &m);
     return total + 2;
 }
@@ -119,6 +121,7 @@ static size_t parse_one(struct sim_client *c, mg_slice p) {
         size_t more = on_msg(c, line, (mg_slice){p.p + used, p.n - used});
         return more ? used + more : 0;
     }
+    sim_trace("client %u gets %.*s", c->id, (int)(line.n < 60 ? line.n : 60), line.p);
     if (starts(line, "INFO ")) on_info(c, line);
     else if (mg_slice_eq(line, MG_S("PONG"))) on_pong(c, line);
     else if (mg_slice_eq(line, MG_S("PING")) && c->state != SIM_CLIENT_INFO && c->state != SIM_CLIENT_FIRST_PONG)

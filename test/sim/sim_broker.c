@@ -40,6 +40,7 @@ struct broker {
     bool work_out, shutdown_asked, draining;
     bool hard; // slow clients are thrown out
     size_t body;
+    uint64_t think; // ns between two actions of a client, at most
     unsigned nslots, reloads;
     struct slot slots[CLIENTS];
 };
@@ -150,7 +151,7 @@ static void on_turn(struct sim_client *c) {
     }
     sl->actions--;
     action(sl);
-    sim_client_at(c, sim_now(s) + sim_below(s, sim_chance(s, 16) ? 50000000 : 300000));
+    sim_client_at(c, sim_now(s) + sim_below(s, sim_chance(s, 16) ? 100 * sl->b->think : sl->b->think));
 }
 
 // ---- what clients get --------------------------------------------------------------------------------------------------
@@ -293,10 +294,12 @@ static bool all_ended(void *arg) {
 static void run_server(void *arg) { mg_server_run(arg); }
 
 static void start(struct broker *b, const struct sim_args *args) {
+    static const uint64_t thinks[] = {100, 2000, 20000, 500000};
     static const uint64_t credits[] = {1, 500, 5000, 100000, 0};
     struct sim *s = b->sim;
     struct sim_knobs *k = sim_knobs(s);
     b->hard = sim_chance(s, 64);
+    b->think = thinks[sim_below(s, 4)];
     b->body = k->chunk == 1 || k->pipe < 100 ? 200 : k->chunk == 7 ? 3000 : 90000;
     mg_log_init(&b->log, 0);
     b->log.sink = log_line;
