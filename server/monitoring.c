@@ -192,6 +192,7 @@ static void ask_connz(struct question *q) {
     struct mg_buf err = MG_BUF_INIT;
     int rc = mg_connz_parse(mg_http_query(q->req), &q->connz, &err);
     if (rc != 0) {
+        q->endpoint = MG_ENDPOINT_NONE; // there are no keys to free
         bad_request(q, &err);
     } else {
         mg_connz_init(&q->keys, &q->connz, mg_loop_wall(mg_shard_loop(s->shard)));

@@ -104,27 +104,6 @@ static unsigned next_slot0(const struct mg_wheel *w, unsigned from) {
     return MG_WHEEL_L0;
 }
 
-void mg_wheel_advance(struct mg_wheel *w, uint64_t now_ns) {
-    uint64_t target = now_ns / NS_PER_TICK;
-    while (w->tick <= target) {
-        uint64_t block = w->tick & ~(uint64_t)(MG_WHEEL_L0 - 1);
-        if (w->tick == block) cascade(w);
-        unsigned slot = next_slot0(w, (unsigned)(w->tick - block));
-        uint64_t at = block + slot; // with no occupied slot: the next block
-        if (at > target) {
-            w->tick = target + 1;
-            return;
-        }
-        if (slot == MG_WHEEL_L0) {
-            w->tick = at;
-            continue;
-        }
-        w->tick = at + 1;
-        // Leaving tick on a block boundary is fine: the loop cascades there before it looks for slots.
-        fire_slot(w, slot);
-    }
-}
-
 // Earliest possible time (ticks) of a timer in level 0, or UINT64_MAX.
 static uint64_t next0(struct mg_wheel *w) {
     unsigned from = w->tick & (MG_WHEEL_L0 - 1);
@@ -152,11 +131,41 @@ static uint64_t next_upper(struct mg_wheel *w, int level) {
     return UINT64_MAX;
 }
 
-uint64_t mg_wheel_next(struct mg_wheel *w) {
+// No timer is due before this tick; UINT64_MAX: there is none.
+static uint64_t next_tick(struct mg_wheel *w) {
     uint64_t best = next0(w);
     for (int level = 0; level < MG_WHEEL_LEVELS - 1; level++) {
         uint64_t t = w->bits[level] ? next_upper(w, level) : UINT64_MAX;
         if (t < best) best = t;
     }
+    return best;
+}
+
+uint64_t mg_wheel_next(struct mg_wheel *w) {
+    uint64_t best = next_tick(w);
     return best == UINT64_MAX ? UINT64_MAX : best * NS_PER_TICK;
+}
+
+void mg_wheel_advance(struct mg_wheel *w, uint64_t now_ns) {
+    uint64_t target = now_ns / NS_PER_TICK;
+    while (w->tick <= target) {
+        uint64_t block = w->tick & ~(uint64_t)(MG_WHEEL_L0 - 1);
+        if (w->tick == block) cascade(w);
+        unsigned slot = next_slot0(w, (unsigned)(w->tick - block));
+        uint64_t at = block + slot; // with no occupied slot: the next block
+        if (at > target) {
+            w->tick = target + 1;
+            return;
+        }
+        if (slot == MG_WHEEL_L0) { // on to the first block that may hold something, however far it is
+            uint64_t next = next_tick(w);
+            if (next > target) next = target + 1;
+            else next &= ~(uint64_t)(MG_WHEEL_L0 - 1);
+            w->tick = next > at ? next : at;
+            continue;
+        }
+        w->tick = at + 1;
+        // Leaving tick on a block boundary is fine: the loop cascades there before it looks for slots.
+        fire_slot(w, slot);
+    }
 }

@@ -87,8 +87,13 @@ static bool on_idle(void *app) {
     return more;
 }
 
+static bool on_refers(void *app) { return ((struct mg_core *)app)->slab_used; }
+static void on_settle(void *app) { mg_core_release_slab(app); }
+
 const struct mg_shard_ops mg_core_shard_ops = {
     .record = on_record,
     .flush = core_flush,
+    .refers = on_refers,
+    .settle = on_settle,
     .idle = on_idle,
 };

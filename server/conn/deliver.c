@@ -37,15 +37,18 @@ static void too_slow(struct mg_conn *c) {
 // Asks the publisher to pause a little: 2 ms, 5 ms when the queue is full. False: drop the message instead.
 static bool stall_publisher(struct mg_conn *c, const struct mg_msg *m, size_t pending) {
     const struct mg_options *o = c->core->settings->opts;
-    if (m->origin == c) return true;
+    if (m->origin_id == c->cid) return true;
     if (o->no_fast_producer_stall) return false;
-    uint64_t ns = (int64_t)pending >= o->max_pending ? 5 * MG_MS : 2 * MG_MS;
+    uint32_t ns = (uint32_t)((int64_t)pending >= o->max_pending ? 5 * MG_MS : 2 * MG_MS);
     if (m->origin) {
         struct mg_conn *from = (struct mg_conn *)(uintptr_t)m->origin;
         if (ns > from->stall_request) from->stall_request = ns;
+    } else if (m->origin_shard == mg_shard_id(c->core->shard)) { // came back from another shard
+        struct mg_conn *from = mg_core_conn(c->core, m->origin_slot, m->origin_id);
+        if (from && conn_alive(from)) conn_stall(from, ns);
     } else {
         struct mg_rec *rec = mg_post_data(c->core->shard, m->origin_shard, MG_REC_STALL, sizeof(struct rec_stall));
-        const struct rec_stall body = {.cid = m->origin_id, .slot = m->origin_slot, .ns = (uint32_t)ns};
+        const struct rec_stall body = {.cid = m->origin_id, .slot = m->origin_slot, .ns = ns};
         memcpy(rec->body, &body, sizeof(body));
     }
     return true;
@@ -119,7 +122,7 @@ static size_t write_msg(struct mg_conn *c, const struct mg_sub *sub, const struc
 bool conn_deliver(struct mg_sink *sink, struct mg_sub *sub, const struct mg_msg *m) {
     struct mg_conn *c = (struct mg_conn *)sink;
     if (MG_UNLIKELY((sub->flags & MG_SUB_DEAD) || c->state != MG_CONN_OPEN)) return false;
-    if (m->origin == c && !c->echo) return false;
+    if (m->origin_id == c->cid && !c->echo) return false; // it may have come back from another shard
     if (MG_UNLIKELY(c->filters) && !filter(c, sub, m)) return false;
     if (MG_UNLIKELY(sub->max)) {
         if (sub->delivered >= sub->max) return false;

@@ -136,8 +136,9 @@ static void count_in(struct mg_conn *c, const struct mg_cmd *cmd) {
 
 static enum mg_mapped map_subject(struct mg_conn *c, mg_slice subject, char *out, size_t cap, mg_slice *result) {
     // A message that waited for credit is mapped as it was the first time: that is what was checked and answered.
-    if (!c->pub_checked) c->map_random = mg_shard_random(c->core->shard);
-    uint64_t rnd = c->map_random;
+    struct mg_conn_rare *rare = conn_rare(c);
+    if (!c->pub_checked) rare->map_random = mg_shard_random(c->core->shard);
+    uint64_t rnd = rare->map_random;
     return mg_mapper_apply(c->core->settings->mapper, subject, (uint32_t)((rnd >> 32) % 100),
                            rnd * UINT64_C(0x9e3779b97f4a7c15), out, cap, result);
 }
@@ -185,6 +186,7 @@ int conn_on_pub(struct mg_conn *c, const struct mg_cmd *cmd, struct mg_mbuf *mbu
     c->pub_checked = false;
     count_in(c, cmd);
     if (MG_UNLIKELY(core->dirty_bytes >= OUTPUT_TURN)) mg_turn_end(core->shard);
-    if (MG_UNLIKELY(c->stall_request)) conn_stall(c, c->stall_request);
+    // A client that cannot take what it publishes to itself may be gone by now, and must not start a timer.
+    if (MG_UNLIKELY(c->stall_request) && conn_alive(c)) conn_stall(c, c->stall_request);
     return 0;
 }

@@ -213,7 +213,8 @@ static int send_cipher(struct mg_conn *c) {
 
 int conn_tls_flush(struct mg_conn *c) {
     struct mg_conn_rare *rare = c->rare;
-    if (rare->work_running) return 0; // the session is not ours now; the end of the work flushes
+    // During a handshake step the session is not ours: the end of the step flushes. (Later work is a password's.)
+    if (rare->work_running && !rare->tls_done) return 0;
     for (;;) {
         int rc = send_cipher(c);
         if (rc != 0) return rc;

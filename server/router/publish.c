@@ -25,7 +25,7 @@ static const struct mg_match *match_memo(struct mg_router *r, mg_slice subject, 
     const struct mg_match *match = mg_sublist_match(r->subs, subject);
     if (memo == NULL || subject.n > 256) return match;
     if (mm == NULL || mm->cap < subject.n) {
-        uint32_t cap = subject.n < 40 ? 40 : 256;
+        uint32_t cap = subject.n <= 40 ? 40 : 256;
         mm = mg_realloc(mm, sizeof(*mm) + cap);
         mm->cap = cap;
         *memo = mm;
@@ -34,6 +34,8 @@ static const struct mg_match *match_memo(struct mg_router *r, mg_slice subject, 
     mm->len = (uint32_t)subject.n;
     mm->match = match;
     mm->generation = mg_sublist_generation(r->subs);
+    mm->interest = 0;
+    mm->id = ++r->memo_ids;
     return match;
 }
 
@@ -54,6 +56,7 @@ struct choice {
     const struct mg_qmatch *local;   // NULL: no members here
     const struct mg_igroup *remote;  // NULL: no members elsewhere
     int to;                          // chosen shard; -1: here
+    bool tried;                      // the local members cannot take it
 };
 
 struct plan {
@@ -107,12 +110,12 @@ static void plan_groups(struct mg_router *r, const struct mg_match *match, struc
         const struct mg_qmatch *local = &match->groups[i];
         const struct mg_igroup *remote = remote_group(&plan->interest, local->name);
         int to = remote ? choose(r, local->n, remote, 0) : -1;
-        plan->groups[plan->n++] = (struct choice){local->name, local, remote, to};
+        plan->groups[plan->n++] = (struct choice){local->name, local, remote, to, false};
     }
     for (uint32_t i = 0; i < plan->interest.ngroups; i++) {
         const struct mg_igroup *remote = &plan->interest.groups[i];
         if (local_group(match, remote->name)) continue;
-        plan->groups[plan->n++] = (struct choice){remote->name, NULL, remote, choose(r, 0, remote, 0)};
+        plan->groups[plan->n++] = (struct choice){remote->name, NULL, remote, choose(r, 0, remote, 0), true};
     }
 }
 
@@ -135,6 +138,7 @@ static uint32_t deliver_local_groups(struct mg_router *r, struct plan *plan, con
     for (uint32_t i = 0; i < plan->n; i++) {
         struct choice *c = &plan->groups[i];
         if (c->to >= 0) continue;
+        c->tried = true;
         if (c->local && deliver_group(r, c->local, m)) delivered++;
         else if (c->remote) c->to = choose(r, 0, c->remote, 0);
     }
@@ -149,22 +153,51 @@ static uint32_t send_all(struct mg_router *r, struct plan *plan, const struct mg
     uint32_t records = (uint32_t)__builtin_popcountll(mask);
     uint64_t share = want_outcome ? OUTCOME_SHARE : 0;
     uint32_t wait = want_outcome ? wait_open(r, m, share * records) : 0;
-    uint64_t visited = UINT64_C(1) << mg_shard_id(r->shard);
     for (; mask; mask &= mask - 1) {
         unsigned to = (unsigned)__builtin_ctzll(mask);
         uint32_t n = 0;
-        for (uint32_t i = 0; i < plan->n; i++)
-            if (plan->groups[i].to == (int)to) plan->names[n++] = plan->groups[i].name;
+        // A group that has members here which were not asked may come back to them.
+        uint64_t visited = UINT64_C(1) << mg_shard_id(r->shard);
+        for (uint32_t i = 0; i < plan->n; i++) {
+            if (plan->groups[i].to != (int)to) continue;
+            plan->names[n++] = plan->groups[i].name;
+            if (!plan->groups[i].tried) visited = 0;
+        }
         bool plain = plan->interest.plain >> to & 1;
         send_msg(r, to, m, plain, (struct group_names){plan->names, n}, visited, wait, share);
     }
     return records;
 }
 
+// A plain message of a publisher that stays with its subject: no reply, no headers, no queue groups anywhere, small, and
+// its size written as we would. What the memo remembers is all there is to decide.
+static bool fits_run(const struct mg_router *r, const struct mg_match *match, const struct mg_msg *m,
+                     const struct mg_memo *memo) {
+    return memo && memo->match == match && memo->interest == mg_interest_generation(r->others) && match->ngroups == 0 &&
+           m->reply.n == 0 && m->hdr_len == 0 && m->payload.n < BY_REFERENCE &&
+           (m->size_text.p[0] != '0' || m->size_text.n == 1);
+}
+
+static int publish_run(struct mg_router *r, const struct mg_match *match, const struct mg_msg *m,
+                       const struct mg_memo *memo, struct mg_publish_result *result) {
+    for (uint64_t mask = memo->shards; mask; mask &= mask - 1)
+        if (mg_credit(r->shard, (unsigned)__builtin_ctzll(mask)) <= 0) return __builtin_ctzll(mask);
+    for (uint32_t i = 0; i < match->nplain; i++) result->delivered += deliver_one(match->plain[i], m);
+    run_send(r, memo->shards, memo->id, m);
+    result->sent = (uint32_t)__builtin_popcountll(memo->shards);
+    return -1;
+}
+
 static int publish_shards(struct mg_router *r, const struct mg_match *match, const struct mg_msg *m, bool want_outcome,
-                          struct mg_publish_result *result) {
+                          struct mg_memo *memo, struct mg_publish_result *result) {
     struct plan plan;
+    if (fits_run(r, match, m, memo)) return publish_run(r, match, m, memo, result);
     mg_interest_match(r->others, m->subject, &plan.interest);
+    if (memo && memo->match == match && plan.interest.ngroups == 0) {
+        memo->shards = plan.interest.plain;
+        memo->interest = mg_interest_generation(r->others);
+        if (fits_run(r, match, m, memo)) return publish_run(r, match, m, memo, result);
+    }
     plan_groups(r, match, &plan);
     int blocked = blocked_shard(r, &plan);
     if (blocked >= 0) return blocked;
@@ -179,7 +212,7 @@ int mg_router_publish(struct mg_router *r, const struct mg_msg *m, bool want_out
     *result = (struct mg_publish_result){0, 0};
     const struct mg_match *match = match_memo(r, m->subject, memo);
     if (r->others && !mg_interest_none(r->others)) {
-        int blocked = publish_shards(r, match, m, want_outcome, result);
+        int blocked = publish_shards(r, match, m, want_outcome, memo ? *memo : NULL, result);
         if (blocked >= 0) return blocked;
     } else {
         result->delivered = deliver_all(r, match, m);

@@ -12,7 +12,9 @@ void mg_router_init(struct mg_router *r, struct mg_shard *shard, const struct mg
                     uint64_t hash_seed, bool cache) {
     *r = (struct mg_router){.shard = shard, .ops = ops, .app = app, .free_wait = UINT32_MAX};
     r->subs = mg_sublist_new(hash_seed, cache ? 16384 : 0);
-    if (mg_shard_count(shard) > 1) r->others = mg_interest_new(hash_seed, cache ? 16384 : 0);
+    if (mg_shard_count(shard) == 1) return;
+    r->others = mg_interest_new(hash_seed, cache ? 16384 : 0);
+    r->runs = mg_zalloc(mg_shard_count(shard) * sizeof(*r->runs));
 }
 
 void mg_router_fini(struct mg_router *r) {
@@ -20,6 +22,7 @@ void mg_router_fini(struct mg_router *r) {
     mg_interest_free(r->others);
     wait_fini(r);
     mg_free(r->plan);
+    mg_free(r->runs);
 }
 
 // ---- interest ------------------------------------------------------------------------------------------------------
@@ -154,7 +157,7 @@ static void on_msg(struct mg_router *r, const struct mg_rec *rec) {
     const struct rec_msg *rm = (const struct rec_msg *)(const void *)rec->body;
     const char *at = rm->text;
     struct mg_msg m = {.origin_id = rm->origin_id, .origin_slot = rm->origin_slot, .origin_shard = rm->origin_shard,
-                       .hdr_len = rm->hdr_len, .mbuf = rm->mbuf};
+                       .hdr_len = rm->hdr_len, .mbuf = rm->mbuf, .slab = rm->mbuf == NULL};
     m.subject = (mg_slice){at, rm->subject_len};
     at += rm->subject_len;
     m.reply = (mg_slice){at, rm->reply_len};
@@ -191,6 +194,7 @@ void mg_router_record(struct mg_router *r, const struct mg_rec *rec) {
     switch (rec->kind) {
     case MG_REC_INTEREST: on_interest(r, rec); return;
     case MG_REC_MSG: on_msg(r, rec); return;
+    case MG_REC_RUN: run_received(r, rec); return;
     case MG_REC_OUTCOME: wait_outcome(r, (const struct rec_outcome *)(const void *)rec->body); return;
     default: mg_assert(false);
     }

@@ -35,7 +35,7 @@ struct mg_msg {
     mg_slice size_text; // as the publisher wrote it: echoed (spec/client-protocol.md A4)
     mg_slice hdr_text;  // the same for hdr_len, when hdr_len > 0
     struct mg_mbuf *mbuf; // holds the payload; NULL: the payload is in the shard's read slab or in a batch
-    bool slab;            // mbuf is NULL and the payload stays valid until the slab is read into again
+    bool slab;            // mbuf is NULL and the payload stays valid until the slab (or the batch) is given up
     const void *origin;   // the sink that published it, on this shard; NULL: from another shard
     uint64_t origin_id;   // of the connection that published it
     uint32_t origin_slot;
@@ -63,6 +63,8 @@ struct mg_router {
     void *app;
     struct mg_request_wait *waits; // table, by id
     uint32_t nwaits, free_wait;
+    uint64_t memo_ids;
+    struct mg_run *runs; // by shard: the run of messages that a publisher can add to
     void *plan; // scratch of publish.c: queue groups of the message under way
     size_t plan_cap;
 };
@@ -84,6 +86,9 @@ void mg_router_unsubscribe(struct mg_router *r, struct mg_sub *sub);
 struct mg_memo {
     uint64_t generation; // of the sublist; 0: nothing remembered
     const struct mg_match *match;
+    uint64_t interest; // generation of the interest that `shards` was looked up in; 0: not known, or queue groups exist
+    uint64_t shards;   // those with plain interest
+    uint64_t id;       // unique to this publisher and subject: names runs
     uint32_t len, cap;
     char subject[];
 };
@@ -103,7 +108,7 @@ int mg_router_publish(struct mg_router *r, const struct mg_msg *m, bool want_out
 // ---- records from other shards -------------------------------------------------------------------------------------
 
 // Kinds of records that belong to the router. Others are the application's, from MG_REC_APP on.
-enum mg_router_rec { MG_REC_INTEREST = 1, MG_REC_MSG, MG_REC_OUTCOME, MG_REC_APP = 16 };
+enum mg_router_rec { MG_REC_INTEREST = 1, MG_REC_MSG, MG_REC_RUN, MG_REC_OUTCOME, MG_REC_APP = 16 };
 void mg_router_record(struct mg_router *r, const struct mg_rec *rec);
 
 #endif

@@ -39,6 +39,24 @@ struct rec_msg {
     char text[]; // subject, reply, size_text, hdr_text, { uint16 length, name } per group, payload
 };
 
+// A run: messages of one publisher to one subject, one behind the other, without reply, headers or queue groups: what a
+// busy publisher sends. Each item is its size and its bytes, padded to 4.
+struct rec_run {
+    uint32_t account;
+    uint32_t origin_slot;
+    uint64_t origin_id;
+    uint16_t origin_shard;
+    uint16_t subject_len; // the subject follows, padded to 4; then the items
+};
+
+// What the record that was last posted to a shard is, for the sender.
+struct mg_run {
+    uint64_t memo; // id of the publisher's memo; 0: none
+    uint64_t seq;  // mg_post_seq
+};
+
+static inline uint32_t pad4(uint32_t n) { return (n + 3u) & ~3u; }
+
 struct rec_outcome {
     uint64_t share;
     uint32_t wait;
@@ -69,6 +87,10 @@ static inline bool deliver_one(struct mg_sub *sub, const struct mg_msg *m) {
     struct mg_sink *sink = sub->owner;
     return sink->deliver(sink, sub, m);
 }
+
+// Sends m to all shards of a mask as part of runs (run.c).
+void run_send(struct mg_router *r, uint64_t shards, uint64_t memo, const struct mg_msg *m);
+void run_received(struct mg_router *r, const struct mg_rec *rec);
 
 uint32_t wait_open(struct mg_router *r, const struct mg_msg *m, uint64_t share); // request.c
 void wait_outcome(struct mg_router *r, const struct rec_outcome *o);

@@ -91,7 +91,27 @@ struct mg_rec *mg_post_interest(struct mg_shard *sh, unsigned to, uint16_t kind,
 }
 
 struct mg_rec *mg_post_data(struct mg_shard *sh, unsigned to, uint16_t kind, uint32_t size) {
-    return post(sh, to, kind, size, PHASE_DATA);
+    struct mg_rec *rec = post(sh, to, kind, size, PHASE_DATA);
+    sh->out[to].tail = rec;
+    sh->out[to].tail_seq++;
+    return rec;
+}
+
+uint64_t mg_post_seq(const struct mg_shard *sh, unsigned to) { return sh->out[to].tail_seq; }
+
+char *mg_post_extend(struct mg_shard *sh, unsigned to, uint64_t seq, uint32_t more) {
+    struct outbox *ob = &sh->out[to];
+    struct batch *b = ob->last[PHASE_DATA];
+    if (ob->tail_seq != seq || b == NULL) return NULL;
+    uint32_t size = ob->tail->size;
+    uint32_t grown = ((size + more + 7u) & ~7u) - ((size + 7u) & ~7u);
+    if (b->cap - b->used < grown) return NULL;
+    ob->tail->size = size + more;
+    b->used += grown;
+    b->charged += grown;
+    ob->credit -= grown;
+    sh->unposted += grown;
+    return ob->tail->body + size;
 }
 
 void mg_post_charge(struct mg_shard *sh, unsigned to, uint64_t bytes) {

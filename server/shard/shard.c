@@ -45,19 +45,42 @@ static void process(struct mg_shard *sh, struct batch *b) {
         mg_assert(off <= b->used);
         sh->ops->record(sh->app, rec);
     }
-    post_send_home(sh, b);
+}
+
+// Queues refer to the bodies of `held`: what the sockets do not take now is copied, then the batches may go home.
+static void release(struct mg_shard *sh, struct batch *held) {
+    if (held == NULL) return;
+    mg_turn_end(sh);
+    sh->ops->settle(sh->app);
+    while (held) {
+        struct batch *b = held;
+        held = b->more;
+        b->more = NULL;
+        post_send_home(sh, b);
+    }
 }
 
 static void drain(struct mg_shard *sh) {
     if (sh->draining) return;
     sh->draining = true;
+    struct batch *held = NULL;
     struct mg_mail *m = mg_mailbox_drain(&sh->mailbox);
     while (m) {
         struct batch *b = mg_container_of(m, struct batch, mail);
         m = m->next;
-        if (b->phase == PHASE_HOME) post_came_home(sh, b);
-        else process(sh, b);
+        if (b->phase == PHASE_HOME) {
+            post_came_home(sh, b);
+            continue;
+        }
+        process(sh, b);
+        if (sh->ops->refers && sh->ops->refers(sh->app)) {
+            b->more = held;
+            held = b;
+        } else {
+            post_send_home(sh, b);
+        }
     }
+    release(sh, held);
     sh->draining = false;
 }
 

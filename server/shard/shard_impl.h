@@ -33,6 +33,8 @@ struct batch {
 // What waits to be posted to one other shard, and the credit towards it.
 struct outbox {
     struct batch *first[2], *last[2]; // by phase
+    struct mg_rec *tail; // last data record that was not posted yet
+    uint64_t tail_seq;   // grows with every data record and every round
     int64_t credit;
     struct mg_list waiters;
     unsigned resumable; // waiters that may be resumed in this turn
