@@ -348,7 +348,7 @@ static void run(uint64_t seed, const struct sim_args *args) {
     start(b, args);
     sim_set_step_limit(s, 20000000);
     bool abrupt = sim_chance(s, 64);
-    if (abrupt) sim_run(s, NULL, NULL, sim_now(s) + sim_below(s, 20000000));
+    if (abrupt) sim_run(s, NULL, NULL, sim_now(s) + sim_below(s, 100000) + sim_below(s, 40 * b->think));
     else settle(b);
     b->draining = b->shutdown_asked = true;
     while (b->work_out) sim_run(s, NULL, NULL, sim_now(s) + 100 * MG_MS);
