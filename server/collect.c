@@ -50,7 +50,7 @@ static int64_t wall_of(struct mg_core *core, int64_t now_wall, uint64_t at) {
 static void conn_stats(struct mg_conn *c, int64_t now_wall, struct mg_conn_stats *s) {
     *s = (struct mg_conn_stats){
         .cid = c->cid, .start_ns = c->start_wall, .last_ns = wall_of(c->core, now_wall, c->last_at),
-        .rtt_ns = (int64_t)(c->rtt_ns ? c->rtt_ns : c->connect_rtt_ns),
+        .rtt_ns = (int64_t)c->rtt_ns,
         .in_msgs = c->in_msgs, .in_bytes = c->in_bytes, .out_msgs = c->out_msgs, .out_bytes = c->out_bytes,
         .stalls = c->stalls, .pending = mg_outq_pending(&c->out), .nsubs = c->nsubs, .port = c->peer.port,
         .kind = MG_KIND_CLIENT, .type = MG_TYPE_NATS, .tls_first = c->rare && c->rare->tls_first && c->rare->tls_done,
@@ -157,7 +157,7 @@ static bool rows_slice(struct shard_ctl *ctl, struct job *job) {
         rows++;
         collect_conn_row(c, now, mg_connz_wants_subs(q), q->auth, mg_conn_rows_add(&job->rows), &job->rows.arena);
         // Listing one whose round trip is unknown asks for it (spec/monitoring-and-tools.md A4).
-        if (c->rtt_ns == 0 && c->pings_out == 0 && c->opts && c->opts->lang[0] && c->first_pong) conn_send_ping(c);
+        if ((c->rtt_ns == 0 || c->rtt_guessed) && c->pings_out == 0 && c->opts && c->opts->lang[0] && c->first_pong) conn_send_ping(c);
     }
     return job->slot < core->nslots;
 }

@@ -203,7 +203,10 @@ static void raise_limits(void) {
         lim.rlim_cur = lim.rlim_max;
         setrlimit(RLIMIT_NOFILE, &lim);
     }
-    // Many small blocks freed one by one must not be joined in one long pause, nor one arena kept for each thread.
+    // A busy server's heap must not shrink and grow with every turn, nor many small blocks be joined in one long pause.
+    mallopt(M_TRIM_THRESHOLD, 32 << 20);
+    mallopt(M_TOP_PAD, 256 << 10);
+    mallopt(M_MMAP_THRESHOLD, 4 << 20);
     mallopt(M_MXFAST, 0);
     mallopt(M_ARENA_MAX, 4);
     signal(SIGPIPE, SIG_IGN);

@@ -191,10 +191,11 @@ static void ask_connz(struct question *q) {
     struct mg_server *s = q->server;
     struct mg_buf err = MG_BUF_INIT;
     int rc = mg_connz_parse(mg_http_query(q->req), &q->connz, &err);
-    mg_connz_init(&q->keys, &q->connz, mg_loop_wall(mg_shard_loop(s->shard)));
     if (rc != 0) {
+        q->endpoint = MG_ENDPOINT_NONE; // there are no keys to free
         bad_request(q, &err);
     } else {
+        mg_connz_init(&q->keys, &q->connz, mg_loop_wall(mg_shard_loop(s->shard)));
         q->keys.unknown_account = q->connz.account && strcmp(q->connz.account, "$G") != 0 &&
                                   (s->settings->opts->no_system_account || strcmp(q->connz.account, "$SYS") != 0);
         if (mg_connz_wants_closed(&q->connz)) {

@@ -8,10 +8,10 @@
 #include <sodium.h>
 #include <stdio.h>
 
-#include "server/account/errtext.h"
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/config/check.h"
 #include "server/proto/info.h"
 #include "server/server_impl.h"
 
@@ -37,9 +37,10 @@ static void log_head(struct mg_server *s) {
     mg_log_inf(s->log, "  Name:     %s", o->server_name ? o->server_name : s->identity.server_id);
     mg_log_inf(s->log, "  ID:       %s", s->identity.server_id);
     mg_log_inf(s->log, "  Midge:    %s, %u shard%s", MG_RUNTIME_VERSION, s->n, s->n == 1 ? "" : "s");
-    if (mg_auth_has_plaintext(s->settings->auth)) mg_log_wrn(s->log, "%s", MG_LOG_PLAINTEXT_PASSWORDS);
-    for (size_t i = 0; i < o->ninactive; i++)
-        mg_log_wrn(s->log, "Configuration of %s is not active yet: it was checked and has no effect", o->inactive[i].name);
+    struct mg_config_report notes = {0};
+    mg_options_warnings(o, &notes);
+    for (size_t i = 0; i < notes.n; i++) mg_log_wrn(s->log, "%s", notes.v[i].text);
+    mg_config_report_fini(&notes);
     if (o->config_file)
         mg_log_inf(s->log, "Using configuration file: %s (%s)", o->config_file, o->config_digest);
 }

@@ -43,9 +43,11 @@ struct mg_conn_rare {
     struct mg_credit_waiter waiter; // for MG_PAUSE_CREDIT
     struct mg_timer stall;          // ends MG_PAUSE_STALL
     uint64_t stall_spent;           // ns in this read
+    uint64_t map_random;            // what maps the PUB under way
     struct mg_responses *responses; // allow_responses
 
-    struct mg_tls *tls;
+    struct mg_tls *tls;             // made when its first handshake step runs
+    struct mg_buf tls_early;        // bytes that came before
     struct mg_timer tls_timer; // first byte, handshake
     bool tls_first;            // the handshake comes before INFO
     bool tls_done;
@@ -81,6 +83,7 @@ struct mg_conn {
     bool tls : 1;          // bytes go through rare->tls
     bool auth_timer : 1;   // the timer is the authentication timeout
     bool pub_checked : 1;  // the next PUB was checked and answered before it had to wait for credit
+    bool rtt_guessed : 1;
     bool eof : 1, socket_gone : 1;
     struct mg_parser parser;
     struct mg_mbuf *in; // bytes that could not be parsed yet
@@ -102,12 +105,11 @@ struct mg_conn {
     uint64_t start_at;
     uint64_t last_at;   // last activity as connz shows it: message or subscription, delivery
     uint64_t active_at; // last message, SUB, UNSUB or PING from the client; 0: none
-    uint64_t rtt_ns, ping_sent_at, connect_rtt_ns;
-    uint64_t map_random; // what maps the PUB under way
+    uint64_t rtt_ns, ping_sent_at; // rtt_ns before the first PONG: from accept to CONNECT (rtt_guessed)
     uint32_t pings_out;
     uint32_t stalls;
+    uint32_t stall_request; // ns that subscribers asked this publisher to pause
     uint64_t in_msgs, in_bytes, out_msgs, out_bytes;
-    uint64_t stall_request; // ns that subscribers asked this publisher to pause
 
     const struct mg_auth_user *user; // NULL: none needed
     struct mg_auth *auth;            // holds user

@@ -209,6 +209,9 @@ void conn_on_connect(struct mg_conn *c, const struct mg_cmd *cmd) {
     if (c->connected) conn_sub_drop_all(c);
     c->auth_timer = false;
     mg_timer_stop(mg_shard_wheel(c->core->shard), &c->timer);
-    if (c->rtt_ns == 0) c->connect_rtt_ns = mg_loop_now(c->core->loop) - c->start_at;
+    if (c->rtt_ns == 0) {
+        c->rtt_guessed = true;
+        c->rtt_ns = mg_loop_now(c->core->loop) - c->start_at + 1;
+    }
     authenticate(c, false);
 }

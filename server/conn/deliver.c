@@ -39,7 +39,7 @@ static bool stall_publisher(struct mg_conn *c, const struct mg_msg *m, size_t pe
     const struct mg_options *o = c->core->settings->opts;
     if (m->origin_id == c->cid) return true;
     if (o->no_fast_producer_stall) return false;
-    uint64_t ns = (int64_t)pending >= o->max_pending ? 5 * MG_MS : 2 * MG_MS;
+    uint32_t ns = (uint32_t)((int64_t)pending >= o->max_pending ? 5 * MG_MS : 2 * MG_MS);
     if (m->origin) {
         struct mg_conn *from = (struct mg_conn *)(uintptr_t)m->origin;
         if (ns > from->stall_request) from->stall_request = ns;
@@ -48,7 +48,7 @@ static bool stall_publisher(struct mg_conn *c, const struct mg_msg *m, size_t pe
         if (from && conn_alive(from)) conn_stall(from, ns);
     } else {
         struct mg_rec *rec = mg_post_data(c->core->shard, m->origin_shard, MG_REC_STALL, sizeof(struct rec_stall));
-        const struct rec_stall body = {.cid = m->origin_id, .slot = m->origin_slot, .ns = (uint32_t)ns};
+        const struct rec_stall body = {.cid = m->origin_id, .slot = m->origin_slot, .ns = ns};
         memcpy(rec->body, &body, sizeof(body));
     }
     return true;

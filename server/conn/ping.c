@@ -51,7 +51,7 @@ void conn_timer(struct mg_timer *t) {
     const struct mg_options *o = c->core->settings->opts;
     uint64_t now = mg_loop_clock(c->core->loop), interval = o->ping_interval_ns;
     bool active = c->active_at && now - c->active_at < interval;
-    bool rtt_known = c->rtt_ns && now - c->ping_sent_at < RTT_AGAIN_NS;
+    bool rtt_known = c->rtt_ns && !c->rtt_guessed && now - c->ping_sent_at < RTT_AGAIN_NS;
     if (!active || !rtt_known) {
         if ((int64_t)c->pings_out + 1 > o->ping_max) {
             c->core->counters.stale_connections++;
@@ -84,5 +84,6 @@ void conn_on_pong(struct mg_conn *c) {
     if (c->ping_sent_at) {
         uint64_t rtt = mg_loop_clock(c->core->loop) - c->ping_sent_at;
         c->rtt_ns = rtt ? rtt : 1;
+        c->rtt_guessed = false;
     }
 }

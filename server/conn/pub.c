@@ -136,8 +136,9 @@ static void count_in(struct mg_conn *c, const struct mg_cmd *cmd) {
 
 static enum mg_mapped map_subject(struct mg_conn *c, mg_slice subject, char *out, size_t cap, mg_slice *result) {
     // A message that waited for credit is mapped as it was the first time: that is what was checked and answered.
-    if (!c->pub_checked) c->map_random = mg_shard_random(c->core->shard);
-    uint64_t rnd = c->map_random;
+    struct mg_conn_rare *rare = conn_rare(c);
+    if (!c->pub_checked) rare->map_random = mg_shard_random(c->core->shard);
+    uint64_t rnd = rare->map_random;
     enum mg_mapped how = mg_mapper_apply(c->core->settings->mapper, subject, (uint32_t)((rnd >> 32) % 100),
                                          rnd * UINT64_C(0x9e3779b97f4a7c15), out, cap, result);
     if (how == MG_MAP_CHANGED && !c->pub_checked && conn_traced(c)) {

@@ -109,8 +109,12 @@ static void on_poll(uv_poll_t *h, int status, int events) {
         drain_lingering(s);
         return;
     }
-    // An error shows in the owner's next read or write.
-    if (status < 0) events = (s->want_read ? UV_READABLE : 0) | (s->want_write ? UV_WRITABLE : 0);
+    // An error shows in the owner's next read or write, which may first give what came before it. libuv has stopped
+    // polling: it must go on, or the connection would stay for ever.
+    if (status < 0) {
+        events = (s->want_read ? UV_READABLE : 0) | (s->want_write ? UV_WRITABLE : 0);
+        update_poll(s);
+    }
     if ((events & UV_WRITABLE) && s->want_write) s->ops->writable(s->owner);
     if ((events & UV_READABLE) && s->want_read && !s->closing && !s->lingering) s->ops->readable(s->owner);
 }

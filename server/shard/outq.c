@@ -10,6 +10,7 @@
 #include "server/base/mem.h"
 
 #define CACHE_MAX (4u << 20) // bytes of free chunks that a shard keeps
+#define SHARE_MIN 4096u      // slab payloads from this size on are copied once for all queues
 
 struct mg_ochunk {
     struct mg_ochunk *next;
@@ -251,16 +252,35 @@ static struct mg_mbuf *promote(struct mg_outpool *p, const char *s, size_t n, bo
     return m;
 }
 
+// Small payloads of one queue move together: one allocation a turn instead of one a message. Large ones are shared.
+static size_t small_bytes(const struct mg_outq *q) {
+    size_t n = 0;
+    for (const struct mg_onode *node = q->head; node; node = node->next)
+        if (node->slab && node->n < SHARE_MIN) n += node->n;
+    return n;
+}
+
 void mg_outq_settle(struct mg_outq *q, struct mg_outpool *p) {
     if (!q->slab) return;
     q->slab = false;
+    size_t small = small_bytes(q);
+    struct mg_mbuf *together = small ? mg_mbuf_new(small) : NULL;
     for (struct mg_onode *node = q->head; node; node = node->next) {
         if (!node->slab) continue;
         node->slab = false;
         if (node->n == 0) continue;
+        if (node->n < SHARE_MIN) {
+            char *at = together->data + together->len;
+            memcpy(at, node->p, node->n);
+            together->len += (uint32_t)node->n;
+            node->p = at;
+            node->mbuf = mg_mbuf_ref(together);
+            continue;
+        }
         bool fresh;
         struct mg_mbuf *m = promote(p, node->p, node->n, &fresh);
         node->p = m->data + (m->len - node->n);
         node->mbuf = fresh ? m : mg_mbuf_ref(m);
     }
+    mg_mbuf_unref(together);
 }

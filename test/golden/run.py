@@ -9,6 +9,7 @@
 import argparse
 import concurrent.futures
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -75,6 +76,7 @@ def arguments():
 
 def main():
     options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that no server stays behind
     failed = 0
     with tempfile.TemporaryDirectory(prefix="golden-certs-") as folder:
         certificates = Certificates(folder)

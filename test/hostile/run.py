@@ -16,6 +16,8 @@ import multiprocessing
 import os
 import random
 import re
+import resource
+import signal
 import socket
 import ssl
 import sys
@@ -96,6 +98,7 @@ class Pair:
 
 
 def attack_process(attack, addresses, scale, seed, failures):
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         attack(addresses, scale, seed)
     except Exception:
@@ -209,11 +212,15 @@ def main():
     parser.add_argument("--full", action="store_true", help="ten times as much of everything")
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
     parser.add_argument("--bound", type=float, default=5.0, help="seconds in which each request must be answered")
-    parser.add_argument("--rss-limit", type=int, default=0, help="MB; default 600, with --full 1500")
+    parser.add_argument("--rss-limit", type=int, default=0, help="MB; default 600, with --full 3000")
     parser.add_argument("attacks", nargs="*")
     options = parser.parse_args()
     options.scale = 10 if options.full else 1
-    options.rss_limit = options.rss_limit or (1500 if options.full else 600)
+    options.rss_limit = options.rss_limit or (3000 if options.full else 600)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that no server stays behind
+    # The full run needs about 12,000 open files in the server, which inherits this.
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     print(f"seed {options.seed}")
     passed = failed = 0
     for tls in (False, True):

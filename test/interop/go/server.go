@@ -146,7 +146,8 @@ func (t *T) certificates() string {
 	return folder
 }
 
-func (t *T) certificate(folder, name string, leaf, parent *x509.Certificate, signer *ecdsa.PrivateKey) *ecdsa.PrivateKey {
+func (t *T) certificate(folder, name string, leaf, parent *x509.Certificate,
+	signer *ecdsa.PrivateKey) *ecdsa.PrivateKey {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	t.must(err)
 	if signer == nil {

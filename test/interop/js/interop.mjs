@@ -199,8 +199,8 @@ test("nkey", () => {
 });
 
 test("permissions", () => withServer(`authorization { users: [
-    { user: a, password: p, permissions: { publish: [ "ok", "_INBOX.>" ], subscribe: { allow: ">", deny: "no.>" } } } ] }`,
-async (client) => {
+    { user: a, password: p, permissions: { publish: [ "ok", "_INBOX.>" ],
+    subscribe: { allow: ">", deny: "no.>" } } } ] }`, async (client) => {
   const nc = await client({ user: "a", pass: "p" });
   const refused = status(nc, "error");
   nc.publish("forbidden");

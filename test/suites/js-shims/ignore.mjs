@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// ignore.mjs LIST FOLDER: marks the tests named in LIST, one a line, as ignored in FOLDER's *_test.ts.
+
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+
+const [list, folder] = process.argv.slice(2);
+const lines = readFileSync(list, "utf8").split("\n");
+const names = new Set(lines.map((line) => line.replace(/#.*/, "").trim()).filter(Boolean));
+const missing = new Set(names);
+for (const file of readdirSync(folder).filter((name) => name.endsWith("_test.ts"))) {
+  const path = `${folder}/${file}`;
+  const source = readFileSync(path, "utf8");
+  writeFileSync(path, source.replace(/^Deno\.test\((\s*)(["`])(.*?)\2/gm, (whole, blank, quote, name) => {
+    if (!names.has(name)) return whole;
+    missing.delete(name);
+    return `Deno.test.ignore(${blank}${quote}${name}${quote}`;
+  }));
+}
+if (missing.size) {
+  console.error(`nats-js.exclude names tests that are not there: ${[...missing].join(", ")}`);
+  process.exit(1);
+}
