@@ -7,6 +7,7 @@
 #include <inttypes.h>
 
 #include "server/base/errors.h"
+#include "server/base/planted.h"
 #include "server/conn/conn.h"
 
 #define IOVECS 512
@@ -105,7 +106,7 @@ void conn_flush(struct mg_conn *c) {
     if (c->state == MG_CONN_CLOSED) return;
     int rc = c->tls ? conn_tls_flush(c) : flush_plain(c);
     if (rc == MG_EAGAIN) {
-        if (!c->want_write) mg_sock_want_write(c->sock, true);
+        if (!c->want_write && !MG_PLANTED(no_more_writes)) mg_sock_want_write(c->sock, true);
         c->want_write = true;
         set_blocked(c);
         return;
@@ -148,7 +149,7 @@ void mg_core_release_slab(struct mg_core *core) {
     core->slab_used = false;
     for (struct mg_list *l = core->dirty.next; l != &core->dirty; l = l->next)
         mg_outq_settle(&mg_container_of(l, struct mg_conn, dirty)->out, &core->pool);
-    for (struct mg_list *l = core->blocked.next; l != &core->blocked; l = l->next)
+    for (struct mg_list *l = core->blocked.next; l != &core->blocked && !MG_PLANTED(slab_reused); l = l->next)
         mg_outq_settle(&mg_container_of(l, struct mg_conn, blocked)->out, &core->pool);
     mg_outpool_slab_done(&core->pool);
 }
