@@ -199,7 +199,7 @@ int mg_sock_attach(struct mg_loop *loop, const struct mg_sock_seed *seed, const 
 
 ptrdiff_t mg_sock_readv(struct mg_sock *s, const struct iovec *iov, int n) {
     check_alive(s);
-    mg_loop_switch_point();
+    if (sim_chance(s->loop->sim, 32)) sim_switch(s->loop->sim);
     struct pipe *p = &s->conn->in;
     if (p->reset) return MG_ERESET;
     if (p->len == 0) return p->end ? MG_EEOF : MG_EAGAIN;
