@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "server/base/errors.h"
 #include "server/base/mem.h"
 #include "server/config/check.h"
 #include "server/config/cmdline.h"
@@ -21,6 +22,7 @@
 #include "server/server.h"
 #include "server/shard/log_writer.h"
 #include "server/shard/loop_uv.h"
+#include "server/shard/tls.h"
 
 #define SIGNALS 5
 #define LOG_RING 4096
@@ -43,10 +45,18 @@ static int check_mapping(void *ctx, const char *src, const char *dest, char *err
     return mg_transform_check(src, dest, true, err, errlen);
 }
 
+static int check_tls(void *ctx, const struct mg_tls_options *t, char *err, size_t errlen) {
+    (void)ctx;
+    struct mg_tls_ctx *loaded = mg_tls_ctx_new(t, true, err, errlen);
+    mg_tls_ctx_unref(loaded);
+    return loaded ? 0 : MG_EINVAL;
+}
+
 static int load(const struct mg_cmdline *cl, struct mg_options **out, struct mg_config_report *report) {
     struct mg_config_source src;
     mg_config_source_posix(&src);
     src.check_mapping = check_mapping;
+    src.check_tls = check_tls;
     if (cl->config_file) {
         int rc = mg_config_load(&src, cl->config_file, out, report);
         if (rc != 0) return rc;

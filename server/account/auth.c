@@ -106,11 +106,11 @@ bool mg_auth_without_connect(const struct mg_auth *a, uint32_t conn_type) {
 
 // ---- the decision ------------------------------------------------------------------------------------------------
 
-static struct mg_auth_who who_sent(const struct mg_auth_request *req) {
-    if (req->nkey.n > 0) return (struct mg_auth_who){MG_AUTH_ID_NKEY, req->nkey};
-    if (req->user.n > 0) return (struct mg_auth_who){MG_AUTH_ID_USER, req->user};
-    if (req->token.n > 0) return (struct mg_auth_who){MG_AUTH_ID_TOKEN, {NULL, 0}};
-    return (struct mg_auth_who){MG_AUTH_ID_NONE, {NULL, 0}};
+void mg_auth_who_says(mg_slice nkey, mg_slice user, mg_slice token, struct mg_auth_who *who) {
+    *who = (struct mg_auth_who){MG_AUTH_ID_NONE, {NULL, 0}};
+    if (nkey.n > 0) *who = (struct mg_auth_who){MG_AUTH_ID_NKEY, nkey};
+    else if (user.n > 0) *who = (struct mg_auth_who){MG_AUTH_ID_USER, user};
+    else if (token.n > 0) who->id = MG_AUTH_ID_TOKEN;
 }
 
 static void accept(struct mg_auth_result *res, const struct mg_auth_user *u) {
@@ -206,7 +206,8 @@ static void try_simple(const struct mg_auth *a, const struct mg_auth_request *re
 }
 
 void mg_auth_begin(const struct mg_auth *a, const struct mg_auth_request *req, struct mg_auth_result *res) {
-    *res = (struct mg_auth_result){.verdict = MG_AUTH_DENIED, .who = who_sent(req)};
+    *res = (struct mg_auth_result){.verdict = MG_AUTH_DENIED};
+    mg_auth_who_says(req->nkey, req->user, req->token, &res->who);
     if (!mg_auth_required(a)) {
         accept(res, NULL); // credentials that were sent are ignored
         return;
@@ -235,6 +236,11 @@ const struct mg_auth_user *mg_auth_same_user(const struct mg_auth *fresh, const 
     if (old == NULL) return NULL;
     const struct mg_auth_user *u = mg_users_find(&fresh->users, old->kind, old->name);
     return mg_user_same(u, old) ? u : NULL;
+}
+
+bool mg_auth_knows(const struct mg_auth *a, const struct mg_auth_who *who) {
+    if (who->id == MG_AUTH_ID_NKEY) return mg_users_find(&a->users, MG_AUTH_NKEY, who->name) != NULL;
+    return mg_users_find(&a->users, MG_AUTH_USER, who->name) || mg_users_find(&a->users, MG_AUTH_SINGLE, who->name);
 }
 
 void mg_auth_label(struct mg_buf *b, const struct mg_auth_who *who) {

@@ -93,6 +93,11 @@ void mg_auth_finish(struct mg_auth_result *res, bool matched); // only after MG_
 const struct mg_auth_user *mg_auth_same_user(const struct mg_auth *fresh, const struct mg_auth_user *old);
 bool mg_user_same(const struct mg_auth_user *a, const struct mg_auth_user *b);
 
+// Is there a user or nkey of that name, whatever its password? who: MG_AUTH_ID_USER or MG_AUTH_ID_NKEY.
+bool mg_auth_knows(const struct mg_auth *a, const struct mg_auth_who *who);
+
+// Who a client says it is: what CONNECT carries, the first of them that is not empty.
+void mg_auth_who_says(mg_slice nkey, mg_slice user, mg_slice token, struct mg_auth_who *who);
 // "user:x", "nkey:U...", "token" for the log prefix; nothing for MG_AUTH_ID_NONE.
 void mg_auth_label(struct mg_buf *b, const struct mg_auth_who *who);
 // authorized_user of connz and user of USER.INFO: name, nkey or "[REDACTED]"; nothing for MG_AUTH_ID_NONE.

@@ -34,14 +34,30 @@ void mg_err_sub_removed(struct mg_buf *b, mg_slice subject, mg_slice queue, mg_s
     mg_buf_addc(b, ')');
 }
 
+static void add_who(struct mg_buf *b, const struct mg_auth_who *who) {
+    switch (who->id) {
+    case MG_AUTH_ID_NONE: add(b, "User ", MG_S("N/A")); break;
+    case MG_AUTH_ID_USER: add(b, "User ", who->name); break;
+    case MG_AUTH_ID_NKEY: add(b, "Nkey ", who->name); break;
+    case MG_AUTH_ID_TOKEN: add(b, "Token ", MG_S("[REDACTED]")); break;
+    }
+}
+
 void mg_log_auth(struct mg_buf *b, const struct mg_auth_who *who) {
     mg_buf_adds(b, "authentication error");
-    switch (who->id) {
-    case MG_AUTH_ID_NONE: break;
-    case MG_AUTH_ID_USER: add(b, " - User ", who->name); break;
-    case MG_AUTH_ID_NKEY: add(b, " - Nkey ", who->name); break;
-    case MG_AUTH_ID_TOKEN: add(b, " - Token ", MG_S("[REDACTED]")); break;
-    }
+    if (who->id == MG_AUTH_ID_NONE) return;
+    mg_buf_adds(b, " - ");
+    add_who(b, who);
+}
+
+void mg_log_sub_removed(struct mg_buf *b, mg_slice subject, mg_slice queue, mg_slice sid,
+                        const struct mg_auth_who *who) {
+    add(b, "Removed sub ", subject);
+    if (queue.n > 0) add(b, " using queue ", queue);
+    add(b, " (sid ", sid);
+    mg_buf_adds(b, ") for ");
+    add_who(b, who);
+    mg_buf_adds(b, " - not authorized");
 }
 
 void mg_log_pub(struct mg_buf *b, mg_slice subject) { add(b, "Publish Violation - Subject ", subject); }

@@ -6,6 +6,7 @@
 // Default permissions reach the users of the same block only, and only those without own permissions, whatever the
 // order of the keys. Users are unique by name or nkey. An entry that is in error is reported and left out.
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 #include "server/base/mem.h"
@@ -192,6 +193,28 @@ void mg_conf_parse_auth(struct mg_conf_ctx *c, const struct mg_conf_value *v, st
 }
 
 static bool given(const char *s) { return s != NULL && *s != '\0'; }
+
+// Users are unique over authorization and all accounts; a single user or a token does not go with users anywhere.
+void mg_conf_settle_account_users(struct mg_conf_ctx *c) {
+    const struct mg_options *o = c->o;
+    size_t n = o->nusers + c->naccount_users;
+    struct mg_user *all = mg_alloc((n + 1) * sizeof(*all));
+    if (o->nusers) memcpy(all, o->users, o->nusers * sizeof(*all));
+    if (c->naccount_users) memcpy(all + o->nusers, c->account_users, c->naccount_users * sizeof(*all));
+    const struct mg_user *twice = mg_users_duplicate(all, n);
+    if (c->naccount_users > 0 && o->user != NULL)
+        mg_conf_error(c, c->account_users_at, "Can not have a single user/pass and accounts");
+    else if (c->naccount_users > 0 && o->token != NULL)
+        mg_conf_error(c, c->account_users_at, "Can not have a token and accounts");
+    else if (c->naccount_users > 0 && twice != NULL)
+        mg_conf_error_q(c, c->account_users_at, twice->user ? "Duplicate user " : "Duplicate nkey ",
+                        twice->user ? twice->user : twice->nkey, " detected");
+    mg_free(all);
+    for (size_t i = 0; i < c->naccount_users; i++) mg_user_fini(&c->account_users[i]);
+    mg_free(c->account_users);
+    c->account_users = NULL;
+    c->naccount_users = 0;
+}
 
 void mg_conf_block_authorization(struct mg_conf_ctx *c, const struct mg_conf_value *v) {
     struct mg_conf_auth a;

@@ -23,9 +23,11 @@ struct mg_config_source {
     const char *(*getenv)(void *ctx, const char *name);
     // Whether messages on src can be mapped to dest: 0, or MG_E* and a text in err. NULL function: not checked here.
     int (*check_mapping)(void *ctx, const char *src, const char *dest, char *err, size_t errlen);
+    // Whether the files of a tls block (which names certificate and key) can be loaded: as above.
+    int (*check_tls)(void *ctx, const struct mg_tls_options *t, char *err, size_t errlen);
 };
 
-// Fills read_file and getenv with the file system and the environment of this process; ctx and check_mapping are NULL.
+// Fills read_file and getenv with the file system and the environment of this process; the rest is NULL.
 void mg_config_source_posix(struct mg_config_source *src);
 
 // What loading has to say: warnings first, then errors, each one line without a line end.

@@ -384,13 +384,10 @@ static void check_permissions(struct mg_conf_ctx *c, const struct mg_conf_value 
     mg_free(p);
 }
 
+// Only accounts have them here. They are settled when all of the config was seen.
 static void check_users(struct mg_conf_ctx *c, const struct mg_conf_value *v) {
-    struct mg_user *users = NULL;
-    size_t n = 0;
-    mg_conf_parse_users(c, v, &users, &n);
-    for (size_t i = 0; i < n; i++)
-        mg_user_fini(&users[i]);
-    mg_free(users);
+    mg_conf_parse_users(c, v, &c->account_users, &c->naccount_users);
+    c->account_users_at = v;
 }
 
 static void check_mappings(struct mg_conf_ctx *c, const struct mg_conf_value *v) {

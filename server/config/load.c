@@ -28,8 +28,9 @@ static int finish(const struct mg_config_source *src, int rc, struct mg_conf_tre
         mg_buf_fini(err);
         return rc;
     }
-    struct mg_conf_ctx c = {src, mg_options_new(), report};
+    struct mg_conf_ctx c = {.src = src, .o = mg_options_new(), .report = report};
     process(&c, tree, path);
+    mg_conf_settle_account_users(&c);
     if (*path != '\0') {
         mg_str_set(&c.o->config_file, path);
         mg_conf_digest(tree, c.o->config_digest);

@@ -16,6 +16,10 @@ struct mg_conf_ctx {
     const struct mg_config_source *src;
     struct mg_options *o; // being filled
     struct mg_config_report *report;
+    // Users of account blocks: accounts are not active, but what conflicts with authorization is an error all the same.
+    struct mg_user *account_users;
+    size_t naccount_users;
+    const struct mg_conf_value *account_users_at; // the last array of them; NULL: none
 };
 
 // ---- reporting: "file:line:col: text" ----------------------------------------------------------------------------
@@ -66,6 +70,8 @@ struct mg_conf_auth {
 
 void mg_conf_parse_auth(struct mg_conf_ctx *c, const struct mg_conf_value *v, struct mg_conf_auth *out);
 void mg_conf_auth_fini(struct mg_conf_auth *a);
+// After all members: users of accounts against those of authorization. Frees the context's account users.
+void mg_conf_settle_account_users(struct mg_conf_ctx *c);
 // users[] of an authorization or account block, appended.
 void mg_conf_parse_users(struct mg_conf_ctx *c, const struct mg_conf_value *v, struct mg_user **users, size_t *n);
 // NULL if the value is no map (reported).

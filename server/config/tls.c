@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// tls blocks (spec/accounts-security.md 18.1, 18.2). Names and types are checked here; files are loaded by the server.
+// tls blocks (spec/accounts-security.md 18.1, 18.2). Names and types are checked here, files by the
+// source's hook.
 // Unknown fields are always fatal, even those that a $variable names.
 #include <strings.h>
 
+#include "server/base/errors.h"
 #include "server/base/mem.h"
 #include "server/config/process.h"
 
@@ -295,6 +297,10 @@ void mg_conf_parse_tls(struct mg_conf_ctx *c, const struct mg_conf_value *v, boo
     if (t->cert_file != NULL && t->key_file == NULL) mg_conf_error(c, v, "missing 'key_file' in TLS configuration");
     if (t->cert_file == NULL && t->key_file != NULL) mg_conf_error(c, v, "missing 'cert_file' in TLS configuration");
     mg_buf_fini(&s.insecure);
+    char err[512];
+    bool whole = t->cert_file != NULL && t->key_file != NULL;
+    if (whole && c->src->check_tls != NULL && c->src->check_tls(c->src->ctx, t, err, sizeof(err)) != MG_OK)
+        mg_conf_error(c, v, "%s", err);
 }
 
 void mg_conf_block_tls(struct mg_conf_ctx *c, const struct mg_conf_value *v) {

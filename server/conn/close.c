@@ -50,13 +50,16 @@ static void end(struct mg_conn *c, enum mg_close_reason reason) {
 void conn_close(struct mg_conn *c, enum mg_close_reason reason) {
     if (!conn_alive(c)) return;
     end(c, reason);
-    bool gone = reason == MG_CLOSE_CLIENT_CLOSED;
-    c->eof = gone;
     c->state = MG_CONN_CLOSING;
     mg_sock_want_read(c->sock, false);
     mg_timer_at(c->core->shard, &c->timer, mg_loop_now(c->core->loop) + CLOSE_FLUSH_NS);
     if (c->want_write) return; // goes on when the socket can be written
     conn_mark_dirty(c);
+}
+
+void conn_peer_closed(struct mg_conn *c) {
+    c->eof = true;
+    conn_close(c, MG_CLOSE_CLIENT_CLOSED);
 }
 
 void conn_close_err(struct mg_conn *c, enum mg_close_reason reason, const char *text) {

@@ -15,6 +15,7 @@
 #include "server/base/buf.h"
 #include "server/base/timer.h"
 #include "server/conn/core.h"
+#include "server/conn/trace.h"
 #include "server/proto/connect.h"
 #include "server/proto/parser.h"
 
@@ -84,7 +85,8 @@ struct mg_conn {
     bool auth_timer : 1;   // the timer is the authentication timeout
     bool pub_checked : 1;  // the next PUB was checked and answered before it had to wait for credit
     bool rtt_guessed : 1;
-    bool eof : 1, socket_gone : 1;
+    bool eof : 1;          // the peer has closed: nothing more will come
+    bool socket_gone : 1;
     struct mg_parser parser;
     struct mg_mbuf *in; // bytes that could not be parsed yet
     size_t in_need;     // bytes known to be needed in `in`, 0: unknown
@@ -127,6 +129,7 @@ void conn_open(struct mg_core *core, const struct mg_sock_seed *seed);
 struct mg_conn_rare *conn_rare(struct mg_conn *c);
 // Flushes what is queued, then half-closes; nothing is parsed any more.
 void conn_close(struct mg_conn *c, enum mg_close_reason reason);
+void conn_peer_closed(struct mg_conn *c); // as above; the peer has ended its side
 // Sends -ERR, then closes as above.
 void conn_close_err(struct mg_conn *c, enum mg_close_reason reason, const char *text);
 // Closes at once: pending output is dropped.
@@ -155,9 +158,7 @@ static inline void conn_commit(struct mg_conn *c, char *end) {
 }
 void conn_write(struct mg_conn *c, const char *p, size_t n);
 void conn_err(struct mg_conn *c, mg_slice text); // -ERR '<text>'
-static inline void conn_ok(struct mg_conn *c) {
-    if (c->verbose) conn_write(c, "+OK\r\n", 5);
-}
+void conn_ok(struct mg_conn *c); // +OK, if the client wants it
 void conn_flush(struct mg_conn *c);
 void conn_writable(void *owner);
 bool core_flush(void *app, unsigned max);
@@ -219,8 +220,11 @@ void conn_tls_fini(struct mg_conn *c);
 void conn_log(struct mg_conn *c, enum mg_log_level level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 #define conn_dbg(c, ...) (mg_log_on((c)->core->log, MG_LOG_DBG) ? conn_log((c), MG_LOG_DBG, __VA_ARGS__) : (void)0)
 static inline bool conn_traced(const struct mg_conn *c) { return mg_log_on(c->core->log, MG_LOG_TRC); }
-void conn_trace(struct mg_conn *c, const char *direction, const char *op, mg_slice args);
-void conn_trace_pub(struct mg_conn *c, const struct mg_cmd *cmd);
-void conn_trace_msg(struct mg_conn *c, const struct mg_sub *sub, const struct mg_msg *m);
+// Lines of the protocol trace; only when conn_traced.
+void conn_trace(const struct mg_conn *c, enum mg_trace_dir dir, mg_slice op, mg_slice arg);
+void conn_trace_connect(const struct mg_conn *c, mg_slice arg);
+// mapped: the subject that mappings gave it, empty if they left it alone.
+void conn_trace_pub(const struct mg_conn *c, const struct mg_cmd *cmd, mg_slice mapped);
+void conn_trace_msg(const struct mg_conn *c, const struct mg_sub *sub, const struct mg_msg *m);
 
 #endif

@@ -28,14 +28,24 @@ void conn_set_user(struct mg_conn *c, const struct mg_auth_user *user, enum mg_a
     c->filters = perms != NULL;
 }
 
-// ---- the end of a CONNECT that was let in --------------------------------------------------------------------------
+// ---- verdicts --------------------------------------------------------------------------------------------------------
+
+static void denied(struct mg_conn *c, const struct mg_auth_who *who, bool proxy_required) {
+    struct mg_buf text = MG_BUF_INIT;
+    mg_log_auth(&text, who);
+    conn_log(c, MG_LOG_ERR, "%.*s", (int)text.len, text.p);
+    mg_buf_fini(&text);
+    c->core->counters.auth_errors++;
+    conn_close_err(c, proxy_required ? MG_CLOSE_PROXY_REQUIRED : MG_CLOSE_AUTH_FAILURE, MG_ERR_AUTH_VIOLATION);
+}
 
 static void accepted(struct mg_conn *c) {
     const struct mg_connect *o = c->opts;
     bool server_headers = !c->core->settings->opts->no_header_support;
     if (o->account[0] || o->new_account) {
-        c->core->counters.auth_errors++;
-        conn_close_err(c, MG_CLOSE_AUTH_FAILURE, MG_ERR_AUTH_VIOLATION);
+        struct mg_auth_who who;
+        conn_who(c, &who);
+        denied(c, &who, false);
         return;
     }
     if (o->protocol != 0 && o->protocol != 1) {
@@ -58,19 +68,11 @@ static void accepted(struct mg_conn *c) {
     conn_ok(c);
 }
 
-static void denied(struct mg_conn *c, const struct mg_auth_result *r) {
-    struct mg_buf text = MG_BUF_INIT;
-    mg_log_auth(&text, &r->who);
-    conn_log(c, MG_LOG_ERR, "%.*s", (int)text.len, text.p);
-    mg_buf_fini(&text);
-    c->core->counters.auth_errors++;
-    conn_close_err(c, r->proxy_required ? MG_CLOSE_PROXY_REQUIRED : MG_CLOSE_AUTH_FAILURE, MG_ERR_AUTH_VIOLATION);
-}
-
 // A verdict is in; `without_connect`: for a client that sent something else first, or whose CONNECT was long ago.
 static bool verdict(struct mg_conn *c, const struct mg_auth_result *r, bool without_connect) {
     if (r->verdict != MG_AUTH_OK) {
-        denied(c, r);
+        conn_set_user(c, NULL, MG_AUTH_ID_NONE);
+        denied(c, &r->who, r->proxy_required);
         return false;
     }
     if (r->user_replaced) conn_log(c, MG_LOG_WRN, "User in CONNECT overruled by the one of the client certificate");
@@ -180,8 +182,7 @@ static bool authenticate(struct mg_conn *c, bool without_connect) {
 
 bool conn_auth_without_connect(struct mg_conn *c) {
     if (!mg_auth_without_connect(c->core->settings->auth, MG_CONN_STANDARD)) {
-        c->core->counters.auth_errors++;
-        conn_close_err(c, MG_CLOSE_AUTH_FAILURE, MG_ERR_AUTH_VIOLATION);
+        denied(c, &(struct mg_auth_who){.id = MG_AUTH_ID_NONE}, false);
         return false;
     }
     return authenticate(c, true) && !c->pause;
@@ -190,12 +191,7 @@ bool conn_auth_without_connect(struct mg_conn *c) {
 void conn_authenticate_again(struct mg_conn *c) { authenticate(c, true); }
 
 void conn_on_connect(struct mg_conn *c, const struct mg_cmd *cmd) {
-    if (conn_traced(c)) {
-        struct mg_buf safe = MG_BUF_INIT;
-        mg_connect_redact(cmd->args, &safe);
-        conn_trace(c, "<<-", "CONNECT", mg_buf_slice(&safe));
-        mg_buf_fini(&safe);
-    }
+    if (conn_traced(c)) conn_trace_connect(c, cmd->args);
     if (c->opts == NULL) {
         c->opts = mg_alloc(sizeof(*c->opts));
         mg_connect_init(c->opts);

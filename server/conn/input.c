@@ -43,13 +43,19 @@ static void parse_failed(struct mg_conn *c, enum mg_parse err, const struct mg_p
     mg_parse_log_text(err, lim, cmd, &text);
     conn_log(c, MG_LOG_ERR, "%.*s", (int)text.len, text.p ? text.p : "");
     mg_buf_fini(&text);
-    enum mg_close_reason reason = MG_CLOSE_PARSE_ERROR;
-    if (err == MG_PARSE_UNKNOWN_OP) reason = MG_CLOSE_PROTOCOL_VIOLATION;
-    else if (err == MG_PARSE_CONTROL_LINE) reason = MG_CLOSE_MAX_CONTROL_LINE;
+    enum mg_close_reason reason = MG_CLOSE_PROTOCOL_VIOLATION;
+    if (err == MG_PARSE_CONTROL_LINE) reason = MG_CLOSE_MAX_CONTROL_LINE;
     else if (err == MG_PARSE_PAYLOAD) reason = MG_CLOSE_MAX_PAYLOAD;
     const char *wire = mg_parse_wire_error(err);
     if (wire) conn_close_err(c, reason, wire);
     else conn_close(c, reason);
+}
+
+static bool is_object(mg_slice text) {
+    struct mg_json *doc = mg_json_parse(text);
+    bool object = doc != NULL && (mg_json_type(doc) == MG_JSON_OBJECT || mg_json_type(doc) == MG_JSON_NULL);
+    if (doc) mg_json_free(doc);
+    return object;
 }
 
 // 0: done; -1: not done for lack of credit, present it again.
@@ -64,7 +70,7 @@ static int dispatch(struct mg_conn *c, const struct mg_cmd *cmd, struct mg_mbuf 
     case MG_OP_CONNECT: conn_on_connect(c, cmd); return 0;
     case MG_OP_INFO:
         // spec/client-protocol.md A4: ignored; bad JSON closes silently.
-        if (!mg_json_valid(cmd->args)) conn_close(c, MG_CLOSE_PROTOCOL_VIOLATION);
+        if (!is_object(cmd->args)) conn_close(c, MG_CLOSE_PROTOCOL_VIOLATION);
         return 0;
     case MG_OP_OK: return 0;
     case MG_OP_ERR:
@@ -230,6 +236,6 @@ void conn_readable(void *owner) {
     }
     ptrdiff_t n = conn_read_once(c, read_socket);
     if (n > 0) mg_turn_charge(core->shard, (size_t)n);
-    else if (n == MG_EEOF) conn_close(c, MG_CLOSE_CLIENT_CLOSED);
+    else if (n == MG_EEOF) conn_peer_closed(c);
     else if (n != MG_EAGAIN) conn_abort(c, n == MG_ERESET ? MG_CLOSE_CLIENT_CLOSED : MG_CLOSE_READ_ERROR);
 }

@@ -4,10 +4,9 @@
 // Output of a connection. Whatever is produced during a turn is appended to its queue and the connection becomes dirty;
 // at the end of the turn, after everything for other shards was posted, the socket gets it in one write. What the socket
 // does not take waits for it to become writable, up to write_deadline (spec/client-protocol.md A11).
-#include <inttypes.h>
-
 #include "server/base/errors.h"
 #include "server/base/planted.h"
+#include "server/base/timefmt.h"
 #include "server/conn/conn.h"
 
 #define IOVECS 512
@@ -30,7 +29,13 @@ void conn_err(struct mg_conn *c, mg_slice text) {
     conn_write(c, "-ERR '", 6);
     conn_write(c, text.p, text.n);
     conn_write(c, "'\r\n", 3);
-    if (conn_traced(c)) conn_trace(c, "->>", "-ERR", text);
+    if (conn_traced(c)) conn_trace(c, MG_TRACE_OUT, MG_S("-ERR"), text);
+}
+
+void conn_ok(struct mg_conn *c) {
+    if (MG_LIKELY(!c->verbose)) return;
+    conn_write(c, "+OK\r\n", 5);
+    if (conn_traced(c)) conn_trace(c, MG_TRACE_OUT, MG_S("OK"), (mg_slice){NULL, 0});
 }
 
 // ---- blocked sockets -----------------------------------------------------------------------------------------------
@@ -62,18 +67,23 @@ static void set_unblocked(struct mg_conn *c) {
     mg_list_remove(&c->blocked);
 }
 
+static void too_late(struct mg_conn *c) {
+    struct mg_core *core = c->core;
+    char deadline[40];
+    struct iovec iov[IOVECS];
+    core->counters.slow_consumers++;
+    conn_log(c, MG_LOG_INF, "Slow Consumer Detected: WriteDeadline of %s exceeded with %d chunks of %zu total bytes.",
+             mg_fmt_duration(deadline, (int64_t)core->settings->opts->write_deadline_ns),
+             mg_outq_iovecs(&c->out, iov, IOVECS), mg_outq_pending(&c->out));
+}
+
 void core_deadline(struct mg_timer *t) {
     struct mg_core *core = mg_container_of(t, struct mg_core, deadline);
     uint64_t now = mg_loop_clock(core->loop);
     while (!mg_list_empty(&core->blocked)) {
         struct mg_conn *c = mg_container_of(core->blocked.next, struct mg_conn, blocked);
         if (c->blocked_until > now) break;
-        if (c->authed) {
-            core->counters.slow_consumers++;
-            conn_log(c, MG_LOG_INF,
-                     "Slow Consumer Detected: WriteDeadline of %" PRIu64 "s exceeded with %d chunks of %zu total bytes.",
-                     core->settings->opts->write_deadline_ns / MG_SEC, 1, mg_outq_pending(&c->out));
-        }
+        if (c->authed) too_late(c);
         conn_abort(c, MG_CLOSE_SLOW_DEADLINE);
         set_unblocked(c);
     }

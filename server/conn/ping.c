@@ -11,7 +11,7 @@
 void conn_send_ping(struct mg_conn *c) {
     c->pings_out++;
     c->ping_sent_at = mg_loop_clock(c->core->loop);
-    if (conn_traced(c)) conn_trace(c, "->>", "PING", (mg_slice){NULL, 0});
+    if (conn_traced(c)) conn_trace(c, MG_TRACE_OUT, MG_S("PING"), (mg_slice){NULL, 0});
     conn_write(c, "PING\r\n", 6);
 }
 
@@ -44,7 +44,7 @@ void conn_timer(struct mg_timer *t) {
     }
     if (c->auth_timer) {
         c->core->counters.auth_errors++;
-        conn_log(c, MG_LOG_ERR, "Authentication Timeout");
+        conn_dbg(c, MG_ERR_AUTH_TIMEOUT);
         conn_close_err(c, MG_CLOSE_AUTH_TIMEOUT, MG_ERR_AUTH_TIMEOUT);
         return;
     }
@@ -55,7 +55,7 @@ void conn_timer(struct mg_timer *t) {
     if (!active || !rtt_known) {
         if ((int64_t)c->pings_out + 1 > o->ping_max) {
             c->core->counters.stale_connections++;
-            conn_log(c, MG_LOG_DBG, "Stale Client Connection - Closing");
+            conn_dbg(c, "Stale Client Connection - Closing");
             conn_close_err(c, MG_CLOSE_STALE, "Stale Connection");
             return;
         }
@@ -66,8 +66,8 @@ void conn_timer(struct mg_timer *t) {
 
 void conn_on_ping(struct mg_conn *c) {
     if (MG_UNLIKELY(conn_traced(c))) {
-        conn_trace(c, "<<-", "PING", (mg_slice){NULL, 0});
-        conn_trace(c, "->>", "PONG", (mg_slice){NULL, 0});
+        conn_trace(c, MG_TRACE_IN, MG_S("PING"), (mg_slice){NULL, 0});
+        conn_trace(c, MG_TRACE_OUT, MG_S("PONG"), (mg_slice){NULL, 0});
     }
     c->active_at = c->core->now;
     conn_write(c, "PONG\r\n", 6);
@@ -79,7 +79,7 @@ void conn_on_ping(struct mg_conn *c) {
 }
 
 void conn_on_pong(struct mg_conn *c) {
-    if (MG_UNLIKELY(conn_traced(c))) conn_trace(c, "<<-", "PONG", (mg_slice){NULL, 0});
+    if (MG_UNLIKELY(conn_traced(c))) conn_trace(c, MG_TRACE_IN, MG_S("PONG"), (mg_slice){NULL, 0});
     c->pings_out = 0;
     if (c->ping_sent_at) {
         uint64_t rtt = mg_loop_clock(c->core->loop) - c->ping_sent_at;

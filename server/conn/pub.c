@@ -140,15 +140,8 @@ static enum mg_mapped map_subject(struct mg_conn *c, mg_slice subject, char *out
     struct mg_conn_rare *rare = conn_rare(c);
     if (!c->pub_checked) rare->map_random = mg_shard_random(c->core->shard);
     uint64_t rnd = rare->map_random;
-    enum mg_mapped how = mg_mapper_apply(c->core->settings->mapper, subject, (uint32_t)((rnd >> 32) % 100),
-                                         rnd * UINT64_C(0x9e3779b97f4a7c15), out, cap, result);
-    if (how == MG_MAP_CHANGED && !c->pub_checked && conn_traced(c)) {
-        struct mg_buf text = MG_BUF_INIT;
-        mg_buf_addf(&text, "%.*s -> %.*s", (int)subject.n, subject.p, (int)result->n, result->p);
-        conn_trace(c, "<<-", "MAPPING", mg_buf_slice(&text));
-        mg_buf_fini(&text);
-    }
-    return how;
+    return mg_mapper_apply(c->core->settings->mapper, subject, (uint32_t)((rnd >> 32) % 100),
+                           rnd * UINT64_C(0x9e3779b97f4a7c15), out, cap, result);
 }
 
 static int route(struct mg_conn *c, const struct mg_cmd *cmd, mg_slice subject, struct mg_mbuf *mbuf) {
@@ -174,15 +167,14 @@ int conn_on_pub(struct mg_conn *c, const struct mg_cmd *cmd, struct mg_mbuf *mbu
     struct mg_core *core = c->core;
     mg_slice subject = cmd->subject;
     char mapped[4096];
-    if (!c->pub_checked) {
-        if (MG_UNLIKELY(conn_traced(c))) conn_trace_pub(c, cmd);
-        if (MG_UNLIKELY(subject.n + cmd->reply.n > SUBJECT_MAX)) {
-            conn_close_err(c, MG_CLOSE_MAX_CONTROL_LINE, "maximum control line exceeded");
-            return 0;
-        }
+    if (!c->pub_checked && MG_UNLIKELY(subject.n + cmd->reply.n > SUBJECT_MAX)) {
+        conn_close_err(c, MG_CLOSE_MAX_CONTROL_LINE, "maximum control line exceeded");
+        return 0;
     }
     enum mg_mapped how = MG_MAP_UNCHANGED;
     if (MG_UNLIKELY(core->settings->mapper != NULL)) how = map_subject(c, subject, mapped, sizeof(mapped), &subject);
+    if (MG_UNLIKELY(conn_traced(c)) && !c->pub_checked)
+        conn_trace_pub(c, cmd, how == MG_MAP_CHANGED ? subject : (mg_slice){NULL, 0});
     // A message that had to wait for credit was checked and answered before.
     if (!c->pub_checked && check(c, cmd, subject) == STOP) {
         count_in(c, cmd);

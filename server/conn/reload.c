@@ -11,6 +11,8 @@
 // Drops what the present permissions forbid, and marks what needs the delivery-time check.
 void conn_recheck_subs(struct mg_conn *c) {
     const struct mg_perms *perms = c->user ? c->user->perms : NULL;
+    struct mg_auth_who who;
+    conn_who(c, &who);
     core_expire(c->core);
     for (struct mg_sub *sub = conn_sub_next(c, NULL), *next; sub; sub = next) {
         next = conn_sub_next(c, sub);
@@ -24,7 +26,9 @@ void conn_recheck_subs(struct mg_conn *c) {
         struct mg_buf text = MG_BUF_INIT;
         mg_err_sub_removed(&text, subject, queue, mg_sub_sid(sub));
         conn_err(c, mg_buf_slice(&text));
-        conn_log(c, MG_LOG_INF, "Removed sub \"%.*s\" for user: not authorized", (int)subject.n, subject.p);
+        text.len = 0;
+        mg_log_sub_removed(&text, subject, queue, mg_sub_sid(sub), &who);
+        mg_log_inf(c->core->log, "%.*s", (int)text.len, text.p);
         mg_buf_fini(&text);
         conn_sub_drop(c, sub);
     }
@@ -42,6 +46,14 @@ static bool still_pinned(struct mg_conn *c) {
     return found;
 }
 
+// Its user is not there any more: it is closed without a word (spec/accounts-security.md 23).
+static bool vanished(const struct mg_conn *c) {
+    struct mg_auth_who who;
+    conn_who(c, &who);
+    bool named = who.id == MG_AUTH_ID_USER || who.id == MG_AUTH_ID_NKEY;
+    return named && !mg_auth_knows(c->core->settings->auth, &who);
+}
+
 static void reload_conn(struct mg_conn *c, const struct mg_settings *before) {
     const struct mg_settings *now = c->core->settings;
     c->max_payload = now->opts->max_payload;
@@ -50,6 +62,10 @@ static void reload_conn(struct mg_conn *c, const struct mg_settings *before) {
         return;
     }
     if (!c->connected && !c->authed) return; // decides when it speaks
+    if ((c->user || mg_auth_required(now->auth)) && vanished(c)) {
+        conn_close(c, MG_CLOSE_CLIENT_CLOSED);
+        return;
+    }
     if (!mg_auth_required(now->auth)) {
         conn_set_user(c, NULL, MG_AUTH_ID_NONE);
         conn_recheck_subs(c);

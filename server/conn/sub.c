@@ -65,7 +65,7 @@ int conn_on_sub(struct mg_conn *c, const struct mg_cmd *cmd) {
             return -1;
         }
     }
-    if (MG_UNLIKELY(conn_traced(c))) conn_trace(c, "<<-", "SUB", cmd->args);
+    if (MG_UNLIKELY(conn_traced(c))) conn_trace(c, MG_TRACE_IN, MG_S("SUB"), cmd->args);
     c->active_at = core->now;
     c->last_at = core->now;
     if (cmd->subject.n + cmd->queue.n + cmd->sid.n > SUBJECT_MAX) {
@@ -89,7 +89,7 @@ int conn_on_sub(struct mg_conn *c, const struct mg_cmd *cmd) {
 }
 
 void conn_on_unsub(struct mg_conn *c, const struct mg_cmd *cmd) {
-    if (MG_UNLIKELY(conn_traced(c))) conn_trace(c, "<<-", "UNSUB", cmd->args);
+    if (MG_UNLIKELY(conn_traced(c))) conn_trace(c, MG_TRACE_IN, MG_S("UNSUB"), cmd->args);
     c->active_at = c->core->now;
     c->last_at = c->core->now;
     // max counts from SUB on; unparsable or already reached: at once (A9).

@@ -62,6 +62,7 @@ void conn_sub_add(struct mg_conn *c, struct mg_sub *sub) {
 }
 
 static void forget(struct mg_conn *c, struct mg_sub *sub) {
+    if (MG_UNLIKELY(conn_traced(c))) conn_trace(c, MG_TRACE_INNER, MG_S("DELSUB"), mg_sub_sid(sub));
     if (sub->node) mg_router_unsubscribe(&c->core->router, sub);
     c->nsubs--;
     mg_free(sub);
@@ -114,7 +115,6 @@ void conn_sub_expire(struct mg_conn *c, struct mg_sub *sub) {
 void core_expire(struct mg_core *core) {
     for (size_t i = 0; i < core->nexpired; i++) {
         struct mg_sub *sub = core->expired[i];
-        if (conn_traced(sub->owner)) conn_trace(sub->owner, "<->", "DELSUB", mg_sub_sid(sub));
         conn_sub_drop(sub->owner, sub);
     }
     core->nexpired = 0;

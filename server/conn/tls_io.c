@@ -153,7 +153,7 @@ static ptrdiff_t read_cipher(struct mg_conn *c, char **p) {
     struct iovec iov = {core->cipher, CIPHER_READ};
     *p = core->cipher;
     ptrdiff_t n = mg_sock_readv(c->sock, &iov, 1);
-    if (n == MG_EEOF) conn_close(c, MG_CLOSE_CLIENT_CLOSED);
+    if (n == MG_EEOF) conn_peer_closed(c);
     else if (n < 0 && n != MG_EAGAIN) conn_abort(c, n == MG_ERESET ? MG_CLOSE_CLIENT_CLOSED : MG_CLOSE_READ_ERROR);
     return n;
 }
@@ -167,7 +167,7 @@ static void read_plain_text(struct mg_conn *c) {
     while (conn_alive(c) && !c->pause) {
         ptrdiff_t n = conn_read_once(c, read_session);
         if (n == MG_EAGAIN) return;
-        if (n == MG_EEOF) conn_close(c, MG_CLOSE_CLIENT_CLOSED);
+        if (n == MG_EEOF) conn_peer_closed(c);
         else if (n <= 0) conn_abort(c, MG_CLOSE_READ_ERROR);
         else mg_turn_charge(c->core->shard, (size_t)n);
     }

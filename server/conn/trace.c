@@ -9,6 +9,9 @@
 // much is hidden than too little.
 #include "server/conn/trace.h"
 
+#include <string.h>
+#include <strings.h>
+
 static const char *arrow(enum mg_trace_dir dir) {
     return dir == MG_TRACE_IN ? "<<-" : dir == MG_TRACE_OUT ? "->>" : "<->";
 }
@@ -58,8 +61,9 @@ static bool match_colon(mg_slice s, size_t i, size_t *value) {
     return true;
 }
 
+// Keys of a CONNECT match in any case.
 static bool starts_at(mg_slice s, size_t i, mg_slice word) {
-    return mg_slice_starts(mg_slice_of(s.p + i, s.n - i), word);
+    return s.n - i >= word.n && strncasecmp(s.p + i, word.p, word.n) == 0;
 }
 
 // Does the key of a secret begin at i? Gives where its value begins.
@@ -71,7 +75,7 @@ static bool match_secret(mg_slice s, size_t i, size_t *value) {
         // The rest of the key: whatever is not blank, up to the first thing that looks like its end.
         for (size_t j = i + prefixes[k].n;; j++) {
             if (match_colon(s, j, value)) return true;
-            if (j >= s.n || is_blank(s.p[j])) break;
+            if (j >= s.n || is_blank(s.p[j]) || s.p[j] == '"') break;
         }
     }
     if (i != 0 && is_word(s.p[i - 1])) return false;

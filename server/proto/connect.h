@@ -34,8 +34,4 @@ void mg_connect_fini(struct mg_connect *c);
 // a value of the wrong type, then c is unchanged and the connection is to be closed without a word.
 int mg_connect_decode(struct mg_connect *c, mg_slice json);
 
-// Appends the argument of a CONNECT with secrets replaced by [REDACTED] (B4): values of keys that start with `pass` or
-// `auth_token`, and of `nkey`, `sig` and `proxy_sig`. Works on any text; leaves too little rather than too much.
-void mg_connect_redact(mg_slice text, struct mg_buf *out);
-
 #endif

@@ -240,7 +240,8 @@ struct mg_tls_ctx *mg_tls_ctx_new(const struct mg_tls_options *o, bool verify_cl
 
     int ret = init_library(err, errlen);
     if (ret == MG_OK) ret = load_pair(c, o, err, errlen);
-    if (ret == MG_OK && verify) ret = load_ca(c, o->ca_file, err, errlen);
+    // A ca_file is loaded even if nobody is verified: a broken one should not come to light later.
+    if (ret == MG_OK && (verify || (verify_clients && o->ca_file))) ret = load_ca(c, o->ca_file, err, errlen);
     if (ret == MG_OK) ret = configure(c, o, verify, err, errlen);
     if (ret == MG_OK && verify_clients) set_pins(c, &o->pinned_certs); // without `verify` they let nobody in
     if (ret != MG_OK) {

@@ -20,8 +20,11 @@ sys.path.insert(0, os.path.dirname(HERE))
 sys.path.insert(0, HERE)
 
 from pylib import certs  # noqa: E402
-from steps import Runner  # noqa: E402
+from steps import NotForThisServer, Runner  # noqa: E402
 from transcript import TranscriptError, parse  # noqa: E402
+
+
+SKIPPED = "skipped"
 
 
 class Certificates:
@@ -41,13 +44,16 @@ class Certificates:
 
 
 def run_file(path, options, certificates):
-    """None if all went as the file says, else one line about what did not, and the end of the server's log."""
+    """None if all went as the file says, SKIPPED if it is for another server, else one line about what did not and the
+    end of the server's log."""
     shown = os.path.relpath(path)
     with tempfile.TemporaryDirectory(prefix="golden-") as folder:
         runner = Runner(options.server, options.name, folder, certificates, options.timeout)
         try:
             with open(path, encoding="utf-8") as f:
                 runner.run(parse(f.read()))
+        except NotForThisServer:
+            return SKIPPED
         except TranscriptError as error:
             return f"FAIL {shown}:{error.line}: {error}", runner.server.tail()
         finally:
@@ -77,7 +83,7 @@ def arguments():
 def main():
     options = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that no server stays behind
-    failed = 0
+    failed = skipped = 0
     with tempfile.TemporaryDirectory(prefix="golden-certs-") as folder:
         certificates = Certificates(folder)
 
@@ -88,14 +94,18 @@ def main():
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
             # Results come in the order of the files, so the output of two runs can be compared.
             for path, (result, seconds) in zip(options.files, pool.map(one, options.files)):
+                skipped += result is SKIPPED
                 if options.verbose:
-                    print(f"{'FAIL' if result else 'ok  '} {seconds:5.2f} s {os.path.relpath(path)}")
-                if result:
+                    verdict = "ok  " if result is None else "skip" if result is SKIPPED else "FAIL"
+                    print(f"{verdict} {seconds:5.2f} s {os.path.relpath(path)}")
+                if result and result is not SKIPPED:
                     failed += 1
                     print(result[0], flush=True)
                     if options.verbose:
                         print(result[1])
-    print(f"{len(options.files) - failed} passed, {failed} failed")
+    if skipped:
+        print(f"{skipped} are for another server")
+    print(f"{len(options.files) - failed - skipped} passed, {failed} failed")
     return 1 if failed else 0
 
 

@@ -19,12 +19,16 @@ from pylib.server import Server, ServerError, wait_for
 from transcript import TranscriptError, block_lines, block_text, expand
 
 ACTION = re.compile(r"(?P<who>[A-Za-z_]\w*(?:\|[A-Za-z_]\w*)*|\{who\})(?P<op>>>|>|<<|<~|<)(?: (?P<text>.*))?$")
-HEADER = ("args", "bare", "listen", "config", "file", "certs", "set")
+HEADER = ("only", "args", "bare", "listen", "config", "file", "certs", "set")
 DEFAULT_CONNECT = '{"verbose":false,"pedantic":false}'
 
 
 class Failed(Exception):
     pass
+
+
+class NotForThisServer(Exception):
+    """The transcript begins with "only" and the name of another server."""
 
 
 class Runner:
@@ -51,7 +55,7 @@ class Runner:
                 continue
             try:
                 self._one(step)
-            except TranscriptError:
+            except (TranscriptError, NotForThisServer):
                 raise
             except (Failed, ConnectionFailed, ServerError, jsoncheck.CheckError) as error:
                 raise TranscriptError(step.line, str(error)) from None
@@ -258,6 +262,10 @@ class Runner:
             raise Failed("the TLS handshake should have failed")
 
     # -- the server -------------------------------------------------------------------------------------------
+
+    def step_only(self, rest, step):
+        if rest != self.name:
+            raise NotForThisServer(rest)
 
     def step_args(self, rest, step):
         self.args += shlex.split(self._fill(rest))

@@ -89,6 +89,12 @@ static void secrets_are_redacted(void **state) {
         {"{\"pass\":\"unterminated", "{\"pass\":\"[REDACTED]"},
         {"{\"pass\":\"ends with\\", "{\"pass\":\"[REDACTED]"},
         {"{\"pass\":12345,\"x\":1}", "{\"pass\":[REDACTED],\"x\":1}"},
+        {"{\"auth_token\":\"t\",\"auth_token2\":\"t\"}",
+         "{\"auth_token\":\"[REDACTED]\",\"auth_token2\":\"[REDACTED]\"}"},
+        {"{\"PASS\":\"secret\"}", "{\"PASS\":\"[REDACTED]\"}"}, // keys match in any case
+        {"{\"sign\":\"b\",\"nkeys\":\"c\"}", "{\"sign\":\"b\",\"nkeys\":\"c\"}"},
+        {"{\"name\":\"passenger\",\"lang\":\"c\"}", "{\"name\":\"passenger\",\"lang\":\"c\"}"},
+        {"{\"pass\":", "{\"pass\":[REDACTED]"},
         {"pass", "pass"},
         {"", ""},
     };

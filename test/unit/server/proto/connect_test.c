@@ -90,42 +90,10 @@ static void refuses(void **state) {
     mg_connect_fini(&c);
 }
 
-static void redacts_secrets(void **state) {
-    (void)state;
-    static const struct {
-        const char *in, *want;
-    } rows[] = {
-        {"{\"user\":\"u\",\"pass\":\"secret\",\"x\":1}", "{\"user\":\"u\",\"pass\":\"[REDACTED]\",\"x\":1}"},
-        {"{\"password\" : \"secret\" }", "{\"password\" : \"[REDACTED]\" }"},
-        {"{\"auth_token\":\"t\",\"auth_token2\":\"t\"}",
-         "{\"auth_token\":\"[REDACTED]\",\"auth_token2\":\"[REDACTED]\"}"},
-        {"{\"nkey\":\"U\",\"sig\":\"s\",\"proxy_sig\":\"p\",\"jwt\":\"j\"}",
-         "{\"nkey\":\"[REDACTED]\",\"sig\":\"[REDACTED]\",\"proxy_sig\":\"[REDACTED]\",\"jwt\":\"j\"}"},
-        {"{\"design\":\"a\",\"sign\":\"b\",\"nkeys\":\"c\"}", "{\"design\":\"a\",\"sign\":\"b\",\"nkeys\":\"c\"}"},
-        {"{\"pass\":\"a\\\"b,c}\\\\\",\"name\":\"n\"}", "{\"pass\":\"[REDACTED]\",\"name\":\"n\"}"}, // escaped quotes
-        {"{\"PASS\":\"secret\"}", "{\"PASS\":\"[REDACTED]\"}"}, // keys match in any case
-        {"{\"pass\":12345,\"a\":1}", "{\"pass\":[REDACTED],\"a\":1}"},
-        {"pass=secret", "pass=[REDACTED]"},
-        {"{\"pass\":\"never closed", "{\"pass\":\"[REDACTED]"},
-        {"{\"pass\":\"cut\\", "{\"pass\":\"[REDACTED]"},
-        {"{\"pass\":", "{\"pass\":[REDACTED]"},
-        {"{\"pass\"", "{\"pass\""},
-        {"{\"name\":\"passenger\"}", "{\"name\":\"passenger\"}"},
-        {"", ""},
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct mg_buf b = MG_BUF_INIT;
-        mg_connect_redact(mg_cstr(rows[i].in), &b);
-        mg_buf_addc(&b, '\0');
-        assert_string_equal(b.p, rows[i].want);
-        mg_buf_fini(&b);
-    }
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(starts_with_defaults), cmocka_unit_test(reads_every_field), cmocka_unit_test(follows_go_rules),
-        cmocka_unit_test(refuses),              cmocka_unit_test(redacts_secrets),
+        cmocka_unit_test(refuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
