@@ -65,6 +65,7 @@ static void on_record(void *app, const struct mg_rec *rec) {
     core->now = mg_loop_now(core->loop);
     if (rec->kind < MG_REC_APP) {
         mg_router_record(&core->router, rec);
+        if (core_turn_full(core)) mg_turn_end(core->shard);
     } else if (rec->kind == MG_REC_ADOPT) {
         struct mg_sock_seed seed;
         memcpy(&seed, rec->body, sizeof(seed));

@@ -26,6 +26,8 @@ struct mg_cred_cache;
 #define MG_SLAB_BYTES (256u * 1024)
 // Messages from this size on are read into a buffer of their own.
 #define MG_OWN_BUFFER 32768u
+// Bytes of output in one turn after which sockets are flushed.
+#define MG_OUTPUT_TURN (1u << 20)
 // Payloads below this size are copied into the subscriber's queue, larger ones are referred to.
 #define MG_COPY_MAX 1024u
 

@@ -126,14 +126,13 @@ bool conn_deliver(struct mg_sink *sink, struct mg_sub *sub, const struct mg_msg 
     if (m->origin_id == c->cid && !c->echo) return false; // it may have come back from another shard
     if (MG_UNLIKELY(c->filters) && !filter(c, sub, m)) return false;
     if (MG_UNLIKELY(sub->max) && sub->delivered >= sub->max + MG_PLANTED(one_too_many)) return false;
-    size_t pending = mg_outq_pending(&c->out);
-    const struct mg_options *o = c->core->settings->opts;
-    if (MG_UNLIKELY(pending > (size_t)o->max_pending / 4 * 3)) {
-        if (pending + m->payload.n > (size_t)o->max_pending) {
+    size_t pending = mg_outq_pending(&c->out), max = (size_t)c->core->settings->opts->max_pending;
+    if (MG_UNLIKELY(pending + m->payload.n > max / 4 * 3)) {
+        if (pending + m->payload.n > max) {
             too_slow(c);
             return false;
         }
-        if (!stall_publisher(c, m, pending)) return false;
+        if (pending > max / 4 * 3 && !stall_publisher(c, m, pending)) return false;
     }
     sub->delivered++;
     if (MG_UNLIKELY(sub->max) && sub->delivered == sub->max + MG_PLANTED(one_too_many)) conn_sub_expire(c, sub);

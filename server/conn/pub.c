@@ -12,7 +12,6 @@
 #include "server/proto/subject.h"
 
 #define SUBJECT_MAX 30000u      // bytes of subject and reply
-#define OUTPUT_TURN (1u << 20)  // bytes produced by one read before sockets are flushed
 #define STALL_MAX (10 * MG_MS)  // a read: spec/client-protocol.md A11
 
 // ---- what may not be published -------------------------------------------------------------------------------------
@@ -186,7 +185,7 @@ int conn_on_pub(struct mg_conn *c, const struct mg_cmd *cmd, struct mg_mbuf *mbu
     }
     c->pub_checked = false;
     count_in(c, cmd);
-    if (MG_UNLIKELY(core->dirty_bytes >= OUTPUT_TURN)) mg_turn_end(core->shard);
+    if (MG_UNLIKELY(core_turn_full(core))) mg_turn_end(core->shard);
     // A client that cannot take what it publishes to itself may be gone by now, and must not start a timer.
     if (MG_UNLIKELY(c->stall_request) && (conn_alive(c) || MG_PLANTED(pause_closed))) conn_stall(c, c->stall_request);
     return 0;
