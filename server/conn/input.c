@@ -86,8 +86,10 @@ void conn_input(struct mg_conn *c, char *p, size_t n, struct mg_mbuf *mbuf) {
     struct mg_core *core = c->core;
     while (n > 0) {
         if (MG_UNLIKELY(!c->authed) && mg_parser_at_verb(&c->parser) && (*p | 0x20) != 'c' &&
-            !conn_auth_without_connect(c))
+            !conn_auth_without_connect(c)) {
+            if (conn_alive(c)) keep(c, p, n, 0, mbuf); // a password is being checked
             return;
+        }
         const struct mg_parse_limits lim = {core->settings->opts->max_control_line, c->max_payload, c->headers};
         struct mg_parser before = c->parser;
         struct mg_cmd cmd;
@@ -122,6 +124,8 @@ void conn_resume(struct mg_conn *c, uint8_t why) {
     if (c->pause || !conn_alive(c)) return;
     struct mg_core *core = c->core;
     mg_shard_input(core->shard);
+    if (!conn_alive(c)) return;
+    core->now = mg_loop_now(core->loop);
     struct mg_mbuf *in = c->in;
     c->in = NULL;
     if (in) {
