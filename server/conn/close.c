@@ -75,6 +75,10 @@ void conn_abort(struct mg_conn *c, enum mg_close_reason reason) {
     }
     if (conn_alive(c)) end(c, reason);
     c->state = MG_CONN_CLOSED;
+    // Its output may be many megabytes, and the struct may stay for a while; and it cannot be slow any more.
+    mg_outq_fini(&c->out, &c->core->pool);
+    mg_list_remove(&c->blocked);
+    c->is_blocked = false;
     mg_timer_stop(mg_shard_wheel(c->core->shard), &c->timer);
     mg_sock_close(c->sock);
 }
