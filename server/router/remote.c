@@ -105,7 +105,7 @@ void send_msg(struct mg_router *r, unsigned to, const struct mg_msg *m, bool pla
         .size = (uint32_t)m->payload.n, .hdr_len = m->hdr_len,
         .mbuf = refer ? mbuf : NULL, .payload = refer ? payload : NULL,
         .subject_len = (uint16_t)m->subject.n, .reply_len = (uint16_t)m->reply.n,
-        .ngroups = (uint16_t)groups.n, .size_len = (uint8_t)m->size_text.n, .hdr_text_len = (uint8_t)m->hdr_text.n,
+        .ngroups = groups.n, .size_len = (uint8_t)m->size_text.n, .hdr_text_len = (uint8_t)m->hdr_text.n,
         .flags = (uint8_t)((plain ? MSG_PLAIN : 0) | (share ? MSG_OUTCOME : 0)),
     };
     char *at = put(put(put(put(rm->text, m->subject), m->reply), m->size_text), m->hdr_text);
@@ -169,7 +169,7 @@ static void on_msg(struct mg_router *r, const struct mg_rec *rec) {
     m.hdr_text = (mg_slice){at, rm->hdr_text_len};
     at += rm->hdr_text_len;
     const char *groups = at;
-    for (uint16_t i = 0; i < rm->ngroups; i++) {
+    for (uint32_t i = 0; i < rm->ngroups; i++) {
         uint16_t len;
         memcpy(&len, at, 2);
         at += 2 + len;
@@ -181,7 +181,7 @@ static void on_msg(struct mg_router *r, const struct mg_rec *rec) {
     uint64_t share = rm->share;
     if (rm->flags & MSG_PLAIN)
         for (uint32_t i = 0; i < match->nplain; i++) delivered |= deliver_one(match->plain[i], &m);
-    for (uint16_t i = 0; i < rm->ngroups; i++) {
+    for (uint32_t i = 0; i < rm->ngroups; i++) {
         uint16_t len;
         memcpy(&len, groups, 2);
         int got = deliver_here_or_pass_on(r, (mg_slice){groups + 2, len}, match, &m, rm, &share);

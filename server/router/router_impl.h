@@ -31,8 +31,8 @@ struct rec_msg {
     uint32_t size, hdr_len;
     struct mg_mbuf *mbuf; // holds the payload (a reference travels with the record), or NULL: it follows the text
     const char *payload;  // with mbuf
+    uint32_t ngroups;
     uint16_t subject_len, reply_len;
-    uint16_t ngroups;
     uint16_t origin_shard;
     uint8_t size_len, hdr_text_len;
     uint8_t flags;
