@@ -37,6 +37,7 @@ void mg_log_pub_reply(struct mg_buf *b, mg_slice reply);
 void mg_log_sub(struct mg_buf *b, mg_slice subject, mg_slice queue, mg_slice sid);
 void mg_log_sub_tokens(struct mg_buf *b, mg_slice subject, mg_slice sid);
 // "Removed sub \"x\" (sid \"1\") for User \"u\" - not authorized"
-void mg_log_sub_removed(struct mg_buf *b, mg_slice subject, mg_slice queue, mg_slice sid, const struct mg_auth_who *who);
+void mg_log_sub_removed(struct mg_buf *b, mg_slice subject, mg_slice queue, mg_slice sid,
+                        const struct mg_auth_who *who);
 
 #endif
