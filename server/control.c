@@ -53,6 +53,7 @@ int mg_server_reload(struct mg_server *s, struct mg_options *fresh, char *err, s
         mg_reload_diff_fini(&diff);
         return MG_EINVAL;
     }
+    mg_settings_advertise(next, s->port);
     s->diff = diff;
     s->acks_left = s->n;
     mg_settings_unref(s->settings);

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 #include <uv.h>
@@ -110,7 +111,32 @@ static int send_signal(const struct mg_cmdline *cl) {
     return rc == 0 ? 0 : 1;
 }
 
+// ---- files ---------------------------------------------------------------------------------------------------------
+
+static void write_ports(struct program *p) {
+    const struct mg_options *o = mg_server_options(p->server);
+    if (p->ports_path) unlink(p->ports_path);
+    mg_free(p->ports_path);
+    p->ports_path = NULL;
+    if (o->ports_file_dir == NULL) return;
+    struct mg_ports ports = {0};
+    mg_ports_add(&ports.nats, o->tls ? "tls" : "nats", o->host, (uint16_t)mg_server_port(p->server));
+    int monitor = mg_server_monitor_port(p->server);
+    if (monitor)
+        mg_ports_add(&ports.monitoring, o->https_port ? "https" : "http", o->http_host ? o->http_host : o->host,
+                     (uint16_t)monitor);
+    struct mg_buf path = MG_BUF_INIT;
+    char err[512];
+    mg_ports_path(o->ports_file_dir, p->argv0, (int)getpid(), &path);
+    if (mg_ports_write(&ports, path.p, err, sizeof(err)) == 0) p->ports_path = mg_strdup(path.p);
+    else mg_log_err(&p->log, "Error writing ports file (%s): %s", path.p, err);
+    mg_buf_fini(&path);
+    mg_ports_fini(&ports);
+}
+
 // ---- signals -------------------------------------------------------------------------------------------------------
+
+static bool differs(const char *a, const char *b) { return strcmp(a ? a : "", b ? b : "") != 0; }
 
 static void reload(struct program *p) {
     if (p->cmdline.config_file == NULL) {
@@ -125,10 +151,16 @@ static void reload(struct program *p) {
     int rc = load(&p->cmdline, &fresh, &report);
     if (rc != 0) mg_config_report_text(&report, &text);
     else rc = mg_options_check(fresh, err, sizeof(err));
+    const struct mg_options *before = mg_server_options(p->server);
+    bool pid = rc == 0 && differs(before->pid_file, fresh->pid_file);
+    bool ports = rc == 0 && differs(before->ports_file_dir, fresh->ports_file_dir);
     if (rc == 0) rc = mg_server_reload(p->server, fresh, err, sizeof(err));
     if (rc == 0) {
         const struct mg_options *now = mg_server_options(p->server);
         if (mg_log_writer_reload(p->writer, now, err, sizeof(err)) != 0) mg_log_err(&p->log, "%s", err);
+        if (pid && now->pid_file && mg_pid_file_write(now->pid_file, err, sizeof(err)) != 0)
+            mg_log_err(&p->log, "Could not write pidfile: %s", err);
+        if (ports) write_ports(p);
     } else {
         while (text.len && text.p[text.len - 1] == '\n') text.len--;
         mg_log_err(&p->log, "Failed to reload server configuration: %.*s%s", (int)text.len, text.p ? text.p : "", err);
@@ -178,26 +210,6 @@ static void on_figures(void *arg, struct mg_figures *out) {
         .rss = mg_process_rss(), .open_fds = mg_process_open_fds(), .cpu_seconds = seconds,
         .cpu_percent = mg_cpu_meter_sample(&p->cpu, uv_hrtime(), seconds), .cores = mg_process_cores(),
     };
-}
-
-// ---- files ---------------------------------------------------------------------------------------------------------
-
-static void write_ports(struct program *p) {
-    const struct mg_options *o = mg_server_options(p->server);
-    if (o->ports_file_dir == NULL) return;
-    struct mg_ports ports = {0};
-    mg_ports_add(&ports.nats, o->tls ? "tls" : "nats", o->host, (uint16_t)mg_server_port(p->server));
-    int monitor = mg_server_monitor_port(p->server);
-    if (monitor)
-        mg_ports_add(&ports.monitoring, o->https_port ? "https" : "http", o->http_host ? o->http_host : o->host,
-                     (uint16_t)monitor);
-    struct mg_buf path = MG_BUF_INIT;
-    char err[512];
-    mg_ports_path(o->ports_file_dir, p->argv0, (int)getpid(), &path);
-    if (mg_ports_write(&ports, path.p, err, sizeof(err)) == 0) p->ports_path = mg_strdup(path.p);
-    else mg_log_err(&p->log, "Error writing ports file (%s): %s", path.p, err);
-    mg_buf_fini(&path);
-    mg_ports_fini(&ports);
 }
 
 static unsigned shards_of(const struct mg_options *o) {

@@ -98,25 +98,6 @@ static int open_clients(struct mg_server *s, char *err, size_t errlen) {
     return 0;
 }
 
-// host and port as INFO shows them: client_advertise, or where we listen.
-static void set_advertised(struct mg_server *s) {
-    const struct mg_options *o = s->settings->opts;
-    snprintf(s->identity.host, sizeof(s->identity.host), "%s", o->host);
-    s->identity.port = s->port;
-    if (o->client_advertise == NULL) return;
-    const char *colon = strrchr(o->client_advertise, ':');
-    bool bare_v6 = colon && strchr(o->client_advertise, ':') != colon && o->client_advertise[0] != '[';
-    if (colon == NULL || bare_v6) {
-        snprintf(s->identity.host, sizeof(s->identity.host), "%s", o->client_advertise);
-        return;
-    }
-    const char *begin = o->client_advertise;
-    size_t n = (size_t)(colon - begin);
-    if (n >= 2 && begin[0] == '[') begin++, n -= 2;
-    snprintf(s->identity.host, sizeof(s->identity.host), "%.*s", (int)n, begin);
-    s->identity.port = atoi(colon + 1);
-}
-
 // ---- life ----------------------------------------------------------------------------------------------------------
 
 static void random_bytes(struct mg_loop *loop, uint8_t *out, size_t n) {
@@ -196,7 +177,7 @@ int mg_server_new(struct mg_server **out, const struct mg_server_params *params,
         mg_server_free(s);
         return rc;
     }
-    set_advertised(s);
+    mg_settings_advertise(s->settings, s->port);
     log_ready(s);
     *out = s;
     return 0;

@@ -23,7 +23,20 @@
     X(flush_first, runtime, "sockets are flushed before the round is posted")                                          \
     X(lost_batch, runtime, "a batch that is full is forgotten")                                                        \
     X(last_in_first_out, runtime, "the newest waiter is resumed first")                                                \
-    X(stop_early, runtime, "a shard stops while its batches are under way")
+    X(stop_early, runtime, "a shard stops while its batches are under way")                                            \
+    X(origin_asked, broker, "the publisher's shard counts as asked for a queue group though it was not")               \
+    X(no_second_choice, broker, "a shard that has lost its queue members does not pass the message on")                \
+    X(group_twice, broker, "a queue group whose local member got the message gets it elsewhere, too")                  \
+    X(lost_503, broker, "the outcome of a request on other shards is forgotten")                                       \
+    X(drain_before_read, broker, "input drains the mailbox before it reads")                                           \
+    X(pause_closed, broker, "a publisher that is closed already is paused")                                            \
+    X(lost_place, broker, "a command that waits for credit does not take the parser back")                             \
+    X(deaf_after_credit, broker, "a connection that got its credit does not read again")                               \
+    X(one_too_many, broker, "UNSUB with a maximum lets one more through")                                              \
+    X(stale_memo, broker, "a publisher's memory outlives a change of interest")                                        \
+    X(slab_reused, broker, "what a slow socket did not take is not copied out of the slab")                            \
+    X(last_of_many, broker, "interest is withdrawn with the first of several subscriptions")                           \
+    X(no_more_writes, broker, "a socket that took a part is not waited for")
 
 #ifdef MG_PLANTED_BUGS
 #include <stdbool.h>

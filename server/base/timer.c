@@ -131,7 +131,7 @@ static uint64_t next_upper(struct mg_wheel *w, int level) {
     return UINT64_MAX;
 }
 
-// No timer is due before this tick; UINT64_MAX: there is none.
+// The tick of the next occupied slot of any level, or UINT64_MAX.
 static uint64_t next_tick(struct mg_wheel *w) {
     uint64_t best = next0(w);
     for (int level = 0; level < MG_WHEEL_LEVELS - 1; level++) {
@@ -146,26 +146,21 @@ uint64_t mg_wheel_next(struct mg_wheel *w) {
     return best == UINT64_MAX ? UINT64_MAX : best * NS_PER_TICK;
 }
 
+// Goes from one occupied slot to the next: blocks in between whose upper slots are empty have nothing to move down, so
+// however long the time was, only timers cost anything.
 void mg_wheel_advance(struct mg_wheel *w, uint64_t now_ns) {
     uint64_t target = now_ns / NS_PER_TICK;
     while (w->tick <= target) {
-        uint64_t block = w->tick & ~(uint64_t)(MG_WHEEL_L0 - 1);
-        if (w->tick == block) cascade(w);
-        unsigned slot = next_slot0(w, (unsigned)(w->tick - block));
-        uint64_t at = block + slot; // with no occupied slot: the next block
-        if (at > target) {
+        uint64_t next = next_tick(w);
+        if (next > target) {
             w->tick = target + 1;
             return;
         }
-        if (slot == MG_WHEEL_L0) { // on to the first block that may hold something, however far it is
-            uint64_t next = next_tick(w);
-            if (next > target) next = target + 1;
-            else next &= ~(uint64_t)(MG_WHEEL_L0 - 1);
-            w->tick = next > at ? next : at;
-            continue;
-        }
-        w->tick = at + 1;
-        // Leaving tick on a block boundary is fine: the loop cascades there before it looks for slots.
+        w->tick = next;
+        if (next % MG_WHEEL_L0 == 0) cascade(w);
+        unsigned slot = next % MG_WHEEL_L0;
+        if (mg_list_empty(&w->slot0[slot])) continue; // only moved timers down, so the next slot is another one
+        w->tick = next + 1;
         fire_slot(w, slot);
     }
 }

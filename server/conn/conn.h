@@ -47,7 +47,8 @@ struct mg_conn_rare {
     uint64_t map_random;            // what maps the PUB under way
     struct mg_responses *responses; // allow_responses
 
-    struct mg_tls *tls;
+    struct mg_tls *tls;             // made when its first handshake step runs
+    struct mg_buf tls_early;        // bytes that came before
     struct mg_timer tls_timer; // first byte, handshake
     bool tls_first;            // the handshake comes before INFO
     bool tls_done;

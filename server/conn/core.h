@@ -33,6 +33,8 @@ struct mg_cred_cache;
 struct mg_globals {
     _Alignas(64) _Atomic uint64_t next_cid;
     _Alignas(64) _Atomic int64_t connections;
+    // TLS handshakes begun in the second `tls_second` (tls.connection_rate_limit): second << 32 | count.
+    _Alignas(64) _Atomic uint64_t tls_rate;
     struct {
         _Alignas(64) _Atomic int64_t connections;
     } shard[MG_MAX_SHARDS];
@@ -42,8 +44,6 @@ struct mg_globals {
 struct mg_identity {
     char server_id[64];   // "N..."
     char xkey[64];        // "X..."
-    char host[256];       // as INFO shows it
-    int port;
     int64_t start_ns;     // wall
 };
 

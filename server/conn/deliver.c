@@ -7,6 +7,7 @@
 
 #include "server/account/responses.h"
 #include "server/base/assert.h"
+#include "server/base/planted.h"
 #include "server/conn/conn.h"
 
 static inline char *put(char *at, mg_slice s) {
@@ -125,8 +126,8 @@ bool conn_deliver(struct mg_sink *sink, struct mg_sub *sub, const struct mg_msg 
     if (m->origin_id == c->cid && !c->echo) return false; // it may have come back from another shard
     if (MG_UNLIKELY(c->filters) && !filter(c, sub, m)) return false;
     if (MG_UNLIKELY(sub->max)) {
-        if (sub->delivered >= sub->max) return false;
-        if (sub->delivered + 1 == sub->max) conn_sub_expire(c, sub);
+        if (sub->delivered >= sub->max + MG_PLANTED(one_too_many)) return false;
+        if (sub->delivered + 1 == sub->max + MG_PLANTED(one_too_many)) conn_sub_expire(c, sub);
     }
     size_t pending = mg_outq_pending(&c->out);
     const struct mg_options *o = c->core->settings->opts;

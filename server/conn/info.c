@@ -13,8 +13,8 @@ void conn_info(struct mg_conn *c, bool first, bool connect_info) {
     const struct mg_info info = {
         .server_id = core->identity->server_id,
         .server_name = o->server_name ? o->server_name : core->identity->server_id,
-        .host = core->identity->host,
-        .port = core->identity->port,
+        .host = s->host,
+        .port = s->port,
         .headers = !o->no_header_support,
         // The first INFO hides it from clients that a no_auth_user lets in; later ones do not.
         .auth_required = first ? mg_auth_info_required(s->auth) : mg_auth_required(s->auth),

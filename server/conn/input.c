@@ -11,6 +11,7 @@
 #include "server/base/errors.h"
 #include "server/base/json.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 #include "server/conn/conn.h"
 
 #define OWN_BUFFER_START 65536u
@@ -113,7 +114,7 @@ void conn_input(struct mg_conn *c, char *p, size_t n, struct mg_mbuf *mbuf) {
             return;
         }
         if (dispatch(c, &cmd, mbuf) != 0) {
-            c->parser = before;
+            if (!MG_PLANTED(lost_place)) c->parser = before;
             keep(c, p, n, 0, mbuf);
             return;
         }
@@ -143,7 +144,7 @@ void conn_resume(struct mg_conn *c, uint8_t why) {
     }
     if (c->pause || !conn_alive(c)) return;
     if (c->tls) conn_tls_readable(c);
-    if (!c->pause && conn_alive(c)) mg_sock_want_read(c->sock, true);
+    if (!c->pause && conn_alive(c) && !MG_PLANTED(deaf_after_credit)) mg_sock_want_read(c->sock, true);
 }
 
 // Room in the message's own buffer: all of it once a quarter has come.
@@ -159,6 +160,14 @@ static bool wants_own_buffer(const struct mg_conn *c) {
     return c->in && (c->in_need >= MG_OWN_BUFFER || c->in->len >= MG_OWN_BUFFER);
 }
 
+// After a read and before what was read is parsed: what the sender knew of when it sent must be known here, too. A
+// drain before the read would not do: bytes and their cause may both come between the two (shard.h, "Order").
+static bool caught_up(struct mg_conn *c) {
+    if (MG_PLANTED(drain_before_read)) return true;
+    mg_shard_input(c->core->shard);
+    return conn_alive(c);
+}
+
 typedef ptrdiff_t reader(struct mg_conn *c, const struct iovec *iov, int n);
 
 static ptrdiff_t read_own(struct mg_conn *c, reader *read) {
@@ -168,7 +177,7 @@ static ptrdiff_t read_own(struct mg_conn *c, reader *read) {
     struct iovec iov[2] = {{in->data + in->len, limit - in->len}, {core->slab, MG_SLAB_BYTES}};
     bool to_end = c->in_need && limit == c->in_need; // what follows the message goes to the slab
     ptrdiff_t n = read(c, iov, to_end ? 2 : 1);
-    if (n <= 0) return n;
+    if (n <= 0 || !caught_up(c)) return n;
     size_t own = (size_t)n < iov[0].iov_len ? (size_t)n : iov[0].iov_len;
     in->len += (uint32_t)own;
     if (c->in_need && in->len < c->in_need) return n;
@@ -197,7 +206,7 @@ static ptrdiff_t read_slab(struct mg_conn *c, reader *read) {
     size_t before = c->in ? c->in->len : 0;
     struct iovec iov = {core->slab + before, MG_SLAB_BYTES - before};
     ptrdiff_t n = read(c, &iov, 1);
-    if (n <= 0) return n;
+    if (n <= 0 || !caught_up(c)) return n;
     if (c->in) {
         memcpy(core->slab, c->in->data, before);
         mg_mbuf_unref(c->in);
@@ -222,7 +231,7 @@ ptrdiff_t conn_read_once(struct mg_conn *c, reader *read) {
 void conn_readable(void *owner) {
     struct mg_conn *c = owner;
     struct mg_core *core = c->core;
-    mg_shard_input(core->shard);
+    if (MG_PLANTED(drain_before_read)) mg_shard_input(core->shard);
     if (!conn_alive(c) || core->draining) return;
     if (MG_UNLIKELY(c->pause)) {
         mg_sock_want_read(c->sock, false);

@@ -100,8 +100,26 @@ static struct mg_conn *conn_new(struct mg_core *core, const struct mg_sock_seed 
     return c;
 }
 
+// True if this second's TLS connections are used up (tls.connection_rate_limit).
+static bool throttled(struct mg_conn *c) {
+    const struct mg_settings *s = c->core->settings;
+    if (s->tls == NULL || s->opts->tls_opts.rate_limit <= 0) return false;
+    uint64_t second = mg_loop_now(c->core->loop) / MG_SEC << 32, next;
+    uint64_t seen = atomic_load_explicit(&c->core->globals->tls_rate, memory_order_relaxed);
+    do {
+        next = (seen >> 32 == second >> 32 ? seen : second) + 1;
+    } while (!atomic_compare_exchange_weak_explicit(&c->core->globals->tls_rate, &seen, next, memory_order_relaxed,
+                                                    memory_order_relaxed));
+    return (int64_t)(next & UINT32_MAX) > s->opts->tls_opts.rate_limit;
+}
+
 static void begin(struct mg_conn *c) {
     const struct mg_settings *s = c->core->settings;
+    if (throttled(c)) {
+        conn_info(c, true, false);
+        conn_close_err(c, MG_CLOSE_MAX_CONNECTIONS, MG_ERR_THROTTLED);
+        return;
+    }
     c->authed = !mg_auth_required(s->auth);
     make_nonce(c);
     if (s->tls && s->opts->tls_opts.first != MG_TLS_FIRST_OFF) { // no INFO yet

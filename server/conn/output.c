@@ -5,6 +5,7 @@
 // at the end of the turn, after everything for other shards was posted, the socket gets it in one write. What the socket
 // does not take waits for it to become writable, up to write_deadline (spec/client-protocol.md A11).
 #include "server/base/errors.h"
+#include "server/base/planted.h"
 #include "server/base/timefmt.h"
 #include "server/conn/conn.h"
 
@@ -115,7 +116,7 @@ void conn_flush(struct mg_conn *c) {
     if (c->state == MG_CONN_CLOSED) return;
     int rc = c->tls ? conn_tls_flush(c) : flush_plain(c);
     if (rc == MG_EAGAIN) {
-        if (!c->want_write) mg_sock_want_write(c->sock, true);
+        if (!c->want_write && !MG_PLANTED(no_more_writes)) mg_sock_want_write(c->sock, true);
         c->want_write = true;
         set_blocked(c);
         return;
@@ -159,7 +160,7 @@ void mg_core_release_slab(struct mg_core *core) {
     core->slab_used = false;
     for (struct mg_list *l = core->dirty.next; l != &core->dirty; l = l->next)
         mg_outq_settle(&mg_container_of(l, struct mg_conn, dirty)->out, &core->pool);
-    for (struct mg_list *l = core->blocked.next; l != &core->blocked; l = l->next)
+    for (struct mg_list *l = core->blocked.next; l != &core->blocked && !MG_PLANTED(slab_reused); l = l->next)
         mg_outq_settle(&mg_container_of(l, struct mg_conn, blocked)->out, &core->pool);
     mg_outpool_slab_done(&core->pool);
 }

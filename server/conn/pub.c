@@ -6,6 +6,7 @@
 #include "server/account/perms.h"
 #include "server/account/responses.h"
 #include "server/base/assert.h"
+#include "server/base/planted.h"
 #include "server/conn/conn.h"
 #include "server/proto/headers.h"
 #include "server/proto/subject.h"
@@ -191,6 +192,6 @@ int conn_on_pub(struct mg_conn *c, const struct mg_cmd *cmd, struct mg_mbuf *mbu
     count_in(c, cmd);
     if (MG_UNLIKELY(core->dirty_bytes >= OUTPUT_TURN)) mg_turn_end(core->shard);
     // A client that cannot take what it publishes to itself may be gone by now, and must not start a timer.
-    if (MG_UNLIKELY(c->stall_request) && conn_alive(c)) conn_stall(c, c->stall_request);
+    if (MG_UNLIKELY(c->stall_request) && (conn_alive(c) || MG_PLANTED(pause_closed))) conn_stall(c, c->stall_request);
     return 0;
 }

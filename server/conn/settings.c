@@ -3,6 +3,8 @@
 #include "server/conn/settings.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "server/base/assert.h"
 #include "server/base/mem.h"
@@ -35,6 +37,24 @@ fail:
     s->opts = NULL;
     mg_settings_unref(s);
     return NULL;
+}
+
+void mg_settings_advertise(struct mg_settings *s, int listen_port) {
+    const char *at = s->opts->client_advertise ? s->opts->client_advertise : s->opts->host;
+    size_t n = strlen(at);
+    s->port = listen_port;
+    // "host", "host:port", "[v6]:port", or a bare v6 address, which has more than one colon and no bracket
+    const char *colon = strrchr(at, ':');
+    bool has_port = s->opts->client_advertise && colon && (at[0] == '[' || strchr(at, ':') == colon);
+    if (has_port) {
+        s->port = atoi(colon + 1);
+        n = (size_t)(colon - at);
+    }
+    if (n >= 2 && at[0] == '[' && at[n - 1] == ']') {
+        at++;
+        n -= 2;
+    }
+    snprintf(s->host, sizeof(s->host), "%.*s", (int)n, at);
 }
 
 struct mg_settings *mg_settings_ref(struct mg_settings *s) {

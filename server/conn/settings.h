@@ -23,10 +23,14 @@ struct mg_settings {
     struct mg_tls_ctx *tls;    // NULL: no TLS
     struct mg_tls_ctx *monitor_tls; // for https monitoring: the same certificate, no client certificates
     struct mg_mapper *mapper;  // NULL: no mappings
+    char host[256];            // as INFO shows it: client_advertise, or where the server listens
+    int port;
 };
 
 // Takes ownership of opts, but only on success. On failure NULL and one line in err.
 struct mg_settings *mg_settings_new(struct mg_options *opts, uint64_t epoch, char *err, size_t errlen);
+// Sets host and port, given the client listener's real port. Before the settings are shared.
+void mg_settings_advertise(struct mg_settings *s, int listen_port);
 struct mg_settings *mg_settings_ref(struct mg_settings *s);
 void mg_settings_unref(struct mg_settings *s); // NULL is fine
 

@@ -124,6 +124,11 @@ static void handshake_next(struct mg_core *core) {
         mg_list_remove(&rare->work_link);
         rare->work.run = handshake_run;
         rare->work.done = handshake_done;
+        if (rare->tls == NULL) { // not before its turn: a session costs 37 KB, and a flood of them must wait cheaply
+            rare->tls = mg_tls_new(core->settings->tls);
+            mg_tls_feed(rare->tls, rare->tls_early.p, rare->tls_early.len);
+            mg_buf_fini(&rare->tls_early);
+        }
         rare->work_running = true;
         core->tls_running++;
         mg_loop_work(core->loop, &rare->work);
@@ -132,11 +137,9 @@ static void handshake_next(struct mg_core *core) {
 
 static void handshake_step(struct mg_conn *c, const char *p, size_t n) {
     struct mg_conn_rare *rare = c->rare;
-    if (rare->tls == NULL) {
-        rare->tls = mg_tls_new(c->core->settings->tls);
-        c->tls = true;
-    }
-    mg_tls_feed(rare->tls, p, n);
+    c->tls = true;
+    if (rare->tls) mg_tls_feed(rare->tls, p, n);
+    else mg_buf_add(&rare->tls_early, p, n);
     conn_pause(c, MG_PAUSE_WORK);
     mg_list_push_back(&c->core->tls_waiting, &rare->work_link);
     handshake_next(c->core);
@@ -174,7 +177,8 @@ static void begin_with(struct mg_conn *c, const char *p, size_t n) {
     bool hello = (unsigned char)p[0] == 0x16;
     if (c->state == MG_CONN_PEEK && !c->rare->tls_first && !hello) {
         go_plain(c);
-        conn_input(c, (char *)(uintptr_t)p, n, NULL);
+        mg_shard_input(c->core->shard); // see caught_up in input.c
+        if (conn_alive(c)) conn_input(c, (char *)(uintptr_t)p, n, NULL);
         return;
     }
     if (c->state == MG_CONN_PEEK) go_handshake(c);
@@ -214,7 +218,7 @@ static int send_cipher(struct mg_conn *c) {
 int conn_tls_flush(struct mg_conn *c) {
     struct mg_conn_rare *rare = c->rare;
     // During a handshake step the session is not ours: the end of the step flushes. (Later work is a password's.)
-    if (rare->work_running && !rare->tls_done) return 0;
+    if (rare->tls == NULL || (rare->work_running && !rare->tls_done)) return 0;
     for (;;) {
         int rc = send_cipher(c);
         if (rc != 0) return rc;
@@ -238,5 +242,6 @@ int conn_tls_flush(struct mg_conn *c) {
 
 void conn_tls_fini(struct mg_conn *c) {
     if (c->rare->tls) mg_tls_free(c->rare->tls);
+    mg_buf_fini(&c->rare->tls_early);
     c->rare->tls = NULL;
 }

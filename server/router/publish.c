@@ -6,6 +6,7 @@
 // happened and the publisher pauses. Then it is delivered and posted.
 #include "server/base/assert.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 #include "server/router/router_impl.h"
 
 bool deliver_group(struct mg_router *r, const struct mg_qmatch *g, const struct mg_msg *m) {
@@ -139,7 +140,7 @@ static uint32_t deliver_local_groups(struct mg_router *r, struct plan *plan, con
         struct choice *c = &plan->groups[i];
         if (c->to >= 0) continue;
         c->tried = true;
-        if (c->local && deliver_group(r, c->local, m)) delivered++;
+        if (c->local && deliver_group(r, c->local, m) && !MG_PLANTED(group_twice)) delivered++;
         else if (c->remote) c->to = choose(r, 0, c->remote, 0);
     }
     return delivered;
@@ -161,7 +162,7 @@ static uint32_t send_all(struct mg_router *r, struct plan *plan, const struct mg
         for (uint32_t i = 0; i < plan->n; i++) {
             if (plan->groups[i].to != (int)to) continue;
             plan->names[n++] = plan->groups[i].name;
-            if (!plan->groups[i].tried) visited = 0;
+            if (!plan->groups[i].tried && !MG_PLANTED(origin_asked)) visited = 0;
         }
         bool plain = plan->interest.plain >> to & 1;
         send_msg(r, to, m, plain, (struct group_names){plan->names, n}, visited, wait, share);
@@ -173,8 +174,10 @@ static uint32_t send_all(struct mg_router *r, struct plan *plan, const struct mg
 // its size written as we would. What the memo remembers is all there is to decide.
 static bool fits_run(const struct mg_router *r, const struct mg_match *match, const struct mg_msg *m,
                      const struct mg_memo *memo) {
-    return memo && memo->match == match && memo->interest == mg_interest_generation(r->others) && match->ngroups == 0 &&
-           m->reply.n == 0 && m->hdr_len == 0 && m->payload.n < BY_REFERENCE &&
+    if (memo == NULL || memo->match != match) return false;
+    bool stale = memo->interest != mg_interest_generation(r->others);
+    if (stale && !(memo->interest && MG_PLANTED(stale_memo))) return false;
+    return match->ngroups == 0 && m->reply.n == 0 && m->hdr_len == 0 && m->payload.n < BY_REFERENCE &&
            (m->size_text.p[0] != '0' || m->size_text.n == 1);
 }
 

@@ -6,6 +6,7 @@
 
 #include "server/base/assert.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 #include "server/router/router_impl.h"
 
 void mg_router_init(struct mg_router *r, struct mg_shard *shard, const struct mg_router_ops *ops, void *app,
@@ -60,7 +61,7 @@ void mg_router_unsubscribe(struct mg_router *r, struct mg_sub *sub) {
     struct mg_sub_change change;
     mg_sublist_remove(r->subs, sub, &change);
     if (r->others == NULL) return;
-    if (change.last_plain) announce(r, mg_sub_subject(sub), (mg_slice){NULL, 0}, 0);
+    if (change.last_plain || (MG_PLANTED(last_of_many) && sub->queue_len == 0)) announce(r, mg_sub_subject(sub), (mg_slice){NULL, 0}, 0);
     if (sub->queue_len) announce(r, mg_sub_subject(sub), mg_sub_queue(sub), change.queue_members);
 }
 
@@ -146,7 +147,7 @@ static int deliver_here_or_pass_on(struct mg_router *r, mg_slice name, const str
             to = (int)w->shard;
         }
     }
-    if (to < 0) return 0;
+    if (to < 0 || MG_PLANTED(no_second_choice)) return 0;
     uint64_t part = *share / 2;
     *share -= part;
     send_msg(r, (unsigned)to, m, false, (struct group_names){&name, 1}, visited, rm->wait, part);

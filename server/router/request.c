@@ -5,6 +5,7 @@
 // a share of a request ends in an outcome that brings it back, so entries never leak; credit bounds how many there are.
 #include "server/base/assert.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 #include "server/router/router_impl.h"
 
 static void grow(struct mg_router *r) {
@@ -42,7 +43,7 @@ void wait_outcome(struct mg_router *r, const struct rec_outcome *o) {
     struct mg_request_wait done = *w;
     *w = (struct mg_request_wait){.origin_slot = r->free_wait};
     r->free_wait = o->wait;
-    if (!done.delivered)
+    if (!done.delivered && !MG_PLANTED(lost_503))
         r->ops->nobody(r->app, done.origin_slot, done.origin_id, (mg_slice){text, done.subject_len},
                        (mg_slice){text + done.subject_len, done.reply_len});
     mg_free(text);

@@ -8,7 +8,7 @@
 //  - a mailbox push is linearizable (mailbox.h);
 //  - a post round has two phases, first interest to all targets, then data;
 //  - nothing is written to a socket before whatever caused it is posted (mg_turn_end: post, then flush);
-//  - every input drains the mailbox before it is parsed (mg_shard_input).
+//  - every input drains the mailbox after it was read and before it is parsed (mg_shard_input).
 //
 // Credit is mailbox occupancy: each shard may have so many bytes unprocessed at each other one. A processed batch goes
 // home to the shard that made it, and that is the return of its credit. Three classes of senders:
@@ -116,7 +116,7 @@ void mg_credit_wait(struct mg_shard *sh, unsigned to, struct mg_credit_waiter *w
 
 // ---- turns -------------------------------------------------------------------------------------------------------
 
-// Before any input is parsed: processes what other shards sent.
+// After input was read and before it is parsed: processes what other shards sent.
 void mg_shard_input(struct mg_shard *sh);
 // After input: `bytes` were parsed or produced. Runs the hook (post, then flush) when the turn's budget is used up.
 void mg_turn_charge(struct mg_shard *sh, size_t bytes);

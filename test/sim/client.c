@@ -10,7 +10,7 @@
 #include "server/base/errors.h"
 #include "server/base/mem.h"
 
-// ---- sending ---------------------------------------------------------------------------------------------------------
+// ---- sending ------------------------------------------------------------------------------------------------------
 
 void sim_client_send(struct sim_client *c, const char *fmt, ...) {
     if (c->state == SIM_CLIENT_GONE) return;
@@ -33,7 +33,7 @@ void sim_client_ping(struct sim_client *c) {
 void sim_client_at(struct sim_client *c, uint64_t at) { c->turn_at = at; }
 void sim_client_stall(struct sim_client *c, uint64_t ns) { c->stalled_until = sim_now(c->sim) + ns; }
 
-// ---- receiving -------------------------------------------------------------------------------------------------------
+// ---- receiving ----------------------------------------------------------------------------------------------------
 
 static bool starts(mg_slice line, const char *with) {
     size_t n = strlen(with);
@@ -102,8 +102,11 @@ static size_t on_msg(struct sim_client *c, mg_slice line, mg_slice rest) {
     if (head > total || w[1].n == 0 || w[2].n == 0) bad(c, line);
     if (rest.n < total + 2) return 0;
     if (memcmp(rest.p + total, "\r\n", 2) != 0) sim_fail("client %u: a payload does not end in CRLF", c->id);
-    struct sim_msg m = {.subject = w[1], .sid = w[2], .header = {rest.p, head}, .payload = {rest.p + head, total - head}};
+    struct sim_msg m = {.subject = w[1], .sid = w[2], .header = {rest.p, head}};
+    m.payload = (mg_slice){rest.p + head, total - head};
     if (n == 5 + hdr) m.reply = w[3];
+    sim_trace("client %u gets %.*s: %.*s", c->id, (int)line.n, line.p, (int)(m.payload.n < 12 ? m.payload.n : 12),
+              m.payload.p);
     c->ops->msg(c, &m);
     return total + 2;
 }
@@ -119,6 +122,7 @@ static size_t parse_one(struct sim_client *c, mg_slice p) {
         size_t more = on_msg(c, line, (mg_slice){p.p + used, p.n - used});
         return more ? used + more : 0;
     }
+    sim_trace("client %u gets %.*s", c->id, (int)(line.n < 60 ? line.n : 60), line.p);
     if (starts(line, "INFO ")) on_info(c, line);
     else if (mg_slice_eq(line, MG_S("PONG"))) on_pong(c, line);
     else if (mg_slice_eq(line, MG_S("PING")) && c->state != SIM_CLIENT_INFO && c->state != SIM_CLIENT_FIRST_PONG)
@@ -167,7 +171,7 @@ static void write_some(struct sim_client *c) {
     if (c->written == c->out.len) c->written = c->out.len = 0;
 }
 
-// ---- the actor -------------------------------------------------------------------------------------------------------
+// ---- the actor ----------------------------------------------------------------------------------------------------
 
 static bool can_read(const struct sim_client *c) {
     return c->conn && c->stalled_until <= sim_now(c->sim) && sim_conn_readable(c->conn);

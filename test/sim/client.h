@@ -26,7 +26,13 @@ struct sim_client_ops {
     void (*turn)(struct sim_client *c);   // the time given to sim_client_at has come
 };
 
-enum sim_client_state { SIM_CLIENT_INFO, SIM_CLIENT_FIRST_PONG, SIM_CLIENT_SECOND_INFO, SIM_CLIENT_OPEN, SIM_CLIENT_GONE };
+enum sim_client_state {
+    SIM_CLIENT_INFO,
+    SIM_CLIENT_FIRST_PONG,
+    SIM_CLIENT_SECOND_INFO,
+    SIM_CLIENT_OPEN,
+    SIM_CLIENT_GONE,
+};
 
 struct sim_client {
     struct sim_actor actor;

@@ -94,7 +94,7 @@ static bool matches(const char *pattern, const char *subject) {
     }
 }
 
-// ---- what clients do -------------------------------------------------------------------------------------------------
+// ---- what clients do ----------------------------------------------------------------------------------------------
 
 unsigned ledger_client(struct ledger *l) {
     l->clients = grown(l->clients, l->nclients, sizeof(*l->clients));
@@ -152,7 +152,7 @@ void ledger_closed(struct ledger *l, unsigned client) {
         if (l->subs[i].client == client && l->subs[i].unsub_at == NOT_YET) l->subs[i].unsub_at = l->tick;
 }
 
-// ---- what they get ---------------------------------------------------------------------------------------------------
+// ---- what they get ------------------------------------------------------------------------------------------------
 
 static unsigned got(const struct ledger *l, unsigned message, unsigned sub) {
     return l->matrix[(size_t)message * MAX_SUBS + sub];
@@ -249,7 +249,7 @@ void ledger_nobody(struct ledger *l, unsigned client, unsigned message) {
     sim_check(++l->msgs[message].nobody == 1, "client %u got two 503 for message %u", client, message);
 }
 
-// ---- the end ---------------------------------------------------------------------------------------------------------
+// ---- the end ------------------------------------------------------------------------------------------------------
 
 // Somebody who could have got m left before it could be seen whether they did. The broker may learn that a client has
 // left only after it has chosen it.
@@ -282,7 +282,8 @@ static void check_group(const struct ledger *l, unsigned message, const char *qu
 static void check_request(const struct ledger *l, unsigned message) {
     const struct message *m = &l->msgs[message];
     sim_check(m->nobody == 0 || m->got == 0, "request %u was answered with 503 and was delivered", message);
-    if (m->nobody || m->got || m->ponged_at == NOT_YET || l->clients[m->client].closed || maybe_lost(l, m, NULL)) return;
+    if (m->nobody || m->got || m->ponged_at == NOT_YET || l->clients[m->client].closed) return;
+    if (maybe_lost(l, m, NULL)) return;
     sim_fail("nobody got request %u of client %u on %s, and there was no 503", message, m->client, m->subject);
 }
 

@@ -5,8 +5,8 @@
 // (spec/client-protocol.md A7, A9). A tick counts events, so "before" means: before in the life of the whole world.
 //
 //  - A message whose publisher has its PONG, published after a plain subscription was acknowledged by its own PONG and
-//    not yet unsubscribed, is delivered to it: at the latest before the PONG that answers a later PING of the subscriber.
-//  - Nobody gets a message twice, from before a subscription, or after an acknowledged UNSUB; nor more than UNSUB's max.
+//    not yet unsubscribed, is delivered to it: at the latest before the PONG to a later PING of the subscriber.
+//  - Nobody gets a message twice, from before a subscription, after an acknowledged UNSUB, or over UNSUB's max.
 //  - The messages of one connection reach another one in order (those chosen for a queue group may be chosen again).
 //  - Each queue group gets a message once at most, and once if it has a member all the time.
 //  - A request that nobody got is answered with one 503; one that somebody got is not.

@@ -10,11 +10,11 @@ import re
 import subprocess
 import sys
 
-SEEDS = "1-3000"
+SEEDS = "1-6000"
 
 
 def run(program, *args):
-    done = subprocess.run([program, *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, check=False)
+    done = subprocess.run([program, *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=240, check=False)
     return done.returncode, done.stdout.decode(errors="replace")
 
 

@@ -131,12 +131,13 @@ bool sim_all_ended(const struct sim *s) {
     return true;
 }
 
-void sim_block(struct sim *s) { fiber_yield(s->running->fiber); }
+void sim_block(struct sim *s) {
+    if (sim_chance(s, s->knobs.stall_chance)) s->running->skip = (unsigned)sim_below(s, s->knobs.stall_max);
+    fiber_yield(s->running->fiber);
+}
 
 void sim_switch(struct sim *s) {
-    if (s->running == NULL) return; // the main program: it is not scheduled
-    if (sim_chance(s, s->knobs.stall_chance)) s->running->skip = (unsigned)sim_below(s, s->knobs.stall_max);
-    sim_block(s);
+    if (s->running) sim_block(s); // else it is the main program, which is not scheduled
 }
 
 void mg_loop_switch_point(void) {

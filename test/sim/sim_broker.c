@@ -3,7 +3,7 @@
 //
 // A whole broker under the simulator: clients connect, subscribe, publish, request, answer, stop reading, reset and
 // leave as the seed says, the configuration is reloaded, and ledger.h checks what comes of it. Then all is quiet: every
-// client must get a last PONG. At last the broker is told to shut down, sometimes in the middle of everything, and must.
+// client must get a last PONG. At last the broker is told to shut down, at times in the middle of everything, and must.
 #include <stdio.h>
 #include <string.h>
 
@@ -17,6 +17,8 @@
 #define CLIENTS 8
 #define SUBS 6
 #define INBOX 999 // sid of a client's replies
+
+enum { PUBLISH, SUBSCRIBE, UNSUBSCRIBE, REQUEST, PING, STALL, LEAVE, ACTIONS };
 
 struct broker;
 
@@ -40,16 +42,26 @@ struct broker {
     bool work_out, shutdown_asked, draining;
     bool hard; // slow clients are thrown out
     size_t body;
+    const struct scene *scene;
+    unsigned queued, second_queue; // of 256: a subscription is in a queue group; in another one
+    unsigned weights[ACTIONS];
+    uint64_t think; // ns between two actions of a client, at most
     unsigned nslots, reloads;
     struct slot slots[CLIENTS];
 };
 
-static const char *const subjects[] = {"a", "b", "c.x", "c.y", "d"};
-static const char *const patterns[] = {"a", "b", "c.x", "c.*", "c.>", "*", "d"};
-static const char *const queues[] = {"", "", "", "q", "q", "r"};
-#define PICK(s, array) ((array)[sim_below((s), sizeof(array) / sizeof((array)[0]))])
+// Few subjects make many meetings, many subjects many kinds of them.
+static const struct scene {
+    unsigned nsubjects, npatterns;
+    const char *subjects[5], *patterns[7];
+} scenes[] = {
+    {1, 1, {"a"}, {"a"}},
+    {1, 2, {"a"}, {"a", "*"}},
+    {2, 3, {"c.x", "c.y"}, {"c.x", "c.*", "c.>"}},
+    {5, 7, {"a", "b", "c.x", "c.y", "d"}, {"a", "b", "c.x", "c.*", "c.>", "*", "d"}},
+};
 
-// ---- options -------------------------------------------------------------------------------------------------------
+// ---- options ------------------------------------------------------------------------------------------------------
 
 static struct mg_options *options(const struct broker *b) {
     char text[256];
@@ -74,7 +86,7 @@ static void log_line(void *arg, enum mg_log_level level, int64_t wall_ns, mg_sli
     sim_trace("log: %.*s", (int)text.n, text.p);
 }
 
-// ---- what clients do -------------------------------------------------------------------------------------------------
+// ---- what clients do ----------------------------------------------------------------------------------------------
 
 static void publish(struct slot *sl, const char *subject, const char *reply) {
     struct sim *s = sl->b->sim;
@@ -93,7 +105,9 @@ static void publish(struct slot *sl, const char *subject, const char *reply) {
 static void subscribe(struct slot *sl) {
     struct sim *s = sl->b->sim;
     if (sl->nsubs == SUBS) return;
-    const char *pattern = PICK(s, patterns), *queue = PICK(s, queues);
+    const struct scene *scene = sl->b->scene;
+    const char *pattern = scene->patterns[sim_below(s, scene->npatterns)];
+    const char *queue = !sim_chance(s, sl->b->queued) ? "" : sim_chance(s, sl->b->second_queue) ? "r" : "q";
     unsigned sid = ++sl->next_sid;
     sl->sids[sl->nsubs++] = sid;
     ledger_subscribe(sl->b->ledger, sl->id, sid, pattern, queue);
@@ -127,17 +141,26 @@ static void stall(struct slot *sl) {
     sim_client_stall(&sl->client, sim_below(s, sl->b->hard ? 3000000000 : 30000000));
 }
 
+static const char *any_subject(const struct slot *sl) {
+    return sl->b->scene->subjects[sim_below(sl->b->sim, sl->b->scene->nsubjects)];
+}
+
 static void action(struct slot *sl) {
     struct sim *s = sl->b->sim;
-    unsigned roll = (unsigned)sim_below(s, 100);
-    if (roll < 40)
-        for (uint64_t n = 1 + sim_below(s, 6); n > 0; n--) publish(sl, PICK(s, subjects), NULL);
-    else if (roll < 55) subscribe(sl);
-    else if (roll < 65) unsubscribe(sl);
-    else if (roll < 80) publish(sl, PICK(s, subjects), "");
-    else if (roll < 94) ping(sl);
-    else if (roll < 97) stall(sl);
-    else leave(sl);
+    unsigned sum = 0, what = 0;
+    for (unsigned i = 0; i < ACTIONS; i++) sum += sl->b->weights[i];
+    for (uint64_t roll = sim_below(s, sum); roll >= sl->b->weights[what]; what++) roll -= sl->b->weights[what];
+    switch (what) {
+    case PUBLISH:
+        for (uint64_t n = 1 + sim_below(s, 6); n > 0; n--) publish(sl, any_subject(sl), NULL);
+        break;
+    case SUBSCRIBE: subscribe(sl); break;
+    case UNSUBSCRIBE: unsubscribe(sl); break;
+    case REQUEST: publish(sl, any_subject(sl), ""); break;
+    case PING: ping(sl); break;
+    case STALL: stall(sl); break;
+    default: leave(sl);
+    }
 }
 
 static void on_turn(struct sim_client *c) {
@@ -150,10 +173,10 @@ static void on_turn(struct sim_client *c) {
     }
     sl->actions--;
     action(sl);
-    sim_client_at(c, sim_now(s) + sim_below(s, sim_chance(s, 16) ? 50000000 : 300000));
+    sim_client_at(c, sim_now(s) + sim_below(s, sim_chance(s, 16) ? 100 * sl->b->think : sl->b->think));
 }
 
-// ---- what clients get --------------------------------------------------------------------------------------------------
+// ---- what clients get ---------------------------------------------------------------------------------------------
 
 static void on_ready(struct sim_client *c) {
     struct slot *sl = c->owner;
@@ -213,7 +236,7 @@ static void on_closed(struct sim_client *c) {
 static const struct sim_client_ops client_ops = {
     .ready = on_ready, .pong = on_pong, .msg = on_msg, .err = on_err, .closed = on_closed, .turn = on_turn};
 
-// ---- the driver ------------------------------------------------------------------------------------------------------
+// ---- the driver ---------------------------------------------------------------------------------------------------
 
 static void connect_slot(struct slot *sl) {
     struct broker *b = sl->b;
@@ -272,7 +295,7 @@ static void drive(struct sim_actor *a) {
     if (sim_chance(b->sim, 4) && !b->draining) on_shard0(b, reload);
 }
 
-// ---- a run -----------------------------------------------------------------------------------------------------------
+// ---- a run --------------------------------------------------------------------------------------------------------
 
 static bool all_quiet(void *arg) {
     const struct broker *b = arg;
@@ -290,13 +313,26 @@ static bool all_ended(void *arg) {
     return sim_all_ended(b->sim) && !b->work_out;
 }
 
+static void draw(struct broker *b) {
+    static const uint64_t thinks[] = {100, 2000, 20000, 500000};
+    static const unsigned queued[] = {0, 80, 256}, most[ACTIONS] = {50, 30, 30, 30, 30, 5, 5};
+    struct sim *s = b->sim;
+    b->scene = &scenes[sim_below(s, sizeof(scenes) / sizeof(scenes[0]))];
+    b->queued = queued[sim_below(s, 3)];
+    b->second_queue = sim_chance(s, 128) ? 0 : 100;
+    b->think = thinks[sim_below(s, 4)];
+    for (unsigned i = 0; i < ACTIONS; i++) b->weights[i] = (unsigned)sim_below(s, most[i] + 1);
+    b->weights[PING] += 5;
+    b->hard = sim_chance(s, 64);
+}
+
 static void run_server(void *arg) { mg_server_run(arg); }
 
 static void start(struct broker *b, const struct sim_args *args) {
     static const uint64_t credits[] = {1, 500, 5000, 100000, 0};
     struct sim *s = b->sim;
     struct sim_knobs *k = sim_knobs(s);
-    b->hard = sim_chance(s, 64);
+    draw(b);
     b->body = k->chunk == 1 || k->pipe < 100 ? 200 : k->chunk == 7 ? 3000 : 90000;
     mg_log_init(&b->log, 0);
     b->log.sink = log_line;
@@ -345,7 +381,7 @@ static void run(uint64_t seed, const struct sim_args *args) {
     start(b, args);
     sim_set_step_limit(s, 20000000);
     bool abrupt = sim_chance(s, 64);
-    if (abrupt) sim_run(s, NULL, NULL, sim_now(s) + sim_below(s, 20000000));
+    if (abrupt) sim_run(s, NULL, NULL, sim_now(s) + sim_below(s, 100000) + sim_below(s, 40 * b->think));
     else settle(b);
     b->draining = b->shutdown_asked = true;
     while (b->work_out) sim_run(s, NULL, NULL, sim_now(s) + 100 * MG_MS);

@@ -160,6 +160,8 @@ int sim_main(int argc, char **argv, uint64_t seeds, void (*run)(uint64_t seed, c
     signal(SIGABRT, on_abort);
 #ifdef HAVE_SANITIZER
     __sanitizer_set_death_callback(say_seed);
+#else
+    signal(SIGSEGV, on_abort);
 #endif
     double began = seconds();
     uint64_t n = 0;

@@ -2,8 +2,8 @@
 // Copyright (c) The Midge Authors
 //
 // net.h in the simulator: a connection is two bounded pipes. The server's end is read and written in chunks that the
-// seed chooses, may answer MG_EAGAIN at any time, and every write is a switch point before and after: what a client
-// causes by what it has just received may happen before the writer goes on.
+// seed chooses, may answer MG_EAGAIN at any time, and every read and write is a switch point: what a client causes
+// by what it has just received may happen before the writer goes on, and its cause before the reader does.
 //
 // As TCP does: closing with unread input resets the connection, and then what the peer has not read yet may be lost.
 #include <stdio.h>
@@ -199,6 +199,7 @@ int mg_sock_attach(struct mg_loop *loop, const struct mg_sock_seed *seed, const 
 
 ptrdiff_t mg_sock_readv(struct mg_sock *s, const struct iovec *iov, int n) {
     check_alive(s);
+    if (sim_chance(s->loop->sim, 32)) sim_switch(s->loop->sim);
     struct pipe *p = &s->conn->in;
     if (p->reset) return MG_ERESET;
     if (p->len == 0) return p->end ? MG_EEOF : MG_EAGAIN;
