@@ -39,6 +39,12 @@ static void denied(struct mg_conn *c, const struct mg_auth_who *who, bool proxy_
     conn_close_err(c, proxy_required ? MG_CLOSE_PROXY_REQUIRED : MG_CLOSE_AUTH_FAILURE, MG_ERR_AUTH_VIOLATION);
 }
 
+static void refused(struct mg_conn *c, enum mg_close_reason reason, const char *text) {
+    conn_err(c, mg_cstr(text));
+    conn_log(c, MG_LOG_ERR, "%s", text);
+    conn_close(c, reason);
+}
+
 static void accepted(struct mg_conn *c) {
     const struct mg_connect *o = c->opts;
     bool server_headers = !c->core->settings->opts->no_header_support;
@@ -48,13 +54,14 @@ static void accepted(struct mg_conn *c) {
         denied(c, &who, false);
         return;
     }
+    c->connected = true;
     if (o->protocol != 0 && o->protocol != 1) {
-        conn_close_err(c, MG_CLOSE_BAD_PROTOCOL_VERSION, "invalid client protocol");
+        refused(c, MG_CLOSE_BAD_PROTOCOL_VERSION, "invalid client protocol");
         return;
     }
     c->headers = o->headers && server_headers;
     if (o->no_responders && !c->headers) {
-        conn_close_err(c, MG_CLOSE_NO_RESPONDERS_HEADERS, "no responders requires headers support");
+        refused(c, MG_CLOSE_NO_RESPONDERS_HEADERS, "no responders requires headers support");
         return;
     }
     c->no_responders = o->no_responders;
@@ -63,7 +70,6 @@ static void accepted(struct mg_conn *c) {
     c->echo = o->echo;
     c->info_async = o->protocol >= 1;
     c->authed = true;
-    c->connected = true;
     conn_first_ping(c);
     conn_ok(c);
 }

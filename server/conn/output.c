@@ -130,6 +130,7 @@ void conn_flush(struct mg_conn *c) {
     }
     if (c->state == MG_CONN_CLOSING) {
         c->state = MG_CONN_CLOSED;
+        mg_timer_stop(mg_shard_wheel(c->core->shard), &c->timer);
         if (c->eof || c->core->draining) mg_sock_close(c->sock);
         else mg_sock_close_lingering(c->sock, LINGER_NS);
     }

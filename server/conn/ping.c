@@ -42,6 +42,7 @@ void conn_timer(struct mg_timer *t) {
         conn_abort(c, c->reason);
         return;
     }
+    mg_assert(c->state != MG_CONN_CLOSED);
     if (c->auth_timer) {
         c->core->counters.auth_errors++;
         conn_dbg(c, MG_ERR_AUTH_TIMEOUT);

@@ -37,9 +37,14 @@ static void reply_violation(struct mg_conn *c, mg_slice reply) {
     mg_buf_fini(&text);
 }
 
+// The prefix and at least one byte more.
+static bool below(mg_slice subject, mg_slice prefix) {
+    return subject.n > prefix.n && mg_slice_starts(subject, prefix);
+}
+
 static bool pub_allowed(struct mg_conn *c, mg_slice subject) {
     if (MG_UNLIKELY(subject.p[0] == '_' || subject.p[0] == '$'))
-        if (mg_slice_starts(subject, MG_S("_GR_.")) || mg_slice_starts(subject, MG_S("$NRG."))) return false;
+        if (below(subject, MG_S("_GR_.")) || mg_slice_starts(subject, MG_S("$NRG."))) return false;
     const struct mg_perms *perms = c->user ? c->user->perms : NULL;
     if (MG_LIKELY(perms == NULL) || mg_perms_can_pub(perms, subject)) return true;
     return c->rare && c->rare->responses && mg_responses_allow(c->rare->responses, subject, c->core->now);
@@ -47,8 +52,7 @@ static bool pub_allowed(struct mg_conn *c, mg_slice subject) {
 
 static bool reply_reserved(mg_slice reply) {
     if (MG_LIKELY(reply.n == 0 || (reply.p[0] != '_' && reply.p[0] != '$'))) return false;
-    return mg_slice_starts(reply, MG_S("_R_.")) || mg_slice_starts(reply, MG_S("$JS.ACK.")) ||
-           mg_slice_starts(reply, MG_S("_GR_."));
+    return mg_slice_starts(reply, MG_S("_R_.")) || below(reply, MG_S("$JS.ACK.")) || below(reply, MG_S("_GR_."));
 }
 
 // ---- nobody --------------------------------------------------------------------------------------------------------
