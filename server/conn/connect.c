@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// CONNECT and who it is (spec/client-protocol.md A1, A3; spec/accounts-security.md 1). A bcrypt password is checked on a
-// worker thread; until its verdict the bytes behind CONNECT stay unparsed and unanswered.
+// CONNECT and who it is (spec/client-protocol.md A1, A3; spec/accounts-security.md 1). A bcrypt password is checked
+// on a worker thread; until its verdict the bytes behind CONNECT stay unparsed and unanswered.
 #include "server/account/cred_cache.h"
 #include "server/account/errtext.h"
 #include "server/account/password.h"
@@ -28,7 +28,7 @@ void conn_set_user(struct mg_conn *c, const struct mg_auth_user *user, enum mg_a
     c->filters = perms != NULL;
 }
 
-// ---- verdicts --------------------------------------------------------------------------------------------------------
+// ---- verdicts -------------------------------------------------------------------------------------------------------
 
 static void denied(struct mg_conn *c, const struct mg_auth_who *who, bool proxy_required) {
     struct mg_buf text = MG_BUF_INIT;
