@@ -59,7 +59,7 @@ struct mg_conn_rare {
     bool work_running;        // the connection is not freed before it is done
     bool work_result, without_connect;
     struct mg_auth_result verdict; // what the password decides; points into work_auth
-    struct mg_auth *work_auth;
+    struct mg_auth *work_auth;     // NULL: no password is being checked, nor waits for it
 };
 
 // The owner's flag of struct mg_sub: messages must pass the delivery-time permissions.
