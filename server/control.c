@@ -26,7 +26,6 @@ void server_post(struct shard_ctl *from, unsigned to, enum server_rec kind, cons
         server_on_record(from, rec);
         return;
     }
-    from->controls++;
     struct mg_rec *rec = mg_post_data(sh, to, (uint16_t)kind, (uint32_t)size);
     if (size) memcpy(rec->body, body, size);
 }
@@ -161,34 +160,15 @@ void mg_server_shutdown(struct mg_server *s) {
     s->http = NULL;
     s->http_gone = http == NULL;
     if (http) mg_http_close(http);
-    s->sent_before = UINT64_MAX;
     post_all(s, REC_DRAIN, NULL, 0);
 }
 
-// Each shard has closed everything and had nothing in flight when it answered; but what it answered may have been
-// overtaken by a reaction of another shard. Two rounds in which nobody sent anything prove that nothing moves (Mattern,
-// 1987).
 static void stop_when_done(struct mg_server *s) {
-    if (s->stopping || !s->shutting_down || s->answers < s->n || !s->http_gone || s->questions > 0) return;
-    if (s->sent != s->sent_before) {
-        s->sent_before = s->sent;
-        s->sent = 0;
-        s->answers = 0;
-        post_all(s, REC_DRAIN, NULL, 0);
-        return;
-    }
+    if (s->stopping || s->drained < s->n || !s->http_gone || s->questions > 0) return;
     s->stopping = true;
     mg_log_inf(s->log, "Server Exiting..");
     if (s->params.stopped) s->params.stopped(s->params.arg);
     post_all(s, REC_STOP, NULL, 0);
-}
-
-static void on_drained(struct mg_server *s, const struct mg_rec *rec) {
-    uint64_t sent;
-    memcpy(&sent, rec->body, sizeof(sent));
-    s->sent += sent;
-    s->answers++;
-    stop_when_done(s);
 }
 
 void server_http_gone(struct mg_server *s) {
@@ -196,18 +176,11 @@ void server_http_gone(struct mg_server *s) {
     stop_when_done(s);
 }
 
-static void answer_drained(struct shard_ctl *ctl) {
-    ctl->asked = false;
-    uint64_t sent = mg_shard_counters(ctl->core->shard)->records_sent - ctl->controls;
-    server_post(ctl, 0, REC_DRAINED, &sent, sizeof(sent));
-}
-
 void server_check_drained(struct shard_ctl *ctl) {
     const struct mg_core *core = ctl->core;
-    // The last answer of a round begins the next one at once.
-    while (ctl->asked && core->nconns == 0 && core->ndying == 0 && mg_list_empty(&ctl->jobs) &&
-           mg_shard_quiet(core->shard))
-        answer_drained(ctl);
+    if (!ctl->draining || ctl->drained || core->nconns > 0 || core->ndying > 0 || !mg_list_empty(&ctl->jobs)) return;
+    ctl->drained = true;
+    server_post(ctl, 0, REC_DRAINED, NULL, 0);
 }
 
 // ---- records -------------------------------------------------------------------------------------------------------
@@ -230,11 +203,13 @@ void server_on_record(void *arg, const struct mg_rec *rec) {
     case REC_LAME_DUCK: mg_core_lame_duck(ctl->core); break;
     case REC_CLOSE_ONE: mg_core_close_one(ctl->core); break;
     case REC_DRAIN:
-        ctl->asked = true;
+        ctl->draining = true;
         mg_core_drain(ctl->core);
-        mg_shard_hurry(ctl->core->shard);
         break;
-    case REC_DRAINED: on_drained(s, rec); break;
+    case REC_DRAINED:
+        s->drained++;
+        stop_when_done(s);
+        break;
     case REC_STOP: mg_shard_stop(ctl->core->shard); break;
     case REC_JOB:
         memcpy(&job, rec->body, sizeof(job));

@@ -20,8 +20,8 @@ enum server_rec {
     REC_SETTINGS_ACK,
     REC_LAME_DUCK, // say so to clients
     REC_CLOSE_ONE, // close some client
-    REC_DRAIN,     // close everything, and say when nothing of this shard's is in flight
-    REC_DRAINED,   // so it is; with how many records it has sent
+    REC_DRAIN,     // close everything
+    REC_DRAINED,   // everything is closed
     REC_STOP,
     REC_JOB,      // to a shard: collect something
     REC_JOB_DONE, // back to shard 0
@@ -34,8 +34,7 @@ struct shard_ctl {
     struct mg_core *core;
     unsigned id;
     struct mg_list jobs; // being worked on
-    bool asked;        // a round of the shutdown waits for this shard's answer
-    uint64_t controls; // records of the server's own that it posted: they do not count as traffic
+    bool draining, drained;
 };
 
 enum job_kind { JOB_TOTALS, JOB_CONN_KEYS, JOB_CONN_ROWS, JOB_SUBS };
@@ -91,8 +90,7 @@ struct mg_server {
     bool http_gone;
     struct mg_timer ldm_timer;
     uint64_t ldm_interval;
-    unsigned answers;       // of the shutdown's present round
-    uint64_t sent, sent_before; // records that all shards had sent, by this and the last round
+    unsigned drained;
 };
 
 // control.c

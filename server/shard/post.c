@@ -159,7 +159,7 @@ static void post_to(struct mg_shard *sh, unsigned to, enum batch_phase phase) {
         b = more;
     }
     // Interest that nobody is held for may still be what keeps the credit away from one who waits.
-    if (phase == PHASE_DATA || sh->hurry || !mg_list_empty(&ob->waiters)) ring(sh, target, MG_ASLEEP);
+    if (phase == PHASE_DATA || !mg_list_empty(&ob->waiters)) ring(sh, target, MG_ASLEEP);
 }
 
 void post_round(struct mg_shard *sh) {
@@ -170,11 +170,6 @@ void post_round(struct mg_shard *sh) {
         if (MG_PLANTED(one_phase)) post_to(sh, to, PHASE_DATA);
     }
     for (unsigned to = 0; to < sh->rt->n; to++) post_to(sh, to, PHASE_DATA);
-}
-
-void post_ring_all(struct mg_shard *sh) {
-    for (unsigned to = 0; to < sh->rt->n; to++)
-        if (to != sh->id) ring(sh, sh->rt->shards[to], MG_ASLEEP);
 }
 
 void post_send_home(struct mg_shard *sh, struct batch *b) {

@@ -128,7 +128,7 @@ static bool on_before_poll(void *arg) {
     }
     mg_loop_set_timer(sh->loop, mg_wheel_next(&sh->wheel));
     if (more) return true;
-    bool starved = sh->stopping || sh->hurry;
+    bool starved = sh->stopping;
     for (unsigned i = 0; i < sh->rt->n && !starved; i++) starved = !mg_list_empty(&sh->out[i].waiters);
     if (MG_PLANTED(sleep_not_starved)) starved = false;
     return !mg_mailbox_sleep(&sh->mailbox, starved ? MG_STARVED : MG_ASLEEP);
@@ -142,12 +142,6 @@ static void on_timer(void *arg) {
 
 bool mg_shard_quiet(const struct mg_shard *sh) { return sh->in_flight == 0 && sh->unposted == 0; }
 void mg_shard_stop(struct mg_shard *sh) { sh->stopping = true; }
-
-void mg_shard_hurry(struct mg_shard *sh) {
-    if (sh->hurry) return;
-    sh->hurry = true;
-    post_ring_all(sh);
-}
 
 static struct mg_shard *shard_new(struct mg_runtime *rt, unsigned id) {
     struct mg_shard *sh = mg_zalloc(sizeof(*sh));

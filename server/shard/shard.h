@@ -95,8 +95,6 @@ static inline void mg_timer_at(struct mg_shard *sh, struct mg_timer *t, uint64_t
 // Stops this shard's loop when everything that it sent has been processed. A shard that has stopped processes nothing,
 // so whoever shuts down first makes all shards quiet (no input), and only then stops them.
 void mg_shard_stop(struct mg_shard *sh);
-// From now on this shard wants to get quiet: what it posted and posts is processed soon, interest too.
-void mg_shard_hurry(struct mg_shard *sh);
 // True when every batch that this shard sent has been processed and nothing waits to be posted.
 bool mg_shard_quiet(const struct mg_shard *sh);
 

@@ -63,7 +63,6 @@ struct mg_shard {
     unsigned turn_calls;
     uint64_t turn_began; // 0: not yet
     bool draining, flush_more, stopping;
-    bool hurry; // wants its batches home soon: everything it posts rings, and so does what comes home
     struct mg_shard_counters counters;
 };
 
@@ -78,7 +77,6 @@ void post_init(struct mg_shard *sh);
 void post_fini(struct mg_shard *sh);
 void post_round(struct mg_shard *sh);
 bool post_pending(const struct mg_shard *sh);
-void post_ring_all(struct mg_shard *sh);
 void post_came_home(struct mg_shard *sh, struct batch *b);
 void post_send_home(struct mg_shard *sh, struct batch *b);
 // Resumes inputs whose credit came back. Returns true if some more may be resumed.
