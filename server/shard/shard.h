@@ -92,8 +92,8 @@ static inline void mg_timer_at(struct mg_shard *sh, struct mg_timer *t, uint64_t
     mg_timer_start(mg_shard_wheel(sh), t, at);
 }
 
-// Stops this shard's loop when everything that it sent has been processed. A shard that has stopped processes nothing,
-// so whoever shuts down first makes all shards quiet (no input), and only then stops them.
+// Says that this shard may stop. The loops of all shards end together: when all may, and nothing that any of them sent is
+// still under way. Whoever shuts down first ends all input; reactions to what is under way are still served.
 void mg_shard_stop(struct mg_shard *sh);
 // True when every batch that this shard sent has been processed and nothing waits to be posted.
 bool mg_shard_quiet(const struct mg_shard *sh);
