@@ -21,6 +21,7 @@
 
 #include "server/base/assert.h"
 #include "server/base/errors.h"
+#include "server/base/mem.h"
 #include "server/base/utf8.h"
 
 enum { MAX_DEPTH = 64 };
@@ -342,9 +343,36 @@ static bool attach_numbers(cJSON *node, struct scan *s) {
     return true;
 }
 
+// The code unit of an escape \uXXXX at p; -1: there is none.
+static long code_unit(const char *p, const char *end) {
+    if (end - p < 6 || p[0] != '\\' || p[1] != 'u') return -1;
+    struct scan s = {p + 2, end};
+    if (!scan_hex4(&s)) return -1;
+    const char hex[5] = {p[2], p[3], p[4], p[5], '\0'};
+    return strtol(hex, NULL, 16);
+}
+
+// Makes half a surrogate pair in a valid document U+FFFD, as Go does; cJSON would refuse the document.
+static void mend_surrogates(char *p, const char *end) {
+    while ((p = memchr(p, '\\', (size_t)(end - p))) != NULL) {
+        long unit = code_unit(p, end);
+        if (unit < 0xd800 || unit > 0xdfff) {
+            p += 2;
+            continue;
+        }
+        long low = unit < 0xdc00 ? code_unit(p + 6, end) : -1;
+        bool pair = low >= 0xdc00 && low <= 0xdfff;
+        if (!pair) memcpy(p + 2, "fffd", 4);
+        p += pair ? 12 : 6;
+    }
+}
+
 struct mg_json *mg_json_parse(mg_slice text) {
     if (!mg_json_valid(text)) return NULL;
-    cJSON *root = cJSON_ParseWithLength(text.p, text.n);
+    char *mended = mg_strndup(text.p, text.n);
+    mend_surrogates(mended, mended + text.n);
+    cJSON *root = cJSON_ParseWithLength(mended, text.n);
+    mg_free(mended);
     struct scan s = {text.p, text.p + text.n};
     if (root != NULL && !attach_numbers(root, &s)) {
         cJSON_Delete(root);

@@ -226,6 +226,12 @@ void conn_tls_fini(struct mg_conn *c);
 // ---- log (text.c) --------------------------------------------------------------------------------------------------
 // Writes a line with the connection's prefix (spec/client-protocol.md B4).
 void conn_log(struct mg_conn *c, enum mg_log_level level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+// May a line that many clients can provoke be written now? Notes the time in *said.
+static inline bool core_may_say(struct mg_core *core, uint64_t *said) {
+    if (*said != 0 && core->now - *said < MG_SEC) return false;
+    *said = core->now;
+    return true;
+}
 #define conn_dbg(c, ...) (mg_log_on((c)->core->log, MG_LOG_DBG) ? conn_log((c), MG_LOG_DBG, __VA_ARGS__) : (void)0)
 static inline bool conn_traced(const struct mg_conn *c) { return mg_log_on(c->core->log, MG_LOG_TRC); }
 // Lines of the protocol trace; only when conn_traced.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// CONNECT and who it is (spec/client-protocol.md A1, A3; spec/accounts-security.md 1). A bcrypt password is checked on a
-// worker thread; until its verdict the bytes behind CONNECT stay unparsed and unanswered.
+// CONNECT and who it is (spec/client-protocol.md A1, A3; spec/accounts-security.md 1). A bcrypt password is checked
+// on a worker thread; until its verdict the bytes behind CONNECT stay unparsed and unanswered.
 #include "server/account/cred_cache.h"
 #include "server/account/errtext.h"
 #include "server/account/password.h"
@@ -28,7 +28,7 @@ void conn_set_user(struct mg_conn *c, const struct mg_auth_user *user, enum mg_a
     c->filters = perms != NULL;
 }
 
-// ---- verdicts --------------------------------------------------------------------------------------------------------
+// ---- verdicts -------------------------------------------------------------------------------------------------------
 
 static void denied(struct mg_conn *c, const struct mg_auth_who *who, bool proxy_required) {
     struct mg_buf text = MG_BUF_INIT;
@@ -37,6 +37,12 @@ static void denied(struct mg_conn *c, const struct mg_auth_who *who, bool proxy_
     mg_buf_fini(&text);
     c->core->counters.auth_errors++;
     conn_close_err(c, proxy_required ? MG_CLOSE_PROXY_REQUIRED : MG_CLOSE_AUTH_FAILURE, MG_ERR_AUTH_VIOLATION);
+}
+
+static void refused(struct mg_conn *c, enum mg_close_reason reason, const char *text) {
+    conn_err(c, mg_cstr(text));
+    conn_log(c, MG_LOG_ERR, "%s", text);
+    conn_close(c, reason);
 }
 
 static void accepted(struct mg_conn *c) {
@@ -48,13 +54,14 @@ static void accepted(struct mg_conn *c) {
         denied(c, &who, false);
         return;
     }
+    c->connected = true;
     if (o->protocol != 0 && o->protocol != 1) {
-        conn_close_err(c, MG_CLOSE_BAD_PROTOCOL_VERSION, "invalid client protocol");
+        refused(c, MG_CLOSE_BAD_PROTOCOL_VERSION, "invalid client protocol");
         return;
     }
     c->headers = o->headers && server_headers;
     if (o->no_responders && !c->headers) {
-        conn_close_err(c, MG_CLOSE_NO_RESPONDERS_HEADERS, "no responders requires headers support");
+        refused(c, MG_CLOSE_NO_RESPONDERS_HEADERS, "no responders requires headers support");
         return;
     }
     c->no_responders = o->no_responders;
@@ -63,7 +70,6 @@ static void accepted(struct mg_conn *c) {
     c->echo = o->echo;
     c->info_async = o->protocol >= 1;
     c->authed = true;
-    c->connected = true;
     conn_first_ping(c);
     conn_ok(c);
 }

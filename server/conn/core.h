@@ -95,6 +95,8 @@ struct mg_core {
     struct mg_list tls_waiting; // connections whose handshake waits for a worker
     unsigned tls_running;
 
+    // When these were last written to the log: at most once a second.
+    uint64_t said_max_conns, said_max_subs;
     bool lame_duck;  // INFO says so
     bool draining;   // shutting down: nothing is parsed any more
     struct mg_core_counters counters;

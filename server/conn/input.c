@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// Bytes from the socket to commands. A read goes into the shard's slab and is parsed there; what is left over at its end
-// (part of a message) moves into a small buffer of the connection, and back in front of the next read. A message of
-// 32 KB and more is read straight into a buffer of its own, which grows with the bytes that have come, not with the bytes
-// that were promised.
+// Bytes from the socket to commands. A read goes into the shard's slab and is parsed there; what is left over at its
+// end (part of a message) moves into a small buffer of the connection, and back in front of the next read. A message
+// of 32 KB and more is read straight into a buffer of its own, which grows with the bytes that have come, not with
+// the bytes that were promised.
 //
-// Input can be paused (MG_PAUSE_*). Then the rest stays unparsed in `in`, and reading stops, so that TCP slows the sender.
+// Input can be paused (MG_PAUSE_*). Then the rest stays unparsed in `in`, and reading stops, so that TCP slows the
+// sender.
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/json.h"
@@ -37,8 +38,22 @@ static void keep(struct mg_conn *c, const char *p, size_t n, size_t need, struct
     c->in->len = (uint32_t)n;
 }
 
+// Of those that have arguments to be wrong.
+static mg_slice verb(enum mg_op op) {
+    switch (op) {
+    case MG_OP_PUB: return MG_S("PUB");
+    case MG_OP_HPUB: return MG_S("HPUB");
+    case MG_OP_SUB: return MG_S("SUB");
+    default: return MG_S("UNSUB");
+    }
+}
+
 static void parse_failed(struct mg_conn *c, enum mg_parse err, const struct mg_parse_limits *lim,
                          const struct mg_cmd *cmd) {
+    bool whole_line = err == MG_PARSE_ARGS || err == MG_PARSE_HEADERS_OFF || err == MG_PARSE_PAYLOAD;
+    if (whole_line && conn_traced(c)) conn_trace(c, MG_TRACE_IN, verb(cmd->op), cmd->args);
+    const char *wire = mg_parse_wire_error(err);
+    if (wire) conn_err(c, mg_cstr(wire));
     struct mg_buf text = MG_BUF_INIT;
     mg_parse_log_text(err, lim, cmd, &text);
     conn_log(c, MG_LOG_ERR, "%.*s", (int)text.len, text.p ? text.p : "");
@@ -46,9 +61,7 @@ static void parse_failed(struct mg_conn *c, enum mg_parse err, const struct mg_p
     enum mg_close_reason reason = MG_CLOSE_PROTOCOL_VIOLATION;
     if (err == MG_PARSE_CONTROL_LINE) reason = MG_CLOSE_MAX_CONTROL_LINE;
     else if (err == MG_PARSE_PAYLOAD) reason = MG_CLOSE_MAX_PAYLOAD;
-    const char *wire = mg_parse_wire_error(err);
-    if (wire) conn_close_err(c, reason, wire);
-    else conn_close(c, reason);
+    conn_close(c, reason);
 }
 
 static bool is_object(mg_slice text) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// A connection's beginning: which shard gets it, the limit, the first INFO, who has to log in (spec/client-protocol.md A1, A13).
+// A connection's beginning: which shard gets it, the limit, the first INFO, who has to log in
+// (spec/client-protocol.md A1, A13).
 #include <stdio.h>
 
 #include "server/account/errtext.h"
@@ -148,7 +149,8 @@ void conn_open(struct mg_core *core, const struct mg_sock_seed *seed) {
     if (before >= core->settings->opts->max_connections) {
         // In clear text even where TLS is required (A15); the client reads INFO, then the error.
         conn_info(c, true, false);
-        conn_log(c, MG_LOG_ERR, MG_ERR_MAX_CONNECTIONS);
+        core->now = mg_loop_now(core->loop);
+        if (core_may_say(core, &core->said_max_conns)) conn_log(c, MG_LOG_ERR, MG_ERR_MAX_CONNECTIONS);
         conn_close_err(c, MG_CLOSE_MAX_CONNECTIONS, MG_ERR_MAX_CONNECTIONS);
         return;
     }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// PING and PONG, and the connection's one timer: first the authentication timeout, then pings (spec/client-protocol.md A10).
+// PING and PONG, and the connection's one timer: first the authentication timeout, then pings
+// (spec/client-protocol.md A10).
 #include "server/account/errtext.h"
 #include "server/conn/conn.h"
 
@@ -42,6 +43,7 @@ void conn_timer(struct mg_timer *t) {
         conn_abort(c, c->reason);
         return;
     }
+    mg_assert(c->state != MG_CONN_CLOSED);
     if (c->auth_timer) {
         c->core->counters.auth_errors++;
         conn_dbg(c, MG_ERR_AUTH_TIMEOUT);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// PUB and HPUB: mapping, permissions, routing, and 503 when a request found nobody (spec/client-protocol.md A5 - A9, A18).
+// PUB and HPUB: mapping, permissions, routing, and 503 when a request found nobody (spec/client-protocol.md A5 - A9,
+// A18).
 #include "server/account/errtext.h"
 #include "server/account/perms.h"
 #include "server/account/responses.h"
@@ -36,9 +37,14 @@ static void reply_violation(struct mg_conn *c, mg_slice reply) {
     mg_buf_fini(&text);
 }
 
+// The prefix and at least one byte more.
+static bool below(mg_slice subject, mg_slice prefix) {
+    return subject.n > prefix.n && mg_slice_starts(subject, prefix);
+}
+
 static bool pub_allowed(struct mg_conn *c, mg_slice subject) {
     if (MG_UNLIKELY(subject.p[0] == '_' || subject.p[0] == '$'))
-        if (mg_slice_starts(subject, MG_S("_GR_.")) || mg_slice_starts(subject, MG_S("$NRG."))) return false;
+        if (below(subject, MG_S("_GR_.")) || mg_slice_starts(subject, MG_S("$NRG."))) return false;
     const struct mg_perms *perms = c->user ? c->user->perms : NULL;
     if (MG_LIKELY(perms == NULL) || mg_perms_can_pub(perms, subject)) return true;
     return c->rare && c->rare->responses && mg_responses_allow(c->rare->responses, subject, c->core->now);
@@ -46,8 +52,7 @@ static bool pub_allowed(struct mg_conn *c, mg_slice subject) {
 
 static bool reply_reserved(mg_slice reply) {
     if (MG_LIKELY(reply.n == 0 || (reply.p[0] != '_' && reply.p[0] != '$'))) return false;
-    return mg_slice_starts(reply, MG_S("_R_.")) || mg_slice_starts(reply, MG_S("$JS.ACK.")) ||
-           mg_slice_starts(reply, MG_S("_GR_."));
+    return mg_slice_starts(reply, MG_S("_R_.")) || below(reply, MG_S("$JS.ACK.")) || below(reply, MG_S("_GR_."));
 }
 
 // ---- nobody --------------------------------------------------------------------------------------------------------
@@ -112,7 +117,8 @@ enum { GO_ON, STOP };
 
 // Everything that can refuse the message. Answers the publisher.
 static int check(struct mg_conn *c, const struct mg_cmd *cmd, mg_slice subject) {
-    if (MG_UNLIKELY(c->pedantic) && !mg_subject_valid_literal(cmd->subject)) conn_err(c, MG_S("Invalid Publish Subject"));
+    if (MG_UNLIKELY(c->pedantic) && !mg_subject_valid_literal(cmd->subject))
+        conn_err(c, MG_S("Invalid Publish Subject"));
     if (MG_UNLIKELY(!pub_allowed(c, subject))) {
         pub_violation(c, subject);
         return STOP;

@@ -10,7 +10,8 @@
 void conn_who(const struct mg_conn *c, struct mg_auth_who *who) {
     *who = (struct mg_auth_who){.id = MG_AUTH_ID_NONE};
     if (c->user) *who = (struct mg_auth_who){(enum mg_auth_id)c->auth_id, c->user->name};
-    else if (c->opts) mg_auth_who_says(mg_cstr(c->opts->nkey), mg_cstr(c->opts->user), mg_cstr(c->opts->auth_token), who);
+    else if (c->opts)
+        mg_auth_who_says(mg_cstr(c->opts->nkey), mg_cstr(c->opts->user), mg_cstr(c->opts->auth_token), who);
 }
 
 // "v1.2:python3:name", without what the client did not say.

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// A connection with TLS (spec/client-protocol.md A15, spec/accounts-security.md 18.3): which of the four beginnings it has,
-// the handshake, and the detour of its bytes through the session. A handshake step costs milliseconds, so it runs on a
-// worker thread, a few at a time a shard; while it does, the session belongs to that thread and the connection waits.
+// A connection with TLS (spec/client-protocol.md A15, spec/accounts-security.md 18.3): which of the four beginnings
+// it has, the handshake, and the detour of its bytes through the session. A handshake step costs milliseconds, so it
+// runs on a worker thread, a few at a time a shard; while it does, the session belongs to that thread and the
+// connection waits.
 #include "server/account/errtext.h"
 #include "server/base/assert.h"
 #include "server/base/errors.h"
@@ -94,7 +95,8 @@ static void established(struct mg_conn *c) {
     mg_timer_stop(mg_shard_wheel(c->core->shard), &rare->tls_timer);
     rare->tls_done = true;
     c->state = MG_CONN_OPEN;
-    conn_dbg(c, "TLS handshake complete, version %s, ciphersuite %s", mg_tls_version(rare->tls), mg_tls_cipher(rare->tls));
+    conn_dbg(c, "TLS handshake complete, version %s, ciphersuite %s", mg_tls_version(rare->tls),
+             mg_tls_cipher(rare->tls));
     if (rare->tls_first) conn_info(c, true, false);
     conn_timer_start(c);
 }

@@ -168,6 +168,24 @@ static void reads_members_in_order(void **state) {
     mg_json_free(doc);
 }
 
+static void mends_surrogates(void **state) {
+    (void)state;
+    static const char *const rows[][2] = {
+        {"\"\\ud83d\\ude00\"", "\xf0\x9f\x98\x80"},        // a pair
+        {"\"a\\ud83d\"", "a\xef\xbf\xbd"},                   // the first half alone
+        {"\"\\uDE00b\"", "\xef\xbf\xbd" "b"},                // the second
+        {"\"\\ud83d\\ud83d\\ude00\"", "\xef\xbf\xbd\xf0\x9f\x98\x80"},
+        {"\"\\\\ud83d\"", "\\ud83d"},                        // an escaped backslash, no escape
+        {"\"\\ud83d\\n\"", "\xef\xbf\xbd\n"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct mg_json *doc = mg_json_parse(mg_cstr(rows[i][0]));
+        assert_non_null(doc);
+        assert_string_equal(mg_json_str(doc), rows[i][1]);
+        mg_json_free(doc);
+    }
+}
+
 static void integers_are_exact(void **state) {
     (void)state;
     static const struct {
@@ -209,7 +227,7 @@ int main(void) {
         cmocka_unit_test(writes_compact),     cmocka_unit_test(writes_pretty),  cmocka_unit_test(escapes_strings),
         cmocka_unit_test(writes_floats),      cmocka_unit_test(checks_grammar),
         cmocka_unit_test(reads_members_in_order),
-        cmocka_unit_test(integers_are_exact),
+        cmocka_unit_test(mends_surrogates),   cmocka_unit_test(integers_are_exact),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
