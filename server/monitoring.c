@@ -88,16 +88,19 @@ static void answer_totals(struct question *q) {
     struct mg_server_facts f;
     facts(s, &f);
     struct mg_buf out = MG_BUF_INIT;
-    const struct mg_account_row account = {
+    const struct mg_account_row system = {.name = MG_S("$SYS"), .is_system = true};
+    const struct mg_account_row global = {
         .name = MG_S("$G"), .connections = q->totals.connections, .in_msgs = q->totals.in_msgs,
         .in_bytes = q->totals.in_bytes, .out_msgs = q->totals.out_msgs, .out_bytes = q->totals.out_bytes,
         .slow_consumers = q->totals.slow_consumers.clients, .sublist = q->totals.sublist,
     };
+    const struct mg_account_row accounts[] = {global, system}; // the system account has nothing yet, but it is there
+    size_t n = f.system_account ? 2 : 1;
     struct mg_answer a = {200, true};
     switch (q->endpoint) {
     case MG_ENDPOINT_VARZ: mg_varz_render(&f, &q->totals, &s->hits, &out); break;
-    case MG_ENDPOINT_ACCOUNTZ: a = mg_accountz_render(&f, mg_http_query(q->req), &account, 1, &out); break;
-    case MG_ENDPOINT_ACCSTATZ: a = mg_accstatz_render(&f, mg_http_query(q->req), &account, 1, &out); break;
+    case MG_ENDPOINT_ACCOUNTZ: a = mg_accountz_render(&f, mg_http_query(q->req), accounts, n, &out); break;
+    case MG_ENDPOINT_ACCSTATZ: a = mg_accstatz_render(&f, mg_http_query(q->req), accounts, n, &out); break;
     default: {
         const char *type = mg_metrics_render(&f, &q->totals, &s->hits, mg_http_accept(q->req), &out);
         mg_http_reply(q->req, 200, type, "", mg_buf_slice(&out));
@@ -293,6 +296,9 @@ void server_conn_closed(void *arg, struct mg_conn *c) {
     collect_conn_row(c, now, c->nsubs <= 1000, false, &row, &arena);
     row.s.stop_ns = now;
     row.s.reason = c->reason;
+    // Unlike those of open connections, these say whose they are (spec/monitoring-and-tools.md A4).
+    struct mg_sub_row *subs = (struct mg_sub_row *)(uintptr_t)row.subs;
+    for (size_t i = 0; i < row.nsubs; i++) subs[i].account = subs[i].account_tag = MG_S("$G");
     struct mg_closed *e = mg_closed_new(&row);
     mg_arena_fini(&arena);
     server_post(ctl, 0, REC_CLOSED, &e, sizeof(e));
