@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// A shard's side of monitoring: it looks at its connections and subscriptions in slices between turns, so that a question
-// about 100,000 of them holds nobody up.
+// A shard's side of monitoring: it looks at its connections and subscriptions in slices between turns, so that a
+// question about 100,000 of them holds nobody up.
 #include <stdlib.h>
 
 #include "server/base/assert.h"
@@ -157,7 +157,8 @@ static bool rows_slice(struct shard_ctl *ctl, struct job *job) {
         rows++;
         collect_conn_row(c, now, mg_connz_wants_subs(q), q->auth, mg_conn_rows_add(&job->rows), &job->rows.arena);
         // Listing one whose round trip is unknown asks for it (spec/monitoring-and-tools.md A4).
-        if ((c->rtt_ns == 0 || c->rtt_guessed) && c->pings_out == 0 && c->opts && c->opts->lang[0] && c->first_pong) conn_send_ping(c);
+        bool unknown = (c->rtt_ns == 0 || c->rtt_guessed) && c->pings_out == 0;
+        if (unknown && c->opts && c->opts->lang[0] && c->first_pong) conn_send_ping(c);
     }
     return job->slot < core->nslots;
 }

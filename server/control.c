@@ -3,9 +3,9 @@
 //
 // What shard 0 does with the whole server: reload, lame duck mode, shutdown.
 //
-// Reload: new settings are built and checked on shard 0, then every shard gets a reference; when all have answered, and not
-// before, the log says "Reloaded". Shutdown: listeners close; every shard stops parsing, flushes and closes its
-// connections and reports when the last one is gone; then nothing is in flight, and all loops stop.
+// Reload: new settings are built and checked on shard 0, then every shard gets a reference; when all have answered,
+// and not before, the log says "Reloaded". Shutdown: listeners close; every shard stops parsing, flushes and closes
+// its connections and reports when the last one is gone; then nothing is in flight, and all loops stop.
 #include <inttypes.h>
 #include <stdio.h>
 

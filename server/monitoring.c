@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// Questions to the monitoring port. A question becomes jobs for the shards (collect.c); when the last one is back, shard 0
-// merges and renders. /connz takes two rounds: first keys to find the page, then the page's rows.
+// Questions to the monitoring port. A question becomes jobs for the shards (collect.c); when the last one is back,
+// shard 0 merges and renders. /connz takes two rounds: first keys to find the page, then the page's rows.
 #include <string.h>
 
 #include "server/base/assert.h"

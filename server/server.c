@@ -51,7 +51,7 @@ static void log_ready(struct mg_server *s) {
     host_port(at, sizeof(at), o->host, s->port);
     mg_log_inf(s->log, "Listening for client connections on %s", at);
     if (s->settings->tls) {
-        mg_log_inf(s->log, o->allow_non_tls ? "TLS available for client connections" : "TLS required for client connections");
+        mg_log_inf(s->log, "TLS %s for client connections", o->allow_non_tls ? "available" : "required");
         if (o->tls_opts.first == MG_TLS_FIRST_ON)
             mg_log_wrn(s->log, "Clients that are not using \"TLS Handshake First\" option will fail to connect");
     }
@@ -164,10 +164,12 @@ int mg_server_new(struct mg_server **out, const struct mg_server_params *params,
     s->globals = aligned_alloc(64, sizeof(*s->globals));
     mg_assert(s->globals != NULL);
     memset(s->globals, 0, sizeof(*s->globals));
-    atomic_store_explicit(&s->globals->next_cid, 5, memory_order_relaxed); // as the reference: internal clients come first
+    // As in the reference, where internal clients come first.
+    atomic_store_explicit(&s->globals->next_cid, 5, memory_order_relaxed);
     make_identity(s);
     make_cores(s);
-    mg_closed_ring_init(&s->closed, (size_t)(params->opts->max_closed_clients > 0 ? params->opts->max_closed_clients : 0));
+    int64_t keep = params->opts->max_closed_clients;
+    mg_closed_ring_init(&s->closed, (size_t)(keep > 0 ? keep : 0));
     server_control_init(s);
     log_head(s);
     int rc = open_monitor(s, err, errlen);

@@ -37,8 +37,8 @@ struct mg_server_params {
     void *arg;
 };
 
-// Builds a server, opens its listeners (so that errors show here) and logs the start: 0, or an error with one line in err.
-// After an error params->opts still belongs to the caller.
+// Builds a server, opens its listeners (so that errors show here) and logs the start: 0, or an error with one line in
+// err. After an error params->opts still belongs to the caller.
 int mg_server_new(struct mg_server **out, const struct mg_server_params *params, char *err, size_t errlen);
 // Serves until shut down.
 void mg_server_run(struct mg_server *s);

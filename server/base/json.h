@@ -50,8 +50,8 @@ enum mg_json_type { MG_JSON_NULL, MG_JSON_BOOL, MG_JSON_NUMBER, MG_JSON_STRING, 
 
 struct mg_json; // a parsed document or a value in it
 
-// Is this exactly one JSON document (RFC 8259, surrounding blanks allowed), nested at most 64 deep? A string may not hold
-// \u0000: what is read ends up in C strings, where it would hide what follows.
+// Is this exactly one JSON document (RFC 8259, surrounding blanks allowed), nested at most 64 deep? A string may not
+// hold \u0000: what is read ends up in C strings, where it would hide what follows.
 bool mg_json_valid(mg_slice text);
 // Parses exactly one valid document (as above). NULL on anything else.
 struct mg_json *mg_json_parse(mg_slice text);

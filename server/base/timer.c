@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// See timer.h. `tick` is the first millisecond that has not been processed. A timer is due at the first whole millisecond
-// at or after its time. When `tick` reaches a multiple of 256 the level-1 slot of that block moves down, when it reaches a
-// multiple of 256 * 64 the level-2 slot too, and so on: before any timer of the block can be due.
+// See timer.h. `tick` is the first millisecond that has not been processed. A timer is due at the first whole
+// millisecond at or after its time. When `tick` reaches a multiple of 256 the level-1 slot of that block moves down,
+// when it reaches a multiple of 256 * 64 the level-2 slot too, and so on: before any timer of the block can be due.
 //
-// Bits say which slots may be occupied. Stopping a timer leaves its slot's bit set; mg_wheel_next clears it when it finds
-// the slot empty, so a stopped timer never wakes anybody.
+// Bits say which slots may be occupied. Stopping a timer leaves its slot's bit set; mg_wheel_next clears it when it
+// finds the slot empty, so a stopped timer never wakes anybody.
 #include "server/base/timer.h"
 
 #include <string.h>

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// A hierarchical timer wheel (Varghese and Lauck, 1987) with a millisecond tick that is never ticked: the owner asks for
-// the next occupied slot and sleeps until then. Pure: time is an argument. One shard owns a wheel.
+// A hierarchical timer wheel (Varghese and Lauck, 1987) with a millisecond tick that is never ticked: the owner asks
+// for the next occupied slot and sleeps until then. Pure: time is an argument. One shard owns a wheel.
 //
-//   level 0: 256 slots of 1 ms;  levels 1..4: 64 slots each of 256 ms, 16 s, 17 min, 18 h (later times wait in the last)
+//   level 0: 256 slots of 1 ms
+//   levels 1..4: 64 slots each of 256 ms, 16 s, 17 min, 18 h (later times wait in the last)
 //
 // Start, stop: O(1). Advance: O(timers that fire or move down). A timer never fires early; it may fire up to 1 ms late.
 #ifndef MG_BASE_TIMER_H

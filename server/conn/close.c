@@ -88,6 +88,7 @@ static void conn_free(struct mg_conn *c) {
     mg_list_remove(&c->dirty);
     mg_list_remove(&c->blocked);
     mg_outq_fini(&c->out, &core->pool);
+    if (c->sub_mask) mg_free(c->subs.table); // emptied by UNSUB
     if (c->opts) mg_connect_fini(c->opts);
     mg_free(c->opts);
     mg_free(c->memo);

@@ -47,9 +47,11 @@ struct mg_conn_rare {
     uint64_t map_random;            // what maps the PUB under way
     struct mg_responses *responses; // allow_responses
 
+    struct mg_tls_ctx *tls_ctx;     // a reference: what was offered, whatever the configuration says later
     struct mg_tls *tls;             // made when its first handshake step runs
     struct mg_buf tls_early;        // bytes that came before
     struct mg_timer tls_timer; // first byte, handshake
+    uint64_t tls_left;         // ns that the client may still take for the handshake; our own time does not count
     bool tls_first;            // the handshake comes before INFO
     bool tls_done;
     int tls_status; // of the last handshake step
@@ -59,7 +61,7 @@ struct mg_conn_rare {
     bool work_running;        // the connection is not freed before it is done
     bool work_result, without_connect;
     struct mg_auth_result verdict; // what the password decides; points into work_auth
-    struct mg_auth *work_auth;
+    struct mg_auth *work_auth;     // NULL: no password is being checked, nor waits for it
 };
 
 // The owner's flag of struct mg_sub: messages must pass the delivery-time permissions.

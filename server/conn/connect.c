@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// CONNECT and who it is (spec/client-protocol.md A1, A3; spec/accounts-security.md 1). A bcrypt password is checked on a
-// worker thread; until its verdict the bytes behind CONNECT stay unparsed and unanswered.
+// CONNECT and who it is (spec/client-protocol.md A1, A3; spec/accounts-security.md 1). A bcrypt password is checked
+// on a worker thread; until its verdict the bytes behind CONNECT stay unparsed and unanswered.
 #include "server/account/cred_cache.h"
 #include "server/account/errtext.h"
 #include "server/account/password.h"
@@ -28,7 +28,7 @@ void conn_set_user(struct mg_conn *c, const struct mg_auth_user *user, enum mg_a
     c->filters = perms != NULL;
 }
 
-// ---- verdicts --------------------------------------------------------------------------------------------------------
+// ---- verdicts -------------------------------------------------------------------------------------------------------
 
 static void denied(struct mg_conn *c, const struct mg_auth_who *who, bool proxy_required) {
     struct mg_buf text = MG_BUF_INIT;
@@ -102,6 +102,20 @@ static void bcrypt_run(struct mg_work *w) {
 }
 
 static void bcrypt_start(struct mg_core *core);
+static bool authenticate(struct mg_conn *c, bool without_connect);
+
+// What the worker found, unless the configuration has changed meanwhile: its users are gone then, and all begins anew.
+static void bcrypt_verdict(struct mg_conn *c, struct mg_auth *asked) {
+    struct mg_conn_rare *rare = c->rare;
+    struct mg_auth_result *r = &rare->verdict;
+    if (asked != c->core->settings->auth) {
+        authenticate(c, rare->without_connect);
+        return;
+    }
+    if (rare->work_result) mg_cred_cache_add(c->core->creds, r->hash, r->password);
+    mg_auth_finish(r, rare->work_result);
+    verdict(c, r, rare->without_connect);
+}
 
 static void bcrypt_done(struct mg_work *w) {
     struct mg_conn_rare *rare = mg_container_of(w, struct mg_conn_rare, work);
@@ -111,15 +125,11 @@ static void bcrypt_done(struct mg_work *w) {
     rare->work_running = false;
     bcrypt_start(core);
     mg_shard_input(core->shard);
-    struct mg_auth_result *r = &rare->verdict;
-    if (conn_alive(c)) {
-        if (rare->work_result) mg_cred_cache_add(core->creds, r->hash, r->password);
-        mg_auth_finish(r, rare->work_result);
-        verdict(c, r, rare->without_connect);
-    }
-    mg_auth_unref(rare->work_auth);
+    struct mg_auth *asked = rare->work_auth;
     rare->work_auth = NULL;
-    conn_resume(c, MG_PAUSE_VERDICT);
+    if (conn_alive(c)) bcrypt_verdict(c, asked);
+    mg_auth_unref(asked);
+    if (rare->work_auth == NULL) conn_resume(c, MG_PAUSE_VERDICT); // else it is being checked once more
     conn_release(c);
 }
 
@@ -139,6 +149,7 @@ static void bcrypt_start(struct mg_core *core) {
 static void check_bcrypt(struct mg_conn *c, const struct mg_auth_result *r, bool without_connect) {
     struct mg_core *core = c->core;
     struct mg_conn_rare *rare = conn_rare(c);
+    mg_assert(rare->work_auth == NULL); // one at a time
     rare->verdict = *r;
     rare->without_connect = without_connect;
     rare->work_auth = mg_auth_ref(core->settings->auth); // r points into it

@@ -125,10 +125,7 @@ bool conn_deliver(struct mg_sink *sink, struct mg_sub *sub, const struct mg_msg 
     if (MG_UNLIKELY((sub->flags & MG_SUB_DEAD) || c->state != MG_CONN_OPEN)) return false;
     if (m->origin_id == c->cid && !c->echo) return false; // it may have come back from another shard
     if (MG_UNLIKELY(c->filters) && !filter(c, sub, m)) return false;
-    if (MG_UNLIKELY(sub->max)) {
-        if (sub->delivered >= sub->max + MG_PLANTED(one_too_many)) return false;
-        if (sub->delivered + 1 == sub->max + MG_PLANTED(one_too_many)) conn_sub_expire(c, sub);
-    }
+    if (MG_UNLIKELY(sub->max) && sub->delivered >= sub->max + MG_PLANTED(one_too_many)) return false;
     size_t pending = mg_outq_pending(&c->out);
     const struct mg_options *o = c->core->settings->opts;
     if (MG_UNLIKELY(pending > (size_t)o->max_pending / 4 * 3)) {
@@ -139,6 +136,7 @@ bool conn_deliver(struct mg_sink *sink, struct mg_sub *sub, const struct mg_msg 
         if (!stall_publisher(c, m, pending)) return false;
     }
     sub->delivered++;
+    if (MG_UNLIKELY(sub->max) && sub->delivered == sub->max + MG_PLANTED(one_too_many)) conn_sub_expire(c, sub);
     if (MG_UNLIKELY(conn_traced(c))) conn_trace_msg(c, sub, m);
     size_t bytes = write_msg(c, sub, m);
     if (MG_UNLIKELY(c->filters)) track_reply(c, m);

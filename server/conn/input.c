@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// Bytes from the socket to commands. A read goes into the shard's slab and is parsed there; what is left over at its end
-// (part of a message) moves into a small buffer of the connection, and back in front of the next read. A message of
-// 32 KB and more is read straight into a buffer of its own, which grows with the bytes that have come, not with the bytes
-// that were promised.
+// Bytes from the socket to commands. A read goes into the shard's slab and is parsed there; what is left over at its
+// end (part of a message) moves into a small buffer of the connection, and back in front of the next read. A message
+// of 32 KB and more is read straight into a buffer of its own, which grows with the bytes that have come, not with
+// the bytes that were promised.
 //
-// Input can be paused (MG_PAUSE_*). Then the rest stays unparsed in `in`, and reading stops, so that TCP slows the sender.
+// Input can be paused (MG_PAUSE_*). Then the rest stays unparsed in `in`, and reading stops, so that TCP slows the
+// sender.
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/json.h"

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// A connection's beginning: which shard gets it, the limit, the first INFO, who has to log in (spec/client-protocol.md A1, A13).
+// A connection's beginning: which shard gets it, the limit, the first INFO, who has to log in
+// (spec/client-protocol.md A1, A13).
 #include <stdio.h>
 
 #include "server/account/errtext.h"

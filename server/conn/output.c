@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// Output of a connection. Whatever is produced during a turn is appended to its queue and the connection becomes dirty;
-// at the end of the turn, after everything for other shards was posted, the socket gets it in one write. What the socket
-// does not take waits for it to become writable, up to write_deadline (spec/client-protocol.md A11).
+// Output of a connection. Whatever is produced during a turn is appended to its queue and the connection becomes
+// dirty; at the end of the turn, after everything for other shards was posted, the socket gets it in one write. What
+// the socket does not take waits for it to become writable, up to write_deadline (spec/client-protocol.md A11).
 #include "server/base/errors.h"
 #include "server/base/planted.h"
 #include "server/base/timefmt.h"

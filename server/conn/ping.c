@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// PING and PONG, and the connection's one timer: first the authentication timeout, then pings (spec/client-protocol.md A10).
+// PING and PONG, and the connection's one timer: first the authentication timeout, then pings
+// (spec/client-protocol.md A10).
 #include "server/account/errtext.h"
 #include "server/conn/conn.h"
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// PUB and HPUB: mapping, permissions, routing, and 503 when a request found nobody (spec/client-protocol.md A5 - A9, A18).
+// PUB and HPUB: mapping, permissions, routing, and 503 when a request found nobody (spec/client-protocol.md A5 - A9,
+// A18).
 #include "server/account/errtext.h"
 #include "server/account/perms.h"
 #include "server/account/responses.h"
@@ -117,7 +118,8 @@ enum { GO_ON, STOP };
 
 // Everything that can refuse the message. Answers the publisher.
 static int check(struct mg_conn *c, const struct mg_cmd *cmd, mg_slice subject) {
-    if (MG_UNLIKELY(c->pedantic) && !mg_subject_valid_literal(cmd->subject)) conn_err(c, MG_S("Invalid Publish Subject"));
+    if (MG_UNLIKELY(c->pedantic) && !mg_subject_valid_literal(cmd->subject))
+        conn_err(c, MG_S("Invalid Publish Subject"));
     if (MG_UNLIKELY(!pub_allowed(c, subject))) {
         pub_violation(c, subject);
         return STOP;

@@ -62,6 +62,7 @@ static void reload_conn(struct mg_conn *c, const struct mg_settings *before) {
         return;
     }
     if (!c->connected && !c->authed) return; // decides when it speaks
+    if (c->rare && c->rare->work_auth) return; // bcrypt_done sees that the users have changed, and asks these
     if ((c->user || mg_auth_required(now->auth)) && vanished(c)) {
         conn_close(c, MG_CLOSE_CLIENT_CLOSED);
         return;

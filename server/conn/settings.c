@@ -18,7 +18,8 @@ struct mg_settings *mg_settings_new(struct mg_options *opts, uint64_t epoch, cha
     if (opts->nmappings > 0) {
         char text[256];
         size_t bad = 0;
-        if (mg_mapper_new(opts->mappings, opts->nmappings, opts->cluster_name, &s->mapper, text, sizeof(text), &bad) != 0) {
+        if (mg_mapper_new(opts->mappings, opts->nmappings, opts->cluster_name, &s->mapper, text, sizeof(text),
+                          &bad) != 0) {
             snprintf(err, errlen, "Error adding mapping for %s : %s", opts->mappings[bad].src, text);
             goto fail;
         }

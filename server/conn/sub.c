@@ -45,6 +45,7 @@ static bool allowed(struct mg_conn *c, const struct mg_cmd *cmd) {
         too_many_tokens(c, cmd->subject, cmd->sid);
         return false;
     }
+    if (o->max_subs > 0 && (int64_t)c->nsubs >= o->max_subs) core_expire(c->core); // those that are over do not count
     if (o->max_subs > 0 && (int64_t)c->nsubs >= o->max_subs) {
         if (core_may_say(c->core, &c->core->said_max_subs)) conn_log(c, MG_LOG_ERR, MG_ERR_MAX_SUBS);
         conn_err(c, MG_S(MG_ERR_MAX_SUBS));

@@ -105,6 +105,8 @@ void conn_sub_drop_all(struct mg_conn *c) {
 
 void conn_sub_expire(struct mg_conn *c, struct mg_sub *sub) {
     struct mg_core *core = c->core;
+    mg_assert(!(sub->flags & MG_SUB_DEAD)); // else it would be freed twice
+    sub->flags |= MG_SUB_DEAD;              // its sid is free at once; UNSUB does not find it any more
     if (core->nexpired == core->expired_cap) {
         core->expired_cap = core->expired_cap ? core->expired_cap * 2 : 64;
         core->expired = mg_realloc(core->expired, core->expired_cap * sizeof(*core->expired));

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// A connection with TLS (spec/client-protocol.md A15, spec/accounts-security.md 18.3): which of the four beginnings it has,
-// the handshake, and the detour of its bytes through the session. A handshake step costs milliseconds, so it runs on a
-// worker thread, a few at a time a shard; while it does, the session belongs to that thread and the connection waits.
+// A connection with TLS (spec/client-protocol.md A15, spec/accounts-security.md 18.3): which of the four beginnings
+// it has, the handshake, and the detour of its bytes through the session. A handshake step costs milliseconds, so it
+// runs on a worker thread, a few at a time a shard; while it does, the session belongs to that thread and the
+// connection waits.
 #include "server/account/errtext.h"
 #include "server/base/assert.h"
 #include "server/base/errors.h"
@@ -32,9 +33,9 @@ static void go_plain(struct mg_conn *c) {
 }
 
 static void go_handshake(struct mg_conn *c) {
-    const struct mg_settings *s = c->core->settings;
     c->state = MG_CONN_HANDSHAKE;
-    arm(c, s->opts->tls_opts.timeout_ns);
+    c->rare->tls_left = c->core->settings->opts->tls_opts.timeout_ns;
+    arm(c, c->rare->tls_left);
 }
 
 // INFO was sent: TLS comes now, or may come.
@@ -51,6 +52,7 @@ static void after_info(struct mg_conn *c) {
 void conn_tls_begin(struct mg_conn *c) {
     const struct mg_tls_options *o = &c->core->settings->opts->tls_opts;
     struct mg_conn_rare *rare = conn_rare(c);
+    rare->tls_ctx = mg_tls_ctx_ref(c->core->settings->tls);
     switch (o->first) {
     case MG_TLS_FIRST_OFF: after_info(c); break;
     case MG_TLS_FIRST_ON:
@@ -93,7 +95,8 @@ static void established(struct mg_conn *c) {
     mg_timer_stop(mg_shard_wheel(c->core->shard), &rare->tls_timer);
     rare->tls_done = true;
     c->state = MG_CONN_OPEN;
-    conn_dbg(c, "TLS handshake complete, version %s, ciphersuite %s", mg_tls_version(rare->tls), mg_tls_cipher(rare->tls));
+    conn_dbg(c, "TLS handshake complete, version %s, ciphersuite %s", mg_tls_version(rare->tls),
+             mg_tls_cipher(rare->tls));
     if (rare->tls_first) conn_info(c, true, false);
     conn_timer_start(c);
 }
@@ -108,6 +111,7 @@ static void handshake_done(struct mg_work *w) {
     if (conn_alive(c)) {
         mg_shard_input(core->shard);
         if (rare->tls_status == 0) established(c);
+        else arm(c, rare->tls_left);
         conn_mark_dirty(c); // the session's own bytes
         if (rare->tls_status != 0 && rare->tls_status != MG_EAGAIN) {
             conn_flush(c); // the alert
@@ -125,7 +129,7 @@ static void handshake_next(struct mg_core *core) {
         rare->work.run = handshake_run;
         rare->work.done = handshake_done;
         if (rare->tls == NULL) { // not before its turn: a session costs 37 KB, and a flood of them must wait cheaply
-            rare->tls = mg_tls_new(core->settings->tls);
+            rare->tls = mg_tls_new(rare->tls_ctx);
             mg_tls_feed(rare->tls, rare->tls_early.p, rare->tls_early.len);
             mg_buf_fini(&rare->tls_early);
         }
@@ -141,7 +145,13 @@ static void handshake_step(struct mg_conn *c, const char *p, size_t n) {
     if (rare->tls) mg_tls_feed(rare->tls, p, n);
     else mg_buf_add(&rare->tls_early, p, n);
     conn_pause(c, MG_PAUSE_WORK);
-    mg_list_push_back(&c->core->tls_waiting, &rare->work_link);
+    // The clock stands while it is our turn: else a herd that comes back at once would time out, and come back again.
+    uint64_t now = mg_loop_now(c->core->loop), until = rare->tls_timer.at;
+    rare->tls_left = until > now ? until - now : 0;
+    mg_timer_stop(mg_shard_wheel(c->core->shard), &rare->tls_timer);
+    // Who has begun goes first, so that some are done early rather than all late.
+    if (rare->tls) mg_list_push_front(&c->core->tls_waiting, &rare->work_link);
+    else mg_list_push_back(&c->core->tls_waiting, &rare->work_link);
     handshake_next(c->core);
 }
 
@@ -242,6 +252,7 @@ int conn_tls_flush(struct mg_conn *c) {
 
 void conn_tls_fini(struct mg_conn *c) {
     if (c->rare->tls) mg_tls_free(c->rare->tls);
+    mg_tls_ctx_unref(c->rare->tls_ctx);
     mg_buf_fini(&c->rare->tls_early);
     c->rare->tls = NULL;
 }

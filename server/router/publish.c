@@ -170,8 +170,8 @@ static uint32_t send_all(struct mg_router *r, struct plan *plan, const struct mg
     return records;
 }
 
-// A plain message of a publisher that stays with its subject: no reply, no headers, no queue groups anywhere, small, and
-// its size written as we would. What the memo remembers is all there is to decide.
+// A plain message of a publisher that stays with its subject: no reply, no headers, no queue groups anywhere, small,
+// and its size written as we would. What the memo remembers is all there is to decide.
 static bool fits_run(const struct mg_router *r, const struct mg_match *match, const struct mg_msg *m,
                      const struct mg_memo *memo) {
     if (memo == NULL || memo->match != match) return false;

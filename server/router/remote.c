@@ -61,7 +61,8 @@ void mg_router_unsubscribe(struct mg_router *r, struct mg_sub *sub) {
     struct mg_sub_change change;
     mg_sublist_remove(r->subs, sub, &change);
     if (r->others == NULL) return;
-    if (change.last_plain || (MG_PLANTED(last_of_many) && sub->queue_len == 0)) announce(r, mg_sub_subject(sub), (mg_slice){NULL, 0}, 0);
+    if (change.last_plain || (MG_PLANTED(last_of_many) && sub->queue_len == 0))
+        announce(r, mg_sub_subject(sub), (mg_slice){NULL, 0}, 0);
     if (sub->queue_len) announce(r, mg_sub_subject(sub), mg_sub_queue(sub), change.queue_members);
 }
 
@@ -127,8 +128,8 @@ static void send_outcome(struct mg_router *r, const struct rec_msg *rm, uint64_t
     memcpy(rec->body, &o, sizeof(o));
 }
 
-// The group's chosen shard is this one. If nobody here can take the message, another shard that was not asked yet gets it.
-// Returns 1: delivered; 0: nobody; -1: passed on with a part of the share.
+// The group's chosen shard is this one. If nobody here can take the message, another shard that was not asked yet
+// gets it. Returns 1: delivered; 0: nobody; -1: passed on with a part of the share.
 static int deliver_here_or_pass_on(struct mg_router *r, mg_slice name, const struct mg_match *match,
                                    const struct mg_msg *m, const struct rec_msg *rm, uint64_t *share) {
     for (uint32_t i = 0; i < match->ngroups; i++)

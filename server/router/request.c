@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// Requests that went to other shards and whose outcome is not known: a table with a free list. Every record that carries
-// a share of a request ends in an outcome that brings it back, so entries never leak; credit bounds how many there are.
+// Requests that went to other shards and whose outcome is not known: a table with a free list. Every record that
+// carries a share of a request ends in an outcome that brings it back, so entries never leak; credit bounds how many
+// there are.
 #include "server/base/assert.h"
 #include "server/base/mem.h"
 #include "server/base/planted.h"

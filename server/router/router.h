@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// The router of one shard: who gets a message. It knows subscriptions of its own shard (sublist.h), what the other shards
-// want (interest.h), and reaches connections through a sink: the first member of every subscription's owner.
+// The router of one shard: who gets a message. It knows subscriptions of its own shard (sublist.h), what the other
+// shards want (interest.h), and reaches connections through a sink: the first member of every subscription's owner.
 //
 //   publish on shard A:   match own subscriptions -> deliver;   match interest -> a record to each shard that wants it
 //   record on shard B:    match own subscriptions -> deliver;   nobody left in a queue group -> choose another shard
 //
-// A queue group's member is chosen once, where the message was published, weighted by members per shard. The chosen shard
-// chooses again if it has none left that can take the message; `visited` keeps that from going in circles. Who asked for
-// it (a request) learns when nobody at all got the message: every record carries a share of a weight that comes back with
-// its outcome, so the asker knows when all shares are back, however often a record was passed on (Mattern, 1989).
+// A queue group's member is chosen once, where the message was published, weighted by members per shard. The chosen
+// shard chooses again if it has none left that can take the message; `visited` keeps that from going in circles. Who
+// asked for it (a request) learns when nobody at all got the message: every record carries a share of a weight that
+// comes back with its outcome, so the asker knows when all shares are back, however often a record was passed on
+// (Mattern, 1989).
 //
 // Only one account exists; records name it all the same, so that more can be added without a new format.
 #ifndef MG_ROUTER_ROUTER_H
@@ -98,10 +99,10 @@ struct mg_publish_result {
     uint32_t sent;      // records to other shards
 };
 
-// Routes a message that was published on this shard. want_outcome: call ops->nobody (later) when other shards turn out
-// to have nobody either; where result says 0 delivered and 0 sent, the caller knows at once and ops->nobody is not called.
-// Returns -1, or the shard without credit: then nothing was done and the message must be published again later.
-// memo: may be NULL; may be replaced (it is the caller's, freed with mg_free).
+// Routes a message that was published on this shard. want_outcome: call ops->nobody (later) when other shards turn
+// out to have nobody either; where result says 0 delivered and 0 sent, the caller knows at once and ops->nobody is
+// not called. Returns -1, or the shard without credit: then nothing was done and the message must be published again
+// later. memo: may be NULL; may be replaced (it is the caller's, freed with mg_free).
 int mg_router_publish(struct mg_router *r, const struct mg_msg *m, bool want_outcome, struct mg_memo **memo,
                       struct mg_publish_result *result);
 

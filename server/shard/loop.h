@@ -59,9 +59,9 @@ static inline void mg_loop_switch_point(void) {}
 int mg_thread_start(struct mg_thread **out, const char *name, void (*fn)(void *), void *arg);
 void mg_thread_join(struct mg_thread *t); // waits for the end and frees
 
-// Off-loop work: run() on a worker thread, then done() on the loop that asked. The struct belongs to the caller and must
-// stay until done() was called. Work of a loop finishes in any order. At most `mg_loop_work_threads` run at a time, the
-// others wait: callers bound how much they submit.
+// Off-loop work: run() on a worker thread, then done() on the loop that asked. The struct belongs to the caller and
+// must stay until done() was called. Work of a loop finishes in any order. At most `mg_loop_work_threads` run at a
+// time, the others wait: callers bound how much they submit.
 struct mg_work {
     void (*run)(struct mg_work *w);  // worker thread; must not touch the shard
     void (*done)(struct mg_work *w); // loop's thread

@@ -68,15 +68,16 @@ struct mg_listener_ops {
     void (*accepted)(void *owner, const struct mg_sock_seed *seed);
 };
 
-// Binds and listens on host:port (port 0: any; "0.0.0.0" and "::" are dual-stack, spec/client-protocol.md A1). On failure
-// returns an error and a text as "listen tcp 127.0.0.1:4222: bind: address already in use" in err.
+// Binds and listens on host:port (port 0: any; "0.0.0.0" and "::" are dual-stack, spec/client-protocol.md A1). On
+// failure returns an error and a text as "listen tcp 127.0.0.1:4222: bind: address already in use" in err.
 int mg_listener_open(struct mg_loop *loop, const char *host, uint16_t port, const struct mg_listener_ops *ops,
                      void *owner, struct mg_listener **out, char *err, size_t errlen);
 uint16_t mg_listener_port(const struct mg_listener *l);
 // Stops accepting at once and frees l (the handle itself goes away in the loop).
 void mg_listener_close(struct mg_listener *l);
 
-// The addresses of this machine's interfaces, global unicast only unless `all` (then loopback too). At most max of them.
+// The addresses of this machine's interfaces, global unicast only unless `all` (then loopback too). At most max of
+// them.
 size_t mg_net_addresses(struct mg_addr *out, size_t max, bool all);
 
 #endif

@@ -2,8 +2,8 @@
 // Copyright (c) The Midge Authors
 //
 // See outq.h. Nodes live inside of chunks in sending order, so a chunk is free as soon as the node after its last one
-// becomes the head. Chunks grow with the queue: a connection that gets one small message a second uses 1 KB, one that is
-// flooded uses 64 KB pieces.
+// becomes the head. Chunks grow with the queue: a connection that gets one small message a second uses 1 KB, one that
+// is flooded uses 64 KB pieces.
 #include "server/shard/outq.h"
 
 #include "server/base/assert.h"

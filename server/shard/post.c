@@ -63,6 +63,10 @@ static void batch_free(struct mg_shard *sh, struct batch *b) {
 
 static struct mg_rec *post(struct mg_shard *sh, unsigned to, uint16_t kind, uint32_t size, enum batch_phase phase) {
     mg_assert(to < sh->rt->n && to != sh->id && size < INT32_MAX);
+    if (MG_UNLIKELY(sh->voted)) { // to stop: shard.c
+        sh->voted = false;
+        atomic_fetch_sub(&sh->rt->votes, 1);
+    }
     struct outbox *ob = &sh->out[to];
     size_t need = sizeof(struct mg_rec) + ((size + 7u) & ~7u);
     struct batch *b = ob->last[phase];

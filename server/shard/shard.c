@@ -65,6 +65,7 @@ static void drain(struct mg_shard *sh) {
     sh->draining = true;
     struct batch *held = NULL;
     struct mg_mail *m = mg_mailbox_drain(&sh->mailbox);
+    uint64_t taken = 0; // what others send is input, too: sockets must not wait for all of it
     while (m) {
         struct batch *b = mg_container_of(m, struct batch, mail);
         m = m->next;
@@ -73,12 +74,16 @@ static void drain(struct mg_shard *sh) {
             continue;
         }
         process(sh, b);
+        taken += b->charged;
         if (sh->ops->refers && sh->ops->refers(sh->app)) {
             b->more = held;
             held = b;
         } else {
             post_send_home(sh, b);
         }
+        if (taken < TURN_BYTES) continue;
+        mg_turn_end(sh);
+        taken = 0;
     }
     release(sh, held);
     sh->draining = false;
@@ -113,6 +118,26 @@ void mg_turn_charge(struct mg_shard *sh, size_t bytes) {
     if (over) mg_turn_end(sh);
 }
 
+// A shard that is quiet may still be sent a reaction by one that is not, which would wait for ever if it had stopped. So
+// a shard votes when it has nothing under way, takes its vote back when it posts (before the batch that made it post
+// goes home), and all stop when all have voted: then nothing is under way anywhere.
+static bool stop_if_all_quiet(struct mg_shard *sh) {
+    struct mg_runtime *rt = sh->rt;
+    if (MG_PLANTED(stop_early)) {
+        mg_loop_stop(sh->loop);
+        return true;
+    }
+    if (!mg_shard_quiet(sh)) return false;
+    if (!sh->voted) {
+        sh->voted = true;
+        if (atomic_fetch_add(&rt->votes, 1) + 1 == rt->n)
+            for (unsigned i = 0; i < rt->n; i++) mg_loop_wake(rt->shards[i]->loop);
+    }
+    if (atomic_load(&rt->votes) < rt->n) return false;
+    mg_loop_stop(sh->loop);
+    return true;
+}
+
 static bool on_before_poll(void *arg) {
     struct mg_shard *sh = arg;
     mg_mailbox_awake(&sh->mailbox);
@@ -120,12 +145,10 @@ static bool on_before_poll(void *arg) {
     bool more = sh->rt->n > 1 && post_resume(sh);
     mg_turn_end(sh);
     if (sh->ops->idle && sh->ops->idle(sh->app)) more = true;
-    if (post_pending(sh)) post_round(sh);
-    if (sh->flush_more) more = true;
-    if (sh->stopping && (mg_shard_quiet(sh) || MG_PLANTED(stop_early))) {
-        mg_loop_stop(sh->loop);
-        return true;
-    }
+    post_round(sh);
+    // What the idle work wrote must not lie until the next input. (The first flush came before it to be early.)
+    if (sh->flush_more || sh->ops->flush(sh->app, FLUSH_SOCKETS)) more = true;
+    if (sh->stopping && stop_if_all_quiet(sh)) return true;
     mg_loop_set_timer(sh->loop, mg_wheel_next(&sh->wheel));
     if (more) return true;
     bool starved = sh->stopping;

@@ -43,8 +43,8 @@ struct mg_rec {
 struct mg_shard_ops {
     // Runs once on the shard's thread before its first poll.
     void (*start)(void *app);
-    // A record arrived. The body is valid during the call, and on until `settle` where `refers` says so. It may post and
-    // produce output; it must not parse input.
+    // A record arrived. The body is valid during the call, and on until `settle` where `refers` says so. It may post
+    // and produce output; it must not parse input.
     void (*record)(void *app, const struct mg_rec *rec);
     // Give sockets what is pending, at most `max` of them. Returns true when some are left.
     bool (*flush)(void *app, unsigned max);
@@ -92,8 +92,8 @@ static inline void mg_timer_at(struct mg_shard *sh, struct mg_timer *t, uint64_t
     mg_timer_start(mg_shard_wheel(sh), t, at);
 }
 
-// Stops this shard's loop when everything that it sent has been processed. A shard that has stopped processes nothing,
-// so whoever shuts down first makes all shards quiet (no input), and only then stops them.
+// Says that this shard may stop. The loops of all shards end together: when all may, and nothing that any of them sent is
+// still under way. Whoever shuts down first ends all input; reactions to what is under way are still served.
 void mg_shard_stop(struct mg_shard *sh);
 // True when every batch that this shard sent has been processed and nothing waits to be posted.
 bool mg_shard_quiet(const struct mg_shard *sh);
@@ -102,8 +102,8 @@ bool mg_shard_quiet(const struct mg_shard *sh);
 // next post round, data in the second. The body must be filled before the next call into the runtime.
 struct mg_rec *mg_post_interest(struct mg_shard *sh, unsigned to, uint16_t kind, uint32_t size);
 struct mg_rec *mg_post_data(struct mg_shard *sh, unsigned to, uint16_t kind, uint32_t size);
-// Makes the last record posted to `to` longer, if `seq` (mg_post_seq after that post) says that it still is the last one and
-// there is room in its batch: returns where the `more` new bytes of its body begin. NULL: post a new record.
+// Makes the last record posted to `to` longer, if `seq` (mg_post_seq after that post) says that it still is the last
+// one and there is room in its batch: returns where the `more` new bytes of its body begin. NULL: post a new record.
 char *mg_post_extend(struct mg_shard *sh, unsigned to, uint64_t seq, uint32_t more);
 uint64_t mg_post_seq(const struct mg_shard *sh, unsigned to);
 // Charges more for what a record refers to (a message sent by reference), so that credit bounds memory.

@@ -5,6 +5,8 @@
 #ifndef MG_SHARD_IMPL_H
 #define MG_SHARD_IMPL_H
 
+#include <stdatomic.h>
+
 #include "server/shard/shard.h"
 
 #define BATCH_CAP 65536u
@@ -62,7 +64,8 @@ struct mg_shard {
     size_t turn_bytes;
     unsigned turn_calls;
     uint64_t turn_began; // 0: not yet
-    bool draining, flush_more, stopping;
+    bool draining, flush_more;
+    bool stopping, voted; // voted: counted in the runtime's votes
     struct mg_shard_counters counters;
 };
 
@@ -70,6 +73,7 @@ struct mg_runtime {
     unsigned n;
     uint64_t credit; // of one sender towards one receiver
     char prefix[12];
+    _Atomic unsigned votes; // shards that are to stop and have nothing under way
     struct mg_shard *shards[MG_MAX_SHARDS];
 };
 

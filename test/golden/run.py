@@ -49,6 +49,8 @@ def run_file(path, options, certificates):
     shown = os.path.relpath(path)
     with tempfile.TemporaryDirectory(prefix="golden-") as folder:
         runner = Runner(options.server, options.name, folder, certificates, options.timeout)
+        if options.shards:
+            runner.server.extra = ["--shards", options.shards]
         try:
             with open(path, encoding="utf-8") as f:
                 runner.run(parse(f.read()))
@@ -67,6 +69,7 @@ def arguments():
     parser.add_argument("--name", choices=("midge", "nats-server"), help="whose rows to keep; default: by PATH")
     parser.add_argument("-j", type=int, default=4, dest="jobs", help="transcripts at the same time")
     parser.add_argument("--timeout", type=float, default=10.0, help="seconds to wait for each expectation")
+    parser.add_argument("--shards", help="start every server with --shards N (midge only)")
     parser.add_argument("-v", action="store_true", dest="verbose", help="times, and the server's log of failures")
     parser.add_argument("files", nargs="*")
     options = parser.parse_args()

@@ -125,7 +125,7 @@ def fast_connects(addresses, scale, seed):
 
 
 def promises(addresses, scale, seed):
-    """Many connections (10,000 of both processes in the full run) that announce a message of 1 MB and send none of it."""
+    """Many connections (10,000 of both processes in the full run) that announce 1 MB and send none of it."""
     kept = []
     for _ in range(500 * scale):
         peer = dial(addresses["nats"])

@@ -44,12 +44,13 @@ class Server:
         self.process = None
         self.ports = {}
         self._cursor = 0
+        self.extra = []  # further arguments of every start
 
     def start(self, args, listen="127.0.0.1", port=-1):
         """Starts it and waits until all of its listeners are up."""
         ports_dir = os.path.join(self.folder, "ports")
         os.makedirs(ports_dir, exist_ok=True)
-        argv = [self.path, "-a", listen, "-p", str(port), "--ports_file_dir", ports_dir, *args]
+        argv = [self.path, "-a", listen, "-p", str(port), "--ports_file_dir", ports_dir, *self.extra, *args]
         with open(self.log_path, "ab") as log, open(os.path.join(self.folder, "stdout"), "ab") as out:
             self.process = subprocess.Popen(argv, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=out, stderr=log)
         if not wait_for(self._read_ports, self.timeout):

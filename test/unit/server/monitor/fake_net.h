@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// loop.h, net.h and tls.h in memory, for one test: time stands still until it is moved, sockets do what they are told.
-// The TLS is a toy: a session is established by the bytes "HELLO", answered with "hello"; then every byte is xored.
+// loop.h and net.h in memory, for one test: time stands still until it is moved, sockets do what they are told.
 #ifndef MG_TEST_FAKE_NET_H
 #define MG_TEST_FAKE_NET_H
 
 #include "server/base/buf.h"
 #include "server/base/timer.h"
 #include "server/shard/net.h"
-#include "server/shard/tls.h"
+#include "test/unit/server/seam/fake_tls.h"
 
-#define FAKE_KEY 0x55
 #define FAKE_MAX_SOCKS 1024
 
 struct mg_sock {
@@ -48,6 +46,5 @@ void fake_send_bytes(struct mg_sock *s, const void *p, size_t n);
 // Delivers events until there are none.
 void fake_run(struct mg_loop *loop);
 void fake_advance(struct mg_loop *loop, uint64_t ns); // moves time, then runs
-struct mg_tls_ctx *fake_tls_ctx(void);
 
 #endif
