@@ -118,9 +118,9 @@ void mg_turn_charge(struct mg_shard *sh, size_t bytes) {
     if (over) mg_turn_end(sh);
 }
 
-// A shard that is quiet may still be sent a reaction by one that is not, which would wait for ever if it had stopped. So
-// a shard votes when it has nothing under way, takes its vote back when it posts (before the batch that made it post
-// goes home), and all stop when all have voted: then nothing is under way anywhere.
+// A shard that is quiet may still be sent a reaction by one that is not, which would wait for ever if it had stopped.
+// So a shard votes when it has nothing under way, takes its vote back when it posts (before the batch that made it
+// post goes home), and all stop when all have voted: then nothing is under way anywhere.
 static bool stop_if_all_quiet(struct mg_shard *sh) {
     struct mg_runtime *rt = sh->rt;
     if (MG_PLANTED(stop_early)) {

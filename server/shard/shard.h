@@ -92,8 +92,8 @@ static inline void mg_timer_at(struct mg_shard *sh, struct mg_timer *t, uint64_t
     mg_timer_start(mg_shard_wheel(sh), t, at);
 }
 
-// Says that this shard may stop. The loops of all shards end together: when all may, and nothing that any of them sent is
-// still under way. Whoever shuts down first ends all input; reactions to what is under way are still served.
+// Says that this shard may stop. The loops of all shards end together: when all may, and nothing that any of them
+// sent is still under way. Whoever shuts down first ends all input; reactions to what is under way are still served.
 void mg_shard_stop(struct mg_shard *sh);
 // True when every batch that this shard sent has been processed and nothing waits to be posted.
 bool mg_shard_quiet(const struct mg_shard *sh);

@@ -19,6 +19,6 @@ for (const file of readdirSync(folder).filter((name) => name.endsWith("_test.ts"
   }));
 }
 if (missing.size) {
-  console.error(`nats-js.exclude names tests that are not there: ${[...missing].join(", ")}`);
+  console.error(`${list} names tests that are not there: ${[...missing].join(", ")}`);
   process.exit(1);
 }
