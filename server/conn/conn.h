@@ -162,8 +162,8 @@ void conn_write(struct mg_conn *c, const char *p, size_t n);
 void conn_err(struct mg_conn *c, mg_slice text); // -ERR '<text>'
 void conn_ok(struct mg_conn *c); // +OK, if the client wants it
 void conn_flush(struct mg_conn *c);
-// So much was produced that sockets must be flushed before more is: whoever reads must not be pushed over max_pending by
-// one read, or by what another shard sends at once.
+// So much was produced that sockets must be flushed before more is: whoever reads must not be pushed over max_pending
+// by one read, or by what another shard sends at once.
 static inline bool core_turn_full(const struct mg_core *core) {
     size_t most = (size_t)core->settings->opts->max_pending / 4;
     return core->dirty_bytes >= (most < MG_OUTPUT_TURN ? most : MG_OUTPUT_TURN);

@@ -217,7 +217,8 @@ static void test_against_the_model(void **state) {
         struct world *w = start(seed, 1 + (unsigned)seed % SHARDS_MAX);
         for (unsigned step = 0; step < 60; step++) {
             unsigned what = below(w, 8);
-            if (what == 0 && w->nsubs < SUBS_MAX) subscribe(w, below(w, w->n), patterns[below(w, 5)], queues[below(w, 4)]);
+            if (what == 0 && w->nsubs < SUBS_MAX)
+                subscribe(w, below(w, w->n), patterns[below(w, 5)], queues[below(w, 4)]);
             else if (what == 1 && w->nsubs > 0) unsubscribe(w, below(w, w->nsubs));
             else if (what == 2 && w->nsubs > 0) w->subs[below(w, w->nsubs)].willing ^= 1;
             else if (what > 2) {
