@@ -171,13 +171,14 @@ static int route(struct mg_conn *c, const struct mg_cmd *cmd, mg_slice subject, 
 int conn_on_pub(struct mg_conn *c, const struct mg_cmd *cmd, struct mg_mbuf *mbuf) {
     struct mg_core *core = c->core;
     mg_slice subject = cmd->subject;
-    char mapped[4096];
+    char mapped[SUBJECT_MAX];
     if (!c->pub_checked && MG_UNLIKELY(subject.n + cmd->reply.n > SUBJECT_MAX)) {
         conn_close_err(c, MG_CLOSE_MAX_CONTROL_LINE, "maximum control line exceeded");
         return 0;
     }
     enum mg_mapped how = MG_MAP_UNCHANGED;
-    if (MG_UNLIKELY(core->settings->mapper != NULL)) how = map_subject(c, subject, mapped, sizeof(mapped), &subject);
+    if (MG_UNLIKELY(core->settings->mapper != NULL))
+        how = map_subject(c, subject, mapped, SUBJECT_MAX - cmd->reply.n, &subject);
     if (MG_UNLIKELY(conn_traced(c)) && !c->pub_checked)
         conn_trace_pub(c, cmd, how == MG_MAP_CHANGED ? subject : (mg_slice){NULL, 0});
     // A message that had to wait for credit was checked and answered before.
