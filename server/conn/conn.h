@@ -54,6 +54,7 @@ struct mg_conn_rare {
     uint64_t tls_left;         // ns that the client may still take for the handshake; our own time does not count
     bool tls_first;            // the handshake comes before INFO
     bool tls_done;
+    bool tls_probe; // what came first is no TLS
     int tls_status; // of the last handshake step
 
     struct mg_work work;      // a password or a handshake step on a worker thread

@@ -147,8 +147,9 @@ void conn_open(struct mg_core *core, const struct mg_sock_seed *seed) {
     int64_t before = atomic_fetch_add_explicit(&core->globals->connections, 1, memory_order_relaxed);
     conn_dbg(c, "Client connection created");
     if (before >= core->settings->opts->max_connections) {
-        // In clear text even where TLS is required (A15); the client reads INFO, then the error.
-        conn_info(c, true, false);
+        // In clear text even where TLS is required (A15): INFO, unless TLS comes before it, and the error.
+        const struct mg_settings *s = core->settings;
+        if (s->tls == NULL || s->opts->tls_opts.first == MG_TLS_FIRST_OFF) conn_info(c, true, false);
         core->now = mg_loop_now(core->loop);
         if (core_may_say(core, &core->said_max_conns)) conn_log(c, MG_LOG_ERR, MG_ERR_MAX_CONNECTIONS);
         conn_close_err(c, MG_CLOSE_MAX_CONNECTIONS, MG_ERR_MAX_CONNECTIONS);

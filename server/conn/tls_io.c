@@ -15,8 +15,10 @@
 #define CIPHER_READ 65536u
 #define ENCRYPT_AT_ONCE 65536u
 
+// What a load balancer or somebody without TLS does on this port is not worth an error.
 static void fail(struct mg_conn *c, const char *text) {
-    conn_log(c, MG_LOG_ERR, "TLS handshake error: %s", text);
+    if (!c->rare->tls_probe) conn_log(c, MG_LOG_ERR, "TLS handshake error: %s", text);
+    else conn_dbg(c, "TLS handshake error: %s", text);
     conn_abort(c, MG_CLOSE_TLS_HANDSHAKE);
 }
 
@@ -71,7 +73,8 @@ void conn_tls_timeout(struct mg_timer *t) {
     struct mg_conn_rare *rare = mg_container_of(t, struct mg_conn_rare, tls_timer);
     struct mg_conn *c = rare->conn;
     if (c->state == MG_CONN_HANDSHAKE) {
-        fail(c, "timeout");
+        conn_dbg(c, "TLS handshake timeout");
+        conn_abort(c, MG_CLOSE_TLS_HANDSHAKE);
     } else if (c->state == MG_CONN_PEEK && rare->tls_first) { // nobody began: INFO first after all
         rare->tls_first = false;
         conn_info(c, true, false);
@@ -95,8 +98,8 @@ static void established(struct mg_conn *c) {
     mg_timer_stop(mg_shard_wheel(c->core->shard), &rare->tls_timer);
     rare->tls_done = true;
     c->state = MG_CONN_OPEN;
-    conn_dbg(c, "TLS handshake complete, version %s, ciphersuite %s", mg_tls_version(rare->tls),
-             mg_tls_cipher(rare->tls));
+    conn_dbg(c, "TLS handshake complete");
+    conn_dbg(c, "TLS version %s, cipher suite %s", mg_tls_version(rare->tls), mg_tls_cipher(rare->tls));
     if (rare->tls_first) conn_info(c, true, false);
     conn_timer_start(c);
 }
@@ -139,9 +142,15 @@ static void handshake_next(struct mg_core *core) {
     }
 }
 
+static bool is_hello(const char *p) { return (unsigned char)p[0] == 0x16; }
+
 static void handshake_step(struct mg_conn *c, const char *p, size_t n) {
     struct mg_conn_rare *rare = c->rare;
-    c->tls = true;
+    if (!c->tls) {
+        conn_dbg(c, "Starting TLS client connection handshake");
+        rare->tls_probe = !is_hello(p);
+        c->tls = true;
+    }
     if (rare->tls) mg_tls_feed(rare->tls, p, n);
     else mg_buf_add(&rare->tls_early, p, n);
     conn_pause(c, MG_PAUSE_WORK);
@@ -184,8 +193,7 @@ static void read_plain_text(struct mg_conn *c) {
 }
 
 static void begin_with(struct mg_conn *c, const char *p, size_t n) {
-    bool hello = (unsigned char)p[0] == 0x16;
-    if (c->state == MG_CONN_PEEK && !c->rare->tls_first && !hello) {
+    if (c->state == MG_CONN_PEEK && !c->rare->tls_first && !is_hello(p)) {
         go_plain(c);
         mg_shard_input(c->core->shard); // see caught_up in input.c
         if (conn_alive(c)) conn_input(c, (char *)(uintptr_t)p, n, NULL);
