@@ -30,7 +30,10 @@
 #define RING_OF 64 // letters that a producer has under way at most
 #define CACHE_LINE 64
 #ifndef ALARM
-#define ALARM 100 // seconds
+#define ALARM 100 // seconds a round
+#endif
+#ifndef ROUNDS
+#define ROUNDS 1 // a planted bug gets more: real threads do not always meet in the bad way
 #endif
 
 struct letter {
@@ -147,17 +150,17 @@ static void consume(struct stress *st) {
     }
 }
 
-int main(int argc, char **argv) {
+static void run_once(uint64_t count, unsigned round) {
     struct stress *st = aligned_alloc(CACHE_LINE, sizeof(*st));
     memset(st, 0, sizeof(*st));
-    st->count = argc > 1 ? strtoull(argv[1], NULL, 10) : 300000;
+    st->count = count;
     st->bell = eventfd(0, EFD_CLOEXEC);
     alarm(ALARM); // a hang is a lost wake-up
     for (unsigned i = 0; i < PRODUCERS; i++) {
         struct producer *p = &st->producers[i];
         p->stress = st;
         p->id = i;
-        p->rng = 88172645463325252u + i;
+        p->rng = 88172645463325252u + i + round * PRODUCERS;
         for (unsigned k = 0; k < RING_OF; k++) p->letters[k].taken = true;
         if (pthread_create(&p->thread, NULL, produce, p) != 0) fail("pthread_create", i, 0, 0);
     }
@@ -168,5 +171,10 @@ int main(int argc, char **argv) {
            (unsigned long long)st->sleeps, (unsigned long long)st->rings);
     close(st->bell);
     free(st);
+}
+
+int main(int argc, char **argv) {
+    uint64_t count = argc > 1 ? strtoull(argv[1], NULL, 10) : 300000;
+    for (unsigned round = 0; round < ROUNDS; round++) run_once(count, round);
     return 0;
 }
