@@ -219,6 +219,14 @@ static unsigned shards_of(const struct mg_options *o) {
     return cpus / 2 < 8 ? (unsigned)cpus / 2 : 8;
 }
 
+// A shard has at most two passwords and two handshakes on worker threads: with a thread for each, slow passwords never
+// hold handshakes up. libuv makes the threads when the first work comes.
+static void size_worker_pool(unsigned shards) {
+    char n[16];
+    snprintf(n, sizeof(n), "%u", shards * 4);
+    setenv("UV_THREADPOOL_SIZE", n, 0);
+}
+
 static void raise_limits(void) {
     struct rlimit lim;
     if (getrlimit(RLIMIT_NOFILE, &lim) == 0 && lim.rlim_cur < lim.rlim_max) {
@@ -251,6 +259,7 @@ static int serve(struct program *p, struct mg_options *o) {
         mg_options_free(o);
         return 1;
     }
+    size_worker_pool(params.shards);
     trap_signals(p);
     write_ports(p);
     mg_server_run(p->server);

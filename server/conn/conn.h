@@ -44,6 +44,7 @@ struct mg_conn_rare {
     struct mg_credit_waiter waiter; // for MG_PAUSE_CREDIT
     struct mg_timer stall;          // ends MG_PAUSE_STALL
     uint64_t stall_spent;           // ns in this read
+    uint64_t stalled_cid, stalled_at; // the publisher on another shard that was asked to pause last, and when
     uint64_t map_random;            // what maps the PUB under way
     struct mg_responses *responses; // allow_responses
 

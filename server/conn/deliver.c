@@ -48,6 +48,11 @@ static bool stall_publisher(struct mg_conn *c, const struct mg_msg *m, size_t pe
         struct mg_conn *from = mg_core_conn(c->core, m->origin_slot, m->origin_id);
         if (from && conn_alive(from)) conn_stall(from, ns);
     } else {
+        struct mg_conn_rare *rare = conn_rare(c);
+        // One request is as good as one for each message of a run.
+        if (rare->stalled_cid == m->origin_id && c->core->now - rare->stalled_at < MG_MS) return true;
+        rare->stalled_cid = m->origin_id;
+        rare->stalled_at = c->core->now;
         struct mg_rec *rec = mg_post_data(c->core->shard, m->origin_shard, MG_REC_STALL, sizeof(struct rec_stall));
         const struct rec_stall body = {.cid = m->origin_id, .slot = m->origin_slot, .ns = ns};
         memcpy(rec->body, &body, sizeof(body));

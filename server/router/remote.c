@@ -152,7 +152,8 @@ static int deliver_here_or_pass_on(struct mg_router *r, mg_slice name, const str
     uint64_t part = *share / 2;
     *share -= part;
     send_msg(r, (unsigned)to, m, false, (struct group_names){&name, 1}, visited, rm->wait, part);
-    return -1;
+    // With nothing left to divide its outcome would not be heard of: better no 503 than a false one.
+    return (rm->flags & MSG_OUTCOME) && part == 0 ? 1 : -1;
 }
 
 static void on_msg(struct mg_router *r, const struct mg_rec *rec) {
