@@ -79,6 +79,8 @@ static void on_settings_ack(struct mg_server *s) {
     if (--s->acks_left > 0) return;
     s->config_load_ns = mg_loop_wall(mg_shard_loop(s->shard));
     for (size_t i = 0; i < s->diff.n; i++) mg_log_inf(s->log, "%s", s->diff.changes[i].line);
+    // The lines of options still go where the log was; a new log begins with the one that all is done.
+    if (s->params.reloaded) s->params.reloaded(s->params.arg, &s->diff);
     mg_reload_diff_fini(&s->diff);
     memset(&s->diff, 0, sizeof(s->diff));
     mg_log_inf(s->log, "Reloaded server configuration (%s)", s->settings->opts->config_digest);

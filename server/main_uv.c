@@ -17,6 +17,7 @@
 #include "server/config/check.h"
 #include "server/config/cmdline.h"
 #include "server/config/config.h"
+#include "server/config/reload.h"
 #include "server/process.h"
 #include "server/proto/info.h"
 #include "server/proto/transform.h"
@@ -66,6 +67,9 @@ static int load(const struct mg_cmdline *cl, struct mg_options **out, struct mg_
     }
     char err[512];
     int rc = mg_cmdline_apply(cl, *out, err, sizeof(err));
+    // Flags can bring certificates too; without a certificate it is the start that fails.
+    const struct mg_tls_options *tls = &(*out)->tls_opts;
+    if (rc == 0 && (*out)->tls && tls->cert_file && tls->key_file) rc = check_tls(NULL, tls, err, sizeof(err));
     if (rc == 0) return 0;
     mg_config_report_add(report, false, "%s", err);
     mg_options_free(*out);
@@ -136,7 +140,15 @@ static void write_ports(struct program *p) {
 
 // ---- signals -------------------------------------------------------------------------------------------------------
 
-static bool differs(const char *a, const char *b) { return strcmp(a ? a : "", b ? b : "") != 0; }
+static void on_reloaded(void *arg, const struct mg_reload_diff *diff) {
+    struct program *p = arg;
+    const struct mg_options *now = mg_server_options(p->server);
+    char err[512];
+    if (mg_reload_changed(diff, "pid_file") && now->pid_file && mg_pid_file_write(now->pid_file, err, sizeof(err)) != 0)
+        mg_log_err(&p->log, "Could not write pidfile: %s", err);
+    if (mg_reload_changed(diff, "ports_file_dir")) write_ports(p);
+    if (mg_log_writer_reload(p->writer, now, err, sizeof(err)) != 0) mg_log_err(&p->log, "%s", err);
+}
 
 static void reload(struct program *p) {
     if (p->cmdline.config_file == NULL) {
@@ -151,17 +163,8 @@ static void reload(struct program *p) {
     int rc = load(&p->cmdline, &fresh, &report);
     if (rc != 0) mg_config_report_text(&report, &text);
     else rc = mg_options_check(fresh, err, sizeof(err));
-    const struct mg_options *before = mg_server_options(p->server);
-    bool pid = rc == 0 && differs(before->pid_file, fresh->pid_file);
-    bool ports = rc == 0 && differs(before->ports_file_dir, fresh->ports_file_dir);
     if (rc == 0) rc = mg_server_reload(p->server, fresh, err, sizeof(err));
-    if (rc == 0) {
-        const struct mg_options *now = mg_server_options(p->server);
-        if (mg_log_writer_reload(p->writer, now, err, sizeof(err)) != 0) mg_log_err(&p->log, "%s", err);
-        if (pid && now->pid_file && mg_pid_file_write(now->pid_file, err, sizeof(err)) != 0)
-            mg_log_err(&p->log, "Could not write pidfile: %s", err);
-        if (ports) write_ports(p);
-    } else {
+    if (rc != 0) {
         while (text.len && text.p[text.len - 1] == '\n') text.len--;
         mg_log_err(&p->log, "Failed to reload server configuration: %.*s%s", (int)text.len, text.p ? text.p : "", err);
         mg_options_free(fresh);
@@ -247,7 +250,8 @@ static void raise_limits(void) {
 static int serve(struct program *p, struct mg_options *o) {
     char err[1024] = "";
     const struct mg_server_params params = {
-        .opts = o, .log = &p->log, .shards = shards_of(o), .figures = on_figures, .stopped = on_stopped, .arg = p,
+        .opts = o, .log = &p->log, .shards = shards_of(o), .figures = on_figures,
+        .reloaded = on_reloaded, .stopped = on_stopped, .arg = p,
     };
     if (o->pid_file && mg_pid_file_write(o->pid_file, err, sizeof(err)) != 0) {
         mg_log_ftl(&p->log, "Could not write pidfile: %s", err);

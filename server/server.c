@@ -89,7 +89,7 @@ static int open_clients(struct mg_server *s, char *err, size_t errlen) {
     char why[256], at[300];
     int rc = mg_listener_open(mg_shard_loop(s->shard), o->host, (uint16_t)(o->port > 0 ? o->port : 0), &listener_ops, s,
                               &s->listener, why, sizeof(why));
-    host_port(at, sizeof(at), o->host, o->port);
+    host_port(at, sizeof(at), o->host, o->port > 0 ? o->port : 0);
     if (rc != 0) {
         snprintf(err, errlen, "Error listening on port: %s, \"%s\"", at, why);
         return rc;

@@ -17,6 +17,7 @@
 #include "server/config/options.h"
 
 struct mg_loop;
+struct mg_reload_diff;
 struct mg_server;
 
 // What monitoring says about the process; the embedding program knows how to find out.
@@ -33,6 +34,8 @@ struct mg_server_params {
     uint64_t credit;         // bytes unprocessed a shard accepts from the others; 0: default
     // All may be NULL; called on shard 0.
     void (*figures)(void *arg, struct mg_figures *out); // for monitoring
+    // New options are in force on all shards: what the program does with options itself is to follow now.
+    void (*reloaded)(void *arg, const struct mg_reload_diff *diff);
     void (*stopped)(void *arg); // everything is closed: the program must close what it has on the loop
     void *arg;
 };

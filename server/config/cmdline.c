@@ -170,7 +170,7 @@ static const char *keep(struct mg_cmdline *c, const struct mg_cmdline_flag *f, c
     bool b;
     if (f->type == FLAG_INT) {
         const char *wrong = parse_int(value, &n);
-        if (wrong == NULL && f->id == ID_PORT && (n < -1 || n > 65535)) wrong = "value out of range";
+        if (wrong == NULL && f->id == ID_PORT && (n < INT32_MIN || n > INT32_MAX)) wrong = "value out of range";
         if (wrong != NULL) return wrong;
         snprintf(number, sizeof(number), "%" PRId64, n);
         value = number;
@@ -372,8 +372,15 @@ static int apply_inactive(const struct mg_cmdline *c, struct mg_options *o, char
 }
 
 int mg_cmdline_apply(const struct mg_cmdline *c, struct mg_options *o, char *err, size_t errlen) {
-    for (size_t i = 0; i < c->n; i++)
+    for (size_t i = 0; i < c->n; i++) {
         apply_one(&c->v[i], o);
+        if (c->v[i].flag->id != ID_PORT) continue;
+        long port = strtol(c->v[i].value, NULL, 10);
+        if (port < -1 || port > 65535) {
+            snprintf(err, errlen, "listen tcp: address %ld: invalid port", port);
+            return MG_EINVAL;
+        }
+    }
     // An empty or zero value of these means the default, as in a file.
     if (o->host == NULL) mg_str_set(&o->host, "0.0.0.0");
     if (o->port == 0) o->port = 4222;

@@ -10,11 +10,33 @@
 #include "server/base/mem.h"
 #include "server/config/options.h"
 
+// Is it "host", "host:port" or "[v6]:port"? The texts are those of the reference.
+static bool advertise_ok(const char *text, char *err, size_t errlen) {
+    char why[300];
+    const char *colon = strrchr(text, ':');
+    bool v6 = text[0] == '[';
+    if (v6 && strchr(text, ']') == NULL) {
+        snprintf(why, sizeof(why), "address %s: missing ']' in address", text);
+    } else if (!v6 && colon && strchr(text, ':') != colon) {
+        snprintf(why, sizeof(why), "address %s: too many colons in address", text);
+    } else if (colon && (!v6 || colon[-1] == ']')) {
+        const char *digits = colon[1] == '-' ? colon + 2 : colon + 1;
+        size_t n = strspn(digits, "0123456789");
+        if (n > 0 && digits[n] == '\0') return true;
+        snprintf(why, sizeof(why), "strconv.Atoi: parsing \"%s\": invalid syntax", colon + 1);
+    } else {
+        return true;
+    }
+    snprintf(err, errlen, "Error setting server INFO with ClientAdvertise value of %s, err=%s", text, why);
+    return false;
+}
+
 struct mg_settings *mg_settings_new(struct mg_options *opts, uint64_t epoch, char *err, size_t errlen) {
     struct mg_settings *s = mg_zalloc(sizeof(*s));
     atomic_init(&s->refs, 1);
     s->epoch = epoch;
     s->opts = opts;
+    if (opts->client_advertise && !advertise_ok(opts->client_advertise, err, errlen)) goto fail;
     if (opts->nmappings > 0) {
         char text[256];
         size_t bad = 0;
@@ -44,11 +66,10 @@ void mg_settings_advertise(struct mg_settings *s, int listen_port) {
     const char *at = s->opts->client_advertise ? s->opts->client_advertise : s->opts->host;
     size_t n = strlen(at);
     s->port = listen_port;
-    // "host", "host:port", "[v6]:port", or a bare v6 address, which has more than one colon and no bracket
-    const char *colon = strrchr(at, ':');
-    bool has_port = s->opts->client_advertise && colon && (at[0] == '[' || strchr(at, ':') == colon);
-    if (has_port) {
-        s->port = atoi(colon + 1);
+    const char *colon = s->opts->client_advertise ? strrchr(at, ':') : NULL;
+    if (colon && (at[0] != '[' || colon[-1] == ']')) {
+        int port = atoi(colon + 1);
+        if (port > 0) s->port = port; // 0 and -1: the one that is listened on
         n = (size_t)(colon - at);
     }
     if (n >= 2 && at[0] == '[' && at[n - 1] == ']') {

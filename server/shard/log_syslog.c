@@ -112,7 +112,8 @@ int mg_syslog_open(struct mg_syslog **out, const char *url, const char *tag, cha
     }
     struct mg_syslog *s = mg_zalloc(sizeof(*s));
     s->url = mg_strdup(url);
-    s->tag = mg_strdup(tag);
+    const char *slash = strrchr(tag, '/');
+    s->tag = mg_strdup(slash ? slash + 1 : tag);
     if (gethostname(s->host, sizeof(s->host) - 1) != 0) snprintf(s->host, sizeof(s->host), "localhost");
     s->fd = dial(s);
     if (s->fd < 0) {
@@ -149,7 +150,9 @@ static void format_line(struct mg_syslog *s, enum mg_log_level level, int64_t wa
     char stamp[64];
     localtime_r(&sec, &tm);
     size_t n = strftime(stamp, sizeof(stamp), s->url ? "%Y-%m-%dT%H:%M:%S%z" : "%b %e %H:%M:%S", &tm);
-    if (s->url != NULL && n >= 5) { // +0100 -> +01:00
+    if (s->url != NULL && n >= 5 && tm.tm_gmtoff == 0) { // +0000 -> Z
+        memcpy(stamp + n - 5, "Z", 2);
+    } else if (s->url != NULL && n >= 5) { // +0100 -> +01:00
         memmove(stamp + n - 1, stamp + n - 2, 3);
         stamp[n - 2] = ':';
     }

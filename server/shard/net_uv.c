@@ -265,7 +265,8 @@ static int open_socket(const char *host, uint16_t port, char *err, size_t errlen
         snprintf(service, sizeof(service), "%u", port);
         int rc = getaddrinfo(host, service, &hints, &list);
         if (rc != 0) {
-            snprintf(err, errlen, "listen tcp: lookup %s: %s", host, gai_strerror(rc));
+            const char *why = rc == EAI_NONAME ? "no such host" : gai_strerror(rc);
+            snprintf(err, errlen, "listen tcp: lookup %s: %s", host, why);
             return -1;
         }
         fd = bind_listen(list->ai_family, list->ai_addr, list->ai_addrlen, false, &what);

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shlex
+import socket
 import ssl
 import subprocess
 import time
@@ -19,7 +20,7 @@ from pylib.server import Server, ServerError, wait_for
 from transcript import TranscriptError, block_lines, block_text, expand
 
 ACTION = re.compile(r"(?P<who>[A-Za-z_]\w*(?:\|[A-Za-z_]\w*)*|\{who\})(?P<op>>>|>|<<|<~|<)(?: (?P<text>.*))?$")
-HEADER = ("only", "args", "bare", "listen", "config", "file", "certs", "set")
+HEADER = ("only", "udp", "args", "bare", "listen", "config", "file", "certs", "set")
 DEFAULT_CONNECT = '{"verbose":false,"pedantic":false}'
 
 
@@ -44,6 +45,7 @@ class Runner:
         self.args = []
         self.listen = "127.0.0.1"
         self.connections = {}
+        self.sockets = {}
         self.result = None
         self.variables = {"dir": folder, "prog": os.path.basename(server_path), "server": self.server.path}
 
@@ -92,7 +94,7 @@ class Runner:
                 self.variables["mport"] = self.server.address("monitoring")[1]
 
     def close(self):
-        for connection in self.connections.values():
+        for connection in list(self.connections.values()) + list(self.sockets.values()):
             connection.close()
         self.server.stop()
 
@@ -266,6 +268,20 @@ class Runner:
     def step_only(self, rest, step):
         if rest != self.name:
             raise NotForThisServer(rest)
+
+    def step_udp(self, rest, step):
+        """udp NAME: a socket whose port is {NAME}; udp NAME ~ regex: a later datagram holds it."""
+        name, _, pattern = rest.partition(" ~ ")
+        if name not in self.sockets:
+            self.sockets[name] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self.sockets[name].bind(("127.0.0.1", 0))
+            self.sockets[name].settimeout(self.timeout)
+            self.variables[name] = self.sockets[name].getsockname()[1]
+            return
+        while True:
+            got = self.sockets[name].recv(65536).decode("utf-8", "replace")
+            if re.search(self._fill(pattern), got):
+                return
 
     def step_args(self, rest, step):
         self.args += shlex.split(self._fill(rest))
