@@ -148,6 +148,7 @@ static void on_reloaded(void *arg, const struct mg_reload_diff *diff) {
         mg_log_err(&p->log, "Could not write pidfile: %s", err);
     if (mg_reload_changed(diff, "ports_file_dir")) write_ports(p);
     if (mg_log_writer_reload(p->writer, now, err, sizeof(err)) != 0) mg_log_err(&p->log, "%s", err);
+    mg_log_writer_flush(p->writer); // what is said from now on goes to the new place
 }
 
 static void reload(struct program *p) {
