@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// libmidge: a NATS client that needs nothing but memory you give it.
+//
+// The engine is sans-IO. It owns no socket, clock, thread or heap: bytes come in, bytes go out, callbacks tell what
+// happened. A *port* (client/port has POSIX, libuv and a skeleton for RTOSes) moves the bytes. The loop of a port:
+//
+//      midge_init(&m, &config);
+//      for (;;) {
+//          wait = midge_tick(&m, now_ms);               // timers; returns how long nothing needs doing
+//          switch (midge_want(&m)) {
+//          case MIDGE_WANT_CONNECT: open a transport to midge_server_now(&m); then midge_connected(&m)
+//          case MIDGE_WANT_TLS:     do a TLS handshake on it;                 then midge_tls_done(&m)
+//          case MIDGE_WANT_CLOSE:   close it;                                 then midge_disconnected(&m, 0)
+//          case MIDGE_WANT_NONE:    break;
+//          }
+//          p = midge_send_buf(&m, &n);  n = write(p, n);  midge_send_ack(&m, n);
+//          p = midge_recv_buf(&m, &n);  n = read(p, n);   midge_recv_ack(&m, n);      // runs callbacks
+//      }                                                // a failed open, handshake, read or write: midge_disconnected()
+//
+// Rules that hold for every function
+// - One thread at a time per engine; two engines share nothing.
+// - Functions return 0 (or what they say) or a negative MIDGE_E* code. After an error nothing has changed.
+// - Callbacks run inside midge_recv_ack, midge_tick, midge_disconnected and midge_close. From a callback everything may
+//   be called except the functions of the port (tick, want, connected, tls_done, disconnected, send_*, recv_*) and
+//   midge_init.
+// - Slices given to a callback are valid until it returns. Slices given to the engine are copied at once, except where
+//   "kept" is said: those must stay readable and unchanged for the time named.
+// - Times are milliseconds: durations uint32_t below 2^31, "now" a counter that may wrap. The engine's "now" is that of
+//   the last midge_tick.
+// - Nothing is allocated; every table and buffer is the caller's and its size is the limit.
+#ifndef MIDGE_H
+#define MIDGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__) && !defined(MIDGE_FREESTANDING)
+#define MIDGE_API __attribute__((visibility("default")))
+#else
+#define MIDGE_API
+#endif
+
+#define MIDGE_VERSION "0.1.0"
+
+// ---- errors ---------------------------------------------------------------------------------------------------------
+
+// X(name, number, text)
+#define MIDGE_ERRORS(X)                                                                                              \
+    X(EINVAL, -1, "invalid argument")                                                                                \
+    X(EFULL, -2, "no room in the send buffer")                                                                       \
+    X(ETABLE, -3, "no free entry in the table")                                                                      \
+    X(ETOOLARGE, -4, "larger than the buffer or the server's max_payload")                                           \
+    X(ESUBJECT, -5, "invalid subject")                                                                               \
+    X(ECLOSED, -6, "connection closed")                                                                              \
+    X(EDRAINING, -7, "connection is draining")                                                                       \
+    X(ETIMEOUT, -8, "timeout")                                                                                       \
+    X(ENORESPONDERS, -9, "no responders available for request")                                                      \
+    X(EDISCONNECTED, -10, "connection lost")                                                                         \
+    X(ECONNECT, -11, "cannot connect")                                                                               \
+    X(ETLS, -12, "TLS failed or is required")                                                                        \
+    X(EPROTO, -13, "protocol error")                                                                                 \
+    X(EAUTH, -14, "authorization violation")                                                                         \
+    X(EAUTHEXPIRED, -15, "authentication expired")                                                                   \
+    X(EPERMISSION, -16, "permissions violation")                                                                     \
+    X(ESTALE, -17, "stale connection")                                                                               \
+    X(ESERVER, -18, "error from the server")                                                                         \
+    X(ESIGN, -19, "cannot sign the server's nonce")                                                                  \
+    X(EHEADERS, -20, "headers not supported by the server")                                                          \
+    X(EJETSTREAM, -21, "JetStream error")                                                                            \
+    X(ENOTFOUND, -22, "not found")                                                                                   \
+    X(EEXISTS, -23, "exists already or has another revision")                                                        \
+    X(EHEARTBEAT, -24, "missed heartbeats")                                                                          \
+    X(EBADHEADER, -25, "malformed headers")                                                                          \
+    X(ENOMEM, -26, "out of memory")
+
+#define MIDGE_ERROR_ENUM(name, number, text) MIDGE_##name = number,
+enum { MIDGE_OK = 0, MIDGE_ERRORS(MIDGE_ERROR_ENUM) };
+#undef MIDGE_ERROR_ENUM
+
+// The text of a code; "unknown error" for others. Not needed by the engine: a device that does not call it does not
+// pay for the texts.
+MIDGE_API const char *midge_strerror(int err);
+
+// ---- slices ---------------------------------------------------------------------------------------------------------
+
+// Bytes that somebody else owns; not terminated. n == 0 means absent, then p may be NULL.
+typedef struct midge_str {
+    const char *p;
+    size_t n;
+} midge_str;
+
+#define MIDGE_STR(literal) ((midge_str){(literal), sizeof(literal) - 1})
+#define MIDGE_NONE ((midge_str){NULL, 0})
+MIDGE_API midge_str midge_cstr(const char *s); // NULL gives MIDGE_NONE
+
+typedef struct midge midge;
+
+// ---- messages -------------------------------------------------------------------------------------------------------
+
+typedef struct midge_msg {
+    midge_str subject;
+    midge_str reply;   // where to answer; n == 0: nowhere
+    midge_str headers; // the block from "NATS/1.0" to the empty line; n == 0: none
+    midge_str data;
+    int32_t sub;       // handle of the subscription that got it
+    uint16_t status;   // from the header's first line (503, 404, 100 ...); 0: none
+} midge_msg;
+
+typedef void (*midge_msg_fn)(midge *m, const midge_msg *msg, void *user);
+
+// ---- configuration --------------------------------------------------------------------------------------------------
+
+typedef struct midge_server {
+    midge_str host; // name or address, no brackets
+    uint16_t port;
+    bool tls;       // tls:// was asked for: refuse to go on without
+} midge_server;
+
+enum midge_event_type {
+    MIDGE_EVENT_CONNECTED,     // the first time
+    MIDGE_EVENT_RECONNECTED,   // later times; subscriptions are there again
+    MIDGE_EVENT_DISCONNECTED,  // err says why; the engine goes on trying
+    MIDGE_EVENT_CLOSED,        // the end: err is 0 after midge_close/midge_drain, else why it gave up. Nothing follows.
+    MIDGE_EVENT_LAME_DUCK,     // the server will go away soon; the engine moves when it is closed
+    MIDGE_EVENT_SERVERS,       // gossip brought servers that were unknown
+    MIDGE_EVENT_PERMISSION,    // subject is set; publish tells which of both was refused. The connection stays.
+    MIDGE_EVENT_SLOW_CONSUMER, // the server says that it dropped us for reading too slowly; DISCONNECTED follows
+    MIDGE_EVENT_TOO_LARGE,     // `size` bytes of a message do not fit the receive buffer. See midge_replace_recv_buf;
+                               // without that the message is skipped. subject is set.
+    MIDGE_EVENT_DROPPED,       // MIDGE_PENDING_DROP_OLDEST dropped `size` bytes
+    MIDGE_EVENT_ERROR          // any other -ERR; text is the server's
+};
+
+typedef struct midge_event {
+    enum midge_event_type type;
+    int err;           // MIDGE_E* or 0
+    midge_str text;    // the server's words, without quotes
+    midge_str subject;
+    size_t size;
+    bool publish;
+} midge_event;
+
+typedef void (*midge_event_fn)(midge *m, const midge_event *event, void *user);
+
+enum midge_pending {
+    MIDGE_PENDING_REFUSE,     // no room: MIDGE_EFULL, nothing is lost silently (default)
+    MIDGE_PENDING_DROP_OLDEST // while disconnected the oldest unsent messages make room, with an event
+};
+
+// Entries of the caller's tables. The members are the engine's.
+typedef struct midge_sub {
+    midge_msg_fn fn;
+    void *user;
+    midge_str subject, queue;
+    uint32_t received, max;
+    int32_t handle;
+    uint16_t flags, next;
+} midge_sub;
+
+typedef struct midge_request_slot {
+    void (*fn)(midge *m, int err, const midge_msg *msg, void *user);
+    void *user;
+    uint32_t deadline, stall;
+    uint32_t generation;
+    uint16_t left, flags;
+    uint32_t link[2];
+} midge_request_slot;
+
+// Zeroed memory is a good start: every 0 means the default that is named. Slices and arrays are kept until
+// MIDGE_EVENT_CLOSED.
+typedef struct midge_config {
+    // Memory. recv holds one message with its line; send holds what is not written yet, at least 512 bytes each.
+    uint8_t *recv_buf, *send_buf;
+    size_t recv_size, send_size;
+    midge_sub *subs;
+    midge_request_slot *requests;
+    uint16_t subs_len, requests_len; // requests take one entry of subs for their shared inbox
+    char *gossip_buf;                // for servers that the cluster tells of; NULL: gossip is ignored
+    size_t gossip_size;
+
+    // Where. Servers are tried in this order after a random rotation unless no_randomize.
+    const midge_server *servers;
+    uint16_t servers_len;
+    bool no_randomize;
+    bool tls_first;               // handshake before INFO
+    bool tls_required;            // for all servers
+    bool tls_available;           // the port can do TLS; a server that requires it is refused (MIDGE_ETLS) without
+
+    // Who. The first that is set wins: jwt + sign, nkey + sign, token, user and password.
+    midge_str user, password, token;
+    midge_str nkey;               // public key "U..."
+    midge_str jwt;                // user JWT
+    // Signs the server's nonce with the user's seed; 0 or an error (MIDGE_ESIGN). client/port has a libsodium signer.
+    int (*sign)(void *ctx, const void *nonce, size_t nonce_len, uint8_t signature[64]);
+    void *sign_ctx;
+
+    // How.
+    midge_str name;               // shown in the server's monitoring
+    midge_str lang, version;      // of the library in CONNECT; default "midge" and MIDGE_VERSION
+    midge_str inbox_prefix;       // default "_INBOX"; a valid literal subject
+    bool no_echo, verbose, pedantic;
+    enum midge_pending pending;
+    uint32_t connect_timeout;     // open, TLS and handshake together; 2,000
+    uint32_t ping_interval;       // 120,000
+    uint16_t max_pings_out;       // unanswered, then stale; 2
+    uint32_t reconnect_wait;      // before a server is tried again; doubled each round without success; 100
+    uint32_t reconnect_wait_max;  // 8,000
+    uint32_t reconnect_jitter;    // random addition; 100
+    int32_t max_reconnects;       // rounds over all servers without success; 0 = for ever, -1 = never reconnect
+    bool retry_first;             // the first connect is tried again like later ones; otherwise its failure closes
+    uint32_t drain_timeout;       // 30,000
+    uint64_t seed;                // random bits that no other client has; inboxes and jitter come from it
+
+    midge_event_fn on_event;      // may be NULL
+    void *user_data;              // its argument
+} midge_config;
+
+// ---- the engine -----------------------------------------------------------------------------------------------------
+
+// Checks the configuration and starts: midge_want says MIDGE_WANT_CONNECT after the first midge_tick.
+// config itself is copied. MIDGE_EINVAL: a buffer or table is missing or too small.
+MIDGE_API int midge_init(midge *m, const midge_config *config);
+
+enum midge_state {
+    MIDGE_STATE_CONNECTING,   // the first connection is not there yet
+    MIDGE_STATE_CONNECTED,
+    MIDGE_STATE_RECONNECTING,
+    MIDGE_STATE_DRAINING,
+    MIDGE_STATE_CLOSED
+};
+MIDGE_API enum midge_state midge_state_of(const midge *m);
+
+// The sticky reason of the last disconnection, or of the end; 0: none yet.
+MIDGE_API int midge_error(const midge *m);
+
+// For the port ---------------------------------------------------------------------------------------------------------
+
+enum midge_want { MIDGE_WANT_NONE, MIDGE_WANT_CONNECT, MIDGE_WANT_TLS, MIDGE_WANT_CLOSE };
+MIDGE_API enum midge_want midge_want(const midge *m);
+
+// Tells the time and runs timers. Returns the milliseconds until it must be called again, UINT32_MAX: no timer runs.
+MIDGE_API uint32_t midge_tick(midge *m, uint32_t now_ms);
+
+// The server that MIDGE_WANT_CONNECT means, or that is connected; valid until the next midge_disconnected.
+MIDGE_API midge_server midge_server_now(const midge *m);
+
+MIDGE_API void midge_connected(midge *m);
+MIDGE_API void midge_tls_done(midge *m);
+
+// The transport is gone or could not be opened. err: MIDGE_ECONNECT, MIDGE_ETLS, MIDGE_EDISCONNECTED; 0 after
+// MIDGE_WANT_CLOSE (the engine knows why).
+MIDGE_API void midge_disconnected(midge *m, int err);
+
+// Bytes to write: *n is 0 when there are none. Valid until any other call. After n bytes were written: midge_send_ack.
+MIDGE_API const void *midge_send_buf(midge *m, size_t *n);
+MIDGE_API void midge_send_ack(midge *m, size_t n);
+
+// Room to read into: *n is 0 when nothing may be read now. After n bytes were read: midge_recv_ack, which runs the
+// callbacks of all complete messages.
+MIDGE_API void *midge_recv_buf(midge *m, size_t *n);
+MIDGE_API void midge_recv_ack(midge *m, size_t n);
+
+// Replaces the receive or send buffer by a larger one; what is in the old one is copied, which is then the caller's
+// again. The receive buffer may be replaced from the callback of MIDGE_EVENT_TOO_LARGE (and outside of callbacks), the
+// send buffer at any time. MIDGE_EINVAL: not larger.
+MIDGE_API int midge_replace_recv_buf(midge *m, void *buf, size_t size);
+MIDGE_API int midge_replace_send_buf(midge *m, void *buf, size_t size);
+
+// ---- publish and subscribe ------------------------------------------------------------------------------------------
+
+// Copies the message into the send buffer. While disconnected it waits there (config.pending).
+// Errors: EFULL (write first, then again), ETOOLARGE, ESUBJECT (empty, blanks, wildcards in subject), ECLOSED, EDRAINING.
+MIDGE_API int midge_publish(midge *m, midge_str subject, const void *data, size_t len);
+
+// The same with a reply subject and a header block (see midge_headers_*), each may be MIDGE_NONE.
+MIDGE_API int midge_publish_full(midge *m, midge_str subject, midge_str reply, midge_str headers, const void *data,
+                                 size_t len);
+
+// Answers a message; MIDGE_EINVAL if it has no reply subject.
+MIDGE_API int midge_respond(midge *m, const midge_msg *msg, const void *data, size_t len);
+
+// subject and queue are kept until the subscription is gone. queue may be MIDGE_NONE. Returns a handle > 0 or an error.
+// Subscriptions survive reconnects.
+MIDGE_API int32_t midge_subscribe(midge *m, midge_str subject, midge_str queue, midge_msg_fn fn, void *user);
+
+// max 0: now, no callback follows. Otherwise after `max` messages in all (those received already count), also across
+// reconnects. MIDGE_EINVAL: no such subscription.
+MIDGE_API int midge_unsubscribe(midge *m, int32_t sub, uint32_t max);
+
+// Drains one subscription: what the server has sent up to now is still delivered, then it is gone.
+MIDGE_API int midge_drain_sub(midge *m, int32_t sub);
+
+// True while the handle is a subscription of ours.
+MIDGE_API bool midge_sub_alive(const midge *m, int32_t sub);
+
+// Drains all: subscriptions first, then what was published is written, then the engine closes (EVENT_CLOSED, err 0, or
+// ETIMEOUT after drain_timeout).
+MIDGE_API int midge_drain(midge *m);
+
+// Closes at once, also from a callback. Unsent bytes are lost; requests end with ECLOSED.
+MIDGE_API void midge_close(midge *m);
+
+// Asks the server for a PONG; fn is called when it has processed all that was published and subscribed before, with
+// err 0 and the round trip in ms, or with EDISCONNECTED, ETIMEOUT, ECLOSED. `op` is the caller's until then.
+typedef struct midge_flush_op {
+    void (*fn)(midge *m, int err, uint32_t rtt_ms, void *user);
+    void *user;
+    struct midge_flush_op *next;
+    uint32_t started, deadline, ping;
+} midge_flush_op;
+MIDGE_API int midge_flush(midge *m, midge_flush_op *op, uint32_t timeout_ms,
+                          void (*fn)(midge *m, int err, uint32_t rtt_ms, void *user), void *user);
+
+// ---- request and reply ----------------------------------------------------------------------------------------------
+
+// err 0: msg is a reply. Otherwise msg is NULL and this is the last call: ETIMEOUT, ENORESPONDERS, EDISCONNECTED,
+// ECLOSED. With several replies wanted, the normal end is one call with err 0 and msg NULL.
+typedef void (*midge_reply_fn)(midge *m, int err, const midge_msg *msg, void *user);
+
+typedef struct midge_request_opts {
+    uint32_t timeout;     // for all of it; 0: 5,000
+    uint32_t stall;       // several replies: the end when none came for so long after the first; 0: not
+    uint16_t max_replies; // 0 and 1: one reply. 0xffff: until an end by time or sentinel
+    bool sentinel;        // several replies: an empty message is the end
+} midge_request_opts;
+
+// Sends a request over the shared inbox. opts may be NULL. Returns a handle > 0, or an error (ETABLE: too many open).
+MIDGE_API int32_t midge_request(midge *m, midge_str subject, midge_str headers, const void *data, size_t len,
+                                const midge_request_opts *opts, midge_reply_fn fn, void *user);
+
+// Forgets a request: no callback follows.
+MIDGE_API int midge_request_cancel(midge *m, int32_t request);
+
+// A fresh unique inbox subject of at most MIDGE_INBOX_MAX bytes into out (terminated); its length, or ETOOLARGE.
+#define MIDGE_INBOX_MAX 64
+MIDGE_API int midge_inbox(midge *m, char *out, size_t size);
+
+// ---- headers --------------------------------------------------------------------------------------------------------
+
+// Builds a block in the caller's memory: begin, add..., end. An error is sticky and comes out of end.
+typedef struct midge_headers {
+    char *buf;
+    size_t size, n;
+    int err;
+} midge_headers;
+MIDGE_API void midge_headers_begin(midge_headers *h, void *buf, size_t size);
+// No line breaks in either (EBADHEADER), no ':' in the name.
+MIDGE_API void midge_headers_add(midge_headers *h, midge_str name, midge_str value);
+MIDGE_API int midge_headers_end(midge_headers *h, midge_str *block);
+
+// Walks a block without copying: start with *pos = 0; true while there was a line. Values are trimmed as ADR-4 says.
+MIDGE_API bool midge_headers_next(midge_str block, size_t *pos, midge_str *name, midge_str *value);
+// The first value of a name, exact case; MIDGE_NONE if there is none.
+MIDGE_API midge_str midge_headers_get(midge_str block, midge_str name);
+// The words after the status of the first line ("No Messages"); MIDGE_NONE if there are none.
+MIDGE_API midge_str midge_headers_description(midge_str block);
+
+// ---- what the server says -------------------------------------------------------------------------------------------
+
+// Facts of the last INFO. Valid until the next callback or port call.
+typedef struct midge_info {
+    uint64_t client_id;
+    int64_t max_payload; // bytes; -1: no limit
+    bool headers, jetstream, tls_required, tls_available, auth_required, lame_duck;
+} midge_info;
+MIDGE_API const midge_info *midge_info_of(const midge *m);
+
+typedef struct midge_stats {
+    uint64_t in_msgs, in_bytes, out_msgs, out_bytes; // bytes of payload and headers
+    uint32_t reconnects, dropped_msgs;               // skipped for size, or dropped while disconnected
+} midge_stats;
+MIDGE_API midge_stats midge_stats_of(const midge *m);
+// Bytes that are in the send buffer and not written.
+MIDGE_API size_t midge_pending_bytes(const midge *m);
+
+// ---- credentials ----------------------------------------------------------------------------------------------------
+
+// Finds the JWT and the seed in the text of a .creds file; slices of it. EINVAL: one is missing.
+MIDGE_API int midge_creds_parse(midge_str text, midge_str *jwt, midge_str *seed);
+// The 32 bytes of an Ed25519 seed from its text ("SU..."); checks prefix and checksum. EINVAL.
+MIDGE_API int midge_seed_decode(midge_str seed, uint8_t out[32]);
+// The public key's text ("U...", 56 characters, terminated) from 32 bytes.
+MIDGE_API void midge_nkey_encode(const uint8_t public_key[32], char out[57]);
+// Splits "nats://user:pass@host:port" or "tls://", "host", "host:port", "[v6]:port"; slices of url. Userinfo without
+// ':' is given as user. EINVAL.
+MIDGE_API int midge_url_parse(midge_str url, midge_server *server, midge_str *user, midge_str *password);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
