@@ -23,7 +23,12 @@
     X(DENIED, -13, "permission denied")                                                                                \
     X(TIMEOUT, -14, "timed out")                                                                                       \
     X(CLOSED, -15, "closed")                                                                                           \
-    X(TLS, -16, "TLS error")
+    X(TLS, -16, "TLS error")                                                                                           \
+    X(CORRUPT, -17, "stored bytes are damaged")                                                                        \
+    X(NOSPC, -18, "no space left on device")                                                                           \
+    X(BUSY, -19, "in use by another")                                                                                  \
+    X(UNKNOWN, -20, "outcome unknown")                                                                                 \
+    X(POISONED, -21, "storage has failed, nothing is accepted")
 
 enum mg_error {
     MG_OK = 0,

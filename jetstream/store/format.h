@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// Every structure that the store writes to files, declared once. A format is a list of fields F(type, name, "text") with
+// the types u8 u16 u32 u64 i64 and bytes(n); all numbers are little-endian, nothing is between the fields. From a list
+// MG_FORMAT makes
+//
+//   struct mg_<name>                the fields as C has them
+//   MG_<NAME>_SIZE                  bytes in the file
+//   MG_AT(<name>, field)            where a field is in the file
+//   mg_<name>_pack(p, const v *)    writes exactly that many bytes
+//   mg_<name>_unpack(v *, p)        reads as many; judges nothing
+//
+// and docs/FORMATS.md is printed from the same lists. A new format is a list and an entry in MG_FORMATS.
+#ifndef MG_STORE_FORMAT_H
+#define MG_STORE_FORMAT_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define MG_LE16(x) ((uint16_t)(x))
+#define MG_LE32(x) ((uint32_t)(x))
+#define MG_LE64(x) ((uint64_t)(x))
+#else
+#define MG_LE16(x) __builtin_bswap16((uint16_t)(x))
+#define MG_LE32(x) __builtin_bswap32((uint32_t)(x))
+#define MG_LE64(x) __builtin_bswap64((uint64_t)(x))
+#endif
+
+static inline uint16_t mg_get_u16(const void *p) { uint16_t v; memcpy(&v, p, 2); return MG_LE16(v); }
+static inline uint32_t mg_get_u32(const void *p) { uint32_t v; memcpy(&v, p, 4); return MG_LE32(v); }
+static inline uint64_t mg_get_u64(const void *p) { uint64_t v; memcpy(&v, p, 8); return MG_LE64(v); }
+static inline void mg_put_u16(void *p, uint16_t v) { v = MG_LE16(v); memcpy(p, &v, 2); }
+static inline void mg_put_u32(void *p, uint32_t v) { v = MG_LE32(v); memcpy(p, &v, 4); }
+static inline void mg_put_u64(void *p, uint64_t v) { v = MG_LE64(v); memcpy(p, &v, 8); }
+
+// ---- what the types are in C, and how they are written and read -----------------------------------------------------
+
+#define MG_C_u8       uint8_t
+#define MG_C_u16      uint16_t
+#define MG_C_u32      uint32_t
+#define MG_C_u64      uint64_t
+#define MG_C_i64      int64_t
+#define MG_C_bytes(n) struct { uint8_t b[n]; }
+
+#define MG_WRITE_u8(p, v)  (*(uint8_t *)(p) = (v))
+#define MG_WRITE_u16(p, v) mg_put_u16((p), (v))
+#define MG_WRITE_u32(p, v) mg_put_u32((p), (v))
+#define MG_WRITE_u64(p, v) mg_put_u64((p), (v))
+#define MG_WRITE_i64(p, v) mg_put_u64((p), (uint64_t)(v))
+#define MG_WRITE_B(p, v)   ((void)memcpy((p), &(v), sizeof(v)))
+#define MG_WRITE_bytes(n)  MG_WRITE_B
+
+#define MG_READ_u8(p, v)  ((v) = *(const uint8_t *)(p))
+#define MG_READ_u16(p, v) ((v) = mg_get_u16(p))
+#define MG_READ_u32(p, v) ((v) = mg_get_u32(p))
+#define MG_READ_u64(p, v) ((v) = mg_get_u64(p))
+#define MG_READ_i64(p, v) ((v) = (int64_t)mg_get_u64(p))
+#define MG_READ_B(p, v)   ((void)memcpy(&(v), (p), sizeof(v)))
+#define MG_READ_bytes(n)  MG_READ_B
+
+#define MG_FIELD_MEMBER(type, name, text) MG_C_##type name;
+#define MG_FIELD_WRITE(type, name, text)  MG_WRITE_##type(p + offsetof(wire, name), v->name);
+#define MG_FIELD_READ(type, name, text)   MG_READ_##type(p + offsetof(wire, name), v->name);
+
+#define MG_FORMAT(lower, UPPER, size, title)                                                                           \
+    struct mg_##lower {                                                                                                \
+        MG_##UPPER##_FIELDS(MG_FIELD_MEMBER)                                                                           \
+    };                                                                                                                 \
+    struct __attribute__((packed)) mg_##lower##_wire {                                                                 \
+        MG_##UPPER##_FIELDS(MG_FIELD_MEMBER)                                                                           \
+    };                                                                                                                 \
+    enum { MG_##UPPER##_SIZE = sizeof(struct mg_##lower##_wire) };                                                     \
+    _Static_assert(MG_##UPPER##_SIZE == (size), "bytes of a " #lower);                                                 \
+    static inline void mg_##lower##_pack(void *to, const struct mg_##lower *v) {                                       \
+        typedef struct mg_##lower##_wire wire;                                                                         \
+        uint8_t *p = to;                                                                                               \
+        MG_##UPPER##_FIELDS(MG_FIELD_WRITE)                                                                            \
+    }                                                                                                                  \
+    static inline void mg_##lower##_unpack(struct mg_##lower *v, const void *from) {                                   \
+        typedef struct mg_##lower##_wire wire;                                                                         \
+        const uint8_t *p = from;                                                                                       \
+        MG_##UPPER##_FIELDS(MG_FIELD_READ)                                                                             \
+    }
+
+// Where a field is in the file.
+#define MG_AT(lower, field) offsetof(struct mg_##lower##_wire, field)
+
+// ---- records: the journal, memory and segments hold the same bytes --------------------------------------------------
+
+#define MG_RECORD_FIELDS(F)                                                                                            \
+    F(u64, checksum, "XXH3-64 of all that follows, body and padding included")                                         \
+    F(u32, length, "of the whole record, a multiple of 8")                                                             \
+    F(u8, type, "what happened: see the types of records")                                                             \
+    F(u8, flags, "of the type")                                                                                        \
+    F(u16, subject_len, "bytes of the subject")                                                                        \
+    F(u64, stream, "the stream's number, never used again")                                                            \
+    F(u64, op, "the stream's operations, counted without gaps")                                                        \
+    F(u64, seq, "the message's sequence, or what the type says")                                                       \
+    F(i64, time, "ns since the epoch")                                                                                 \
+    F(u32, term, "of the leader that proposed it; 0: not replicated")                                                  \
+    F(u32, headers_len, "bytes of the headers")                                                                        \
+    F(u32, payload_len, "bytes of the payload")                                                                        \
+    F(u16, key_id, "the key that headers and payload are encrypted with; 0: none")                                     \
+    F(u16, extra_len, "bytes of what the type adds")
+
+// The body: extra, subject, headers, payload, zeros up to the length.
+
+// X(name, value, text): types of records.
+#define MG_RECORD_TYPES(X)                                                                                             \
+    X(MSG, 1, "a message; extra: the messages that it evicts")                                                         \
+    X(FIRST, 2, "the first sequence of the stream is now seq")                                                         \
+    X(DELETE, 3, "messages were removed: lists and ranges of sequences")                                               \
+    X(PURGE, 4, "messages up to seq were removed, by filter and number to keep")                                       \
+    X(ROW, 5, "a row was written or removed: key and value")                                                           \
+    X(STREAM, 6, "the stream was created, changed or deleted")
+
+enum mg_record_type {
+#define X(name, value, text) MG_RECORD_##name = (value),
+    MG_RECORD_TYPES(X)
+#undef X
+};
+
+// ---- pages: what the journal's ring is made of -----------------------------------------------------------------------
+
+#define MG_PAGE_MAGIC   "MIDGEJ"
+#define MG_PAGE_VERSION 1
+
+#define MG_PAGE_FIELDS(F)                                                                                              \
+    F(bytes(6), magic, "MIDGEJ")                                                                                       \
+    F(u16, version, "1")                                                                                               \
+    F(u64, checksum, "XXH3-64 of all that follows in the page, seed: the store's salt")                                \
+    F(u64, page, "the page's number, grows for ever; slot in the ring: number mod pages of the ring")                  \
+    F(u64, commit, "the commit's number, grows for ever")                                                              \
+    F(u64, first_page, "pages of earlier incarnations from this number on are void")                                   \
+    F(u32, incarnation, "counts starts of the journal")                                                                \
+    F(u32, unsynced, "pages before the commit's first that were perhaps not durable when it was written; 0: none")     \
+    F(u32, index, "the page's place in its commit")                                                                    \
+    F(u32, count, "pages of the commit")                                                                               \
+    F(u16, first, "where in the page the first record begins that begins in it; 0: none does")                         \
+    F(u16, used, "bytes of records in the page, behind this header")                                                   \
+    F(u8, kind, "1 records, 2 seal, 3 fence, 4 probe")                                                                 \
+    F(bytes(3), reserved, "zero")
+
+enum mg_page_kind {
+    MG_PAGE_RECORDS = 1,
+    MG_PAGE_SEAL = 2,  // follows the last commit before an idle time, so that a commit with records is not the last
+    MG_PAGE_FENCE = 3, // the first of an incarnation
+    MG_PAGE_PROBE = 4, // measured how long a commit takes
+};
+
+// ---- all of them ------------------------------------------------------------------------------------------------------
+
+// X(lower, UPPER, size, "title"), in the order of docs/FORMATS.md.
+#define MG_FORMATS(X)                                                                                                  \
+    X(record, RECORD, 64, "Record")                                                                                    \
+    X(page, PAGE, 64, "Page of the journal")
+
+MG_FORMATS(MG_FORMAT)
+
+#endif
