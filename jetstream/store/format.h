@@ -110,17 +110,23 @@ static inline void mg_put_u64(void *p, uint64_t v) { v = MG_LE64(v); memcpy(p, &
 
 // X(name, value, text): types of records.
 #define MG_RECORD_TYPES(X)                                                                                             \
-    X(MSG, 1, "a message; extra: the messages that it evicts")                                                         \
-    X(FIRST, 2, "the first sequence of the stream is now seq")                                                         \
-    X(DELETE, 3, "messages were removed: lists and ranges of sequences")                                               \
-    X(PURGE, 4, "messages up to seq were removed, by filter and number to keep")                                       \
-    X(ROW, 5, "a row was written or removed: key and value")                                                           \
-    X(STREAM, 6, "the stream was created, changed or deleted")
+    X(MSG, 1, "a message; extra: the hash of its id if deduped, then the list of messages that it evicts")             \
+    X(SKIP, 2, "a sequence number was used and nothing stored; extra as for MSG")                                      \
+    X(REMOVE, 3, "messages were removed; payload: the list")                                                           \
+    X(CLEAR, 4, "all messages were removed")                                                                           \
+    X(ROW, 5, "a row of the owner was written or removed; extra: its key, payload: its value")                         \
+    X(STREAM, 6, "the stream was created or changed; payload: its row")                                                \
+    X(DROP, 7, "the stream was deleted")
 
 enum mg_record_type {
 #define X(name, value, text) MG_RECORD_##name = (value),
     MG_RECORD_TYPES(X)
 #undef X
+};
+
+enum mg_record_flag {
+    MG_RECORD_DEDUPED = 1,     // MSG, SKIP: extra begins with the hash of the message's id
+    MG_RECORD_ROW_DELETED = 2, // ROW
 };
 
 // ---- pages: what the journal's ring is made of -----------------------------------------------------------------------
@@ -151,12 +157,54 @@ enum mg_page_kind {
     MG_PAGE_PROBE = 4, // measured how long a commit takes
 };
 
+// ---- rows -----------------------------------------------------------------------------------------------------------
+
+// A stream: what never changes, its limits, then its name and the owner's configuration.
+#define MG_STREAM_ROW_FIELDS(F)                                                                                        \
+    F(u64, id, "the stream's number")                                                                                  \
+    F(i64, created, "ns since the epoch")                                                                              \
+    F(u64, first_seq, "number of the first message")                                                                   \
+    F(i64, max_msgs, "limit; <= 0: none")                                                                              \
+    F(i64, max_bytes, "limit; <= 0: none")                                                                             \
+    F(i64, max_msgs_per_subject, "limit; <= 0: none")                                                                  \
+    F(u64, max_age, "limit, ns; 0: none")                                                                              \
+    F(u64, dedupe_window, "ns; 0: no dedupe")                                                                          \
+    F(u8, discard, "0 old, 1 new")                                                                                     \
+    F(u8, discard_new_per_subject, "0 or 1")                                                                           \
+    F(u16, name_len, "bytes of the name, which follows")                                                               \
+    F(u32, config_len, "bytes of the owner's configuration, which follows")
+
+// The counters of a stream at a checkpoint.
+#define MG_STATE_ROW_FIELDS(F)                                                                                         \
+    F(u64, op, "its last operation in the checkpoint")                                                                 \
+    F(u64, first, "the first message's number is not smaller")                                                         \
+    F(u64, last, "the last message's number")                                                                          \
+    F(u64, msgs, "messages")                                                                                           \
+    F(u64, bytes, "as clients are told")                                                                               \
+    F(u64, subjects, "distinct subjects")                                                                              \
+    F(u64, lost, "messages that were found damaged")                                                                   \
+    F(i64, last_time, "when the last message was stored, ns")                                                          \
+    F(u32, epoch, "of the rows of subjects")                                                                           \
+    F(u32, first_exact, "1: first is the first message's number")
+
+// Messages of one stream in one segment.
+#define MG_SECTION_ROW_FIELDS(F)                                                                                       \
+    F(u64, segment, "file id")                                                                                         \
+    F(u64, first, "number of the first message")                                                                       \
+    F(u64, last, "number of the last message")                                                                         \
+    F(u64, count, "messages")                                                                                          \
+    F(u64, bytes, "of their records")                                                                                  \
+    F(u64, live, "messages that were not removed, at the last checkpoint that wrote this row")
+
 // ---- all of them ------------------------------------------------------------------------------------------------------
 
 // X(lower, UPPER, size, "title"), in the order of docs/FORMATS.md.
 #define MG_FORMATS(X)                                                                                                  \
     X(record, RECORD, 64, "Record")                                                                                    \
-    X(page, PAGE, 64, "Page of the journal")
+    X(page, PAGE, 64, "Page of the journal")                                                                           \
+    X(stream_row, STREAM_ROW, 72, "Row of a stream")                                                                   \
+    X(state_row, STATE_ROW, 72, "Row of a stream's counters")                                                          \
+    X(section_row, SECTION_ROW, 48, "Row of a section")
 
 MG_FORMATS(MG_FORMAT)
 

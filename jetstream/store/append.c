@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// The decision about a publish: conditions, limits, what it evicts. Everything is decided before anything is changed, so
+// whatever needs a row or a message from disk can say MG_EAGAIN and be tried again.
+//
+// The order of the checks is the reference's (spec/jetstream-streams.md 12, column R1); those that need no state of the
+// store (sizes, headers, sealed) are the caller's.
+#include <string.h>
+
+#include "jetstream/store/dedupe.h"
+#include "jetstream/store/stream.h"
+#include "server/base/assert.h"
+#include "server/base/errors.h"
+#include "server/base/mem.h"
+
+// More removals than this go into records of their own, in front.
+#define REMOVALS_IN_RECORD 256u
+
+struct decision {
+    const struct mg_append *a;
+    uint64_t seq;
+    uint32_t size;
+    uint64_t msgs, bytes; // as they will be
+    const struct mg_subject_row *row; // NULL: none now
+    uint64_t own_oldest;  // numbers of this subject up to it are on the list already
+    bool replaces;
+    struct mg_removals list;
+};
+
+static int subject_row(struct mg_stream *s, mg_slice subject, const struct mg_subject_row **out) {
+    char key[MG_ROW_KEY_MAX];
+    const struct mg_cell *row;
+    enum mg_row_found f = mg_rows_get(s->rows, mg_slice_of(key, mg_subject_key(s, subject, key)), &row);
+    if (f == MG_ROW_PENDING) return MG_EAGAIN;
+    *out = f == MG_ROW_FOUND ? (const struct mg_subject_row *)(const void *)row->value : NULL;
+    return 0;
+}
+
+static int check_subject_sequence(struct mg_stream *s, const struct mg_append *a, uint64_t *actual) {
+    const struct mg_subject_row *row;
+    mg_slice subject = a->expect_subject.n ? a->expect_subject : a->subject;
+    int err = subject_row(s, subject, &row);
+    if (err) return err;
+    *actual = row ? row->last : 0;
+    if (row && row->last_gone) return mg_subject_find_last(s, subject, row->last, actual);
+    return 0;
+}
+
+// Conditions. 0: they hold. 1: they do not, the answer is queued. MG_EAGAIN.
+static int check_conditions(struct mg_stream *s, const struct mg_append *a, void *ctx) {
+    uint64_t actual = 0;
+    if (a->expect_subject_last != MG_ANY_SEQ) {
+        int err = check_subject_sequence(s, a, &actual);
+        if (err) return err;
+        if (actual != a->expect_subject_last) {
+            mg_stream_answer(s, ctx, MG_EWRONGSEQ, actual, MG_ANSWER_PLAIN);
+            return 1;
+        }
+    }
+    if (a->expect_last != MG_ANY_SEQ && a->expect_last != s->last) {
+        mg_stream_answer(s, ctx, MG_EWRONGSEQ, s->last, MG_ANSWER_PLAIN);
+        return 1;
+    }
+    if (a->msg_id.n && s->limits.dedupe_window) {
+        int err = mg_dedupe_find(s, a->msg_id, &actual);
+        if (err == MG_EAGAIN) return err;
+        if (err == 0) {
+            mg_stream_answer(s, ctx, 0, actual, MG_ANSWER_DUPLICATE);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int check_discard_new(struct mg_stream *s, const struct decision *d) {
+    const struct mg_stream_limits *l = &s->limits;
+    if (l->discard != MG_DISCARD_NEW) return 0;
+    if (d->replaces && l->discard_new_per_subject && !d->a->no_limit_per_subject) return MG_EMAXPERSUBJECT;
+    // spec 13a: a message that replaces one of its subject is not refused for max_msgs, nor for bytes it frees.
+    if (l->max_msgs > 0 && s->msgs >= (uint64_t)l->max_msgs && !d->replaces) return MG_EMAXMSGS;
+    if (l->max_bytes > 0 && s->bytes + d->size > (uint64_t)l->max_bytes) {
+        uint32_t freed = d->replaces && d->row->recent_len ? d->row->recent[0].size : 0;
+        if (!d->replaces || freed < d->size) return MG_EMAXBYTES;
+    }
+    return 0;
+}
+
+static void evict(struct mg_stream *s, struct decision *d, uint64_t seq, uint32_t size, mg_slice subject) {
+    // What was written since the last seal is replayed from its own record, subject included.
+    bool named = mg_memtable_where(&s->mem, seq) != MG_MEM_OPEN && seq != d->seq;
+    mg_removals_add(&d->list, &(struct mg_removal){.seq = seq, .size = size, .named = named, .subject = subject});
+    d->msgs--;
+    d->bytes -= size;
+}
+
+// The oldest of the subject, so that `max_msgs_per_subject` holds with the new one.
+static int evict_of_subject(struct mg_stream *s, struct decision *d) {
+    uint64_t max = (uint64_t)s->limits.max_msgs_per_subject;
+    if (d->row == NULL || (uint64_t)d->row->count + 1 <= max) return 0;
+    uint64_t excess = (uint64_t)d->row->count + 1 - max;
+    if (d->row->recent_len != (uint64_t)d->row->count) return mg_subject_fill_recent(s, d->a->subject);
+    for (uint64_t i = 0; i < excess && i < d->row->recent_len; i++) {
+        evict(s, d, d->row->recent[i].seq, d->row->recent[i].size, d->a->subject);
+        d->own_oldest = d->row->recent[i].seq;
+    }
+    return 0;
+}
+
+static bool over_limits(const struct mg_stream *s, const struct decision *d) {
+    const struct mg_stream_limits *l = &s->limits;
+    return (l->max_msgs > 0 && d->msgs > (uint64_t)l->max_msgs) ||
+           (l->max_bytes > 0 && d->bytes > (uint64_t)l->max_bytes);
+}
+
+// The oldest of the stream, so that max_msgs and max_bytes hold.
+static int evict_oldest(struct mg_stream *s, struct decision *d) {
+    if (!over_limits(s, d)) return 0;
+    struct mg_head_walk walk = mg_head_walk_of(s);
+    struct mg_head_message m;
+    while (over_limits(s, d)) {
+        int err = mg_head_next(s, &walk, &m);
+        if (err == MG_EAGAIN) return err;
+        if (err) { // nobody is left but the new one, which is larger than all of max_bytes
+            evict(s, d, d->seq, d->size, d->a->subject);
+            return 0;
+        }
+        if (m.seq <= d->own_oldest && mg_slice_eq(m.subject, d->a->subject)) continue; // on the list already
+        evict(s, d, m.seq, m.size, m.subject);
+    }
+    return 0;
+}
+
+static int decide(struct mg_stream *s, struct decision *d) {
+    const struct mg_stream_limits *l = &s->limits;
+    if (d->a->skip) return 0;
+    if (l->max_msgs_per_subject > 0) {
+        int err = subject_row(s, d->a->subject, &d->row);
+        if (err) return err;
+        d->replaces = d->row && d->row->count >= l->max_msgs_per_subject;
+    }
+    int err = check_discard_new(s, d);
+    if (err) return err;
+    d->msgs++;
+    d->bytes += d->size;
+    if (l->max_msgs_per_subject > 0) err = evict_of_subject(s, d);
+    return err ? err : evict_oldest(s, d);
+}
+
+static void write_record(struct mg_stream *s, struct decision *d, int64_t time) {
+    const struct mg_append *a = d->a;
+    if (d->list.count > REMOVALS_IN_RECORD) {
+        mg_removals_write(s, &d->list);
+        mg_removals_clear(&d->list);
+    }
+    char hash[MG_DEDUPE_HASH];
+    bool dedupe = a->msg_id.n && s->limits.dedupe_window;
+    struct mg_buf extra = MG_BUF_INIT;
+    if (dedupe) {
+        mg_dedupe_hash(s, a->msg_id, hash);
+        mg_buf_add(&extra, hash, sizeof(hash));
+    }
+    if (d->list.count) mg_removals_encode(&d->list, &extra);
+    struct mg_record_view rec = {
+        .head = {.type = a->skip ? MG_RECORD_SKIP : MG_RECORD_MSG,
+                 .flags = dedupe ? MG_RECORD_DEDUPED : 0,
+                 .seq = d->seq,
+                 .time = time},
+        .extra = mg_buf_slice(&extra),
+        .subject = a->subject,
+        .headers = a->headers,
+        .payload = a->payload,
+    };
+    if (a->skip) rec.headers = rec.payload = (mg_slice){NULL, 0};
+    mg_stream_write(s, &rec);
+    mg_buf_fini(&extra);
+}
+
+int mg_append_execute(struct mg_stream *s, const struct mg_append *a, void *ctx) {
+    int err = check_conditions(s, a, ctx);
+    if (err) return err == 1 ? 0 : err;
+    struct decision d = {.a = a, .seq = s->last + 1, .msgs = s->msgs, .bytes = s->bytes};
+    d.size = mg_stream_size_of(s, a->subject.n, a->headers.n, a->payload.n);
+    err = decide(s, &d);
+    if (err == 0) {
+        int64_t time = a->time ? a->time : mg_part_time(s->part);
+        write_record(s, &d, time > s->last_time ? time : s->last_time);
+        mg_stream_answer(s, ctx, 0, d.seq, MG_ANSWER_APPENDED);
+        mg_stream_appended(s);
+    } else if (err != MG_EAGAIN) {
+        mg_stream_answer(s, ctx, err, 0, MG_ANSWER_PLAIN);
+        err = 0;
+    }
+    mg_removals_fini(&d.list);
+    if (err == 0 && a->rollup_subject && !a->skip) mg_purge_older(s, a->subject, d.seq);
+    if (err == 0 && a->rollup_all && !a->skip) mg_purge_older(s, (mg_slice){NULL, 0}, d.seq);
+    return err;
+}

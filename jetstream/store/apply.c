@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// What a record does to a stream's state. The same code runs right after a record was written and when it is replayed;
+// it decides nothing and reads nothing from disk. Changes to rows whose older value is on disk are kept as changes.
+#include <string.h>
+
+#include "jetstream/store/dedupe.h"
+#include "jetstream/store/stream.h"
+#include "server/base/assert.h"
+#include "server/base/errors.h"
+#include "server/base/mem.h"
+
+uint32_t mg_stream_size_of(const struct mg_stream *s, size_t subject, size_t headers, size_t payload) {
+    // spec/jetstream-streams.md 7: what the reference's stores would use for it.
+    size_t head = s->storage == MG_STORAGE_MEMORY ? 16 : headers ? 34 : 30;
+    return (uint32_t)(head + subject + headers + payload);
+}
+
+size_t mg_subject_key(const struct mg_stream *s, mg_slice subject, char *out) {
+    mg_row_key_head(out, MG_ROW_SUBJECT, s->id);
+    mg_put_be32(out + MG_ROW_KEY_HEAD, s->epoch);
+    memcpy(out + MG_ROW_KEY_HEAD + 4, subject.p, subject.n);
+    return MG_ROW_KEY_HEAD + 4 + subject.n;
+}
+
+// ---- subjects -------------------------------------------------------------------------------------------------------
+
+static struct mg_subject_row *value_of(struct mg_cell *r) { return (struct mg_subject_row *)(void *)r->value; }
+
+static bool memo_holds(const struct mg_stream *s, mg_slice subject) {
+    const size_t head = MG_ROW_KEY_HEAD + 4;
+    return s->last_row && s->last_rows == s->rows->active && s->last_row->key_len == head + subject.n &&
+           memcmp(s->last_row->key + head, subject.p, subject.n) == 0;
+}
+
+// The subject's row, to be changed. Counts the row as unresolved when it becomes so.
+static struct mg_cell *touch_subject(struct mg_stream *s, mg_slice subject, bool *was_there) {
+    struct mg_cell *r;
+    if (memo_holds(s, subject)) {
+        r = s->last_row;
+        *was_there = !(r->flags & MG_CELL_DELETED);
+        if (!*was_there) {
+            memset(r->value, 0, r->value_len);
+            r->flags = 0;
+        }
+        return r;
+    }
+    char key[MG_ROW_KEY_MAX];
+    mg_slice k = mg_slice_of(key, mg_subject_key(s, subject, key));
+    enum mg_row_found f = mg_rows_touch(s->rows, k, mg_subject_row_size(0), &r);
+    *was_there = f != MG_ROW_ABSENT;
+    if (f == MG_ROW_PENDING && value_of(r)->first == 0) s->unresolved++;
+    s->last_row = r;
+    s->last_rows = s->rows->active;
+    return r;
+}
+
+static void remember_recent(struct mg_stream *s, struct mg_cell *r, uint64_t seq, uint32_t size) {
+    int64_t max = s->limits.max_msgs_per_subject;
+    uint32_t n = value_of(r)->recent_len;
+    if (max <= 0 || max >= MG_SUBJECT_RECENT_MAX || n >= MG_SUBJECT_RECENT_MAX) return;
+    if (r->value_len < mg_subject_row_size(n + 1)) mg_rowmap_resize(s->rows->active, r, mg_subject_row_size(n + 1));
+    value_of(r)->recent[n] = (struct mg_subject_recent){.seq = seq, .size = size};
+    value_of(r)->recent_len = n + 1;
+}
+
+static void subject_added(struct mg_stream *s, mg_slice subject, uint64_t seq, uint32_t size) {
+    bool was_there;
+    struct mg_cell *r = touch_subject(s, subject, &was_there);
+    struct mg_subject_row *v = value_of(r);
+    if (v->first == 0) v->first = seq;
+    v->count++;
+    v->last = seq;
+    v->last_gone = 0;
+    if (!was_there) s->subjects++;
+    remember_recent(s, r, seq, size);
+}
+
+static void forget_recent(struct mg_subject_row *v, uint64_t seq) {
+    for (uint32_t i = 0; i < v->recent_len; i++) {
+        if (v->recent[i].seq != seq) continue;
+        memmove(&v->recent[i], &v->recent[i + 1], (v->recent_len - i - 1) * sizeof(v->recent[0]));
+        v->recent_len--;
+        return;
+    }
+}
+
+static void subject_removed(struct mg_stream *s, mg_slice subject, uint64_t seq) {
+    bool was_there;
+    struct mg_cell *r = touch_subject(s, subject, &was_there);
+    struct mg_subject_row *v = value_of(r);
+    if (v->first == 0) v->first = seq;
+    v->count--;
+    forget_recent(v, seq);
+    if (v->last <= seq) {
+        v->last = seq;
+        v->last_gone = 1;
+    }
+    // The value stays as long as its list says: a shorter list is a shorter value.
+    if (r->value_len > mg_subject_row_size(v->recent_len)) r->value_len = mg_subject_row_size(v->recent_len);
+    if (r->flags & MG_CELL_UNRESOLVED) return;
+    if (v->count <= 0) {
+        r->flags = MG_CELL_DELETED;
+        if (was_there) s->subjects--;
+    }
+}
+
+void mg_stream_subject_merged(struct mg_stream *s, mg_slice before, const struct mg_cell *after, bool frozen) {
+    bool was = before.p != NULL, is = !(after->flags & MG_CELL_DELETED);
+    int more = is - was;
+    mg_assert(s->unresolved > 0);
+    s->unresolved--;
+    s->subjects = (uint64_t)((int64_t)s->subjects + more);
+    if (frozen) s->sealed_subjects += more;
+}
+
+static mg_slice subject_of(const uint8_t *bytes) {
+    struct mg_record_view v;
+    mg_record_borrow(&v, bytes);
+    return v.subject;
+}
+
+// ---- removals -------------------------------------------------------------------------------------------------------
+
+struct mg_section *mg_stream_section_of(const struct mg_stream *s, uint64_t seq) {
+    uint32_t lo = 0, hi = s->sections_len;
+    while (lo < hi) {
+        uint32_t mid = (lo + hi) / 2;
+        if (s->sections[mid].last < seq) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    return lo < s->sections_len && s->sections[lo].first <= seq ? &s->sections[lo] : NULL;
+}
+
+uint64_t mg_stream_cold_end(const struct mg_stream *s) {
+    return s->sections_len ? s->sections[s->sections_len - 1].last + 1 : 0;
+}
+
+static size_t removed_key(const struct mg_stream *s, uint64_t seq, char *out) {
+    mg_row_key_head(out, MG_ROW_REMOVED, s->id);
+    mg_put_be64(out + MG_ROW_KEY_HEAD, seq / MG_REMOVED_SPAN);
+    return MG_ROW_KEY_HEAD + 8;
+}
+
+static void set_removed(struct mg_stream *s, uint64_t seq) {
+    char key[MG_ROW_KEY_HEAD + 8];
+    struct mg_cell *r;
+    mg_rows_touch(s->rows, mg_slice_of(key, removed_key(s, seq, key)), MG_REMOVED_BYTES, &r);
+    uint64_t bit = seq % MG_REMOVED_SPAN;
+    r->value[bit / 8] = (char)(r->value[bit / 8] | 1 << (bit % 8));
+}
+
+bool mg_stream_known_removed(const struct mg_stream *s, uint64_t seq) {
+    if (seq < s->first) return true;
+    char key[MG_ROW_KEY_HEAD + 8];
+    mg_slice k = mg_slice_of(key, removed_key(s, seq, key));
+    uint64_t hash = mg_row_hash(s->rows->seed, k), bit = seq % MG_REMOVED_SPAN;
+    for (int i = -1; i < (int)s->rows->frozen_len; i++) {
+        const struct mg_cell *r = mg_rowmap_get(i < 0 ? s->rows->active : s->rows->frozen[i], hash, k);
+        // An unresolved row has the newer bits only, so look further down; a complete one has all.
+        if (r && r->value_len == MG_REMOVED_BYTES && (r->value[bit / 8] >> (bit % 8) & 1)) return true;
+        if (r && !(r->flags & MG_CELL_UNRESOLVED)) return false;
+    }
+    return false;
+}
+
+static void tell_removed(struct mg_stream *s, uint64_t seq) {
+    if (s->ops && s->ops->removed) mg_stream_answer(s, NULL, 0, seq, MG_ANSWER_REMOVED);
+}
+
+static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool live) {
+    mg_slice subject = r->subject;
+    const uint8_t *bytes = mg_memtable_get(&s->mem, r->seq);
+    if (bytes) {
+        subject = subject_of(bytes);
+        // A message of an earlier generation may be in a segment soon: its removal must be a row, too.
+        if (mg_memtable_remove(&s->mem, r->seq, s->part->generation) == MG_MEM_SEALED) set_removed(s, r->seq);
+    } else {
+        if (!r->named) return; // its record was damaged: it never counted
+        set_removed(s, r->seq);
+        struct mg_section *sec = mg_stream_section_of(s, r->seq);
+        if (sec && sec->live > 0) sec->live--;
+        mg_head_removed(s, r->seq);
+    }
+    s->msgs -= s->msgs > 0;
+    s->bytes -= s->bytes < r->size ? s->bytes : r->size;
+    subject_removed(s, subject, r->seq);
+    if (r->seq == s->first) {
+        s->first++;
+        s->first_exact = false;
+    }
+    if (live) tell_removed(s, r->seq);
+}
+
+static void apply_removals(struct mg_stream *s, mg_slice list, bool live) {
+    struct mg_removal_walk w = mg_removal_walk_of(list);
+    for (struct mg_removal r; mg_removal_next(&w, &r);) apply_removal(s, &r, live);
+    if (!s->first_exact && live) mg_head_advance(s);
+}
+
+// Everything up to `last` is gone, in one stroke: the subjects' rows of the old epoch mean nothing any more.
+static void apply_clear(struct mg_stream *s) {
+    uint64_t seq = s->first;
+    while (mg_memtable_next(&s->mem, &seq)) mg_memtable_remove(&s->mem, seq++, s->part->generation);
+    for (uint32_t i = 0; i < s->sections_len; i++) s->sections[i].live = 0;
+    mg_head_reset(s);
+    s->epoch++;
+    s->msgs = s->bytes = s->subjects = 0;
+    s->unresolved = 0;
+    s->last_row = NULL;
+    s->first = s->last + 1;
+    s->first_exact = true;
+}
+
+// ---- messages -------------------------------------------------------------------------------------------------------
+
+static void apply_message(struct mg_stream *s, const struct mg_record_view *rec, const uint8_t *bytes, bool live) {
+    uint32_t size = mg_stream_size_of(s, rec->subject.n, rec->headers.n, rec->payload.n);
+    mg_slice extra = rec->extra;
+    s->last = rec->head.seq;
+    s->last_time = rec->head.time;
+    mg_memtable_add(&s->mem, rec->head.seq, bytes);
+    if (s->msgs++ == 0) {
+        s->first = rec->head.seq;
+        s->first_exact = true;
+    }
+    s->bytes += size;
+    subject_added(s, rec->subject, rec->head.seq, size);
+    if (rec->head.flags & MG_RECORD_DEDUPED && extra.n >= MG_DEDUPE_HASH) {
+        mg_dedupe_put(s, extra.p, rec->head.seq, rec->head.time);
+        extra = mg_slice_of(extra.p + MG_DEDUPE_HASH, extra.n - MG_DEDUPE_HASH);
+    }
+    if (extra.n) apply_removals(s, extra, live);
+}
+
+static void apply_skip(struct mg_stream *s, const struct mg_record_view *rec) {
+    s->last = rec->head.seq;
+    s->last_time = rec->head.time;
+    if (s->msgs == 0) s->first = s->last + 1;
+    mg_memtable_add(&s->mem, rec->head.seq, NULL);
+    if (rec->head.flags & MG_RECORD_DEDUPED && rec->extra.n >= MG_DEDUPE_HASH)
+        mg_dedupe_put(s, rec->extra.p, rec->head.seq, rec->head.time);
+}
+
+static void apply_row(struct mg_stream *s, const struct mg_record_view *rec) {
+    struct mg_buf key = MG_BUF_INIT;
+    char head[MG_ROW_KEY_HEAD];
+    mg_row_key_head(head, MG_ROW_OWNER, s->id);
+    mg_buf_add(&key, head, sizeof(head));
+    mg_buf_add_slice(&key, rec->extra);
+    if (rec->head.flags & MG_RECORD_ROW_DELETED) {
+        mg_rows_delete(s->rows, mg_buf_slice(&key));
+    } else {
+        mg_rows_put(s->rows, mg_buf_slice(&key), rec->payload);
+    }
+    mg_buf_fini(&key);
+}
+
+void mg_stream_apply(struct mg_stream *s, const struct mg_record_view *rec, const uint8_t *bytes, bool live) {
+    s->op = rec->head.op;
+    s->dirty = true;
+    switch (rec->head.type) {
+    case MG_RECORD_MSG: apply_message(s, rec, bytes, live); break;
+    case MG_RECORD_SKIP: apply_skip(s, rec); break;
+    case MG_RECORD_REMOVE: apply_removals(s, rec->payload, live); break;
+    case MG_RECORD_CLEAR: apply_clear(s); break;
+    case MG_RECORD_ROW: apply_row(s, rec); break;
+    default: break; // streams themselves: streams.c
+    }
+}

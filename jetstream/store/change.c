@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// Changes: what callers ask a stream to do, in order.
+//
+// The good path: nothing waits, the change is executed on the spot, its result queues behind its record. When it needs a
+// row or a message that is on disk, a copy is kept and everything after it queues behind: order is the promise. The part
+// calls mg_stream_pump when something that was looked up has come.
+//
+// The queue is bounded (spec/jetstream-streams.md 12: 100,000 messages or 128 MiB); what does not fit gets MG_EFULL.
+#include <string.h>
+
+#include "jetstream/store/stream.h"
+#include "server/base/assert.h"
+#include "server/base/errors.h"
+#include "server/base/mem.h"
+
+#define WAITING_MAX 100000u
+#define WAITING_BYTES_MAX (128u * 1024 * 1024)
+
+static int execute(struct mg_stream *s, struct mg_change *c) {
+    switch (c->kind) {
+    case MG_CHANGE_APPEND: return mg_append_execute(s, &c->append, c->ctx);
+    case MG_CHANGE_REMOVE: return mg_remove_execute(s, c->seq, c->erase, c->ctx);
+    case MG_CHANGE_PURGE: return mg_purge_execute(s, c);
+    case MG_CHANGE_BARRIER:
+        if (!mg_head_advance(s) || s->unresolved) return MG_EAGAIN;
+        mg_stream_answer(s, c->ctx, 0, s->last, MG_ANSWER_PLAIN);
+        return 0;
+    case MG_CHANGE_ROW: return mg_row_execute(s, c->key, c->value, c->delete_row, c->ctx);
+    }
+    return MG_EINVAL;
+}
+
+static mg_slice keep(struct mg_change *c, mg_slice v) {
+    char *to = c->bytes + c->size;
+    if (v.n) memcpy(to, v.p, v.n);
+    c->size += v.n;
+    return mg_slice_of(to, v.n);
+}
+
+static struct mg_change *copy_change(const struct mg_change *proto) {
+    const struct mg_append *a = &proto->append;
+    size_t n = a->subject.n + a->headers.n + a->payload.n + a->msg_id.n + a->expect_subject.n + proto->filter.n +
+               proto->key.n + proto->value.n;
+    struct mg_change *c = mg_alloc(sizeof(*c) + n);
+    *c = *proto;
+    c->size = 0;
+    c->append.subject = keep(c, a->subject);
+    c->append.headers = keep(c, a->headers);
+    c->append.payload = keep(c, a->payload);
+    c->append.msg_id = keep(c, a->msg_id);
+    c->append.expect_subject = keep(c, a->expect_subject);
+    c->filter = keep(c, proto->filter);
+    c->key = keep(c, proto->key);
+    c->value = keep(c, proto->value);
+    return c;
+}
+
+int mg_change_submit(struct mg_stream *s, struct mg_change *proto) {
+    if (s->deleted || s->part->stopping) return MG_ECLOSED;
+    if (s->part->poisoned) return MG_EIO;
+    if (mg_list_empty(&s->waiting)) {
+        int err = execute(s, proto);
+        if (err != MG_EAGAIN) return err;
+    }
+    if (s->waiting_len >= WAITING_MAX || s->waiting_bytes >= WAITING_BYTES_MAX) {
+        mg_stream_answer(s, proto->ctx, MG_EFULL, 0, MG_ANSWER_PLAIN);
+        return 0;
+    }
+    struct mg_change *c = copy_change(proto);
+    mg_list_push_back(&s->waiting, &c->link);
+    s->waiting_len++;
+    s->waiting_bytes += sizeof(*c) + c->size;
+    return 0;
+}
+
+void mg_stream_pump(struct mg_stream *s) {
+    while (!mg_list_empty(&s->waiting) && !s->part->poisoned) {
+        struct mg_change *c = mg_container_of(s->waiting.next, struct mg_change, link);
+        int err = execute(s, c);
+        if (err == MG_EAGAIN) return;
+        mg_assert(err == 0);
+        mg_list_remove(&c->link);
+        s->waiting_len--;
+        s->waiting_bytes -= sizeof(*c) + c->size;
+        mg_free(c);
+    }
+}
+
+int mg_stream_append(struct mg_stream *s, const struct mg_append *a, void *ctx) {
+    if (!a->skip && (a->subject.n == 0 || a->subject.n > UINT16_MAX)) return MG_EINVAL;
+    struct mg_change c = {.kind = MG_CHANGE_APPEND, .append = *a, .ctx = ctx};
+    return mg_change_submit(s, &c);
+}
+
+int mg_stream_remove(struct mg_stream *s, uint64_t seq, bool erase, void *ctx) {
+    struct mg_change c = {.kind = MG_CHANGE_REMOVE, .seq = seq, .erase = erase, .ctx = ctx};
+    return mg_change_submit(s, &c);
+}
+
+int mg_stream_purge(struct mg_stream *s, mg_slice filter, uint64_t up_to, uint64_t keep_last, void *ctx) {
+    struct mg_change c = {.kind = MG_CHANGE_PURGE, .filter = filter, .up_to = up_to, .keep = keep_last, .ctx = ctx};
+    return mg_change_submit(s, &c);
+}
+
+void mg_stream_barrier(struct mg_stream *s, void *ctx) {
+    struct mg_change c = {.kind = MG_CHANGE_BARRIER, .ctx = ctx};
+    if (mg_change_submit(s, &c) != 0) mg_stream_answer(s, ctx, MG_EIO, 0, MG_ANSWER_PLAIN);
+}
+
+int mg_stream_row_put(struct mg_stream *s, mg_slice key, mg_slice value, void *ctx) {
+    struct mg_change c = {.kind = MG_CHANGE_ROW, .key = key, .value = value, .ctx = ctx};
+    return mg_change_submit(s, &c);
+}
+
+int mg_stream_row_delete(struct mg_stream *s, mg_slice key, void *ctx) {
+    struct mg_change c = {.kind = MG_CHANGE_ROW, .key = key, .delete_row = true, .ctx = ctx};
+    return mg_change_submit(s, &c);
+}

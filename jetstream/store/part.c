@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// The turn of a part. The good path: streams write records into the open chunk; mg_part_turn hands the range since the
+// last turn to the journal; the committer gives it back durable; the results that waited for it leave, in order.
+//
+// When the journal is full (a checkpoint has to free pages first) the open batch stays here and changes wait in their
+// streams, bounded there. When it is poisoned, what was in flight is never answered, and changes get MG_EIO.
+//
+// What always holds: `durable` <= the numbers of batches in flight < `batch`, the open one; the results' ring is in the
+// order of calls, and a result leaves only when its batch and all before it are durable.
+#include "jetstream/store/part.h"
+
+#include "jetstream/store/cold.h"
+#include "jetstream/store/journal.h"
+#include "jetstream/store/seal.h"
+#include "jetstream/store/store_impl.h"
+#include "jetstream/store/stream.h"
+#include "server/base/assert.h"
+#include "server/base/errors.h"
+#include "server/base/mem.h"
+
+// Unsent bytes above which changes wait.
+#define BACKLOG_MAX (4u * 1024 * 1024)
+
+struct part_batch {
+    struct mg_batch batch;
+    struct mg_span span;
+    struct mg_store_part *part;
+    struct mg_chunk *chunk;
+    uint64_t number;
+};
+
+// ---- records --------------------------------------------------------------------------------------------------------
+
+int64_t mg_part_time(struct mg_store_part *p) {
+    int64_t now = p->loop ? mg_loop_wall(p->loop) : 0;
+    if (now > p->last_time) p->last_time = now;
+    return p->last_time;
+}
+
+static void new_chunk(struct mg_store_part *p, size_t size) {
+    struct mg_chunk *c = mg_chunk_new(size > MG_CHUNK_BYTES ? size : MG_CHUNK_BYTES);
+    if (p->chunks_last) {
+        p->chunks_last->next = c;
+    } else {
+        p->chunks_first = c;
+    }
+    p->chunks_last = p->chunk = c;
+    p->batch_at = 0;
+}
+
+uint8_t *mg_part_reserve(struct mg_store_part *p, size_t size) {
+    if (p->chunk == NULL || p->chunk->size - p->chunk->used < size) {
+        if (p->chunk && p->chunk->used > p->batch_at) mg_part_submit(p);
+        new_chunk(p, size);
+    }
+    return p->chunk->bytes + p->chunk->used;
+}
+
+void mg_part_recorded(struct mg_store_part *p, struct mg_stream *s, size_t size) {
+    p->chunk->used += size;
+    s->batch = p->batch;
+}
+
+bool mg_part_busy(const struct mg_store_part *p) { return p->unsent_len > 0; }
+
+// ---- to the journal and back ----------------------------------------------------------------------------------------
+
+static void batch_back(struct mg_parcel *parcel) {
+    struct part_batch *b = mg_container_of(parcel, struct part_batch, batch.parcel);
+    struct mg_store_part *p = b->part;
+    p->batches_out--;
+    if (b->batch.result == 0) {
+        mg_assert(b->number > p->durable);
+        p->durable = b->number;
+        // What is sealed ends here; the next batch may begin in the same page.
+        if (p->seal && b->number == p->seal->batch) p->seal->page = b->batch.pages_end - 1;
+    } else if (!p->poisoned) {
+        p->poisoned = true;
+        mg_store_poisoned(p->store);
+    }
+    mg_chunk_unref(b->chunk);
+    mg_free(b);
+}
+
+static bool send(struct mg_store_part *p, struct part_batch *b) {
+    int err = mg_journal_submit(p->store->journal, &b->batch);
+    if (err == 0) {
+        p->batches_out++;
+        return true;
+    }
+    if (err == MG_EFULL) return false;
+    b->batch.result = err;
+    p->batches_out++;
+    batch_back(&b->batch.parcel);
+    return true;
+}
+
+static void send_unsent(struct mg_store_part *p) {
+    while (p->unsent_len > 0 && send(p, p->unsent[0])) {
+        p->unsent_len--;
+        memmove(p->unsent, p->unsent + 1, p->unsent_len * sizeof(p->unsent[0]));
+    }
+}
+
+void mg_part_submit(struct mg_store_part *p) {
+    if (p->chunk == NULL || p->chunk->used == p->batch_at) return;
+    struct part_batch *b = mg_zalloc(sizeof(*b));
+    b->part = p;
+    b->chunk = mg_chunk_ref(p->chunk);
+    b->number = p->batch++;
+    b->span = (struct mg_span){p->chunk->bytes + p->batch_at, p->chunk->used - p->batch_at};
+    b->batch.parcel.arrived = batch_back;
+    b->batch.home = &p->inbox;
+    b->batch.spans = &b->span;
+    b->batch.nspans = 1;
+    b->batch.bytes = b->span.n;
+    b->batch.class = MG_BATCH_NORMAL;
+    p->batch_at = p->chunk->used;
+    if (p->unsent_len == 0 && send(p, b)) return;
+    if (p->unsent_len == p->unsent_cap) {
+        p->unsent_cap = p->unsent_cap ? p->unsent_cap * 2 : 8;
+        p->unsent = mg_realloc(p->unsent, p->unsent_cap * sizeof(p->unsent[0]));
+    }
+    p->unsent[p->unsent_len++] = b;
+}
+
+// ---- results --------------------------------------------------------------------------------------------------------
+
+static void ring_add(struct mg_result_ring *r, const struct mg_pending_result *result) {
+    if (r->len == r->cap) {
+        uint32_t cap = r->cap ? r->cap * 2 : 256;
+        struct mg_pending_result *at = mg_alloc(cap * sizeof(*at));
+        for (uint32_t i = 0; i < r->len; i++) at[i] = r->at[(r->head + i) & (r->cap - 1)];
+        mg_free(r->at);
+        *r = (struct mg_result_ring){.at = at, .head = 0, .len = r->len, .cap = cap};
+    }
+    r->at[(r->head + r->len++) & (r->cap - 1)] = *result;
+}
+
+void mg_stream_answer(struct mg_stream *s, void *ctx, int err, uint64_t seq, enum mg_answer kind) {
+    struct mg_store_part *p = s->part;
+    bool memory = s->storage == MG_STORAGE_MEMORY;
+    struct mg_pending_result r = {
+        .stream = s, .ctx = ctx, .seq = seq, .batch = memory ? 0 : s->batch, .err = err, .kind = kind};
+    ring_add(memory ? &p->at_once : &p->results, &r);
+    s->results_out++;
+}
+
+static void give(struct mg_store_part *p, const struct mg_pending_result *r) {
+    struct mg_stream *s = r->stream;
+    s->results_out--;
+    if (r->kind == MG_ANSWER_APPENDED && r->seq > s->visible) {
+        s->visible = r->seq;
+        if (mg_list_empty(&s->told)) mg_list_push_back(&p->told, &s->told);
+    }
+    if (s->ops && r->kind == MG_ANSWER_REMOVED) {
+        s->ops->removed(s->app, r->seq);
+    } else if (s->ops && s->ops->result) {
+        struct mg_result out = {.ctx = r->ctx, .seq = r->seq, .err = r->err, .duplicate = r->kind == MG_ANSWER_DUPLICATE};
+        s->ops->result(s->app, &out);
+    }
+    if (s->deleted && s->results_out == 0 && !s->in_seal) mg_stream_free(s);
+}
+
+static bool give_ready(struct mg_store_part *p, struct mg_result_ring *ring, uint64_t durable) {
+    bool any = false;
+    while (ring->len > 0 && ring->at[ring->head].batch <= durable) {
+        struct mg_pending_result r = ring->at[ring->head];
+        ring->head = (ring->head + 1) & (ring->cap - 1);
+        ring->len--;
+        give(p, &r);
+        any = true;
+    }
+    return any;
+}
+
+static void tell_visible(struct mg_store_part *p) {
+    while (!mg_list_empty(&p->told)) {
+        struct mg_stream *s = mg_container_of(p->told.next, struct mg_stream, told);
+        mg_list_remove(&s->told);
+        if (s->ops && s->ops->visible) s->ops->visible(s->app, s->visible);
+    }
+}
+
+// ---- turns ----------------------------------------------------------------------------------------------------------
+
+void mg_part_garbage(struct mg_store_part *p, void *memory) {
+    if (p->garbage_len == p->garbage_cap) {
+        p->garbage_cap = p->garbage_cap ? p->garbage_cap * 2 : 64;
+        p->garbage = mg_realloc(p->garbage, p->garbage_cap * sizeof(p->garbage[0]));
+    }
+    p->garbage[p->garbage_len++] = memory;
+}
+
+bool mg_store_part_turn(struct mg_store_part *p) {
+    for (uint32_t i = 0; i < p->garbage_len; i++) mg_free(p->garbage[i]);
+    p->garbage_len = 0;
+    bool had = mg_inbox_open(&p->inbox);
+    send_unsent(p);
+    mg_part_submit(p);
+    mg_part_look_up(p);
+    bool gave = give_ready(p, &p->at_once, 0);
+    gave |= give_ready(p, &p->results, p->durable);
+    tell_visible(p);
+    mg_seal_step(p);
+    return had || gave;
+}
+
+static void ring(void *arg) {
+    struct mg_store_part *p = arg;
+    mg_loop_wake(p->loop);
+}
+
+void mg_store_part_start(struct mg_store_part *p, struct mg_loop *loop, struct mg_wheel *wheel) {
+    p->loop = loop;
+    p->wheel = wheel;
+    p->inbox.ring = ring;
+    p->inbox.arg = p;
+    for (struct mg_stream *s = mg_stream_next(p, NULL); s; s = mg_stream_next(p, s)) {
+        mg_head_advance(s);
+        mg_stream_arm_age(s);
+    }
+}
+
+bool mg_store_part_stop(struct mg_store_part *p) {
+    p->stopping = true;
+    mg_store_part_turn(p);
+    return p->poisoned || (p->batches_out == 0 && p->results.len == 0 && p->at_once.len == 0 && p->jobs_out == 0);
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// One shard's part of the store: its streams, rows, open batch, and the results that wait for the journal.
+//
+// Records of a turn are written one behind the other into a chunk; the range since the last hand-over is the open batch.
+// At the end of the turn it goes to the journal's committer. Batches of a part become durable in order; results queue in
+// the order of their batches and leave when theirs is durable.
+#ifndef MG_JETSTREAM_STORE_PART_H
+#define MG_JETSTREAM_STORE_PART_H
+
+#include <stdatomic.h>
+
+#include "jetstream/store/chunk.h"
+#include "jetstream/store/inbox.h"
+#include "jetstream/store/rows.h"
+#include "jetstream/store/store.h"
+#include "server/base/list.h"
+#include "server/base/timer.h"
+#include "server/shard/loop.h"
+
+struct mg_seal;
+struct mg_record;
+
+enum mg_answer { MG_ANSWER_PLAIN, MG_ANSWER_DUPLICATE, MG_ANSWER_APPENDED, MG_ANSWER_REMOVED };
+
+struct mg_pending_result {
+    struct mg_stream *stream;
+    void *ctx;
+    uint64_t seq, batch;
+    int err;
+    enum mg_answer kind;
+};
+struct mg_result_ring {
+    struct mg_pending_result *at;
+    uint32_t head, len, cap; // cap is a power of two
+};
+
+struct part_batch;
+
+struct mg_store_part {
+    struct mg_store *store;
+    unsigned index;
+    struct mg_loop *loop; // NULL until started
+    struct mg_list streams;
+    struct mg_rows rows;
+    uint32_t generation;  // of rows.active; what is removed from memtables now is marked with it
+
+    struct mg_chunk *chunk;   // where records are written
+    size_t batch_at;          // where the open batch begins in it
+    uint64_t batch, durable;  // number of the open batch; all up to `durable` are on disk
+    unsigned batches_out;     // handed over and not back
+    unsigned jobs_out;        // reads and look-ups under way
+    struct part_batch **unsent; // refused by the journal, in order
+    uint32_t unsent_len, unsent_cap;
+    struct mg_result_ring results; // wait for their batch
+    struct mg_result_ring at_once; // of memory streams: wait for the end of the turn
+
+    struct mg_inbox inbox;    // from the store's threads
+    struct mg_wheel *wheel;   // the shard's
+    void **garbage;           // records of memory streams, freed at the next turn
+    uint32_t garbage_len, garbage_cap;
+    int64_t last_time;        // the store's time never goes back
+    uint32_t installs;        // checkpoints and compactions taken in; see cold.c
+    struct mg_seal *seal;     // the checkpoint that is being made; NULL: none
+    struct mg_chunk *chunks_first, *chunks_last; // all chunks that memtables point into, the open one last
+    bool poisoned, stopping;
+    struct mg_list told;      // streams whose `visible` has moved since it was told
+};
+
+// Room for a record of `size` bytes at the end of the open batch; then mg_part_recorded, before anything else.
+uint8_t *mg_part_reserve(struct mg_store_part *p, size_t size);
+void mg_part_recorded(struct mg_store_part *p, struct mg_stream *s, size_t size);
+// True while the journal takes no more: changes wait.
+bool mg_part_busy(const struct mg_store_part *p);
+// Hands the open batch to the journal.
+void mg_part_submit(struct mg_store_part *p);
+// Frees memory at the beginning of the next turn: slices of it may have been given out in this one.
+void mg_part_garbage(struct mg_store_part *p, void *memory);
+// ns since the epoch, never goes back.
+int64_t mg_part_time(struct mg_store_part *p);
+// Sends the keys that were wanted to a reader.
+void mg_part_look_up(struct mg_store_part *p);
+
+#endif

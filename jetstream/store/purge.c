@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// Removing messages: one by number, many by filter, number or age. A purge of everything is one record. Everything else
+// works in slices of at most SLICE messages: each is a record with the list of what it removes, and between two slices
+// the shard does other things. The result of a purge follows its last slice; a purge that a crash cuts short was not
+// answered, and has removed the older part of what it was to remove.
+#include <string.h>
+
+#include "jetstream/store/cold.h"
+#include "jetstream/store/store_impl.h"
+#include "jetstream/store/stream.h"
+#include "server/base/assert.h"
+#include "server/base/errors.h"
+#include "server/base/mem.h"
+#include "server/proto/subject.h"
+
+#define SLICE 256u
+#define EXPIRE_EVERY UINT64_C(250000000) // spec/jetstream-streams.md 13a: not more often than every 250 ms
+
+// What removing seq needs to know, from memory: 0, MG_ENOTFOUND (it is in no memtable).
+static int find_in_memory(struct mg_stream *s, uint64_t seq, struct mg_removal *out) {
+    const uint8_t *bytes = mg_memtable_get(&s->mem, seq);
+    if (bytes == NULL) return MG_ENOTFOUND;
+    struct mg_record_view v;
+    mg_record_borrow(&v, bytes);
+    *out = (struct mg_removal){
+        .seq = seq,
+        .size = mg_stream_size_of(s, v.subject.n, v.headers.n, v.payload.n),
+        .named = mg_memtable_where(&s->mem, seq) != MG_MEM_OPEN,
+        .subject = v.subject,
+    };
+    return 0;
+}
+
+int mg_remove_execute(struct mg_stream *s, uint64_t seq, bool erase, void *ctx) {
+    struct mg_removal r;
+    int err = seq < s->first || seq > s->last ? MG_ENOTFOUND : 0;
+    if (err == 0) err = find_in_memory(s, seq, &r);
+    if (err == MG_ENOTFOUND && seq >= s->first && seq < mg_stream_cold_end(s)) err = mg_cold_meta(s, seq, &r);
+    if (err == MG_EAGAIN) return err;
+    if (err == 0) {
+        struct mg_removals list = {0};
+        mg_removals_add(&list, &r);
+        mg_removals_write(s, &list);
+        mg_removals_fini(&list);
+        if (erase) mg_store_erase(s, seq);
+    }
+    mg_stream_answer(s, ctx, err, seq, MG_ANSWER_PLAIN);
+    return 0;
+}
+
+// ---- purge ----------------------------------------------------------------------------------------------------------
+
+static int clear_all(struct mg_stream *s, void *ctx) {
+    uint64_t removed = s->msgs;
+    struct mg_record_view rec = {.head = {.type = MG_RECORD_CLEAR, .seq = s->last, .time = s->last_time}};
+    mg_stream_write(s, &rec);
+    mg_stream_answer(s, ctx, 0, removed, MG_ANSWER_PLAIN);
+    return 0;
+}
+
+static bool wanted(const struct mg_change *c, mg_slice subject) {
+    return c->filter.n == 0 || mg_subject_match(subject, c->filter);
+}
+
+// The next slice from memory: false when there is nothing more below the bound.
+static bool slice_of_memory(struct mg_stream *s, struct mg_change *c, struct mg_removals *list) {
+    uint32_t looked = 0;
+    while (list->count < SLICE && looked++ < SLICE * 16) {
+        uint64_t seq = c->cursor;
+        struct mg_removal r;
+        if (mg_memtable_next(&s->mem, &seq) == NULL || seq >= c->up_to) return false;
+        c->cursor = seq + 1;
+        if (find_in_memory(s, seq, &r) == 0 && wanted(c, r.subject)) mg_removals_add(list, &r);
+    }
+    return true;
+}
+
+static int slice_of_purge(struct mg_stream *s, struct mg_change *c, bool *more) {
+    struct mg_removals list = {0};
+    int err = 0;
+    *more = true;
+    if (c->cursor < s->first) c->cursor = s->first;
+    if (c->cursor < mg_stream_cold_end(s) && c->cursor < c->up_to) {
+        err = mg_cold_removals(s, &c->cursor, c->up_to, c->filter, SLICE, &list);
+    } else {
+        *more = slice_of_memory(s, c, &list);
+    }
+    if (c->keep && c->done + list.count > c->keep) { // `keep` holds how many may go
+        *more = false;
+        mg_removals_cut(&list, (uint32_t)(c->keep - c->done));
+    }
+    c->done += list.count;
+    if (list.count) mg_removals_write(s, &list);
+    mg_removals_fini(&list);
+    return err;
+}
+
+// A purge that keeps some removes as many as there are too many: that number takes the place of `keep`.
+static int start(struct mg_stream *s, struct mg_change *c) {
+    if (c->up_to == 0 || c->up_to > s->last + 1) c->up_to = s->last + 1;
+    if (c->keep) {
+        uint64_t total = s->msgs;
+        if (c->filter.n) {
+            int err = mg_stream_count_now(s, c->filter, &total);
+            if (err) return err;
+        }
+        if (total <= c->keep) {
+            mg_stream_answer(s, c->ctx, 0, 0, MG_ANSWER_PLAIN);
+            return MG_EEOF;
+        }
+        c->keep = total - c->keep;
+    }
+    c->cursor = s->first;
+    c->started = true;
+    return 0;
+}
+
+int mg_purge_execute(struct mg_stream *s, struct mg_change *c) {
+    if (!c->started) {
+        if (c->filter.n == 0 && c->keep == 0 && (c->up_to == 0 || c->up_to > s->last)) return clear_all(s, c->ctx);
+        int err = start(s, c);
+        if (err) return err == MG_EEOF ? 0 : err;
+        // From here on the state of the purge must live with the change: it has to be one that waits.
+        if (mg_list_empty(&s->waiting)) return MG_EAGAIN;
+    }
+    for (bool more = true; more;) {
+        int err = slice_of_purge(s, c, &more);
+        if (err == MG_EAGAIN) return err;
+        if (more && mg_part_slice_over(s->part)) {
+            mg_part_pump_later(s);
+            return MG_EAGAIN;
+        }
+    }
+    mg_stream_answer(s, c->ctx, 0, c->done, MG_ANSWER_PLAIN);
+    return 0;
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// One generation of changed rows: a hash map from key to value whose memory is one arena.
+//
+// The rows of a shard live in levels, newest first: the *active* generation, which the shard writes; *frozen*
+// generations, which nobody writes any more and which other threads may read; and the table runs on disk (rows.h). A
+// checkpoint freezes the active generation in O(1), the keeper writes it down, and when that is durable the generation
+// stays as a cache until memory is wanted.
+//
+//   slots (open addressing, linear probing)           arena blocks
+//   +-----+-----+-----+-----+                         +--------------------------------------+
+//   |  *--|-----|--*  |     |   -------------------->  | mg_row | key | value | mg_row | ... |
+//   +-----+-----+-----+-----+                         +--------------------------------------+
+//
+// Owned by one shard while active; immutable and counted afterwards (the count is atomic: keeper and readers hold
+// generations, too).
+#ifndef MG_JETSTREAM_STORE_ROWMAP_H
+#define MG_JETSTREAM_STORE_ROWMAP_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "server/base/slice.h"
+
+enum mg_cell_flag {
+    MG_CELL_DELETED = 1,    // the row does not exist, whatever older levels say
+    MG_CELL_UNRESOLVED = 2, // the value is a change to an older row that has not been looked up yet
+};
+
+// Lives in the arena of its generation. Keys and values have at most 16 MB.
+struct mg_cell {
+    uint64_t hash;
+    uint32_t key_len, value_len;
+    uint32_t value_cap;
+    uint8_t flags;
+    char *value; // 8-byte aligned
+    char key[];
+};
+
+struct mg_rowmap {
+    atomic_uint refs;
+    uint32_t count, mask;
+    struct mg_cell **slots;
+    struct mg_row_block *blocks;
+    size_t bytes; // of the arena and the slots
+    uint32_t unresolved;
+};
+
+struct mg_rowmap *mg_rowmap_new(void); // one reference
+struct mg_rowmap *mg_rowmap_ref(struct mg_rowmap *m);
+void mg_rowmap_unref(struct mg_rowmap *m);
+
+static inline mg_slice mg_cell_key(const struct mg_cell *r) { return mg_slice_of(r->key, r->key_len); }
+static inline mg_slice mg_cell_value(const struct mg_cell *r) { return mg_slice_of(r->value, r->value_len); }
+
+// The hash of a key, the same for all generations. Secret against chosen subjects through the store's seed.
+uint64_t mg_row_hash(uint64_t seed, mg_slice key);
+
+// NULL if this generation says nothing about the key.
+struct mg_cell *mg_rowmap_get(const struct mg_rowmap *m, uint64_t hash, mg_slice key);
+// Finds or adds the row and makes room for a value of value_len bytes; an existing value is kept as far as it fits, a
+// new one is zeroed. *added says which.
+struct mg_cell *mg_rowmap_put(struct mg_rowmap *m, uint64_t hash, mg_slice key, uint32_t value_len, bool *added);
+void mg_rowmap_resize(struct mg_rowmap *m, struct mg_cell *r, uint32_t value_len);
+
+// All rows in the order of memcmp of their keys; the array is the caller's (mg_free), the rows are not. Any thread
+// once the generation is frozen.
+struct mg_cell **mg_rowmap_sorted(const struct mg_rowmap *m);
+int mg_cell_compare(mg_slice a, mg_slice b);
+
+#endif

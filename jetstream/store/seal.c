@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+#include "jetstream/store/seal.h"
+
+#include <stdlib.h>
+
+#include "jetstream/store/cold.h"
+#include "jetstream/store/store_impl.h"
+#include "jetstream/store/stream.h"
+#include "jetstream/store/worker.h"
+#include "server/base/assert.h"
+#include "server/base/mem.h"
+
+// ---- sealing --------------------------------------------------------------------------------------------------------
+
+static struct mg_cell *put_state(struct mg_stream *s) {
+    struct mg_state_row row = {
+        .op = s->op,
+        .first = s->first,
+        .last = s->last,
+        .msgs = s->msgs,
+        .bytes = s->bytes,
+        .subjects = s->subjects,
+        .lost = s->lost,
+        .last_time = s->last_time,
+        .epoch = s->epoch,
+        .first_exact = s->first_exact,
+    };
+    char key[MG_ROW_KEY_HEAD], value[MG_STATE_ROW_SIZE];
+    mg_state_row_pack(value, &row);
+    mg_row_key_head(key, MG_ROW_STATE, s->id);
+    return mg_rows_put(s->rows, mg_slice_of(key, sizeof(key)), mg_slice_of(value, sizeof(value)));
+}
+
+// Look-ups that came after the seal said how many of the sealed subjects were new.
+static void correct_state(struct mg_sealed_stream *z) {
+    struct mg_state_row row;
+    mg_state_row_unpack(&row, z->state->value);
+    row.subjects = (uint64_t)((int64_t)row.subjects + z->stream->sealed_subjects);
+    mg_state_row_pack(z->state->value, &row);
+}
+
+static void put_sections(struct mg_stream *s) {
+    for (uint32_t i = 0; i < s->sections_len; i++) {
+        struct mg_section *sec = &s->sections[i];
+        if (sec->live == sec->live_written) continue;
+        sec->live_written = sec->live;
+        mg_section_put(s, sec);
+    }
+}
+
+void mg_section_put(struct mg_stream *s, const struct mg_section *sec) {
+    char key[MG_ROW_KEY_HEAD + 8], value[MG_SECTION_ROW_SIZE];
+    mg_section_encode(s->id, sec->first, sec->last, sec->count, sec->bytes, sec->live, mg_segment_id(sec->segment), key,
+                      value);
+    mg_rows_put(s->rows, mg_slice_of(key, sizeof(key)), mg_slice_of(value, sizeof(value)));
+}
+
+void mg_section_encode(uint64_t stream, uint64_t first, uint64_t last, uint64_t count, uint64_t bytes, uint64_t live,
+                       uint64_t segment, char key[MG_ROW_KEY_HEAD + 8], char value[MG_SECTION_ROW_SIZE]) {
+    struct mg_section_row row = {
+        .segment = segment, .first = first, .last = last, .count = count, .bytes = bytes, .live = live};
+    mg_section_row_pack(value, &row);
+    mg_row_key_head(key, MG_ROW_SECTION, stream);
+    mg_put_be64(key + MG_ROW_KEY_HEAD, first);
+}
+
+static int by_id(const void *a, const void *b) {
+    const struct mg_sealed_stream *x = a, *y = b;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+static uint64_t bytes_of(const struct mg_sealed_stream *z) {
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < z->blocks_len; i++) {
+        for (uint32_t k = 0; k < z->blocks[i]->count; k++) {
+            if (z->blocks[i]->records[k]) n += mg_record_length(z->blocks[i]->records[k]);
+        }
+    }
+    return n;
+}
+
+static void seal_streams(struct mg_store_part *p, struct mg_seal *seal) {
+    uint32_t n = 0;
+    for (struct mg_list *l = p->streams.next; l != &p->streams; l = l->next) n++;
+    seal->streams = mg_zalloc((n ? n : 1) * sizeof(*seal->streams));
+    for (struct mg_list *l = p->streams.next; l != &p->streams; l = l->next) {
+        struct mg_stream *s = mg_container_of(l, struct mg_stream, link);
+        if (s->storage == MG_STORAGE_MEMORY || s->deleted || !s->dirty) continue;
+        struct mg_sealed_stream *z = &seal->streams[seal->streams_len++];
+        *z = (struct mg_sealed_stream){.stream = s, .id = s->id};
+        z->blocks = mg_memtable_seal(&s->mem, seal->generation, &z->blocks_len);
+        z->bytes = bytes_of(z);
+        s->sealed_subjects = 0;
+        s->in_seal = true;
+        put_sections(s);
+        z->state = put_state(s);
+        s->dirty = false;
+    }
+    qsort(seal->streams, seal->streams_len, sizeof(*seal->streams), by_id);
+}
+
+void mg_seal_ask(struct mg_parcel *parcel) {
+    struct mg_seal *seal = mg_container_of(parcel, struct mg_seal, parcel);
+    struct mg_store_part *p = seal->part;
+    mg_assert(p->seal == NULL);
+    p->seal = seal;
+    seal->generation = p->generation;
+    mg_part_submit(p);
+    seal->batch = p->batch - 1;
+    // Nothing of this part is under way: the next batch comes behind all that is durable now.
+    struct mg_journal_state state;
+    mg_journal_state(p->store->journal, &state);
+    seal->page = state.durable;
+    seal_streams(p, seal);
+    seal->rows = mg_rowmap_ref(mg_rows_freeze(&p->rows));
+    p->generation++;
+    if (p->chunk) p->chunk->generation = seal->generation;
+    for (struct mg_chunk *c = p->chunks_first; c; c = c->next) {
+        if (c->generation == 0) c->generation = seal->generation;
+    }
+    p->chunk = NULL;
+    mg_seal_step(p);
+}
+
+void mg_seal_step(struct mg_store_part *p) {
+    struct mg_seal *seal = p->seal;
+    if (seal == NULL || seal->given || p->poisoned) return;
+    if (p->durable < seal->batch || seal->rows->unresolved > 0) return;
+    for (uint32_t i = 0; i < seal->streams_len; i++) correct_state(&seal->streams[i]);
+    seal->given = true;
+    seal->parcel.arrived = seal->sealed;
+    mg_worker_post(seal->keeper, &seal->parcel);
+}
+
+// ---- the answer -----------------------------------------------------------------------------------------------------
+
+static uint64_t alive_in(const struct mg_sealed_stream *z) {
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < z->blocks_len; i++) n += z->blocks[i]->alive;
+    return n;
+}
+
+static void add_section(struct mg_stream *s, const struct mg_sealed_stream *z) {
+    const struct mg_new_section *n = &z->section;
+    if (s->sections_len == s->sections_cap) {
+        s->sections_cap = s->sections_cap ? s->sections_cap * 2 : 4;
+        s->sections = mg_realloc(s->sections, s->sections_cap * sizeof(*s->sections));
+    }
+    uint64_t live = alive_in(z);
+    s->sections[s->sections_len++] = (struct mg_section){
+        .first = n->first,
+        .last = n->last,
+        .count = n->count,
+        .bytes = n->bytes,
+        .live = live < n->count ? live : n->count,
+        .live_written = n->count,
+        .segment = n->segment,
+    };
+}
+
+static void drop_chunks(struct mg_store_part *p, uint32_t generation) {
+    while (p->chunks_first && p->chunks_first->generation && p->chunks_first->generation <= generation) {
+        struct mg_chunk *c = p->chunks_first;
+        p->chunks_first = c->next;
+        if (p->chunks_first == NULL) p->chunks_last = NULL;
+        mg_chunk_unref(c);
+    }
+}
+
+void mg_seal_installed(struct mg_parcel *parcel) {
+    struct mg_seal *seal = mg_container_of(parcel, struct mg_seal, parcel);
+    struct mg_store_part *p = seal->part;
+    for (uint32_t i = 0; i < seal->streams_len; i++) {
+        struct mg_sealed_stream *z = &seal->streams[i];
+        struct mg_stream *s = z->stream;
+        if (z->section.segment) add_section(s, z);
+        mg_memtable_drop(&s->mem, seal->generation);
+        for (uint32_t k = 0; k < z->blocks_len; k++) mg_mem_block_unref(z->blocks[k]);
+        mg_free(z->blocks);
+        s->in_seal = false;
+        if (s->deleted && s->results_out == 0) mg_stream_free(s);
+    }
+    drop_chunks(p, seal->generation);
+    mg_runset_unref(p->rows.runs);
+    p->rows.runs = seal->runs;
+    p->installs++;
+    mg_rows_written(&p->rows, seal->rows, p->store->o.rows_bytes / p->store->o.parts);
+    mg_rowmap_unref(seal->rows);
+    mg_free(seal->streams);
+    p->seal = NULL;
+    mg_free(seal);
+    mg_part_pump_all(p); // pages are free again
+}

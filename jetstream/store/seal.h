@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// A checkpoint from a part's point of view. The keeper asks; the part *seals*: it freezes its rows, closes the blocks of
+// its memtables and the chunk, and goes on with new ones. When what was sealed is durable and no row in it waits for a
+// look-up, it gives it to the keeper, who writes it down while the part works on. When that is durable the keeper tells
+// the part, which drops the sealed blocks and chunks and reads from the new files.
+//
+//      keeper                         part
+//        | ---- seal --------------->  | freeze, close
+//        |                             | ... batch durable, rows resolved ...
+//        | <--- sealed --------------  |
+//        | write segment, runs, manifest
+//        | ---- installed ---------->  | drop, use sections and runs
+//        | <--- done ----------------  |
+#ifndef MG_JETSTREAM_STORE_SEAL_H
+#define MG_JETSTREAM_STORE_SEAL_H
+
+#include "jetstream/store/memtable.h"
+#include "jetstream/store/part.h"
+
+// One stream's share of a checkpoint.
+struct mg_sealed_stream {
+    struct mg_stream *stream; // the part's: the keeper does not look into it
+    uint64_t id;
+    struct mg_mem_block **blocks; // with references
+    uint32_t blocks_len;
+    uint64_t bytes;               // of records: big ones get a segment of their own
+    struct mg_cell *state;        // its counters among the sealed rows
+    struct mg_new_section {       // the keeper's answer
+        uint64_t first, last, count, bytes;
+        struct mg_segment *segment; // a reference; NULL: no message was there
+    } section;
+};
+
+struct mg_seal {
+    struct mg_parcel parcel;
+    struct mg_store_part *part;
+    struct mg_worker *keeper;
+    void (*sealed)(struct mg_parcel *p); // the keeper's, for the way back
+    uint32_t generation;
+    uint64_t batch;            // what was sealed is in batches up to this one
+    bool given;
+    struct mg_rowmap *rows;    // a reference
+    struct mg_sealed_stream *streams; // ascending ids
+    uint32_t streams_len;
+    uint64_t page;             // the part needs nothing of the journal below it any more
+    // The keeper's answer.
+    struct mg_runset *runs;    // a reference
+};
+
+void mg_seal_ask(struct mg_parcel *p);       // runs on the part: begins
+void mg_seal_step(struct mg_store_part *p);  // in each turn: gives what is ready
+void mg_seal_installed(struct mg_parcel *p); // runs on the part: takes the answer in and frees
+
+// The row of a section.
+void mg_section_encode(uint64_t stream, uint64_t first, uint64_t last, uint64_t count, uint64_t bytes, uint64_t live,
+                       uint64_t segment, char key[MG_ROW_KEY_HEAD + 8], char value[MG_SECTION_ROW_SIZE]);
+void mg_section_put(struct mg_stream *s, const struct mg_section *sec);
+
+#endif

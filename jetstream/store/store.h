@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// The storage engine's face: streams of messages and rows that survive.
+//
+// One store is one directory. Every stream lives on one shard, and everything here is called on that shard; nothing
+// blocks. Nothing on disk names a shard: their number may change between two starts.
+//
+// How an answer leaves. A change is decided against the stream's newest state, written as one record into the shard's
+// open batch, and applied at once. What the caller hears goes through `result`, which is called when that record, and
+// everything of the stream before it, is durable. Errors and answers that only read the state (a duplicate, a wrong
+// sequence, stream info) queue behind it too: they speak of changes that a power cut could still take back. So:
+//
+//     err = mg_stream_append(s, &a, ctx)  -> 0: result(ctx) will be called, with seq or an error; order is that of calls
+//
+// `visible` is the last sequence number that readers may see: messages up to it are durable.
+//
+// When the device fails a write or a sync, the store is *poisoned*: what was in flight is never answered (nobody knows
+// its outcome), every later change gets MG_EIO, reads go on.
+#ifndef MG_JETSTREAM_STORE_STORE_H
+#define MG_JETSTREAM_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server/base/slice.h"
+
+struct mg_loop;
+struct mg_wheel;
+struct mg_store;
+struct mg_store_part; // of one shard
+struct mg_stream;
+
+// ---- the store ------------------------------------------------------------------------------------------------------
+
+struct mg_store_options {
+    const char *dir;
+    unsigned parts;          // shards, at least 1
+    uint64_t ring_bytes;     // of the journal; 0: 64 MB. Bounds the memtables, too
+    uint64_t cache_bytes;    // for cold reads; 0: 64 MB
+    uint64_t rows_bytes;     // of generations of rows kept as a cache, all parts together; 0: 64 MB
+    uint64_t sync_interval;  // ns; 0: always, an acknowledgement means on disk. Else acknowledged first, synced later
+    unsigned readers;        // threads for cold reads; 0: 2
+    // One sentence for the operator. Any thread.
+    void (*log)(void *arg, int level, const char *text);
+    void *log_arg;
+};
+
+// What the recovery knows while it runs and after.
+struct mg_store_status {
+    uint64_t streams, messages, bytes;
+    uint64_t lost_messages, damaged_pages, damaged_files;
+    uint64_t journal_pages_read, records_replayed;
+    uint32_t recovery_ms;
+    bool poisoned, full;
+    char sync_method[96]; // the sentence of the calibration
+};
+
+// Opens or creates the directory and recovers, blocking: before the shards run. err gets one sentence (text of 256).
+// MG_EBUSY: another process holds it. MG_ECORRUPT: neither manifest can be read; nothing was changed.
+int mg_store_open(struct mg_store **out, const struct mg_store_options *o, char *err, size_t err_size);
+// All parts must have stopped. What was acknowledged is on disk already; this writes a checkpoint to start faster.
+void mg_store_close(struct mg_store *st);
+struct mg_store_status mg_store_status(const struct mg_store *st);
+
+// The part of shard `index`. Its loop is woken when there is work for mg_store_part_turn; timers are in the shard's wheel.
+struct mg_store_part *mg_store_part(struct mg_store *st, unsigned index);
+void mg_store_part_start(struct mg_store_part *p, struct mg_loop *loop, struct mg_wheel *wheel);
+// Takes in what the store's threads have finished and hands the open batch over: once in each turn of the shard, before
+// it flushes and before it blocks. True: there is more to do at once.
+bool mg_store_part_turn(struct mg_store_part *p);
+// Stops taking changes; true when nothing of this part is under way.
+bool mg_store_part_stop(struct mg_store_part *p);
+
+// ---- streams --------------------------------------------------------------------------------------------------------
+
+enum mg_stream_storage { MG_STORAGE_FILE, MG_STORAGE_MEMORY };
+enum mg_stream_discard { MG_DISCARD_OLD, MG_DISCARD_NEW };
+
+struct mg_stream_limits {
+    int64_t max_msgs, max_bytes, max_msgs_per_subject; // <= 0: no limit
+    uint64_t max_age;                                  // ns; 0: no limit
+    uint64_t dedupe_window;                            // ns; 0: off
+    enum mg_stream_discard discard;
+    bool discard_new_per_subject;
+};
+
+struct mg_result {
+    void *ctx;
+    uint64_t seq;    // of the message; of the original, when duplicate; of the state, in MG_EWRONGSEQ
+    int err;         // 0 or MG_E...
+    bool duplicate;
+};
+
+// What a stream tells its owner. Called between two records, never from inside of a call into the store.
+struct mg_stream_ops {
+    void (*result)(void *app, const struct mg_result *r);
+    // Messages up to `last` may be read now.
+    void (*visible)(void *app, uint64_t last);
+    // A message is gone (limits, age, delete, purge); not called for those that mg_stream_remove names.
+    void (*removed)(void *app, uint64_t seq);
+};
+
+// Creates a stream: durable when result(ctx) comes. name is unique in the store; config is the owner's, kept as it is.
+// first_seq: number of the first message, 0 means 1.
+int mg_stream_create(struct mg_store_part *p, mg_slice name, mg_slice config, enum mg_stream_storage storage,
+                     const struct mg_stream_limits *limits, uint64_t first_seq, struct mg_stream **out, void *ctx);
+int mg_stream_configure(struct mg_stream *s, mg_slice config, const struct mg_stream_limits *limits, void *ctx);
+// Deletes it with all messages and rows. The struct is freed after result(ctx).
+int mg_stream_delete(struct mg_stream *s, void *ctx);
+void mg_stream_set_ops(struct mg_stream *s, const struct mg_stream_ops *ops, void *app);
+
+// Streams of this part, as found by the recovery or created since: NULL at the end.
+struct mg_stream *mg_stream_next(struct mg_store_part *p, struct mg_stream *after);
+struct mg_stream *mg_stream_find(struct mg_store_part *p, mg_slice name);
+mg_slice mg_stream_name(const struct mg_stream *s);
+mg_slice mg_stream_config(const struct mg_stream *s);
+int64_t mg_stream_created(const struct mg_stream *s); // ns since the epoch
+
+struct mg_stream_state {
+    uint64_t msgs, bytes; // bytes as spec/jetstream-streams.md 7 counts them
+    uint64_t first, last, subjects, deleted, lost;
+    int64_t first_time, last_time;
+};
+// The newest state. Who tells it to somebody sends the answer behind mg_stream_barrier. MG_EAGAIN: a number that comes
+// from disk (subjects, first_time) is being looked up; call again after the next turn that says so through barrier.
+int mg_stream_state(struct mg_stream *s, struct mg_stream_state *out);
+// result(ctx) when everything so far is durable and numbers are looked up.
+void mg_stream_barrier(struct mg_stream *s, void *ctx);
+uint64_t mg_stream_visible(const struct mg_stream *s);
+
+// ---- changes --------------------------------------------------------------------------------------------------------
+
+#define MG_ANY_SEQ UINT64_MAX
+
+// What is appended, and under which conditions. Zeroed members mean "no condition", except that expect_* of 0 is a
+// condition: use MG_ANY_SEQ. Slices are copied at once.
+struct mg_append {
+    mg_slice subject, headers, payload;
+    mg_slice msg_id;                  // dedupe; empty: none
+    uint64_t expect_last;             // last sequence of the stream, or MG_ANY_SEQ
+    uint64_t expect_subject_last;     // last sequence of expect_subject (or subject), or MG_ANY_SEQ
+    mg_slice expect_subject;          // literal
+    int64_t time;                     // ns; 0: now. Never goes back within a stream
+    bool rollup_subject, rollup_all;  // removes what was there before in the same record
+    bool no_limit_per_subject;        // rollup under discard_new_per_subject
+    bool skip;                        // uses up a sequence number and stores nothing
+};
+
+// Errors that come in result: MG_EWRONGSEQ (last, or last of subject: see seq), MG_EMAXMSGS, MG_EMAXBYTES,
+// MG_EMAXPERSUBJECT (discard new), MG_EFULL (too much waiting: 429), MG_ENOSPC (disk full), MG_EIO (poisoned).
+int mg_stream_append(struct mg_stream *s, const struct mg_append *a, void *ctx);
+
+// Removes one message. erase: its bytes are overwritten on disk (docs/DURABILITY.md says when). MG_ENOTFOUND in result.
+int mg_stream_remove(struct mg_stream *s, uint64_t seq, bool erase, void *ctx);
+// Removes messages: all below up_to (0: no bound) and matching filter (empty: all), but the last `keep`. seq in the
+// result is the number of messages removed.
+int mg_stream_purge(struct mg_stream *s, mg_slice filter, uint64_t up_to, uint64_t keep, void *ctx);
+
+// Rows of the owner (consumers and their state): key -> value, in the stream's order with everything else.
+int mg_stream_row_put(struct mg_stream *s, mg_slice key, mg_slice value, void *ctx);
+int mg_stream_row_delete(struct mg_stream *s, mg_slice key, void *ctx);
+
+// ---- reads ----------------------------------------------------------------------------------------------------------
+
+struct mg_message {
+    uint64_t seq;
+    int64_t time;
+    mg_slice subject, headers, payload;
+};
+
+enum mg_read_kind {
+    MG_READ_SEQ,     // the message `seq`
+    MG_READ_NEXT,    // the first with a number >= seq that matches a filter
+    MG_READ_LAST,    // the last with a number <= seq that matches a filter; MG_ANY_SEQ: of all
+    MG_READ_TIME,    // the first stored at `time` or later
+    MG_READ_ROW,     // the row `key`; payload is the value
+    MG_READ_COUNT,   // seq: how many messages with a number >= seq match a filter
+};
+
+// A read. The struct and the slices it points to are the caller's until it is done. Only what is visible is read.
+struct mg_read {
+    enum mg_read_kind kind;
+    uint64_t seq;
+    int64_t time;
+    const mg_slice *filters; // subjects with wildcards; a message matches one of them
+    unsigned filters_len;    // 0: all
+    mg_slice key;
+    // The answer: valid until done returns, or until the end of the turn when the read did not wait.
+    struct mg_message msg;
+    uint64_t count;
+    int err; // MG_ENOTFOUND; MG_ECORRUPT: it is there and cannot be read
+    void (*done)(struct mg_read *r);
+    void *user;
+    struct mg_cold_read *cold; // the store's, while it waits
+};
+// 0: answered at once, see r->err; done is not called. MG_EAGAIN: done will be called.
+int mg_stream_read(struct mg_stream *s, struct mg_read *r);
+// Forgets a read that waits; done is not called.
+void mg_stream_read_cancel(struct mg_read *r);
+
+#endif

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// Inside of the store: what its parts and its threads share.
+//
+//   part (one a shard)   decides and applies changes                    part.c, stream files
+//   committer            writes batches                                 journal*.c
+//   keeper               checkpoint, merges, compaction, scrub          keeper.c, checkpoint.c, compact.c
+//   readers              cold reads, look-ups of rows                   reader.c, cold.c
+//
+// Threads talk by parcels (inbox.h). What they share is immutable (generations, blocks of memtables, runs, segments:
+// counted) or one of the atomics below.
+#ifndef MG_JETSTREAM_STORE_STORE_IMPL_H
+#define MG_JETSTREAM_STORE_STORE_IMPL_H
+
+#include <stdatomic.h>
+
+#include "jetstream/store/journal.h"
+#include "jetstream/store/manifest.h"
+#include "jetstream/store/part.h"
+#include "jetstream/store/runset.h"
+#include "jetstream/store/segments.h"
+#include "jetstream/store/worker.h"
+
+#define MG_READERS_MAX 8u
+
+struct mg_store {
+    struct mg_store_options o;
+    struct mg_disk *disk;
+    struct mg_journal *journal;
+    struct mg_manifest manifest; // the keeper's after the start
+    struct mg_table_env env;     // salt, cache: for runs and segments
+    uint64_t seed;               // of hashes of rows, from the salt
+    struct mg_store_part **parts;
+    atomic_uint_fast64_t next_stream;
+    atomic_bool poisoned, pressed; // pressed: a checkpoint was asked for and has not begun
+    struct mg_worker *keeper;
+    struct mg_worker *readers[MG_READERS_MAX];
+    struct mg_keeper *keeping;
+    struct mg_runset *runs;      // newest; the keeper's after the start
+    struct mg_store_status status;
+};
+
+uint64_t mg_store_new_id(struct mg_store *st); // any thread
+void mg_store_poisoned(struct mg_store *st);   // any thread
+void mg_store_say(const struct mg_store *st, int level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+// Asks the keeper for a checkpoint. Any thread.
+void mg_store_press(struct mg_store *st);
+
+#endif

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// Inside of a stored stream: shared by the stream_*.c files.
+//
+//   change.c   what callers ask for: queue, order, results          apply.c    what a record does to the state
+//   append.c   the checks of a publish and what it evicts           head.c     the oldest messages, read ahead
+//   purge.c    removing many, in slices                             read.c     reads
+//
+// A change is *decided* once (append.c, purge.c: limits, clock, conditions) and becomes a record; apply.c turns a record
+// into state, the same way when it was just written and when it is replayed. So replay decides nothing.
+#ifndef MG_JETSTREAM_STORE_STREAM_H
+#define MG_JETSTREAM_STORE_STREAM_H
+
+#include "jetstream/store/memtable.h"
+#include "jetstream/store/part.h"
+#include "jetstream/store/record.h"
+#include "jetstream/store/removal.h"
+#include "jetstream/store/row_kinds.h"
+#include "jetstream/store/store.h"
+#include "server/base/list.h"
+
+// A run of messages of one stream in one segment.
+struct mg_section {
+    uint64_t first, last; // numbers in it
+    uint64_t count;       // messages written
+    uint64_t bytes;       // of their records
+    uint64_t live;        // not removed since; for the choice of compaction
+    uint64_t live_written; // what its row says of that
+    struct mg_segment *segment; // a reference
+};
+
+enum mg_change_kind { MG_CHANGE_APPEND, MG_CHANGE_REMOVE, MG_CHANGE_PURGE, MG_CHANGE_BARRIER, MG_CHANGE_ROW };
+
+// A change that waits its turn because something before it, or it itself, needs a row or a message from disk.
+struct mg_change {
+    struct mg_list link;
+    enum mg_change_kind kind;
+    struct mg_append append;      // slices point into bytes[]
+    uint64_t seq, up_to, keep;
+    uint64_t done;                // purge: messages removed so far
+    uint64_t cursor;              // purge: where the next slice begins
+    mg_slice filter, key, value;
+    bool erase, delete_row, started;
+    void *ctx;
+    size_t size;
+    char bytes[];
+};
+
+// A message at the head that is in a segment: what removing it needs to know.
+struct mg_head_entry {
+    uint64_t seq;
+    int64_t time;
+    uint32_t size;
+    uint32_t subject_at, subject_len; // in head.subjects
+    bool gone;
+};
+struct mg_head {
+    struct mg_head_entry *entries;
+    uint32_t count, next;   // entries[next..count) are still there or gone
+    struct mg_buf subjects;
+    uint64_t covered;       // entries tell of every message below this number
+    struct mg_cold_read *refill;
+};
+
+struct mg_stream {
+    struct mg_list link;      // of the part's streams
+    struct mg_list told;      // of the part's list of those whose `visible` has moved
+    struct mg_store_part *part;
+    uint64_t id;
+    mg_slice name, config;    // owned
+    enum mg_stream_storage storage;
+    struct mg_stream_limits limits;
+    int64_t created;
+
+    // The newest state: everything that was applied, durable or not.
+    uint64_t op;              // of the last record
+    uint64_t first, last;     // first is a lower bound unless first_exact
+    uint64_t msgs, bytes, subjects, lost;
+    int64_t last_time;
+    uint32_t epoch;           // of subject rows; a purge of everything begins a new one
+    uint32_t unresolved;      // subject rows whose older value is being looked up: `subjects` is not exact
+    bool first_exact;
+    bool dirty;               // changed since the last seal
+    bool deleted;             // no more changes; freed when its last result has gone
+    bool in_seal;             // a checkpoint holds it
+    int64_t sealed_subjects;  // how many of the sealed subjects turned out to be new since the seal
+    uint64_t visible;         // last number readers may see
+    uint64_t batch;           // the part's batch that holds its last record
+
+    struct mg_memtable mem;
+    struct mg_section *sections; // ascending
+    uint32_t sections_len, sections_cap;
+    struct mg_head head;
+
+    struct mg_rows *rows;     // the part's; a memory stream has its own
+    struct mg_rows own_rows;
+    struct mg_cell *last_row;  // memo: the subject row of the last append, in `last_rows`
+    struct mg_rowmap *last_rows;
+
+    struct mg_list waiting;   // of struct mg_change
+    size_t waiting_bytes;
+    uint32_t waiting_len;
+    struct mg_list reads;     // of struct mg_cold_read that wait
+    struct mg_timer age_timer;
+    unsigned results_out;     // results that were not given yet
+
+    const struct mg_stream_ops *ops;
+    void *app;
+};
+
+// change.c
+int mg_change_submit(struct mg_stream *s, struct mg_change *proto);
+void mg_stream_pump(struct mg_stream *s); // tries the waiting changes again
+// part.c: queues an answer behind everything of the stream so far.
+void mg_stream_answer(struct mg_stream *s, void *ctx, int err, uint64_t seq, enum mg_answer kind);
+
+// append.c: 0 decided (record written, result queued), MG_EAGAIN: needs something from disk, try again.
+int mg_append_execute(struct mg_stream *s, const struct mg_append *a, void *ctx);
+// purge.c
+int mg_remove_execute(struct mg_stream *s, uint64_t seq, bool erase, void *ctx);
+int mg_purge_execute(struct mg_stream *s, struct mg_change *c);
+void mg_stream_expire(struct mg_stream *s); // age, one slice
+void mg_stream_arm_age(struct mg_stream *s);
+
+// apply.c: `rec` is verified and stays where it is (`bytes`). live: not a replay.
+void mg_stream_apply(struct mg_stream *s, const struct mg_record_view *rec, const uint8_t *bytes, bool live);
+uint32_t mg_stream_size_of(const struct mg_stream *s, size_t subject, size_t headers, size_t payload);
+// Removed, as far as memory knows? Rows on disk are not asked.
+bool mg_stream_known_removed(const struct mg_stream *s, uint64_t seq);
+// Where messages are in memory only: the first number that no segment can hold.
+uint64_t mg_stream_cold_end(const struct mg_stream *s);
+struct mg_section *mg_stream_section_of(const struct mg_stream *s, uint64_t seq); // that may hold seq; NULL
+// The key of a subject's row in out (MG_ROW_KEY_MAX); its length.
+size_t mg_subject_key(const struct mg_stream *s, mg_slice subject, char *out);
+// After a look-up: the older value of an unresolved row has come.
+// The row is among sealed ones (frozen) or not.
+void mg_stream_subject_merged(struct mg_stream *s, mg_slice before, const struct mg_cell *after, bool frozen);
+
+// head.c
+// Makes `first` exact or asks for what is needed. True: exact.
+bool mg_head_advance(struct mg_stream *s);
+// The i-th message from the head that is there: 0 ok, MG_EAGAIN: being read, MG_ENOTFOUND: there are not so many.
+struct mg_head_message {
+    uint64_t seq;
+    int64_t time;
+    uint32_t size;
+    mg_slice subject;
+};
+struct mg_head_walk {
+    uint64_t seq;      // next number to look at; start with s->first
+    uint32_t entry;    // next entry of the head
+};
+struct mg_head_walk mg_head_walk_of(const struct mg_stream *s);
+int mg_head_next(struct mg_stream *s, struct mg_head_walk *w, struct mg_head_message *out);
+void mg_head_removed(struct mg_stream *s, uint64_t seq);
+void mg_head_reset(struct mg_stream *s);
+
+struct mg_stream *mg_stream_new(struct mg_store_part *p, uint64_t id);
+void mg_stream_free(struct mg_stream *s);
+
+#endif

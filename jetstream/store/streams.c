@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// Streams as such: created, configured, deleted, found. A stream is a row (its number, name, limits, the owner's
+// configuration), changed by STREAM records and removed by a DROP record. Memory streams have neither.
+#include <string.h>
+
+#include "jetstream/store/cold.h"
+#include "jetstream/store/store_impl.h"
+#include "jetstream/store/stream.h"
+#include "server/base/assert.h"
+#include "server/base/errors.h"
+#include "server/base/mem.h"
+
+struct mg_stream *mg_stream_new(struct mg_store_part *p, uint64_t id) {
+    struct mg_stream *s = mg_zalloc(sizeof(*s));
+    s->part = p;
+    s->id = id;
+    s->first = 1;
+    s->first_exact = true;
+    s->rows = &p->rows;
+    mg_list_init(&s->told);
+    mg_list_init(&s->waiting);
+    mg_list_init(&s->reads);
+    mg_memtable_init(&s->mem);
+    mg_timer_init(&s->age_timer, mg_stream_age_due);
+    mg_list_push_back(&p->streams, &s->link);
+    return s;
+}
+
+void mg_stream_free(struct mg_stream *s) {
+    mg_list_remove(&s->link);
+    mg_list_remove(&s->told);
+    mg_timer_stop_if(s->part->wheel, &s->age_timer);
+    mg_head_reset(s);
+    mg_cold_cancel_all(s);
+    while (!mg_list_empty(&s->waiting)) {
+        struct mg_list *l = s->waiting.next;
+        mg_list_remove(l);
+        mg_free(mg_container_of(l, struct mg_change, link));
+    }
+    if (s->storage == MG_STORAGE_MEMORY) {
+        mg_memory_free_all(s);
+        mg_rows_fini(&s->own_rows);
+    }
+    mg_memtable_fini(&s->mem);
+    for (uint32_t i = 0; i < s->sections_len; i++) mg_segment_unref(s->sections[i].segment);
+    mg_free(s->sections);
+    mg_free((char *)(uintptr_t)s->name.p);
+    mg_free((char *)(uintptr_t)s->config.p);
+    mg_free(s);
+}
+
+// ---- the row --------------------------------------------------------------------------------------------------------
+
+static void encode_row(const struct mg_stream *s, struct mg_buf *out) {
+    const struct mg_stream_limits *l = &s->limits;
+    struct mg_stream_row row = {
+        .id = s->id,
+        .created = s->created,
+        .first_seq = s->first,
+        .max_msgs = l->max_msgs,
+        .max_bytes = l->max_bytes,
+        .max_msgs_per_subject = l->max_msgs_per_subject,
+        .max_age = l->max_age,
+        .dedupe_window = l->dedupe_window,
+        .discard = (uint8_t)l->discard,
+        .discard_new_per_subject = l->discard_new_per_subject,
+        .name_len = (uint16_t)s->name.n,
+        .config_len = (uint32_t)s->config.n,
+    };
+    uint8_t head[MG_STREAM_ROW_SIZE];
+    mg_stream_row_pack(head, &row);
+    mg_buf_add(out, head, sizeof(head));
+    mg_buf_add_slice(out, s->name);
+    mg_buf_add_slice(out, s->config);
+}
+
+static void replace(mg_slice *old, mg_slice with) {
+    char *copy = mg_slice_dup(with);
+    mg_free((char *)(uintptr_t)old->p);
+    *old = mg_slice_of(copy, with.n);
+}
+
+int mg_stream_decode_row(struct mg_stream *s, mg_slice value) {
+    struct mg_stream_row row;
+    if (value.n < MG_STREAM_ROW_SIZE) return MG_ECORRUPT;
+    mg_stream_row_unpack(&row, value.p);
+    if (row.id != s->id || row.discard > MG_DISCARD_NEW ||
+        value.n != (size_t)MG_STREAM_ROW_SIZE + row.name_len + row.config_len)
+        return MG_ECORRUPT;
+    s->created = row.created;
+    s->limits = (struct mg_stream_limits){
+        .max_msgs = row.max_msgs,
+        .max_bytes = row.max_bytes,
+        .max_msgs_per_subject = row.max_msgs_per_subject,
+        .max_age = row.max_age,
+        .dedupe_window = row.dedupe_window,
+        .discard = row.discard ? MG_DISCARD_NEW : MG_DISCARD_OLD,
+        .discard_new_per_subject = row.discard_new_per_subject != 0,
+    };
+    if (s->last == 0 && s->op <= 1) {
+        s->first = row.first_seq;
+        s->last = row.first_seq - 1;
+    }
+    replace(&s->name, mg_slice_of(value.p + MG_STREAM_ROW_SIZE, row.name_len));
+    replace(&s->config, mg_slice_of(value.p + MG_STREAM_ROW_SIZE + row.name_len, row.config_len));
+    return 0;
+}
+
+static void put_row(struct mg_stream *s, mg_slice value) {
+    char key[MG_ROW_KEY_HEAD];
+    mg_row_key_head(key, MG_ROW_STREAM, s->id);
+    mg_rows_put(s->rows, mg_slice_of(key, sizeof(key)), value);
+}
+
+void mg_stream_apply_self(struct mg_stream *s, const struct mg_record_view *rec, bool live) {
+    if (!live && mg_stream_decode_row(s, rec->payload) != 0) return;
+    put_row(s, rec->payload);
+}
+
+// Its rows are worthless without the stream's own: tables drop them when they are merged.
+void mg_stream_apply_drop(struct mg_stream *s) {
+    char key[MG_ROW_KEY_HEAD];
+    static const enum mg_row_kind kinds[] = {MG_ROW_STREAM, MG_ROW_STATE};
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        mg_row_key_head(key, kinds[i], s->id);
+        mg_rows_delete(s->rows, mg_slice_of(key, sizeof(key)));
+    }
+    s->deleted = true;
+    mg_store_dropped(s);
+}
+
+static void write_self(struct mg_stream *s) {
+    struct mg_buf value = MG_BUF_INIT;
+    encode_row(s, &value);
+    struct mg_record_view rec = {.head = {.type = MG_RECORD_STREAM, .time = s->created}, .payload = mg_buf_slice(&value)};
+    mg_stream_write(s, &rec);
+    mg_buf_fini(&value);
+}
+
+// ---- what callers ask for -------------------------------------------------------------------------------------------
+
+int mg_stream_create(struct mg_store_part *p, mg_slice name, mg_slice config, enum mg_stream_storage storage,
+                     const struct mg_stream_limits *limits, uint64_t first_seq, struct mg_stream **out, void *ctx) {
+    if (p->stopping) return MG_ECLOSED;
+    if (p->poisoned) return MG_EIO;
+    if (name.n == 0 || name.n > UINT16_MAX || config.n > (1u << 20)) return MG_EINVAL;
+    if (mg_stream_find(p, name)) return MG_EEXISTS;
+    struct mg_stream *s = mg_stream_new(p, mg_store_new_id(p->store));
+    replace(&s->name, name);
+    replace(&s->config, config);
+    s->storage = storage;
+    s->limits = *limits;
+    s->created = mg_part_time(p);
+    s->first = first_seq ? first_seq : 1;
+    s->last = s->first - 1;
+    if (storage == MG_STORAGE_MEMORY) {
+        mg_rows_init(&s->own_rows, p->rows.seed);
+        s->rows = &s->own_rows;
+    } else {
+        write_self(s);
+    }
+    s->visible = s->last;
+    mg_stream_answer(s, ctx, 0, 0, MG_ANSWER_PLAIN);
+    *out = s;
+    return 0;
+}
+
+int mg_stream_configure(struct mg_stream *s, mg_slice config, const struct mg_stream_limits *limits, void *ctx) {
+    if (s->deleted || s->part->stopping) return MG_ECLOSED;
+    if (s->part->poisoned) return MG_EIO;
+    if (config.n > (1u << 20)) return MG_EINVAL;
+    replace(&s->config, config);
+    s->limits = *limits;
+    if (s->storage == MG_STORAGE_FILE) write_self(s);
+    mg_stream_answer(s, ctx, 0, 0, MG_ANSWER_PLAIN);
+    mg_stream_enforce(s);
+    mg_stream_arm_age(s);
+    return 0;
+}
+
+int mg_stream_delete(struct mg_stream *s, void *ctx) {
+    if (s->deleted || s->part->stopping) return MG_ECLOSED;
+    if (s->part->poisoned) return MG_EIO;
+    if (s->storage == MG_STORAGE_FILE) {
+        struct mg_record_view rec = {.head = {.type = MG_RECORD_DROP}};
+        mg_stream_write(s, &rec);
+    }
+    s->deleted = true;
+    mg_stream_answer(s, ctx, 0, 0, MG_ANSWER_PLAIN);
+    return 0;
+}
+
+void mg_stream_set_ops(struct mg_stream *s, const struct mg_stream_ops *ops, void *app) {
+    s->ops = ops;
+    s->app = app;
+}
+
+struct mg_stream *mg_stream_next(struct mg_store_part *p, struct mg_stream *after) {
+    struct mg_list *l = after ? after->link.next : p->streams.next;
+    for (; l != &p->streams; l = l->next) {
+        struct mg_stream *s = mg_container_of(l, struct mg_stream, link);
+        if (!s->deleted) return s;
+    }
+    return NULL;
+}
+
+struct mg_stream *mg_stream_find(struct mg_store_part *p, mg_slice name) {
+    for (struct mg_stream *s = mg_stream_next(p, NULL); s; s = mg_stream_next(p, s)) {
+        if (mg_slice_eq(s->name, name)) return s;
+    }
+    return NULL;
+}
+
+mg_slice mg_stream_name(const struct mg_stream *s) { return s->name; }
+mg_slice mg_stream_config(const struct mg_stream *s) { return s->config; }
+int64_t mg_stream_created(const struct mg_stream *s) { return s->created; }
+uint64_t mg_stream_visible(const struct mg_stream *s) { return s->visible; }
+
+int mg_stream_state(struct mg_stream *s, struct mg_stream_state *out) {
+    if (!mg_head_advance(s) || s->unresolved) return MG_EAGAIN;
+    *out = (struct mg_stream_state){
+        .msgs = s->msgs,
+        .bytes = s->bytes,
+        .first = s->first,
+        .last = s->last,
+        .subjects = s->subjects,
+        .lost = s->lost,
+        .deleted = s->last + 1 - s->first - s->msgs,
+        .last_time = s->last_time,
+    };
+    struct mg_head_walk w = mg_head_walk_of(s);
+    struct mg_head_message m;
+    int err = mg_head_next(s, &w, &m);
+    if (err == 0) out->first_time = m.time;
+    return err == MG_EAGAIN ? err : 0;
+}

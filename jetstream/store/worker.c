@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+#include "jetstream/store/worker.h"
+
+#include "server/base/mem.h"
+#include "server/shard/bell.h"
+#include "server/shard/loop.h"
+
+struct mg_worker {
+    struct mg_inbox inbox;
+    struct mg_bell bell;
+    struct mg_thread *thread;
+    struct mg_parcel stop;
+    bool stopping;
+    uint64_t (*idle)(void *arg);
+    void *arg;
+};
+
+static void ring(void *arg) { mg_bell_ring(&((struct mg_worker *)arg)->bell); }
+
+static void sleep_until(struct mg_worker *w, uint64_t until) {
+    if (mg_mailbox_sleep(&w->inbox.box, MG_ASLEEP)) mg_bell_wait(&w->bell, until);
+    mg_mailbox_awake(&w->inbox.box);
+}
+
+void mg_worker_wait(struct mg_worker *w) {
+    if (!mg_inbox_open(&w->inbox)) {
+        sleep_until(w, MG_NEVER);
+        mg_inbox_open(&w->inbox);
+    }
+}
+
+static void run(void *arg) {
+    struct mg_worker *w = arg;
+    while (!w->stopping) {
+        if (mg_inbox_open(&w->inbox)) continue;
+        sleep_until(w, w->idle ? w->idle(w->arg) : MG_NEVER);
+    }
+    mg_inbox_open(&w->inbox);
+}
+
+int mg_worker_start(struct mg_worker **out, const char *name, uint64_t (*idle)(void *arg), void *arg) {
+    struct mg_worker *w = mg_zalloc(sizeof(*w));
+    mg_bell_init(&w->bell);
+    w->inbox.ring = ring;
+    w->inbox.arg = w;
+    w->idle = idle;
+    w->arg = arg;
+    int err = mg_thread_start(&w->thread, name, run, w);
+    if (err) {
+        mg_bell_fini(&w->bell);
+        mg_free(w);
+        return err;
+    }
+    *out = w;
+    return 0;
+}
+
+void mg_worker_post(struct mg_worker *w, struct mg_parcel *p) { mg_inbox_post(&w->inbox, p); }
+
+static void stop(struct mg_parcel *p) { mg_container_of(p, struct mg_worker, stop)->stopping = true; }
+
+void mg_worker_stop(struct mg_worker *w) {
+    if (w == NULL) return;
+    w->stop.arrived = stop;
+    mg_worker_post(w, &w->stop);
+    mg_thread_join(w->thread);
+    mg_bell_fini(&w->bell);
+    mg_free(w);
+}

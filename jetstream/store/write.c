@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// A decided change becomes a record: encoded where it will stay (the open chunk, or memory of its own for a memory
+// stream), then applied.
+#include "jetstream/store/store_impl.h"
+#include "jetstream/store/stream.h"
+#include "server/base/assert.h"
+#include "server/base/mem.h"
+
+void mg_stream_write(struct mg_stream *s, struct mg_record_view *rec) {
+    mg_assert(!s->deleted && !s->part->poisoned);
+    size_t size = mg_record_view_size(rec);
+    rec->head.stream = s->id;
+    rec->head.op = s->op + 1;
+    uint8_t *bytes;
+    if (s->storage == MG_STORAGE_MEMORY) {
+        bytes = mg_alloc(size);
+        mg_record_encode(bytes, rec);
+    } else {
+        bytes = mg_part_reserve(s->part, size);
+        mg_record_encode(bytes, rec);
+        mg_part_recorded(s->part, s, size);
+    }
+    // Slices of the caller's memory and of the record are equal; the record's stay.
+    mg_stream_apply(s, rec, bytes, true);
+    if (s->storage == MG_STORAGE_MEMORY && rec->head.type != MG_RECORD_MSG) mg_free(bytes);
+}
+
+void mg_removals_write(struct mg_stream *s, const struct mg_removals *list) {
+    struct mg_buf payload = MG_BUF_INIT;
+    mg_removals_encode(list, &payload);
+    struct mg_record_view rec = {.head = {.type = MG_RECORD_REMOVE, .time = s->last_time},
+                                 .payload = mg_buf_slice(&payload)};
+    mg_stream_write(s, &rec);
+    mg_buf_fini(&payload);
+}
+
+void mg_memory_free_all(struct mg_stream *s) {
+    uint64_t seq = 0;
+    for (const uint8_t *bytes; (bytes = mg_memtable_next(&s->mem, &seq)); seq++)
+        mg_part_garbage(s->part, (void *)(uintptr_t)bytes);
+}
+
+int mg_row_execute(struct mg_stream *s, mg_slice key, mg_slice value, bool delete_row, void *ctx) {
+    struct mg_record_view rec = {
+        .head = {.type = MG_RECORD_ROW, .flags = delete_row ? MG_RECORD_ROW_DELETED : 0},
+        .extra = key,
+        .payload = value,
+    };
+    mg_stream_write(s, &rec);
+    mg_stream_answer(s, ctx, 0, 0, MG_ANSWER_PLAIN);
+    return 0;
+}
