@@ -43,8 +43,11 @@ static int check_subject_sequence(struct mg_stream *s, const struct mg_append *a
     int err = subject_row(s, subject, &row);
     if (err) return err;
     *actual = row ? row->last : 0;
-    if (row && row->last_gone) return mg_subject_find_last(s, subject, row->last, actual);
-    return 0;
+    if (row == NULL || !row->last_gone) return 0;
+    // The newest was removed: which one is the newest now? The row remembers, so it is looked for once.
+    err = mg_assist_last(s, subject, row->last, actual);
+    if (err == 0 && *actual) mg_stream_subject_last_is(s, subject, *actual);
+    return err;
 }
 
 // Conditions. 0: they hold. 1: they do not, the answer is queued. MG_EAGAIN.
@@ -94,12 +97,24 @@ static void evict(struct mg_stream *s, struct decision *d, uint64_t seq, uint32_
     d->bytes -= size;
 }
 
+// The row does not name them all: they have to be looked for.
+static int evict_found(struct mg_stream *s, struct decision *d, uint64_t excess) {
+    uint64_t bytes = 0;
+    uint32_t before = d->list.count;
+    int err = mg_assist_oldest(s, d->a->subject, d->row->first, excess, &d->list, &bytes);
+    if (err) return err;
+    d->msgs -= d->list.count - before;
+    d->bytes -= bytes;
+    d->own_oldest = d->list.previous;
+    return 0;
+}
+
 // The oldest of the subject, so that `max_msgs_per_subject` holds with the new one.
 static int evict_of_subject(struct mg_stream *s, struct decision *d) {
     uint64_t max = (uint64_t)s->limits.max_msgs_per_subject;
     if (d->row == NULL || (uint64_t)d->row->count + 1 <= max) return 0;
     uint64_t excess = (uint64_t)d->row->count + 1 - max;
-    if (d->row->recent_len != (uint64_t)d->row->count) return mg_subject_fill_recent(s, d->a->subject);
+    if (d->row->recent_len != (uint64_t)d->row->count) return evict_found(s, d, excess);
     for (uint64_t i = 0; i < excess && i < d->row->recent_len; i++) {
         evict(s, d, d->row->recent[i].seq, d->row->recent[i].size, d->a->subject);
         d->own_oldest = d->row->recent[i].seq;

@@ -77,6 +77,13 @@ static void subject_added(struct mg_stream *s, mg_slice subject, uint64_t seq, u
     remember_recent(s, r, seq, size);
 }
 
+void mg_stream_subject_last_is(struct mg_stream *s, mg_slice subject, uint64_t seq) {
+    bool was_there;
+    struct mg_subject_row *v = value_of(touch_subject(s, subject, &was_there));
+    v->last = seq;
+    v->last_gone = 0;
+}
+
 static void forget_recent(struct mg_subject_row *v, uint64_t seq) {
     for (uint32_t i = 0; i < v->recent_len; i++) {
         if (v->recent[i].seq != seq) continue;
@@ -123,21 +130,21 @@ static mg_slice subject_of(const uint8_t *bytes) {
 
 // ---- removals -------------------------------------------------------------------------------------------------------
 
-struct mg_section *mg_stream_section_of(const struct mg_stream *s, uint64_t seq) {
-    uint32_t lo = 0, hi = s->sections_len;
+struct mg_stretch *mg_stream_stretch_of(const struct mg_stream *s, uint64_t seq) {
+    uint32_t lo = 0, hi = s->cold_len;
     while (lo < hi) {
         uint32_t mid = (lo + hi) / 2;
-        if (s->sections[mid].last < seq) {
+        if (s->cold[mid].at.last_seq < seq) {
             lo = mid + 1;
         } else {
             hi = mid;
         }
     }
-    return lo < s->sections_len && s->sections[lo].first <= seq ? &s->sections[lo] : NULL;
+    return lo < s->cold_len && s->cold[lo].at.first_seq <= seq ? &s->cold[lo] : NULL;
 }
 
 uint64_t mg_stream_cold_end(const struct mg_stream *s) {
-    return s->sections_len ? s->sections[s->sections_len - 1].last + 1 : 0;
+    return s->cold_len ? s->cold[s->cold_len - 1].at.last_seq + 1 : 0;
 }
 
 static size_t removed_key(const struct mg_stream *s, uint64_t seq, char *out) {
@@ -172,6 +179,28 @@ static void tell_removed(struct mg_stream *s, uint64_t seq) {
     if (s->ops && s->ops->removed) mg_stream_answer(s, NULL, 0, seq, MG_ANSWER_REMOVED);
 }
 
+void mg_stream_removed_bits(const struct mg_stream *s, uint64_t from, struct mg_buf *out) {
+    uint64_t end = mg_stream_cold_end(s);
+    if (from < s->first) from = s->first;
+    for (uint64_t seq = from; seq < end; seq = (seq / MG_REMOVED_SPAN + 1) * MG_REMOVED_SPAN) {
+        char key[MG_ROW_KEY_HEAD + 8];
+        mg_slice k = mg_slice_of(key, removed_key(s, seq, key));
+        uint64_t hash = mg_row_hash(s->rows->seed, k), chunk = seq / MG_REMOVED_SPAN;
+        size_t at = out->len;
+        for (int i = -1; i < (int)s->rows->frozen_len; i++) {
+            const struct mg_cell *r = mg_rowmap_get(i < 0 ? s->rows->active : s->rows->frozen[i], hash, k);
+            if (r == NULL || r->value_len != MG_REMOVED_BYTES) continue;
+            if (out->len == at) {
+                mg_buf_add(out, &chunk, sizeof(chunk));
+                mg_buf_add(out, r->value, MG_REMOVED_BYTES);
+            } else {
+                for (size_t b = 0; b < MG_REMOVED_BYTES; b++)
+                    out->p[at + 8 + b] = (char)(out->p[at + 8 + b] | r->value[b]);
+            }
+        }
+    }
+}
+
 static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool live) {
     mg_slice subject = r->subject;
     const uint8_t *bytes = mg_memtable_get(&s->mem, r->seq);
@@ -182,8 +211,8 @@ static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool 
     } else {
         if (!r->named) return; // its record was damaged: it never counted
         set_removed(s, r->seq);
-        struct mg_section *sec = mg_stream_section_of(s, r->seq);
-        if (sec && sec->live > 0) sec->live--;
+        struct mg_stretch *stretch = mg_stream_stretch_of(s, r->seq);
+        if (stretch && stretch->live > 0) stretch->live--;
         mg_head_removed(s, r->seq);
     }
     s->msgs -= s->msgs > 0;
@@ -206,7 +235,7 @@ static void apply_removals(struct mg_stream *s, mg_slice list, bool live) {
 static void apply_clear(struct mg_stream *s) {
     uint64_t seq = s->first;
     while (mg_memtable_next(&s->mem, &seq)) mg_memtable_remove(&s->mem, seq++, s->part->generation);
-    for (uint32_t i = 0; i < s->sections_len; i++) s->sections[i].live = 0;
+    for (uint32_t i = 0; i < s->cold_len; i++) s->cold[i].live = 0;
     mg_head_reset(s);
     s->epoch++;
     s->msgs = s->bytes = s->subjects = 0;

@@ -19,6 +19,7 @@
 #define WAITING_BYTES_MAX (128u * 1024 * 1024)
 
 static int execute(struct mg_stream *s, struct mg_change *c) {
+    if (mg_part_busy(s->part) && s->storage == MG_STORAGE_FILE) return MG_EAGAIN; // the journal has no room
     switch (c->kind) {
     case MG_CHANGE_APPEND: return mg_append_execute(s, &c->append, c->ctx);
     case MG_CHANGE_REMOVE: return mg_remove_execute(s, c->seq, c->erase, c->ctx);
@@ -73,6 +74,14 @@ int mg_change_submit(struct mg_stream *s, struct mg_change *proto) {
     s->waiting_len++;
     s->waiting_bytes += sizeof(*c) + c->size;
     return 0;
+}
+
+void mg_change_first(struct mg_stream *s, const struct mg_change *proto) {
+    struct mg_change *c = copy_change(proto);
+    mg_list_push_front(&s->waiting, &c->link);
+    s->waiting_len++;
+    s->waiting_bytes += sizeof(*c) + c->size;
+    mg_part_pump_later(s);
 }
 
 void mg_stream_pump(struct mg_stream *s) {

@@ -187,15 +187,6 @@ enum mg_page_kind {
     F(u32, epoch, "of the rows of subjects")                                                                           \
     F(u32, first_exact, "1: first is the first message's number")
 
-// Messages of one stream in one segment.
-#define MG_SECTION_ROW_FIELDS(F)                                                                                       \
-    F(u64, segment, "file id")                                                                                         \
-    F(u64, first, "number of the first message")                                                                       \
-    F(u64, last, "number of the last message")                                                                         \
-    F(u64, count, "messages")                                                                                          \
-    F(u64, bytes, "of their records")                                                                                  \
-    F(u64, live, "messages that were not removed, at the last checkpoint that wrote this row")
-
 // ---- all of them ------------------------------------------------------------------------------------------------------
 
 // X(lower, UPPER, size, "title"), in the order of docs/FORMATS.md.
@@ -203,8 +194,7 @@ enum mg_page_kind {
     X(record, RECORD, 64, "Record")                                                                                    \
     X(page, PAGE, 64, "Page of the journal")                                                                           \
     X(stream_row, STREAM_ROW, 72, "Row of a stream")                                                                   \
-    X(state_row, STATE_ROW, 72, "Row of a stream's counters")                                                          \
-    X(section_row, SECTION_ROW, 48, "Row of a section")
+    X(state_row, STATE_ROW, 72, "Row of a stream's counters")
 
 MG_FORMATS(MG_FORMAT)
 

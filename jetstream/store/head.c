@@ -58,14 +58,14 @@ static void forget_front(struct mg_head *h) {
     h->subjects = subjects;
 }
 
-static void refilled(struct mg_cold_read *r, const struct mg_cold_batch *batch) {
+static void refilled(struct mg_cold_read *r) {
     struct mg_stream *s = r->stream;
     struct mg_head *h = &s->head;
     h->refill = NULL;
     forget_front(h);
-    h->entries = mg_realloc(h->entries, (h->count + batch->count + 1) * sizeof(h->entries[0]));
-    for (uint32_t i = 0; i < batch->count; i++) {
-        const struct mg_cold_entry *e = &batch->entries[i];
+    h->entries = mg_realloc(h->entries, (h->count + r->count + 1) * sizeof(h->entries[0]));
+    for (uint32_t i = 0; i < r->count; i++) {
+        const struct mg_cold_entry *e = &r->entries[i];
         if (e->seq < h->covered) continue;
         h->entries[h->count++] = (struct mg_head_entry){
             .seq = e->seq,
@@ -77,7 +77,7 @@ static void refilled(struct mg_cold_read *r, const struct mg_cold_batch *batch) 
         };
         mg_buf_add_slice(&h->subjects, e->subject);
     }
-    h->covered = batch->covered;
+    h->covered = r->covered;
     mg_head_advance(s);
     mg_stream_pump(s);
 }
@@ -86,7 +86,8 @@ static void refill(struct mg_stream *s) {
     struct mg_head *h = &s->head;
     if (h->refill || s->part->loop == NULL) return;
     uint64_t from = h->covered > s->first ? h->covered : s->first;
-    h->refill = mg_cold_scan(s, from, NULL, 0, WINDOW, refilled);
+    struct mg_cold_question q = {.kind = MG_COLD_SCAN, .from = from, .max = WINDOW};
+    h->refill = mg_cold_ask(s, &q, refilled, NULL);
 }
 
 // True when the window reaches to where memory begins.

@@ -184,6 +184,89 @@ static void tell_visible(struct mg_store_part *p) {
     }
 }
 
+// ---- look-ups of rows -----------------------------------------------------------------------------------------------
+
+struct look_up {
+    struct mg_parcel parcel;
+    struct mg_store_part *part;
+    struct mg_runset *runs;
+    struct mg_buf keys;     // u32 length, key
+    uint32_t count;
+    struct mg_buf values;
+    struct look_up_answer {
+        uint32_t at, len;
+        int err;
+    } *answers;
+};
+
+static bool next_key(const struct mg_buf *keys, size_t *at, mg_slice *key) {
+    uint32_t n;
+    if (*at >= keys->len) return false;
+    memcpy(&n, keys->p + *at, sizeof(n));
+    *key = mg_slice_of(keys->p + *at + sizeof(n), n);
+    *at += sizeof(n) + n;
+    return true;
+}
+
+static void merged(void *arg, mg_slice before, const struct mg_cell *after, bool frozen) {
+    struct mg_store_part *p = arg;
+    if (after->key[0] != MG_ROW_SUBJECT) return;
+    struct mg_stream *s = mg_part_stream(p, mg_get_be64(after->key + 1));
+    // Rows of an older epoch, or of a stream that is gone, count nowhere.
+    if (s && mg_get_be32(after->key + MG_ROW_KEY_HEAD) == s->epoch)
+        mg_stream_subject_merged(s, before, after, frozen);
+}
+
+static void looked_up(struct mg_parcel *parcel) {
+    struct look_up *l = mg_container_of(parcel, struct look_up, parcel);
+    struct mg_store_part *p = l->part;
+    mg_slice key;
+    size_t at = 0;
+    for (uint32_t i = 0; next_key(&l->keys, &at, &key); i++) {
+        const struct look_up_answer *a = &l->answers[i];
+        // A row that cannot be read is not "no row": its subject stays unresolved and the part says so.
+        if (a->err && a->err != MG_ENOTFOUND) mg_store_row_lost(p->store, key, a->err);
+        mg_slice value = a->err ? (mg_slice){NULL, 0} : mg_slice_of(l->values.p + a->at, a->len);
+        mg_rows_resolve(&p->rows, key, value, merged, p);
+    }
+    p->jobs_out--;
+    mg_runset_unref(l->runs);
+    mg_buf_fini(&l->keys);
+    mg_buf_fini(&l->values);
+    mg_free(l->answers);
+    mg_free(l);
+    mg_part_pump_all(p);
+}
+
+static void look_up(struct mg_parcel *parcel) {
+    struct look_up *l = mg_container_of(parcel, struct look_up, parcel);
+    mg_slice key;
+    size_t at = 0;
+    l->answers = mg_alloc(l->count * sizeof(l->answers[0]));
+    for (uint32_t i = 0; next_key(&l->keys, &at, &key); i++) {
+        size_t from = l->values.len;
+        int err = mg_runset_get(l->runs, key, &l->values);
+        l->answers[i] = (struct look_up_answer){(uint32_t)from, (uint32_t)(l->values.len - from), err};
+    }
+    mg_buf_reserve(&l->values, 1);
+    l->parcel.arrived = looked_up;
+    mg_inbox_post(&l->part->inbox, &l->parcel);
+}
+
+void mg_part_look_up(struct mg_store_part *p) {
+    if (p->rows.wanted_len == 0) return;
+    struct look_up *l = mg_zalloc(sizeof(*l));
+    l->parcel.arrived = look_up;
+    l->part = p;
+    l->runs = mg_runset_ref(p->rows.runs);
+    l->keys = p->rows.wanted;
+    l->count = p->rows.wanted_len;
+    p->rows.wanted = (struct mg_buf)MG_BUF_INIT;
+    p->rows.wanted_len = 0;
+    p->jobs_out++;
+    mg_worker_post(mg_store_reader(p->store, p->index), &l->parcel);
+}
+
 // ---- turns ----------------------------------------------------------------------------------------------------------
 
 void mg_part_garbage(struct mg_store_part *p, void *memory) {
@@ -194,18 +277,53 @@ void mg_part_garbage(struct mg_store_part *p, void *memory) {
     p->garbage[p->garbage_len++] = memory;
 }
 
+struct mg_stream *mg_part_stream(struct mg_store_part *p, uint64_t id) {
+    for (struct mg_list *l = p->streams.next; l != &p->streams; l = l->next) {
+        struct mg_stream *s = mg_container_of(l, struct mg_stream, link);
+        if (s->id == id) return s;
+    }
+    return NULL;
+}
+
+void mg_part_pump_later(struct mg_stream *s) {
+    s->pump_later = true;
+    s->part->pump = true;
+}
+
+void mg_part_pump_all(struct mg_store_part *p) {
+    for (struct mg_list *l = p->streams.next, *next; l != &p->streams; l = next) {
+        next = l->next;
+        struct mg_stream *s = mg_container_of(l, struct mg_stream, link);
+        s->pump_later = false;
+        if (s->deleted) continue;
+        if (!mg_list_empty(&s->waiting)) mg_stream_pump(s);
+        mg_stream_enforce(s);
+        mg_reads_pump(s);
+    }
+}
+
+static void pump(struct mg_store_part *p) {
+    if (!p->pump) return;
+    p->pump = false;
+    p->slices = 0;
+    mg_part_pump_all(p);
+}
+
+bool mg_part_slice_over(struct mg_store_part *p) { return ++p->slices % 4 == 0; }
+
 bool mg_store_part_turn(struct mg_store_part *p) {
     for (uint32_t i = 0; i < p->garbage_len; i++) mg_free(p->garbage[i]);
     p->garbage_len = 0;
     bool had = mg_inbox_open(&p->inbox);
     send_unsent(p);
+    pump(p);
     mg_part_submit(p);
     mg_part_look_up(p);
     bool gave = give_ready(p, &p->at_once, 0);
     gave |= give_ready(p, &p->results, p->durable);
     tell_visible(p);
     mg_seal_step(p);
-    return had || gave;
+    return had || gave || p->pump;
 }
 
 static void ring(void *arg) {

@@ -65,6 +65,8 @@ struct mg_store_part {
     struct mg_seal *seal;     // the checkpoint that is being made; NULL: none
     struct mg_chunk *chunks_first, *chunks_last; // all chunks that memtables point into, the open one last
     bool poisoned, stopping;
+    bool pump;                // a stream wants to be pumped at the next turn
+    unsigned slices;          // of long work in this turn
     struct mg_list told;      // streams whose `visible` has moved since it was told
 };
 
@@ -79,6 +81,13 @@ void mg_part_submit(struct mg_store_part *p);
 void mg_part_garbage(struct mg_store_part *p, void *memory);
 // ns since the epoch, never goes back.
 int64_t mg_part_time(struct mg_store_part *p);
+// A stream by its number, deleted ones too; NULL.
+struct mg_stream *mg_part_stream(struct mg_store_part *p, uint64_t id);
+// Pumps the stream's changes at the next turn; the loop is woken.
+void mg_part_pump_later(struct mg_stream *s);
+void mg_part_pump_all(struct mg_store_part *p);
+// True when a long piece of work has used up its time in this turn.
+bool mg_part_slice_over(struct mg_store_part *p);
 // Sends the keys that were wanted to a reader.
 void mg_part_look_up(struct mg_store_part *p);
 

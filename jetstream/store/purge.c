@@ -37,7 +37,7 @@ int mg_remove_execute(struct mg_stream *s, uint64_t seq, bool erase, void *ctx) 
     struct mg_removal r;
     int err = seq < s->first || seq > s->last ? MG_ENOTFOUND : 0;
     if (err == 0) err = find_in_memory(s, seq, &r);
-    if (err == MG_ENOTFOUND && seq >= s->first && seq < mg_stream_cold_end(s)) err = mg_cold_meta(s, seq, &r);
+    if (err == MG_ENOTFOUND && seq >= s->first && seq < mg_stream_cold_end(s)) err = mg_assist_meta(s, seq, &r);
     if (err == MG_EAGAIN) return err;
     if (err == 0) {
         struct mg_removals list = {0};
@@ -58,6 +58,10 @@ static int clear_all(struct mg_stream *s, void *ctx) {
     mg_stream_write(s, &rec);
     mg_stream_answer(s, ctx, 0, removed, MG_ANSWER_PLAIN);
     return 0;
+}
+
+static void answer(struct mg_stream *s, const struct mg_change *c, uint64_t removed) {
+    if (!c->silent) mg_stream_answer(s, c->ctx, 0, removed, MG_ANSWER_PLAIN);
 }
 
 static bool wanted(const struct mg_change *c, mg_slice subject) {
@@ -83,7 +87,7 @@ static int slice_of_purge(struct mg_stream *s, struct mg_change *c, bool *more) 
     *more = true;
     if (c->cursor < s->first) c->cursor = s->first;
     if (c->cursor < mg_stream_cold_end(s) && c->cursor < c->up_to) {
-        err = mg_cold_removals(s, &c->cursor, c->up_to, c->filter, SLICE, &list);
+        err = mg_assist_slice(s, &c->cursor, c->up_to, c->filter, SLICE, &list);
     } else {
         *more = slice_of_memory(s, c, &list);
     }
@@ -103,11 +107,11 @@ static int start(struct mg_stream *s, struct mg_change *c) {
     if (c->keep) {
         uint64_t total = s->msgs;
         if (c->filter.n) {
-            int err = mg_stream_count_now(s, c->filter, &total);
+            int err = mg_assist_count(s, c->filter, s->first, &total);
             if (err) return err;
         }
         if (total <= c->keep) {
-            mg_stream_answer(s, c->ctx, 0, 0, MG_ANSWER_PLAIN);
+            answer(s, c, 0);
             return MG_EEOF;
         }
         c->keep = total - c->keep;
@@ -123,7 +127,10 @@ int mg_purge_execute(struct mg_stream *s, struct mg_change *c) {
         int err = start(s, c);
         if (err) return err == MG_EEOF ? 0 : err;
         // From here on the state of the purge must live with the change: it has to be one that waits.
-        if (mg_list_empty(&s->waiting)) return MG_EAGAIN;
+        if (mg_list_empty(&s->waiting)) {
+            mg_part_pump_later(s);
+            return MG_EAGAIN;
+        }
     }
     for (bool more = true; more;) {
         int err = slice_of_purge(s, c, &more);
@@ -133,6 +140,86 @@ int mg_purge_execute(struct mg_stream *s, struct mg_change *c) {
             return MG_EAGAIN;
         }
     }
-    mg_stream_answer(s, c->ctx, 0, c->done, MG_ANSWER_PLAIN);
+    answer(s, c, c->done);
     return 0;
+}
+
+// Not answered, and in front of whatever waits: it is the second half of the change that is being decided.
+void mg_purge_older(struct mg_stream *s, mg_slice filter, uint64_t below) {
+    struct mg_change c = {.kind = MG_CHANGE_PURGE, .filter = filter, .up_to = below, .silent = true};
+    c.cursor = s->first;
+    c.started = true;
+    if (below <= s->first) return;
+    mg_change_first(s, &c);
+}
+
+// ---- age and limits -------------------------------------------------------------------------------------------------
+
+static bool over(const struct mg_stream *s) {
+    return (s->limits.max_msgs > 0 && s->msgs > (uint64_t)s->limits.max_msgs) ||
+           (s->limits.max_bytes > 0 && s->bytes > (uint64_t)s->limits.max_bytes);
+}
+
+// Removes up to a slice of the oldest. 0: nothing more to do; MG_EAGAIN: being read; MG_EFULL: there is more to do.
+static int trim(struct mg_stream *s, bool (*too_much)(const struct mg_stream *s, const struct mg_head_message *m)) {
+    struct mg_removals list = {0};
+    struct mg_head_walk walk = mg_head_walk_of(s);
+    struct mg_head_message m;
+    int err;
+    uint64_t msgs = s->msgs, bytes = s->bytes;
+    while ((err = mg_head_next(s, &walk, &m)) == 0 && list.count < SLICE) {
+        if (!too_much(s, &m)) break;
+        bool named = mg_memtable_where(&s->mem, m.seq) != MG_MEM_OPEN;
+        mg_removals_add(&list, &(struct mg_removal){m.seq, m.size, named, m.subject});
+        // The state as it will be, for the question about the next one.
+        s->msgs--;
+        s->bytes -= m.size;
+    }
+    s->msgs = msgs;
+    s->bytes = bytes;
+    bool full = list.count == SLICE;
+    if (list.count) mg_removals_write(s, &list);
+    mg_removals_fini(&list);
+    return full ? MG_EFULL : err == MG_EAGAIN ? err : 0;
+}
+
+static bool limits_exceeded(const struct mg_stream *s, const struct mg_head_message *m) {
+    (void)m;
+    return over(s);
+}
+
+void mg_stream_enforce(struct mg_stream *s) {
+    if (!over(s) || s->part->poisoned || s->deleted) return;
+    if (trim(s, limits_exceeded) != 0) mg_part_pump_later(s);
+}
+
+static bool too_old(const struct mg_stream *s, const struct mg_head_message *m) {
+    int64_t age = mg_part_time(s->part) - m->time;
+    return age > 0 && (uint64_t)age >= s->limits.max_age;
+}
+
+void mg_stream_arm_age(struct mg_stream *s) {
+    if (s->limits.max_age == 0 || s->part->loop == NULL || s->msgs == 0 || mg_timer_active(&s->age_timer)) return;
+    struct mg_head_walk walk = mg_head_walk_of(s);
+    struct mg_head_message m;
+    uint64_t wait = EXPIRE_EVERY;
+    if (mg_head_next(s, &walk, &m) == 0) {
+        int64_t left = m.time + (int64_t)s->limits.max_age - mg_part_time(s->part);
+        if (left > 0 && (uint64_t)left > wait) wait = (uint64_t)left;
+    }
+    mg_timer_start(s->part->wheel, &s->age_timer, mg_loop_now(s->part->loop) + wait);
+}
+
+void mg_stream_appended(struct mg_stream *s) {
+    if (s->limits.max_age && !mg_timer_active(&s->age_timer)) mg_stream_arm_age(s);
+}
+
+void mg_stream_age_due(struct mg_timer *t) {
+    struct mg_stream *s = mg_container_of(t, struct mg_stream, age_timer);
+    if (s->limits.max_age == 0 || s->deleted || s->part->poisoned) return;
+    if (trim(s, too_old) == MG_EFULL) {
+        mg_timer_start(s->part->wheel, t, mg_loop_now(s->part->loop) + 1000000);
+        return;
+    }
+    mg_stream_arm_age(s);
 }

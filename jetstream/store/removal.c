@@ -77,3 +77,12 @@ bool mg_removal_next(struct mg_removal_walk *w, struct mg_removal *out) {
     if (length) w->p += length - 1;
     return true;
 }
+
+void mg_removals_cut(struct mg_removals *l, uint32_t n) {
+    struct mg_removal_walk w = {(const uint8_t *)l->buf.p, (const uint8_t *)l->buf.p + l->buf.len, l->count, 0, false};
+    struct mg_removal r = {0};
+    if (n >= l->count) return;
+    for (uint32_t i = 0; i < n && mg_removal_next(&w, &r); i++) l->previous = r.seq;
+    l->buf.len = (size_t)((const char *)w.p - l->buf.p);
+    l->count = n;
+}

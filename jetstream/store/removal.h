@@ -31,6 +31,8 @@ struct mg_removals {
 void mg_removals_clear(struct mg_removals *l);
 void mg_removals_fini(struct mg_removals *l);
 void mg_removals_add(struct mg_removals *l, const struct mg_removal *r);
+// Keeps the first n entries.
+void mg_removals_cut(struct mg_removals *l, uint32_t n);
 // Writes the whole list behind what is in out.
 void mg_removals_encode(const struct mg_removals *l, struct mg_buf *out);
 

@@ -9,7 +9,7 @@
 // and when the answer comes, everybody who needs it finds a complete row.
 #include "jetstream/store/rows.h"
 
-#include "jetstream/store/runset.h"
+#include "jetstream/store/segments.h"
 #include "server/base/assert.h"
 #include "server/base/mem.h"
 

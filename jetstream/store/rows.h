@@ -27,7 +27,7 @@ struct mg_runset;
 enum mg_row_kind {
     MG_ROW_STREAM = 'A',  // name, config, limits, creation
     MG_ROW_STATE = 'B',   // counters of the last checkpoint
-    MG_ROW_SECTION = 'C', // first seq (u64 BE): a section of a segment
+    MG_ROW_STRETCH = 'C', // first seq (u64 BE): messages in a section of a segment
     MG_ROW_REMOVED = 'D', // seq / 4096 (u64 BE): bitmap of removed messages
     MG_ROW_DEDUPE = 'E',  // keyed hash of the message id (16 bytes): {seq, time}
     MG_ROW_OWNER = 'F',   // the owner's key

@@ -9,6 +9,7 @@
 #include "jetstream/store/stream.h"
 #include "jetstream/store/worker.h"
 #include "server/base/assert.h"
+#include "server/base/errors.h"
 #include "server/base/mem.h"
 
 // ---- sealing --------------------------------------------------------------------------------------------------------
@@ -40,29 +41,32 @@ static void correct_state(struct mg_sealed_stream *z) {
     mg_state_row_pack(z->state->value, &row);
 }
 
-static void put_sections(struct mg_stream *s) {
-    for (uint32_t i = 0; i < s->sections_len; i++) {
-        struct mg_section *sec = &s->sections[i];
-        if (sec->live == sec->live_written) continue;
-        sec->live_written = sec->live;
-        mg_section_put(s, sec);
+static void put_stretches(struct mg_stream *s) {
+    for (uint32_t i = 0; i < s->cold_len; i++) {
+        struct mg_stretch *c = &s->cold[i];
+        if (c->live == c->live_written) continue;
+        char key[MG_STRETCH_KEY], value[MG_STRETCH_ROW_SIZE];
+        c->live_written = c->live;
+        mg_stretch_encode(c->segment->id, &c->at, c->live, key, value);
+        mg_rows_put(s->rows, mg_slice_of(key, sizeof(key)), mg_slice_of(value, sizeof(value)));
     }
 }
 
-void mg_section_put(struct mg_stream *s, const struct mg_section *sec) {
-    char key[MG_ROW_KEY_HEAD + 8], value[MG_SECTION_ROW_SIZE];
-    mg_section_encode(s->id, sec->first, sec->last, sec->count, sec->bytes, sec->live, mg_segment_id(sec->segment), key,
-                      value);
-    mg_rows_put(s->rows, mg_slice_of(key, sizeof(key)), mg_slice_of(value, sizeof(value)));
+void mg_stretch_encode(uint64_t segment, const struct mg_section *at, uint64_t live, char key[MG_STRETCH_KEY],
+                       char value[MG_STRETCH_ROW_SIZE]) {
+    mg_row_key_head(key, MG_ROW_STRETCH, at->stream);
+    mg_put_be64(key + MG_ROW_KEY_HEAD, at->first_seq);
+    mg_put_u64(value, segment);
+    mg_put_u64(value + 8, live);
+    mg_section_pack(value + 16, at);
 }
 
-void mg_section_encode(uint64_t stream, uint64_t first, uint64_t last, uint64_t count, uint64_t bytes, uint64_t live,
-                       uint64_t segment, char key[MG_ROW_KEY_HEAD + 8], char value[MG_SECTION_ROW_SIZE]) {
-    struct mg_section_row row = {
-        .segment = segment, .first = first, .last = last, .count = count, .bytes = bytes, .live = live};
-    mg_section_row_pack(value, &row);
-    mg_row_key_head(key, MG_ROW_SECTION, stream);
-    mg_put_be64(key + MG_ROW_KEY_HEAD, first);
+int mg_stretch_decode(mg_slice value, uint64_t *segment, struct mg_section *at, uint64_t *live) {
+    if (value.n != MG_STRETCH_ROW_SIZE) return MG_ECORRUPT;
+    *segment = mg_get_u64(value.p);
+    *live = mg_get_u64(value.p + 8);
+    mg_section_unpack(at, value.p + 16);
+    return at->first_seq <= at->last_seq ? 0 : MG_ECORRUPT;
 }
 
 static int by_id(const void *a, const void *b) {
@@ -93,7 +97,7 @@ static void seal_streams(struct mg_store_part *p, struct mg_seal *seal) {
         z->bytes = bytes_of(z);
         s->sealed_subjects = 0;
         s->in_seal = true;
-        put_sections(s);
+        put_stretches(s);
         z->state = put_state(s);
         s->dirty = false;
     }
@@ -141,22 +145,23 @@ static uint64_t alive_in(const struct mg_sealed_stream *z) {
     return n;
 }
 
-static void add_section(struct mg_stream *s, const struct mg_sealed_stream *z) {
-    const struct mg_new_section *n = &z->section;
-    if (s->sections_len == s->sections_cap) {
-        s->sections_cap = s->sections_cap ? s->sections_cap * 2 : 4;
-        s->sections = mg_realloc(s->sections, s->sections_cap * sizeof(*s->sections));
+static void add_stretches(struct mg_stream *s, const struct mg_sealed_stream *z) {
+    uint64_t gone = 0;
+    for (uint32_t i = 0; i < z->stretches_len; i++) gone += z->stretches[i].live;
+    uint64_t alive = alive_in(z);
+    gone -= alive < gone ? alive : gone; // removed since the seal
+    for (uint32_t i = 0; i < z->stretches_len; i++) {
+        if (s->cold_len == s->cold_cap) {
+            s->cold_cap = s->cold_cap ? s->cold_cap * 2 : 4;
+            s->cold = mg_realloc(s->cold, s->cold_cap * sizeof(*s->cold));
+        }
+        struct mg_stretch *c = &s->cold[s->cold_len++];
+        *c = z->stretches[i];
+        uint64_t less = gone < c->live ? gone : c->live; // in which one does not matter much
+        c->live -= less;
+        gone -= less;
     }
-    uint64_t live = alive_in(z);
-    s->sections[s->sections_len++] = (struct mg_section){
-        .first = n->first,
-        .last = n->last,
-        .count = n->count,
-        .bytes = n->bytes,
-        .live = live < n->count ? live : n->count,
-        .live_written = n->count,
-        .segment = n->segment,
-    };
+    mg_free(z->stretches);
 }
 
 static void drop_chunks(struct mg_store_part *p, uint32_t generation) {
@@ -174,7 +179,7 @@ void mg_seal_installed(struct mg_parcel *parcel) {
     for (uint32_t i = 0; i < seal->streams_len; i++) {
         struct mg_sealed_stream *z = &seal->streams[i];
         struct mg_stream *s = z->stream;
-        if (z->section.segment) add_section(s, z);
+        add_stretches(s, z);
         mg_memtable_drop(&s->mem, seal->generation);
         for (uint32_t k = 0; k < z->blocks_len; k++) mg_mem_block_unref(z->blocks[k]);
         mg_free(z->blocks);

@@ -18,6 +18,7 @@
 
 #include "jetstream/store/memtable.h"
 #include "jetstream/store/part.h"
+#include "jetstream/store/segments.h"
 
 // One stream's share of a checkpoint.
 struct mg_sealed_stream {
@@ -27,10 +28,8 @@ struct mg_sealed_stream {
     uint32_t blocks_len;
     uint64_t bytes;               // of records: big ones get a segment of their own
     struct mg_cell *state;        // its counters among the sealed rows
-    struct mg_new_section {       // the keeper's answer
-        uint64_t first, last, count, bytes;
-        struct mg_segment *segment; // a reference; NULL: no message was there
-    } section;
+    struct mg_stretch *stretches; // the keeper's answer
+    uint32_t stretches_len;
 };
 
 struct mg_seal {
@@ -53,9 +52,11 @@ void mg_seal_ask(struct mg_parcel *p);       // runs on the part: begins
 void mg_seal_step(struct mg_store_part *p);  // in each turn: gives what is ready
 void mg_seal_installed(struct mg_parcel *p); // runs on the part: takes the answer in and frees
 
-// The row of a section.
-void mg_section_encode(uint64_t stream, uint64_t first, uint64_t last, uint64_t count, uint64_t bytes, uint64_t live,
-                       uint64_t segment, char key[MG_ROW_KEY_HEAD + 8], char value[MG_SECTION_ROW_SIZE]);
-void mg_section_put(struct mg_stream *s, const struct mg_section *sec);
+// The row of a stretch: file id, live messages, the section.
+#define MG_STRETCH_KEY (MG_ROW_KEY_HEAD + 8u)
+#define MG_STRETCH_ROW_SIZE (16u + MG_SECTION_SIZE)
+void mg_stretch_encode(uint64_t segment, const struct mg_section *at, uint64_t live, char key[MG_STRETCH_KEY],
+                       char value[MG_STRETCH_ROW_SIZE]);
+int mg_stretch_decode(mg_slice value, uint64_t *segment, struct mg_section *at, uint64_t *live); // MG_ECORRUPT
 
 #endif

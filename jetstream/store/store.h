@@ -24,6 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "server/base/list.h"
 #include "server/base/slice.h"
 
 struct mg_loop;
@@ -171,33 +172,53 @@ struct mg_message {
 };
 
 enum mg_read_kind {
-    MG_READ_SEQ,     // the message `seq`
-    MG_READ_NEXT,    // the first with a number >= seq that matches a filter
-    MG_READ_LAST,    // the last with a number <= seq that matches a filter; MG_ANY_SEQ: of all
-    MG_READ_TIME,    // the first stored at `time` or later
-    MG_READ_ROW,     // the row `key`; payload is the value
-    MG_READ_COUNT,   // seq: how many messages with a number >= seq match a filter
+    MG_READ_SEQ,   // the message `seq`
+    MG_READ_NEXT,  // the first with a number >= seq that matches a filter
+    MG_READ_LAST,  // the last with a number <= seq that matches a filter; MG_ANY_SEQ: of all
+    MG_READ_TIME,  // the first stored at `time` or later
+    MG_READ_ROW,   // the owner's row `key`; msg.payload is the value
+    MG_READ_COUNT, // how many messages with a number >= seq match a filter, invisible ones included; `seq` becomes the
+                   // number of the last message that was looked at
 };
 
 // A read. The struct and the slices it points to are the caller's until it is done. Only what is visible is read.
 struct mg_read {
     enum mg_read_kind kind;
+    bool sequential; // NEXT: the same struct will be used for the one behind it, so read ahead
     uint64_t seq;
     int64_t time;
-    const mg_slice *filters; // subjects with wildcards; a message matches one of them
+    const mg_slice *filters; // subjects with wildcards; a message matches if one of them does
     unsigned filters_len;    // 0: all
     mg_slice key;
-    // The answer: valid until done returns, or until the end of the turn when the read did not wait.
+    // The answer: slices are valid until done returns, or until the end of the turn when the read did not wait.
     struct mg_message msg;
     uint64_t count;
-    int err; // MG_ENOTFOUND; MG_ECORRUPT: it is there and cannot be read
+    int err; // MG_ENOTFOUND; MG_ECORRUPT, MG_EIO: it is there and cannot be read (msg.seq says which)
     void (*done)(struct mg_read *r);
     void *user;
-    struct mg_cold_read *cold; // the store's, while it waits
+    // The store's. Zeroed before the first use.
+    struct mg_stream *stream;
+    struct mg_cold_read *cold;
+    struct mg_read_ahead *ahead;
+    struct mg_list waits;
+    uint64_t partial;
 };
 // 0: answered at once, see r->err; done is not called. MG_EAGAIN: done will be called.
 int mg_stream_read(struct mg_stream *s, struct mg_read *r);
-// Forgets a read that waits; done is not called.
-void mg_stream_read_cancel(struct mg_read *r);
+// Gives up a read that waits (done is not called) and what was read ahead. A read that did neither needs none.
+void mg_stream_read_end(struct mg_read *r);
+
+// ---- what is stored, by subject ----------------------------------------------------------------------------------------
+
+// Subjects that match a filter, with the number of messages and the last one's number, newest state, in order. Calls
+// each() for at most `max` of them after skipping `skip`; done(total) ends it, with err.
+struct mg_subjects_read {
+    mg_slice filter;
+    uint64_t skip, max;
+    void (*each)(struct mg_subjects_read *r, mg_slice subject, uint64_t count, uint64_t last);
+    void (*done)(struct mg_subjects_read *r, int err, uint64_t total);
+    void *user;
+};
+int mg_stream_subjects(struct mg_stream *s, struct mg_subjects_read *r);
 
 #endif

@@ -18,7 +18,6 @@
 #include "jetstream/store/journal.h"
 #include "jetstream/store/manifest.h"
 #include "jetstream/store/part.h"
-#include "jetstream/store/runset.h"
 #include "jetstream/store/segments.h"
 #include "jetstream/store/worker.h"
 

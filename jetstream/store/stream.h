@@ -17,18 +17,20 @@
 #include "jetstream/store/record.h"
 #include "jetstream/store/removal.h"
 #include "jetstream/store/row_kinds.h"
+#include "jetstream/store/segments.h"
 #include "jetstream/store/store.h"
 #include "server/base/list.h"
 
-// A run of messages of one stream in one segment.
-struct mg_section {
-    uint64_t first, last; // numbers in it
-    uint64_t count;       // messages written
-    uint64_t bytes;       // of their records
-    uint64_t live;        // not removed since; for the choice of compaction
-    uint64_t live_written; // what its row says of that
-    struct mg_segment *segment; // a reference
+// Messages of this stream in one section of a segment.
+struct mg_stretch {
+    struct mg_section at;       // where in the segment
+    struct mg_segment_ref *segment; // a reference
+    uint64_t live;              // not removed since; for the choice of compaction
+    uint64_t live_written;      // what its row says of that
 };
+
+struct mg_cold_read;
+struct mg_cold_entry;
 
 enum mg_change_kind { MG_CHANGE_APPEND, MG_CHANGE_REMOVE, MG_CHANGE_PURGE, MG_CHANGE_BARRIER, MG_CHANGE_ROW };
 
@@ -42,6 +44,7 @@ struct mg_change {
     uint64_t cursor;              // purge: where the next slice begins
     mg_slice filter, key, value;
     bool erase, delete_row, started;
+    bool silent;                  // no result
     void *ctx;
     size_t size;
     char bytes[];
@@ -61,6 +64,19 @@ struct mg_head {
     struct mg_buf subjects;
     uint64_t covered;       // entries tell of every message below this number
     struct mg_cold_read *refill;
+};
+
+// What the change at the head of the queue has asked segments for.
+struct mg_assist {
+    struct mg_cold_read *asked; // under way; NULL: answered, or nothing was asked
+    enum mg_assist_kind { MG_ASSIST_NONE, MG_ASSIST_META, MG_ASSIST_SLICE, MG_ASSIST_LAST, MG_ASSIST_OLDEST,
+                          MG_ASSIST_COUNT } kind;
+    uint64_t seq;             // with which it was asked
+    struct mg_cold_entry *entries; // the answer: owned
+    uint32_t count;
+    uint64_t covered, total;
+    int err;
+    struct mg_buf bytes;
 };
 
 struct mg_stream {
@@ -89,8 +105,8 @@ struct mg_stream {
     uint64_t batch;           // the part's batch that holds its last record
 
     struct mg_memtable mem;
-    struct mg_section *sections; // ascending
-    uint32_t sections_len, sections_cap;
+    struct mg_stretch *cold;  // ascending
+    uint32_t cold_len, cold_cap;
     struct mg_head head;
 
     struct mg_rows *rows;     // the part's; a memory stream has its own
@@ -102,6 +118,9 @@ struct mg_stream {
     size_t waiting_bytes;
     uint32_t waiting_len;
     struct mg_list reads;     // of struct mg_cold_read that wait
+    struct mg_list slow;      // of struct mg_read that wait for a row or have more of the memtable to look at
+    struct mg_assist assist;
+    bool pump_later;          // the part pumps it at the next turn
     struct mg_timer age_timer;
     unsigned results_out;     // results that were not given yet
 
@@ -111,6 +130,7 @@ struct mg_stream {
 
 // change.c
 int mg_change_submit(struct mg_stream *s, struct mg_change *proto);
+void mg_change_first(struct mg_stream *s, const struct mg_change *proto); // before all that wait
 void mg_stream_pump(struct mg_stream *s); // tries the waiting changes again
 // part.c: queues an answer behind everything of the stream so far.
 void mg_stream_answer(struct mg_stream *s, void *ctx, int err, uint64_t seq, enum mg_answer kind);
@@ -120,22 +140,54 @@ int mg_append_execute(struct mg_stream *s, const struct mg_append *a, void *ctx)
 // purge.c
 int mg_remove_execute(struct mg_stream *s, uint64_t seq, bool erase, void *ctx);
 int mg_purge_execute(struct mg_stream *s, struct mg_change *c);
-void mg_stream_expire(struct mg_stream *s); // age, one slice
+void mg_purge_older(struct mg_stream *s, mg_slice filter, uint64_t below); // of a rollup; before other changes
+void mg_stream_enforce(struct mg_stream *s);  // limits that became smaller
+void mg_stream_appended(struct mg_stream *s); // arms the timer of age
 void mg_stream_arm_age(struct mg_stream *s);
+void mg_stream_age_due(struct mg_timer *t);
+
+// write.c
+void mg_stream_write(struct mg_stream *s, struct mg_record_view *rec); // completes, encodes, applies
+void mg_removals_write(struct mg_stream *s, const struct mg_removals *list);
+int mg_row_execute(struct mg_stream *s, mg_slice key, mg_slice value, bool delete_row, void *ctx);
+void mg_memory_free_all(struct mg_stream *s);
 
 // apply.c: `rec` is verified and stays where it is (`bytes`). live: not a replay.
 void mg_stream_apply(struct mg_stream *s, const struct mg_record_view *rec, const uint8_t *bytes, bool live);
 uint32_t mg_stream_size_of(const struct mg_stream *s, size_t subject, size_t headers, size_t payload);
+// It was found out which message of a subject is the last one.
+void mg_stream_subject_last_is(struct mg_stream *s, mg_slice subject, uint64_t seq);
 // Removed, as far as memory knows? Rows on disk are not asked.
 bool mg_stream_known_removed(const struct mg_stream *s, uint64_t seq);
+// The bitmaps of removed messages that memory knows of, from a number on: {u64 chunk, bitmap}, ascending.
+void mg_stream_removed_bits(const struct mg_stream *s, uint64_t from, struct mg_buf *out);
 // Where messages are in memory only: the first number that no segment can hold.
 uint64_t mg_stream_cold_end(const struct mg_stream *s);
-struct mg_section *mg_stream_section_of(const struct mg_stream *s, uint64_t seq); // that may hold seq; NULL
+struct mg_stretch *mg_stream_stretch_of(const struct mg_stream *s, uint64_t seq); // that may hold seq; NULL
 // The key of a subject's row in out (MG_ROW_KEY_MAX); its length.
 size_t mg_subject_key(const struct mg_stream *s, mg_slice subject, char *out);
 // After a look-up: the older value of an unresolved row has come.
 // The row is among sealed ones (frozen) or not.
 void mg_stream_subject_merged(struct mg_stream *s, mg_slice before, const struct mg_cell *after, bool frozen);
+
+// assist.c: what a change needs from segments. MG_EAGAIN: asked for, the queue is pumped when it has come.
+int mg_assist_meta(struct mg_stream *s, uint64_t seq, struct mg_removal *out); // MG_ENOTFOUND
+// Adds up to `max` messages from *cursor on, below `end`, that match; moves *cursor behind what was looked at.
+int mg_assist_slice(struct mg_stream *s, uint64_t *cursor, uint64_t end, mg_slice filter, uint32_t max,
+                    struct mg_removals *list);
+// The last message of a subject at or below seq, wherever it is; 0: none.
+int mg_assist_last(struct mg_stream *s, mg_slice subject, uint64_t seq, uint64_t *out);
+// The oldest n messages of a subject, from `from` on.
+int mg_assist_oldest(struct mg_stream *s, mg_slice subject, uint64_t from, uint64_t n, struct mg_removals *list,
+                     uint64_t *bytes);
+int mg_assist_count(struct mg_stream *s, mg_slice filter, uint64_t from, uint64_t *out);
+void mg_assist_reset(struct mg_stream *s);
+
+// read.c
+void mg_reads_pump(struct mg_stream *s);
+void mg_reads_fail(struct mg_stream *s); // the stream goes: all that wait get MG_ECLOSED
+// Messages in memory with a number >= from that match.
+uint64_t mg_count_memory(const struct mg_stream *s, const mg_slice *filters, unsigned n, uint64_t from);
 
 // head.c
 // Makes `first` exact or asks for what is needed. True: exact.

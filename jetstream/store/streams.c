@@ -22,6 +22,7 @@ struct mg_stream *mg_stream_new(struct mg_store_part *p, uint64_t id) {
     mg_list_init(&s->told);
     mg_list_init(&s->waiting);
     mg_list_init(&s->reads);
+    mg_list_init(&s->slow);
     mg_memtable_init(&s->mem);
     mg_timer_init(&s->age_timer, mg_stream_age_due);
     mg_list_push_back(&p->streams, &s->link);
@@ -31,8 +32,10 @@ struct mg_stream *mg_stream_new(struct mg_store_part *p, uint64_t id) {
 void mg_stream_free(struct mg_stream *s) {
     mg_list_remove(&s->link);
     mg_list_remove(&s->told);
-    mg_timer_stop_if(s->part->wheel, &s->age_timer);
+    if (mg_timer_active(&s->age_timer)) mg_timer_stop(s->part->wheel, &s->age_timer);
     mg_head_reset(s);
+    mg_assist_reset(s);
+    mg_reads_fail(s);
     mg_cold_cancel_all(s);
     while (!mg_list_empty(&s->waiting)) {
         struct mg_list *l = s->waiting.next;
@@ -44,8 +47,8 @@ void mg_stream_free(struct mg_stream *s) {
         mg_rows_fini(&s->own_rows);
     }
     mg_memtable_fini(&s->mem);
-    for (uint32_t i = 0; i < s->sections_len; i++) mg_segment_unref(s->sections[i].segment);
-    mg_free(s->sections);
+    for (uint32_t i = 0; i < s->cold_len; i++) mg_segment_ref_put(s->cold[i].segment);
+    mg_free(s->cold);
     mg_free((char *)(uintptr_t)s->name.p);
     mg_free((char *)(uintptr_t)s->config.p);
     mg_free(s);

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// What a change needs to know of messages in segments. Only the change at the head of a stream's queue is being decided,
+// so one question at a time is enough: it is asked, the change waits (MG_EAGAIN), and when it is tried again the answer
+// is here. An answer is used once.
+#include <string.h>
+
+#include "jetstream/store/cold.h"
+#include "jetstream/store/stream.h"
+#include "server/base/errors.h"
+#include "server/base/mem.h"
+
+void mg_assist_reset(struct mg_stream *s) {
+    struct mg_assist *a = &s->assist;
+    if (a->asked) mg_cold_cancel(a->asked);
+    mg_free(a->entries);
+    mg_buf_fini(&a->bytes);
+    memset(a, 0, sizeof(*a));
+}
+
+static void answered(struct mg_cold_read *r) {
+    struct mg_stream *s = r->stream;
+    struct mg_assist *a = &s->assist;
+    a->asked = NULL;
+    a->entries = r->entries;
+    a->count = r->count;
+    a->covered = r->covered;
+    a->total += r->total;
+    a->err = r->err;
+    a->bytes = r->bytes;
+    r->entries = NULL;
+    r->bytes = (struct mg_buf)MG_BUF_INIT;
+    mg_stream_pump(s);
+}
+
+// True: the answer to exactly this question is there.
+static bool have(struct mg_stream *s, enum mg_assist_kind kind, uint64_t seq, const struct mg_cold_question *q) {
+    struct mg_assist *a = &s->assist;
+    if (a->kind == kind && a->seq == seq) return a->asked == NULL;
+    mg_assist_reset(s);
+    a->kind = kind;
+    a->seq = seq;
+    a->asked = mg_cold_ask(s, q, answered, NULL);
+    return false;
+}
+
+static struct mg_removal removal_of(const struct mg_stream *s, const struct mg_cold_entry *e) {
+    return (struct mg_removal){
+        .seq = e->seq,
+        .size = mg_stream_size_of(s, e->subject.n, e->headers.n, e->payload.n),
+        .named = true,
+        .subject = e->subject,
+    };
+}
+
+int mg_assist_meta(struct mg_stream *s, uint64_t seq, struct mg_removal *out) {
+    struct mg_cold_question q = {.kind = MG_COLD_SCAN, .from = seq, .max = 1};
+    if (!have(s, MG_ASSIST_META, seq, &q)) return MG_EAGAIN;
+    const struct mg_assist *a = &s->assist;
+    int err = a->err;
+    if (err == 0) err = a->count == 0 || a->entries[0].seq != seq ? MG_ENOTFOUND : a->entries[0].err;
+    if (err == 0) *out = removal_of(s, &a->entries[0]);
+    s->assist.kind = MG_ASSIST_NONE; // used; its memory stays until the next question
+    return err;
+}
+
+int mg_assist_slice(struct mg_stream *s, uint64_t *cursor, uint64_t end, mg_slice filter, uint32_t max,
+                    struct mg_removals *list) {
+    struct mg_cold_question q = {
+        .kind = MG_COLD_SCAN, .from = *cursor, .filters = &filter, .filters_len = filter.n > 0, .max = max};
+    if (!have(s, MG_ASSIST_SLICE, *cursor, &q)) return MG_EAGAIN;
+    const struct mg_assist *a = &s->assist;
+    for (uint32_t i = 0; i < a->count && a->entries[i].seq < end; i++) {
+        if (a->entries[i].err) continue; // what cannot be read is not removed: it is lost, and said to be
+        struct mg_removal r = removal_of(s, &a->entries[i]);
+        mg_removals_add(list, &r);
+    }
+    *cursor = a->covered > *cursor ? a->covered : *cursor + 1;
+    s->assist.kind = MG_ASSIST_NONE;
+    return a->err;
+}
+
+static bool of_subject(const uint8_t *bytes, mg_slice subject, struct mg_record_view *v) {
+    mg_record_borrow(v, bytes);
+    return mg_slice_eq(v->subject, subject);
+}
+
+int mg_assist_last(struct mg_stream *s, mg_slice subject, uint64_t seq, uint64_t *out) {
+    struct mg_record_view v;
+    uint64_t at = seq;
+    for (const uint8_t *b; (b = mg_memtable_prev(&s->mem, &at)); at--) {
+        if (!of_subject(b, subject, &v)) continue;
+        *out = at;
+        return 0;
+    }
+    *out = 0;
+    if (s->cold_len == 0) return 0;
+    struct mg_cold_question q = {.kind = MG_COLD_LAST, .from = seq, .filters = &subject, .filters_len = 1};
+    if (!have(s, MG_ASSIST_LAST, seq, &q)) return MG_EAGAIN;
+    if (s->assist.count) *out = s->assist.entries[0].seq;
+    s->assist.kind = MG_ASSIST_NONE;
+    return 0;
+}
+
+int mg_assist_oldest(struct mg_stream *s, mg_slice subject, uint64_t from, uint64_t n, struct mg_removals *list,
+                     uint64_t *bytes) {
+    if (from < mg_stream_cold_end(s)) {
+        struct mg_cold_question q = {.kind = MG_COLD_SCAN, .from = from, .filters = &subject, .filters_len = 1,
+                                     .max = n > 4096 ? 4096 : (uint32_t)n};
+        if (!have(s, MG_ASSIST_OLDEST, from, &q)) return MG_EAGAIN;
+        for (uint32_t i = 0; i < s->assist.count; i++) {
+            struct mg_removal r = removal_of(s, &s->assist.entries[i]);
+            if (s->assist.entries[i].err) continue;
+            mg_removals_add(list, &r);
+            *bytes += r.size;
+            n--;
+        }
+        s->assist.kind = MG_ASSIST_NONE;
+    }
+    struct mg_record_view v;
+    uint64_t at = from;
+    for (const uint8_t *b; n > 0 && (b = mg_memtable_next(&s->mem, &at)); at++) {
+        if (!of_subject(b, subject, &v)) continue;
+        uint32_t size = mg_stream_size_of(s, v.subject.n, v.headers.n, v.payload.n);
+        bool named = mg_memtable_where(&s->mem, at) != MG_MEM_OPEN;
+        mg_removals_add(list, &(struct mg_removal){.seq = at, .size = size, .named = named, .subject = v.subject});
+        *bytes += size;
+        n--;
+    }
+    return 0;
+}
+
+// The part in memory is counted when the question is asked: both parts speak of that moment.
+int mg_assist_count(struct mg_stream *s, mg_slice filter, uint64_t from, uint64_t *out) {
+    struct mg_cold_question q = {.kind = MG_COLD_COUNT, .from = from, .filters = &filter, .filters_len = 1};
+    bool new_one = s->assist.kind != MG_ASSIST_COUNT;
+    bool ready = have(s, MG_ASSIST_COUNT, from, &q);
+    if (new_one) s->assist.total = mg_count_memory(s, &filter, 1, from);
+    if (!ready) return MG_EAGAIN;
+    *out = s->assist.total;
+    s->assist.kind = MG_ASSIST_NONE;
+    return s->assist.err;
+}

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// The checkpoint: what the parts have sealed goes to immutable files, and the journal's pages become free.
+//
+//   1. every part seals (seal.h) and gives what is durable
+//   2. the ids of the files to come are written into the manifest (an orphan of a crash is then known garbage)
+//   3. one segment for all streams, and one for each that has a lot; one run of primary rows, one of the others
+//   4. files synced, directories synced
+//   5. the manifest names the files and the page to replay from: this is the moment of the checkpoint
+//   6. the journal recycles, the parts read from the new files and drop the memory
+//
+// When a write fails (the disk is full), nothing is given up: the sealed state stays in memory, what was begun is
+// deleted, and it is tried again after a while. The journal fills up meanwhile, and changes wait or are refused.
+#include <stdlib.h>
+
+#include "jetstream/store/keeper.h"
+#include "jetstream/store/seal.h"
+#include "jetstream/store/store_impl.h"
+#include "jetstream/store/stream.h"
+#include "jetstream/store/worker.h"
+#include "server/base/assert.h"
+#include "server/base/errors.h"
+#include "server/base/mem.h"
+
+#define BIG_STREAM (8u * 1024 * 1024)
+#define RETRY_NS UINT64_C(1000000000)
+
+struct cells {
+    struct mg_cell **at;
+    uint32_t count, cap;
+};
+
+struct checkpoint {
+    struct mg_store *st;
+    struct mg_seal **seals;
+    struct mg_sealed_stream **streams; // of all parts, ascending ids
+    uint32_t streams_len;
+    struct mg_rowmap *extra;           // rows of the new stretches
+    struct cells primary, others;
+    struct mg_manifest next;           // as it will be
+    struct mg_segment_ref *segments[MG_KEEPER_FILES];
+    uint32_t segments_len;
+    struct mg_run_ref *runs[2];
+    uint32_t runs_len;
+    uint64_t first_id, next_id;
+};
+
+// ---- segments -------------------------------------------------------------------------------------------------------
+
+struct section_sink {
+    struct checkpoint *c;
+    uint32_t from; // index of the first stream of this file
+    struct mg_section *sections;
+    uint32_t count, cap;
+};
+
+static void take_section(void *arg, uint32_t ordinal, const struct mg_section *section) {
+    struct section_sink *k = arg;
+    (void)ordinal;
+    if (k->count == k->cap) {
+        k->cap = k->cap ? k->cap * 2 : 16;
+        k->sections = mg_realloc(k->sections, k->cap * sizeof(k->sections[0]));
+    }
+    k->sections[k->count++] = *section;
+}
+
+static int add_stream(struct mg_segment_builder *b, const struct mg_sealed_stream *z, uint32_t generation) {
+    for (uint32_t i = 0; i < z->blocks_len; i++) {
+        const struct mg_mem_block *block = z->blocks[i];
+        for (uint32_t k = 0; k < block->count; k++) {
+            if (!mg_mem_block_alive_at(block, k, generation)) continue;
+            int err = mg_segment_builder_add(b, block->records[k]);
+            if (err) return err;
+        }
+    }
+    return 0;
+}
+
+static uint32_t generation_of(const struct checkpoint *c, const struct mg_sealed_stream *z) {
+    for (unsigned i = 0; i < c->st->o.parts; i++) {
+        const struct mg_seal *s = c->seals[i];
+        if (z >= s->streams && z < s->streams + s->streams_len) return s->generation;
+    }
+    return 0;
+}
+
+static void give_stretches(struct checkpoint *c, const struct section_sink *k, struct mg_segment_ref *g) {
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < k->count; i++) {
+        const struct mg_section *sec = &k->sections[i];
+        while (c->streams[at]->id < sec->stream) at++;
+        struct mg_sealed_stream *z = c->streams[at];
+        mg_assert(z->id == sec->stream);
+        z->stretches = mg_realloc(z->stretches, (z->stretches_len + 1) * sizeof(z->stretches[0]));
+        z->stretches[z->stretches_len++] = (struct mg_stretch){
+            .at = *sec, .segment = mg_segment_ref_get(g), .live = sec->messages, .live_written = sec->messages};
+        char key[MG_STRETCH_KEY], value[MG_STRETCH_ROW_SIZE];
+        mg_stretch_encode(g->id, sec, sec->messages, key, value);
+        mg_slice k8 = mg_slice_of(key, sizeof(key));
+        bool added;
+        struct mg_cell *cell = mg_rowmap_put(c->extra, mg_row_hash(0, k8), k8, sizeof(value), &added);
+        memcpy(cell->value, value, sizeof(value));
+    }
+}
+
+// One file with the messages of those streams that `pick` says. Nothing is written when there are none.
+static int write_segment(struct checkpoint *c, bool (*pick)(const struct mg_sealed_stream *z, const void *arg),
+                         const void *arg) {
+    uint32_t any = 0;
+    for (uint32_t i = 0; i < c->streams_len; i++) any += pick(c->streams[i], arg) && c->streams[i]->bytes;
+    if (any == 0) return 0;
+    struct section_sink sink = {.c = c};
+    struct mg_segment_write w;
+    int err = mg_segment_write_open(&w, c->st, c->next_id, take_section, &sink);
+    for (uint32_t i = 0; i < c->streams_len && err == 0; i++) {
+        if (!pick(c->streams[i], arg)) continue;
+        err = add_stream(w.builder, c->streams[i], generation_of(c, c->streams[i]));
+    }
+    struct mg_segment_ref *g = NULL;
+    err = mg_segment_write_close(&w, err, sink.count > 0, &g);
+    if (err == 0 && g) {
+        c->next_id++;
+        c->segments[c->segments_len++] = g;
+        give_stretches(c, &sink, g);
+    }
+    mg_free(sink.sections);
+    return err;
+}
+
+static bool is_small(const struct mg_sealed_stream *z, const void *arg) {
+    (void)arg;
+    return z->bytes < BIG_STREAM;
+}
+static bool is_this(const struct mg_sealed_stream *z, const void *arg) { return z == arg; }
+
+static int write_segments(struct checkpoint *c) {
+    int err = write_segment(c, is_small, NULL);
+    for (uint32_t i = 0; i < c->streams_len && err == 0; i++) {
+        if (c->streams[i]->bytes >= BIG_STREAM) err = write_segment(c, is_this, c->streams[i]);
+    }
+    return err;
+}
+
+// ---- rows -----------------------------------------------------------------------------------------------------------
+
+static void gather(struct checkpoint *c, const struct mg_rowmap *m) {
+    for (uint32_t i = 0; i <= m->mask; i++) {
+        struct mg_cell *cell = m->slots[i];
+        if (cell == NULL) continue;
+        struct cells *l = mg_row_kind_primary((uint8_t)cell->key[0]) ? &c->primary : &c->others;
+        if (l->count == l->cap) {
+            l->cap = l->cap ? l->cap * 2 : 256;
+            l->at = mg_realloc(l->at, l->cap * sizeof(l->at[0]));
+        }
+        l->at[l->count++] = cell;
+    }
+}
+
+static int compare_cells(const void *a, const void *b) {
+    const struct mg_cell *x = *(struct mg_cell *const *)a, *y = *(struct mg_cell *const *)b;
+    return mg_cell_compare(mg_cell_key(x), mg_cell_key(y));
+}
+
+static int write_run(struct checkpoint *c, struct cells *l, bool primary) {
+    if (l->count == 0) return 0;
+    qsort(l->at, l->count, sizeof(l->at[0]), compare_cells);
+    struct mg_run_write w;
+    int err = mg_run_write_open(&w, c->st, c->next_id, primary);
+    for (uint32_t i = 0; i < l->count && err == 0; i++) {
+        const struct mg_cell *cell = l->at[i];
+        bool gone = (cell->flags & MG_CELL_DELETED) != 0;
+        struct mg_row row = {mg_cell_key(cell), gone ? (mg_slice){NULL, 0} : mg_cell_value(cell), gone};
+        err = mg_run_builder_add(w.builder, &row);
+    }
+    struct mg_run_ref *r = NULL;
+    err = mg_run_write_close(&w, err, &r);
+    if (err == 0) {
+        c->next_id++;
+        c->runs[c->runs_len++] = r;
+    }
+    return err;
+}
+
+static int write_rows(struct checkpoint *c) {
+    gather(c, c->extra);
+    for (unsigned i = 0; i < c->st->o.parts; i++) gather(c, c->seals[i]->rows);
+    int err = write_run(c, &c->primary, true);
+    return err ? err : write_run(c, &c->others, false);
+}
+
+// ---- the moment -----------------------------------------------------------------------------------------------------
+
+static uint64_t replay_from(const struct checkpoint *c) {
+    uint64_t page = UINT64_MAX;
+    for (unsigned i = 0; i < c->st->o.parts; i++) {
+        if (c->seals[i]->page < page) page = c->seals[i]->page;
+    }
+    return page;
+}
+
+static int commit(struct checkpoint *c) {
+    struct mg_store *st = c->st;
+    struct mg_files_change change = {
+        .segments = c->segments,
+        .segments_len = c->segments_len,
+        .runs = c->runs,
+        .runs_len = c->runs_len,
+        .replay_from = replay_from(c),
+    };
+    return mg_files_commit(st, &change);
+}
+
+static int write_all(struct checkpoint *c) {
+    // Files, directories, manifest: in this order (each step relies on the one before being durable).
+    int err = mg_files_begin(c->st, MG_KEEPER_FILES, &c->first_id);
+    c->next_id = c->first_id;
+    if (err == 0) err = write_segments(c);
+    if (err == 0) err = write_rows(c);
+    if (err == 0) err = mg_files_sync_dirs(c->st);
+    if (err == 0) err = commit(c);
+    return err;
+}
+
+// After a failure: the files are deleted with their last reference, the sealed state is as it was.
+static void undo(struct checkpoint *c) {
+    for (uint32_t i = 0; i < c->streams_len; i++) {
+        struct mg_sealed_stream *z = c->streams[i];
+        for (uint32_t k = 0; k < z->stretches_len; k++) mg_segment_ref_put(z->stretches[k].segment);
+        mg_free(z->stretches);
+        z->stretches = NULL;
+        z->stretches_len = 0;
+    }
+    for (uint32_t i = 0; i < c->segments_len; i++) {
+        atomic_store(&c->segments[i]->doomed, true);
+        mg_segment_ref_put(c->segments[i]);
+    }
+    for (uint32_t i = 0; i < c->runs_len; i++) {
+        atomic_store(&c->runs[i]->doomed, true);
+        mg_run_ref_put(c->runs[i]);
+    }
+    c->segments_len = c->runs_len = 0;
+    c->primary.count = c->others.count = 0;
+}
+
+// ---- parts ----------------------------------------------------------------------------------------------------------
+
+static void sealed(struct mg_parcel *p) {
+    struct mg_seal *seal = mg_container_of(p, struct mg_seal, parcel);
+    seal->part->store->keeping->sealed++;
+}
+
+static bool ask_parts(struct checkpoint *c) {
+    struct mg_store *st = c->st;
+    struct mg_keeper *k = st->keeping;
+    k->sealed = 0;
+    for (unsigned i = 0; i < st->o.parts; i++) {
+        struct mg_seal *seal = mg_zalloc(sizeof(*seal));
+        c->seals[i] = seal;
+        seal->part = st->parts[i];
+        seal->keeper = st->keeper;
+        seal->sealed = sealed;
+        seal->parcel.arrived = mg_seal_ask;
+        mg_inbox_post(&seal->part->inbox, &seal->parcel);
+    }
+    while (k->sealed < st->o.parts && !atomic_load(&k->closing)) mg_worker_wait(st->keeper);
+    return k->sealed == st->o.parts;
+}
+
+static int by_stream(const void *a, const void *b) {
+    const struct mg_sealed_stream *x = *(struct mg_sealed_stream *const *)a, *y = *(struct mg_sealed_stream *const *)b;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+static void list_streams(struct checkpoint *c) {
+    uint32_t n = 0;
+    for (unsigned i = 0; i < c->st->o.parts; i++) n += c->seals[i]->streams_len;
+    c->streams = mg_alloc((n ? n : 1) * sizeof(c->streams[0]));
+    for (unsigned i = 0; i < c->st->o.parts; i++) {
+        for (uint32_t k = 0; k < c->seals[i]->streams_len; k++) c->streams[c->streams_len++] = &c->seals[i]->streams[k];
+    }
+    qsort(c->streams, c->streams_len, sizeof(c->streams[0]), by_stream);
+}
+
+static void tell_parts(struct checkpoint *c) {
+    struct mg_store *st = c->st;
+    for (unsigned i = 0; i < st->o.parts; i++) {
+        struct mg_seal *seal = c->seals[i];
+        seal->runs = mg_runset_ref(st->runs);
+        seal->parcel.arrived = mg_seal_installed;
+        mg_inbox_post(&seal->part->inbox, &seal->parcel);
+    }
+    for (uint32_t i = 0; i < c->segments_len; i++) mg_segment_ref_put(c->segments[i]);
+    for (uint32_t i = 0; i < c->runs_len; i++) mg_run_ref_put(c->runs[i]);
+}
+
+void mg_checkpoint(struct mg_store *st) {
+    struct checkpoint c = {.st = st, .extra = mg_rowmap_new()};
+    c.seals = mg_zalloc(st->o.parts * sizeof(c.seals[0]));
+    bool done = false;
+    if (ask_parts(&c)) {
+        list_streams(&c);
+        while (!done && !atomic_load(&st->poisoned) && !atomic_load(&st->keeping->closing)) {
+            int err = write_all(&c);
+            done = err == 0;
+            if (err) {
+                mg_store_say(st, MG_LOG_ERROR, "checkpoint failed: %s; trying again", mg_strerror(err));
+                undo(&c);
+                mg_keeper_sleep(st, RETRY_NS);
+            }
+        }
+    }
+    if (done) {
+        mg_journal_recycle(st->journal, replay_from(&c));
+        tell_parts(&c);
+    }
+    // Otherwise the store is closing or poisoned: the parts free what they sealed (mg_store_close).
+    mg_rowmap_unref(c.extra);
+    mg_free(c.primary.at);
+    mg_free(c.others.at);
+    mg_free(c.streams);
+    mg_free(c.seals);
+}

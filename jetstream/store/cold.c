@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+#include "jetstream/store/cold.h"
+
+#include "jetstream/store/store_impl.h"
+#include "jetstream/store/worker.h"
+#include "server/base/assert.h"
+#include "server/base/errors.h"
+#include "server/base/mem.h"
+#include "server/proto/subject.h"
+
+#define SCAN_BYTES (256u * 1024)
+
+// ---- the reader's side ----------------------------------------------------------------------------------------------
+
+// Bitmaps of removed messages, one chunk at a time.
+struct removed {
+    const struct mg_cold_read *r;
+    uint64_t chunk; // UINT64_MAX: none yet
+    bool known;     // there is a bitmap
+    struct mg_buf bits;
+};
+
+// COUNT brings the bits along that were in memory only when it was asked: {u64 chunk, bitmap}, ascending.
+static void add_bits_of_memory(struct removed *x) {
+    const struct mg_buf *m = &x->r->memory_bits;
+    size_t lo = 0, hi = m->len / (8 + MG_REMOVED_BYTES);
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (mg_get_u64(m->p + mid * (8 + MG_REMOVED_BYTES)) < x->chunk) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    if (lo == m->len / (8 + MG_REMOVED_BYTES) || mg_get_u64(m->p + lo * (8 + MG_REMOVED_BYTES)) != x->chunk) return;
+    const char *bits = m->p + lo * (8 + MG_REMOVED_BYTES) + 8;
+    if (!x->known) {
+        x->bits.len = 0;
+        mg_buf_add(&x->bits, bits, MG_REMOVED_BYTES);
+        x->known = true;
+        return;
+    }
+    for (size_t i = 0; i < MG_REMOVED_BYTES; i++) x->bits.p[i] = (char)(x->bits.p[i] | bits[i]);
+}
+
+static int is_removed(struct removed *x, uint64_t seq, bool *out) {
+    *out = seq < x->r->low;
+    if (*out) return 0;
+    uint64_t chunk = seq / MG_REMOVED_SPAN, bit = seq % MG_REMOVED_SPAN;
+    if (chunk != x->chunk) {
+        char key[MG_ROW_KEY_HEAD + 8];
+        mg_row_key_head(key, MG_ROW_REMOVED, x->r->stream_id);
+        mg_put_be64(key + MG_ROW_KEY_HEAD, chunk);
+        x->bits.len = 0;
+        int err = mg_runset_get(x->r->runs, mg_slice_of(key, sizeof(key)), &x->bits);
+        if (err && err != MG_ENOTFOUND) return err;
+        x->known = err == 0 && x->bits.len == MG_REMOVED_BYTES;
+        x->chunk = chunk;
+        add_bits_of_memory(x);
+    }
+    *out = x->known && (x->bits.p[bit / 8] >> (bit % 8) & 1);
+    return 0;
+}
+
+static bool matches(void *arg, mg_slice subject) {
+    const struct mg_cold_question *q = arg;
+    for (unsigned i = 0; i < q->filters_len; i++) {
+        if (mg_subject_match(subject, q->filters[i])) return true;
+    }
+    return q->filters_len == 0;
+}
+
+// The bytes in front of the first wildcard.
+static mg_slice literal_prefix(mg_slice filter) {
+    struct mg_tokens it = mg_tokens_of(filter);
+    for (mg_slice tok; mg_tokens_next(&it, &tok);) {
+        if (mg_token_is(tok, '*') || mg_token_is(tok, '>')) return mg_slice_of(filter.p, (size_t)(tok.p - filter.p));
+    }
+    return filter;
+}
+
+static struct mg_subject_match match_of(struct mg_cold_question *q) {
+    struct mg_subject_match m = {.match = matches, .arg = q};
+    if (q->filters_len == 1) {
+        m.prefix = literal_prefix(q->filters[0]);
+        m.literal = m.prefix.n == q->filters[0].n;
+    }
+    return m;
+}
+
+static void add_entry(struct mg_cold_read *r, uint64_t seq, const struct mg_record_view *v, int err) {
+    if (r->count == r->cap) {
+        r->cap = r->cap ? r->cap * 2 : 16;
+        r->entries = mg_realloc(r->entries, r->cap * sizeof(r->entries[0]));
+    }
+    struct mg_cold_entry *e = &r->entries[r->count++];
+    *e = (struct mg_cold_entry){.seq = seq, .err = err};
+    if (err) return;
+    // Offsets for now: the buffer may move. They become pointers when all is there.
+    e->time = v->head.time;
+    e->subject = mg_slice_of((const char *)r->bytes.len, v->subject.n);
+    e->headers = mg_slice_of((const char *)r->bytes.len + v->subject.n, v->headers.n);
+    e->payload = mg_slice_of((const char *)r->bytes.len + v->subject.n + v->headers.n, v->payload.n);
+    mg_buf_add_slice(&r->bytes, v->subject);
+    mg_buf_add_slice(&r->bytes, v->headers);
+    mg_buf_add_slice(&r->bytes, v->payload);
+}
+
+static bool enough(const struct mg_cold_read *r) {
+    return r->count >= r->q.max || r->bytes.len >= (r->q.max_bytes ? r->q.max_bytes : SCAN_BYTES);
+}
+
+// From `from` on through one stretch. True: go on with the next one.
+static bool scan_stretch(struct mg_cold_read *r, const struct mg_stretch *c, uint64_t from, struct removed *x) {
+    struct mg_subject_match m = match_of(&r->q);
+    const struct mg_segment *g = c->segment->segment;
+    struct mg_section_filter *f = r->q.filters_len ? mg_section_filter_new(g, &c->at, &m) : NULL;
+    bool more = true;
+    if (f == NULL || f->messages || f->unknown) {
+        struct mg_section_scan *scan = mg_section_scan_new(g, &c->at, f, r->q.max == 1 ? 4096 : 0);
+        mg_section_scan_seek(scan, from);
+        while (more) {
+            struct mg_section_entry e;
+            struct mg_record_view v;
+            int err = mg_section_scan_next(scan, &e, &v);
+            if (err == MG_ENOTFOUND) break;
+            bool gone;
+            r->err = is_removed(x, e.seq, &gone);
+            if (r->err) more = false;
+            if (more && !gone) add_entry(r, e.seq, &v, err);
+            r->covered = (err ? e.last_seq : e.seq) + 1;
+            if (enough(r)) more = false;
+        }
+        mg_section_scan_free(scan);
+    }
+    if (more && r->covered <= c->at.last_seq) r->covered = c->at.last_seq + 1;
+    if (f) mg_section_filter_free(f);
+    return more;
+}
+
+static void scan(struct mg_cold_read *r, uint64_t from) {
+    struct removed x = {.r = r, .chunk = UINT64_MAX};
+    r->covered = from;
+    for (uint32_t i = 0; i < r->cold_len; i++) {
+        if (r->cold[i].at.last_seq < from) continue;
+        if (!scan_stretch(r, &r->cold[i], from, &x)) break;
+    }
+    mg_buf_fini(&x.bits);
+}
+
+static void read_entry(struct mg_cold_read *r, const struct mg_stretch *c, const struct mg_section_entry *e, int err) {
+    struct mg_record_buf buf = {0};
+    struct mg_record_view v;
+    if (err == 0) err = mg_section_read(c->segment->segment, &c->at, e, &buf, &v);
+    add_entry(r, e->seq, &v, err);
+    mg_record_buf_fini(&buf);
+}
+
+// Backwards, the newest stretch first.
+static void find_last(struct mg_cold_read *r) {
+    struct removed x = {.r = r, .chunk = UINT64_MAX};
+    struct mg_subject_match m = match_of(&r->q);
+    for (uint32_t i = r->cold_len; i-- > 0 && r->count == 0 && r->err == 0;) {
+        const struct mg_stretch *c = &r->cold[i];
+        if (c->at.first_seq > r->q.from) continue;
+        const struct mg_segment *g = c->segment->segment;
+        struct mg_section_filter *f = r->q.filters_len ? mg_section_filter_new(g, &c->at, &m) : NULL;
+        struct mg_section_walk *w = mg_section_walk_new(g, &c->at, f);
+        mg_section_walk_seek(w, r->q.from + 1);
+        for (;;) {
+            struct mg_section_entry e;
+            bool gone;
+            int err = mg_section_walk_prev(w, &e);
+            if (err == MG_ENOTFOUND) break;
+            r->err = is_removed(&x, e.seq, &gone);
+            if (r->err) break;
+            if (gone) continue;
+            read_entry(r, c, &e, err);
+            break;
+        }
+        mg_section_walk_free(w);
+        if (f) mg_section_filter_free(f);
+    }
+    mg_buf_fini(&x.bits);
+}
+
+static void find_time(struct mg_cold_read *r) {
+    for (uint32_t i = 0; i < r->cold_len; i++) {
+        const struct mg_stretch *c = &r->cold[i];
+        struct mg_section_entry e;
+        if (c->at.last_seq < r->q.from || c->at.max_time < r->q.time) continue;
+        int err = mg_section_first_at(c->segment->segment, &c->at, r->q.from, r->q.time, &e);
+        if (err == MG_ENOTFOUND) continue;
+        if (err) {
+            add_entry(r, e.seq, NULL, err);
+            return;
+        }
+        scan(r, e.seq);
+        return;
+    }
+}
+
+static void count(struct mg_cold_read *r) {
+    struct removed x = {.r = r, .chunk = UINT64_MAX};
+    struct mg_subject_match m = match_of(&r->q);
+    for (uint32_t i = 0; i < r->cold_len && r->err == 0; i++) {
+        const struct mg_stretch *c = &r->cold[i];
+        if (c->at.last_seq < r->q.from) continue;
+        const struct mg_segment *g = c->segment->segment;
+        struct mg_section_filter *f = r->q.filters_len ? mg_section_filter_new(g, &c->at, &m) : NULL;
+        if (c->live == c->at.messages) {
+            uint64_t n = 0;
+            r->err = mg_section_count(g, &c->at, f, r->q.from, &n);
+            r->total += n;
+        } else {
+            struct mg_section_walk *w = mg_section_walk_new(g, &c->at, f);
+            struct mg_section_entry e;
+            mg_section_walk_seek(w, r->q.from);
+            while (r->err == 0 && mg_section_walk_next(w, &e) != MG_ENOTFOUND) {
+                bool gone;
+                r->err = is_removed(&x, e.seq, &gone);
+                r->total += !gone;
+            }
+            mg_section_walk_free(w);
+        }
+        if (f) mg_section_filter_free(f);
+    }
+    mg_buf_fini(&x.bits);
+}
+
+static void arrived_back(struct mg_parcel *p);
+
+static void work(struct mg_parcel *p) {
+    struct mg_cold_read *r = mg_container_of(p, struct mg_cold_read, parcel);
+    switch (r->q.kind) {
+    case MG_COLD_SCAN: scan(r, r->q.from); break;
+    case MG_COLD_LAST: find_last(r); break;
+    case MG_COLD_TIME: find_time(r); break;
+    case MG_COLD_COUNT: count(r); break;
+    }
+    for (uint32_t i = 0; i < r->count; i++) {
+        struct mg_cold_entry *e = &r->entries[i];
+        e->subject.p = r->bytes.p + (size_t)e->subject.p;
+        e->headers.p = r->bytes.p + (size_t)e->headers.p;
+        e->payload.p = r->bytes.p + (size_t)e->payload.p;
+    }
+    r->parcel.arrived = arrived_back;
+    mg_inbox_post(&r->part->inbox, &r->parcel);
+}
+
+// ---- the shard's side -----------------------------------------------------------------------------------------------
+
+static void forget_snapshot(struct mg_cold_read *r) {
+    for (uint32_t i = 0; i < r->cold_len; i++) mg_segment_ref_put(r->cold[i].segment);
+    mg_free(r->cold);
+    mg_runset_unref(r->runs);
+    r->cold = NULL;
+    r->cold_len = 0;
+    r->runs = NULL;
+}
+
+static void free_read(struct mg_cold_read *r) {
+    forget_snapshot(r);
+    mg_free(r->entries);
+    mg_free((void *)(uintptr_t)r->q.filters);
+    mg_buf_fini(&r->filters);
+    mg_buf_fini(&r->bytes);
+    mg_buf_fini(&r->memory_bits);
+    mg_free(r);
+}
+
+static void submit(struct mg_cold_read *r) {
+    struct mg_stream *s = r->stream;
+    r->cold_len = s->cold_len;
+    r->cold = mg_alloc((s->cold_len ? s->cold_len : 1) * sizeof(r->cold[0]));
+    for (uint32_t i = 0; i < s->cold_len; i++) {
+        r->cold[i] = s->cold[i];
+        mg_segment_ref_get(r->cold[i].segment);
+    }
+    r->runs = mg_runset_ref(r->part->rows.runs);
+    r->installs = r->part->installs;
+    r->low = s->first;
+    r->count = 0;
+    r->bytes.len = 0;
+    r->total = 0;
+    r->err = 0;
+    r->memory_bits.len = 0;
+    if (r->q.kind == MG_COLD_COUNT) mg_stream_removed_bits(s, r->q.from, &r->memory_bits);
+    r->parcel.arrived = work;
+    r->part->jobs_out++;
+    mg_worker_post(mg_store_reader(r->part->store, s->id), &r->parcel);
+}
+
+static void leave_out_removed(struct mg_cold_read *r) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < r->count; i++) {
+        if (!mg_stream_known_removed(r->stream, r->entries[i].seq)) r->entries[kept++] = r->entries[i];
+    }
+    r->count = kept;
+}
+
+// Everything that was found has been removed, as rows in memory say: the question goes on behind it.
+static bool go_on_behind(struct mg_cold_read *r) {
+    if (r->q.kind == MG_COLD_LAST) {
+        uint64_t found = r->entries[0].seq;
+        r->q.from = found - 1;
+        return found > 1;
+    }
+    // Times ascend with numbers: what is behind a message that is young enough is, too.
+    r->q.kind = MG_COLD_SCAN;
+    r->q.from = r->covered;
+    return true;
+}
+
+static void arrived_back(struct mg_parcel *p) {
+    struct mg_cold_read *r = mg_container_of(p, struct mg_cold_read, parcel);
+    r->part->jobs_out--;
+    forget_snapshot(r);
+    if (r->stream == NULL) {
+        free_read(r);
+        return;
+    }
+    uint32_t before = r->count;
+    if (r->installs == r->part->installs) leave_out_removed(r);
+    if (r->installs != r->part->installs || (before && r->count == 0 && go_on_behind(r))) {
+        submit(r);
+        return;
+    }
+    mg_list_remove(&r->link);
+    r->done(r);
+    free_read(r);
+}
+
+struct mg_cold_read *mg_cold_ask(struct mg_stream *s, const struct mg_cold_question *q, mg_cold_done done, void *user) {
+    struct mg_cold_read *r = mg_zalloc(sizeof(*r));
+    mg_slice *filters = mg_alloc((q->filters_len ? q->filters_len : 1) * sizeof(*filters));
+    for (unsigned i = 0; i < q->filters_len; i++) mg_buf_add_slice(&r->filters, q->filters[i]);
+    for (unsigned i = 0, at = 0; i < q->filters_len; at += (unsigned)q->filters[i++].n)
+        filters[i] = mg_slice_of(r->filters.p + at, q->filters[i].n);
+    r->q = *q;
+    r->q.filters = filters;
+    r->stream = s;
+    r->stream_id = s->id;
+    r->part = s->part;
+    r->done = done;
+    r->user = user;
+    mg_list_push_back(&s->reads, &r->link);
+    submit(r);
+    return r;
+}
+
+void mg_cold_cancel(struct mg_cold_read *r) {
+    mg_list_remove(&r->link);
+    r->stream = NULL;
+}
+
+void mg_cold_cancel_all(struct mg_stream *s) {
+    while (!mg_list_empty(&s->reads)) mg_cold_cancel(mg_container_of(s->reads.next, struct mg_cold_read, link));
+}

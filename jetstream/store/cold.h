@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// Cold reads: questions that segments and table runs have to answer. A reader thread works on a snapshot: the stretches
+// of the stream and the runs as they are now, both immutable. What was removed is known from rows: those in the runs the
+// reader looks at itself, those in memory the shard applies when the answer comes. (A generation that moves from memory
+// into runs meanwhile could be missed by both: then `installs` of the part has changed, and the question is asked again.)
+#ifndef MG_JETSTREAM_STORE_COLD_H
+#define MG_JETSTREAM_STORE_COLD_H
+
+#include "jetstream/store/stream.h"
+
+struct mg_cold_entry {
+    uint64_t seq;
+    int64_t time;
+    mg_slice subject, headers, payload;
+    int err; // MG_ECORRUPT, MG_EIO: it is there and cannot be read
+};
+
+enum mg_cold_kind {
+    MG_COLD_SCAN,  // messages from `from` on, below `end`
+    MG_COLD_LAST,  // the last one at or below `from`
+    MG_COLD_TIME,  // the first one from `from` on that is not older than `time`
+    MG_COLD_COUNT, // how many from `from` on
+};
+
+struct mg_cold_question {
+    enum mg_cold_kind kind;
+    uint64_t from;
+    int64_t time;
+    const mg_slice *filters; // copied
+    unsigned filters_len;    // 0: all
+    uint32_t max;            // SCAN: entries
+    size_t max_bytes;        // SCAN: of records; 0: 256 KB
+};
+
+struct mg_cold_read;
+// The answer, on the shard. Entries that were removed are left out; slices live until it returns.
+typedef void (*mg_cold_done)(struct mg_cold_read *r);
+
+struct mg_cold_read {
+    struct mg_parcel parcel;
+    struct mg_list link;       // of the stream's reads
+    struct mg_stream *stream;  // NULL: cancelled
+    struct mg_store_part *part;
+    mg_cold_done done;
+    void *user;
+    // The question and the snapshot.
+    struct mg_cold_question q;
+    uint64_t stream_id, low;   // messages below `low` are removed
+    struct mg_stretch *cold;   // copies, with references
+    uint32_t cold_len;
+    struct mg_runset *runs;
+    uint32_t installs;
+    struct mg_buf filters;     // bytes of the filters
+    // The answer.
+    struct mg_cold_entry *entries;
+    uint32_t count, cap;
+    uint64_t covered;          // SCAN: every message below was looked at
+    uint64_t total;            // COUNT
+    int err;                   // the question as a whole could not be answered
+    struct mg_buf bytes;       // of the entries
+    struct mg_buf memory_bits; // COUNT: bitmaps of removed messages that are in memory
+};
+
+struct mg_cold_read *mg_cold_ask(struct mg_stream *s, const struct mg_cold_question *q, mg_cold_done done, void *user);
+void mg_cold_cancel(struct mg_cold_read *r); // done is not called
+void mg_cold_cancel_all(struct mg_stream *s);
+
+#endif

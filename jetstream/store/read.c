@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// Reads. What is in memory is answered at once; what is in segments goes to a reader thread (cold.c). A walk through the
+// memtable that finds nothing for long is cut into slices.
+#include <string.h>
+
+#include "jetstream/store/cold.h"
+#include "jetstream/store/stream.h"
+#include "server/base/assert.h"
+#include "server/base/errors.h"
+#include "server/base/mem.h"
+#include "server/proto/subject.h"
+
+#define SLICE 8192u  // messages of the memtable looked at in one go
+#define AHEAD 1024u  // entries read ahead
+
+struct mg_read_ahead {
+    struct mg_cold_entry *entries;
+    uint32_t count, next;
+    uint64_t from, covered; // what a question "next from this number on" may be answered from
+    uint32_t installs;
+    struct mg_buf bytes;
+};
+
+static bool matches(const mg_slice *filters, unsigned n, mg_slice subject) {
+    for (unsigned i = 0; i < n; i++) {
+        if (mg_subject_match(subject, filters[i])) return true;
+    }
+    return n == 0;
+}
+
+static int answer(struct mg_read *r, int err) {
+    r->err = err;
+    return 0;
+}
+
+static int answer_record(struct mg_read *r, uint64_t seq, const struct mg_record_view *v) {
+    r->msg = (struct mg_message){seq, v->head.time, v->subject, v->headers, v->payload};
+    return answer(r, 0);
+}
+
+static int answer_entry(struct mg_read *r, const struct mg_cold_entry *e) {
+    r->msg = (struct mg_message){e->seq, e->time, e->subject, e->headers, e->payload};
+    return answer(r, e->err);
+}
+
+static int wait_slow(struct mg_read *r) {
+    mg_list_push_back(&r->stream->slow, &r->waits);
+    return MG_EAGAIN;
+}
+
+// ---- memory ---------------------------------------------------------------------------------------------------------
+
+static int next_in_memory(struct mg_stream *s, struct mg_read *r, uint64_t from) {
+    struct mg_record_view v;
+    uint32_t looked = 0;
+    for (uint64_t seq = from;; seq++) {
+        const uint8_t *bytes = mg_memtable_next(&s->mem, &seq);
+        if (bytes == NULL || seq > s->visible) return answer(r, MG_ENOTFOUND);
+        mg_record_borrow(&v, bytes);
+        if (matches(r->filters, r->filters_len, v.subject)) return answer_record(r, seq, &v);
+        if (++looked == SLICE) {
+            r->partial = seq + 1;
+            mg_part_pump_later(s);
+            return wait_slow(r);
+        }
+    }
+}
+
+static bool last_in_memory(struct mg_stream *s, struct mg_read *r, uint64_t upto) {
+    struct mg_record_view v;
+    for (uint64_t seq = upto;; seq--) {
+        const uint8_t *bytes = mg_memtable_prev(&s->mem, &seq);
+        if (bytes == NULL) return false;
+        mg_record_borrow(&v, bytes);
+        if (!matches(r->filters, r->filters_len, v.subject)) continue;
+        answer_record(r, seq, &v);
+        return true;
+    }
+}
+
+static int time_in_memory(struct mg_stream *s, struct mg_read *r) {
+    struct mg_record_view v;
+    for (uint64_t seq = s->first;; seq++) {
+        const uint8_t *bytes = mg_memtable_next(&s->mem, &seq);
+        if (bytes == NULL || seq > s->visible) return answer(r, MG_ENOTFOUND);
+        mg_record_borrow(&v, bytes);
+        if (v.head.time >= r->time) return answer_record(r, seq, &v);
+    }
+}
+
+uint64_t mg_count_memory(const struct mg_stream *s, const mg_slice *filters, unsigned n, uint64_t from) {
+    uint64_t count = 0;
+    struct mg_record_view v;
+    for (uint64_t seq = from;; seq++) {
+        const uint8_t *bytes = mg_memtable_next(&s->mem, &seq);
+        if (bytes == NULL) return count;
+        mg_record_borrow(&v, bytes);
+        count += matches(filters, n, v.subject);
+    }
+}
+
+// ---- segments -------------------------------------------------------------------------------------------------------
+
+static void free_ahead(struct mg_read *r) {
+    if (r->ahead == NULL) return;
+    mg_free(r->ahead->entries);
+    mg_buf_fini(&r->ahead->bytes);
+    mg_free(r->ahead);
+    r->ahead = NULL;
+}
+
+static void keep_ahead(struct mg_read *r, struct mg_cold_read *cold) {
+    free_ahead(r);
+    if (cold->count < 2) return;
+    r->ahead = mg_alloc(sizeof(*r->ahead));
+    *r->ahead = (struct mg_read_ahead){.entries = cold->entries, .count = cold->count, .next = 0, .from = cold->q.from,
+                                       .covered = cold->covered, .installs = cold->part->installs,
+                                       .bytes = cold->bytes};
+    cold->entries = NULL;
+    cold->bytes = (struct mg_buf)MG_BUF_INIT;
+}
+
+// The answer from what was read ahead: true if it is there.
+static bool from_ahead(struct mg_stream *s, struct mg_read *r, uint64_t from) {
+    struct mg_read_ahead *a = r->ahead;
+    // After an install, removals may have left memory that the batch does not know of.
+    if (a == NULL || a->installs != s->part->installs || from < a->from || from >= a->covered) return false;
+    while (a->next > 0 && a->entries[a->next - 1].seq >= from) a->next--;
+    for (; a->next < a->count; a->next++) {
+        const struct mg_cold_entry *e = &a->entries[a->next];
+        if (e->seq < from || mg_stream_known_removed(s, e->seq)) continue;
+        answer_entry(r, e);
+        a->next++;
+        return true;
+    }
+    return false;
+}
+
+static void cold_done(struct mg_cold_read *cold) {
+    struct mg_read *r = cold->user;
+    struct mg_stream *s = cold->stream;
+    int err = 0;
+    r->cold = NULL;
+    if (cold->err) {
+        answer(r, cold->err);
+    } else if (r->kind == MG_READ_COUNT) {
+        r->count += cold->total;
+        answer(r, 0);
+    } else if (cold->count && (r->kind != MG_READ_SEQ || cold->entries[0].seq == r->seq)) {
+        answer_entry(r, &cold->entries[0]);
+        if (r->kind == MG_READ_NEXT && r->sequential) keep_ahead(r, cold);
+    } else if (r->kind == MG_READ_NEXT) {
+        err = next_in_memory(s, r, cold->covered);
+    } else if (r->kind == MG_READ_TIME) {
+        err = time_in_memory(s, r);
+    } else {
+        answer(r, MG_ENOTFOUND);
+    }
+    if (err == 0) r->done(r);
+}
+
+static int ask(struct mg_stream *s, struct mg_read *r, enum mg_cold_kind kind, uint64_t from, uint32_t max) {
+    struct mg_cold_question q = {.kind = kind, .from = from, .time = r->time, .filters = r->filters,
+                                 .filters_len = r->kind == MG_READ_SEQ ? 0 : r->filters_len, .max = max};
+    r->cold = mg_cold_ask(s, &q, cold_done, r);
+    return MG_EAGAIN;
+}
+
+// ---- questions ------------------------------------------------------------------------------------------------------
+
+static int read_seq(struct mg_stream *s, struct mg_read *r, uint64_t seq) {
+    if (seq < s->first || seq > s->visible) return answer(r, MG_ENOTFOUND);
+    const uint8_t *bytes = mg_memtable_get(&s->mem, seq);
+    if (bytes) {
+        struct mg_record_view v;
+        mg_record_borrow(&v, bytes);
+        return answer_record(r, seq, &v);
+    }
+    if (mg_stream_stretch_of(s, seq) == NULL || mg_stream_known_removed(s, seq)) return answer(r, MG_ENOTFOUND);
+    r->seq = seq;
+    return ask(s, r, MG_COLD_SCAN, seq, 1);
+}
+
+static int read_next(struct mg_stream *s, struct mg_read *r) {
+    uint64_t from = r->seq > s->first ? r->seq : s->first;
+    if (from > s->visible) return answer(r, MG_ENOTFOUND);
+    if (from >= mg_stream_cold_end(s)) return next_in_memory(s, r, from);
+    if (from_ahead(s, r, from)) return 0;
+    return ask(s, r, MG_COLD_SCAN, from, r->sequential ? AHEAD : 1);
+}
+
+// The row of a literal subject knows its last message.
+static int read_last_of_subject(struct mg_stream *s, struct mg_read *r, bool *answered) {
+    char key[MG_ROW_KEY_MAX];
+    const struct mg_cell *cell;
+    mg_slice k = mg_slice_of(key, mg_subject_key(s, r->filters[0], key));
+    *answered = true;
+    enum mg_row_found f = mg_rows_get(s->rows, k, &cell);
+    if (f == MG_ROW_PENDING) return wait_slow(r);
+    if (f == MG_ROW_ABSENT) return answer(r, MG_ENOTFOUND);
+    const struct mg_subject_row *row = (const struct mg_subject_row *)(const void *)cell->value;
+    if (!row->last_gone && row->last <= s->visible) {
+        int err = read_seq(s, r, row->last);
+        if (err == MG_EAGAIN) r->kind = MG_READ_SEQ;
+        return err;
+    }
+    *answered = false;
+    return 0;
+}
+
+static int read_last(struct mg_stream *s, struct mg_read *r) {
+    uint64_t upto = r->seq < s->visible ? r->seq : s->visible;
+    if (s->msgs == 0 || upto < s->first) return answer(r, MG_ENOTFOUND);
+    if (r->filters_len == 1 && r->seq >= s->visible && r->filters[0].n <= UINT16_MAX &&
+        mg_subject_is_literal(r->filters[0])) {
+        bool answered;
+        int err = read_last_of_subject(s, r, &answered);
+        if (answered) return err;
+    }
+    if (last_in_memory(s, r, upto)) return 0;
+    if (s->cold_len == 0) return answer(r, MG_ENOTFOUND);
+    return ask(s, r, MG_COLD_LAST, upto, 1);
+}
+
+static int read_time(struct mg_stream *s, struct mg_read *r) {
+    bool cold = s->cold_len && s->cold[s->cold_len - 1].at.max_time >= r->time && s->first < mg_stream_cold_end(s);
+    return cold ? ask(s, r, MG_COLD_TIME, s->first, 1) : time_in_memory(s, r);
+}
+
+static int read_row(struct mg_stream *s, struct mg_read *r) {
+    struct mg_buf key = MG_BUF_INIT;
+    char head[MG_ROW_KEY_HEAD];
+    const struct mg_cell *cell;
+    mg_row_key_head(head, MG_ROW_OWNER, s->id);
+    mg_buf_add(&key, head, sizeof(head));
+    mg_buf_add_slice(&key, r->key);
+    enum mg_row_found f = mg_rows_get(s->rows, mg_buf_slice(&key), &cell);
+    mg_buf_fini(&key);
+    if (f == MG_ROW_PENDING) return wait_slow(r);
+    if (f == MG_ROW_ABSENT) return answer(r, MG_ENOTFOUND);
+    r->msg = (struct mg_message){.payload = mg_cell_value(cell)};
+    return answer(r, 0);
+}
+
+static int read_count(struct mg_stream *s, struct mg_read *r) {
+    uint64_t from = r->seq;
+    r->seq = s->last;
+    r->count = s->msgs;
+    if (r->filters_len == 0 && from <= s->first) return answer(r, 0);
+    r->count = mg_count_memory(s, r->filters, r->filters_len, from);
+    if (from < s->first) from = s->first;
+    return from < mg_stream_cold_end(s) ? ask(s, r, MG_COLD_COUNT, from, 0) : answer(r, 0);
+}
+
+static int execute(struct mg_stream *s, struct mg_read *r) {
+    switch (r->kind) {
+    case MG_READ_SEQ: return read_seq(s, r, r->seq);
+    case MG_READ_NEXT: return r->partial ? next_in_memory(s, r, r->partial) : read_next(s, r);
+    case MG_READ_LAST: return read_last(s, r);
+    case MG_READ_TIME: return read_time(s, r);
+    case MG_READ_ROW: return read_row(s, r);
+    case MG_READ_COUNT: return read_count(s, r);
+    }
+    return answer(r, MG_EINVAL);
+}
+
+int mg_stream_read(struct mg_stream *s, struct mg_read *r) {
+    mg_assert(r->cold == NULL);
+    r->stream = s;
+    r->partial = 0;
+    mg_list_init(&r->waits);
+    r->err = 0;
+    if (s->deleted) return answer(r, MG_ECLOSED);
+    return execute(s, r);
+}
+
+void mg_stream_read_end(struct mg_read *r) {
+    if (r->stream == NULL) return;
+    if (r->cold) mg_cold_cancel(r->cold);
+    r->cold = NULL;
+    if (r->waits.next) mg_list_remove(&r->waits);
+    free_ahead(r);
+}
+
+void mg_reads_pump(struct mg_stream *s) {
+    struct mg_list now;
+    mg_list_init(&now);
+    mg_list_splice(&now, &s->slow);
+    while (!mg_list_empty(&now)) {
+        struct mg_read *r = mg_container_of(now.next, struct mg_read, waits);
+        mg_list_remove(&r->waits);
+        if (execute(s, r) == 0) r->done(r);
+    }
+}
+
+void mg_reads_fail(struct mg_stream *s) {
+    while (!mg_list_empty(&s->slow)) {
+        struct mg_read *r = mg_container_of(s->slow.next, struct mg_read, waits);
+        mg_list_remove(&r->waits);
+        answer(r, MG_ECLOSED);
+        r->done(r);
+    }
+    for (struct mg_list *l = s->reads.next, *next; l != &s->reads; l = next) {
+        next = l->next;
+        struct mg_cold_read *cold = mg_container_of(l, struct mg_cold_read, link);
+        if (cold->done != cold_done) continue;
+        struct mg_read *r = cold->user;
+        mg_cold_cancel(cold);
+        r->cold = NULL;
+        answer(r, MG_ECLOSED);
+        r->done(r);
+    }
+}

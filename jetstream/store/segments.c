@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+#include "jetstream/store/segments.h"
+
+#include <stdio.h>
+
+#include "jetstream/store/store_impl.h"
+#include "server/base/errors.h"
+#include "server/base/mem.h"
+
+// ---- names ----------------------------------------------------------------------------------------------------------
+
+void mg_segment_name(char *out, size_t cap, uint64_t id) {
+    snprintf(out, cap, "segments/%016llx.seg", (unsigned long long)id);
+}
+
+void mg_run_name(char *out, size_t cap, uint64_t id, bool copy) {
+    snprintf(out, cap, "tables/%016llx.%s", (unsigned long long)id, copy ? "dup" : "run");
+}
+
+// ---- segments -------------------------------------------------------------------------------------------------------
+
+struct mg_segment_ref *mg_segment_ref_get(struct mg_segment_ref *g) {
+    atomic_fetch_add_explicit(&g->refs, 1, memory_order_relaxed);
+    return g;
+}
+
+static void unlink_file(struct mg_store *st, const char *name) {
+    struct mg_disk_why why;
+    int err = mg_disk_unlink(st->disk, name, &why);
+    if (err && err != MG_ENOTFOUND) mg_store_say(st, MG_LOG_WARN, "cannot delete %s: %s", name, why.text);
+}
+
+static void close_segment(struct mg_parcel *p) {
+    struct mg_segment_ref *g = mg_container_of(p, struct mg_segment_ref, parcel);
+    mg_segment_close(g->segment);
+    mg_file_close(g->file);
+    if (atomic_load(&g->doomed)) {
+        char name[64];
+        mg_segment_name(name, sizeof(name), g->id);
+        unlink_file(g->store, name);
+    }
+    mg_free(g);
+}
+
+void mg_segment_ref_put(struct mg_segment_ref *g) {
+    if (g == NULL || atomic_fetch_sub_explicit(&g->refs, 1, memory_order_acq_rel) > 1) return;
+    g->parcel.arrived = close_segment;
+    mg_store_to_keeper(g->store, &g->parcel);
+}
+
+int mg_segment_ref_open(struct mg_segment_ref **out, struct mg_store *st, uint64_t id, uint64_t size, uint64_t sum) {
+    char name[64];
+    struct mg_disk_why why;
+    struct mg_file *file;
+    mg_segment_name(name, sizeof(name), id);
+    int err = mg_file_open(st->disk, &file, name, MG_FILE_READ, &why);
+    if (err) {
+        mg_store_say(st, MG_LOG_ERROR, "cannot open %s: %s", name, why.text);
+        return err;
+    }
+    struct mg_segment_ref *g = mg_zalloc(sizeof(*g));
+    err = mg_segment_open(&g->segment, &st->env, mg_blob_of_file(file), id, size, sum);
+    if (err) {
+        mg_store_say(st, MG_LOG_ERROR, "%s is damaged: its foot cannot be read", name);
+        mg_file_close(file);
+        mg_free(g);
+        return err;
+    }
+    atomic_init(&g->refs, 1);
+    g->store = st;
+    g->file = file;
+    g->id = id;
+    g->size = size;
+    g->foot_sum = sum;
+    g->messages = g->segment->messages;
+    *out = g;
+    return 0;
+}
+
+// ---- runs -----------------------------------------------------------------------------------------------------------
+
+struct mg_run_ref *mg_run_ref_get(struct mg_run_ref *r) {
+    atomic_fetch_add_explicit(&r->refs, 1, memory_order_relaxed);
+    return r;
+}
+
+static void close_run(struct mg_parcel *p) {
+    struct mg_run_ref *r = mg_container_of(p, struct mg_run_ref, parcel);
+    mg_run_close(r->run);
+    mg_file_close(r->main);
+    mg_file_close(r->copy);
+    for (int copy = 0; copy <= (int)r->primary && atomic_load(&r->doomed); copy++) {
+        char name[64];
+        mg_run_name(name, sizeof(name), r->id, copy != 0);
+        unlink_file(r->store, name);
+    }
+    mg_free(r);
+}
+
+void mg_run_ref_put(struct mg_run_ref *r) {
+    if (r == NULL || atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) > 1) return;
+    r->parcel.arrived = close_run;
+    mg_store_to_keeper(r->store, &r->parcel);
+}
+
+static void open_copy(struct mg_store *st, struct mg_file **out, uint64_t id, bool copy) {
+    char name[64];
+    struct mg_disk_why why;
+    mg_run_name(name, sizeof(name), id, copy);
+    if (mg_file_open(st->disk, out, name, MG_FILE_READ, &why) != 0) {
+        *out = NULL;
+        mg_store_say(st, MG_LOG_ERROR, "cannot open %s: %s", name, why.text);
+    }
+}
+
+int mg_run_ref_open(struct mg_run_ref **out, struct mg_store *st, uint64_t id, uint64_t size, uint64_t sum,
+                    bool primary) {
+    struct mg_run_ref *r = mg_zalloc(sizeof(*r));
+    struct mg_blob none = {NULL, NULL};
+    open_copy(st, &r->main, id, false);
+    if (primary) open_copy(st, &r->copy, id, true);
+    int err = r->main || r->copy ? mg_run_open(&r->run, &st->env, r->main ? mg_blob_of_file(r->main) : none,
+                                               r->copy ? mg_blob_of_file(r->copy) : none, id, size, sum)
+                                 : MG_EIO;
+    if (err) {
+        mg_store_say(st, MG_LOG_ERROR, "table %016llx cannot be read", (unsigned long long)id);
+        mg_file_close(r->main);
+        mg_file_close(r->copy);
+        mg_free(r);
+        return err;
+    }
+    atomic_init(&r->refs, 1);
+    r->store = st;
+    r->id = id;
+    r->size = size;
+    r->foot_sum = sum;
+    r->primary = primary;
+    *out = r;
+    return 0;
+}
+
+// ---- sets of runs ---------------------------------------------------------------------------------------------------
+
+struct mg_runset *mg_runset_new(struct mg_run_ref *const *runs, uint32_t count) {
+    struct mg_runset *s = mg_zalloc(sizeof(*s) + count * sizeof(s->runs[0]));
+    atomic_init(&s->refs, 1);
+    s->count = count;
+    for (uint32_t i = 0; i < count; i++) s->runs[i] = mg_run_ref_get(runs[i]);
+    return s;
+}
+
+struct mg_runset *mg_runset_ref(struct mg_runset *s) {
+    if (s) atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+    return s;
+}
+
+void mg_runset_unref(struct mg_runset *s) {
+    if (s == NULL || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) > 1) return;
+    for (uint32_t i = 0; i < s->count; i++) mg_run_ref_put(s->runs[i]);
+    mg_free(s);
+}
+
+bool mg_runset_may_have(const struct mg_runset *s, mg_slice key) {
+    for (uint32_t i = 0; s && i < s->count; i++) {
+        mg_slice low, high;
+        mg_run_range(s->runs[i]->run, &low, &high);
+        if (mg_key_cmp(key, low) >= 0 && mg_key_cmp(key, high) <= 0) return true;
+    }
+    return false;
+}
+
+int mg_runset_get(const struct mg_runset *s, mg_slice key, struct mg_buf *out) {
+    for (uint32_t i = 0; s && i < s->count; i++) {
+        struct mg_run_hit hit;
+        int err = mg_run_get(s->runs[i]->run, key, &hit);
+        if (err == MG_ENOTFOUND) continue;
+        if (err) return err;
+        bool gone = hit.tombstone;
+        if (!gone) mg_buf_add_slice(out, hit.value);
+        mg_run_hit_release(&hit);
+        return gone ? MG_ENOTFOUND : MG_OK;
+    }
+    return MG_ENOTFOUND;
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// Open files of a store, counted: segments, and the set of table runs that one moment's reads see. They are shared by
+// parts, readers and the keeper. The last one who lets a file go does not close it, since that may block: it is handed
+// to the keeper, who also deletes it if it was replaced (`doomed`) and the manifest does not name it any more.
+#ifndef MG_JETSTREAM_STORE_SEGMENTS_H
+#define MG_JETSTREAM_STORE_SEGMENTS_H
+
+#include <stdatomic.h>
+
+#include "jetstream/store/inbox.h"
+#include "jetstream/store/run.h"
+#include "jetstream/store/segment.h"
+
+struct mg_store;
+struct mg_file;
+
+struct mg_segment_ref {
+    struct mg_parcel parcel;
+    atomic_uint refs;
+    atomic_bool doomed;
+    struct mg_store *store;
+    struct mg_file *file;
+    struct mg_segment *segment;
+    uint64_t id, size, foot_sum;
+    uint64_t live, messages; // the keeper's: for the choice of compaction
+};
+struct mg_segment_ref *mg_segment_ref_get(struct mg_segment_ref *g);
+void mg_segment_ref_put(struct mg_segment_ref *g); // any thread; NULL is fine
+
+struct mg_run_ref {
+    struct mg_parcel parcel;
+    atomic_uint refs;
+    atomic_bool doomed;
+    struct mg_store *store;
+    struct mg_file *main, *copy;
+    struct mg_run *run;
+    uint64_t id, size, foot_sum;
+    bool primary;
+};
+struct mg_run_ref *mg_run_ref_get(struct mg_run_ref *r);
+void mg_run_ref_put(struct mg_run_ref *r); // any thread; NULL is fine
+
+// Immutable; newest first.
+struct mg_runset {
+    atomic_uint refs;
+    uint32_t count;
+    struct mg_run_ref *runs[];
+};
+// Takes references of its own.
+struct mg_runset *mg_runset_new(struct mg_run_ref *const *runs, uint32_t count);
+struct mg_runset *mg_runset_ref(struct mg_runset *s);
+void mg_runset_unref(struct mg_runset *s); // any thread; NULL is fine
+// False: no run has the key, as its range says. Never blocks.
+bool mg_runset_may_have(const struct mg_runset *s, mg_slice key);
+// Blocks. MG_OK with the value copied behind out, MG_ENOTFOUND, MG_ECORRUPT, MG_EIO.
+int mg_runset_get(const struct mg_runset *s, mg_slice key, struct mg_buf *out);
+
+// Blocking, the keeper and the start: opens what the manifest names.
+int mg_segment_ref_open(struct mg_segment_ref **out, struct mg_store *st, uint64_t id, uint64_t size, uint64_t sum);
+int mg_run_ref_open(struct mg_run_ref **out, struct mg_store *st, uint64_t id, uint64_t size, uint64_t sum,
+                    bool primary);
+
+#endif
