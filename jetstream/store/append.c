@@ -29,7 +29,7 @@ struct decision {
 };
 
 static int subject_row(struct mg_stream *s, mg_slice subject, const struct mg_subject_row **out) {
-    char key[MG_ROW_KEY_MAX];
+    char key[MG_CELL_KEY_MAX];
     const struct mg_cell *row;
     enum mg_row_found f = mg_rows_get(s->rows, mg_slice_of(key, mg_subject_key(s, subject, key)), &row);
     if (f == MG_ROW_PENDING) return MG_EAGAIN;

@@ -46,7 +46,7 @@ static struct mg_cell *touch_subject(struct mg_stream *s, mg_slice subject, bool
         }
         return r;
     }
-    char key[MG_ROW_KEY_MAX];
+    char key[MG_CELL_KEY_MAX];
     mg_slice k = mg_slice_of(key, mg_subject_key(s, subject, key));
     enum mg_row_found f = mg_rows_touch(s->rows, k, mg_subject_row_size(0), &r);
     *was_there = f != MG_ROW_ABSENT;
@@ -298,6 +298,8 @@ void mg_stream_apply(struct mg_stream *s, const struct mg_record_view *rec, cons
     case MG_RECORD_REMOVE: apply_removals(s, rec->payload, live); break;
     case MG_RECORD_CLEAR: apply_clear(s); break;
     case MG_RECORD_ROW: apply_row(s, rec); break;
-    default: break; // streams themselves: streams.c
+    case MG_RECORD_STREAM: mg_stream_apply_self(s, rec, live); break;
+    case MG_RECORD_DROP: mg_stream_apply_drop(s); break;
+    default: break; // of a later version: kept in the journal, unknown to us
     }
 }

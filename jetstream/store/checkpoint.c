@@ -304,7 +304,7 @@ void mg_checkpoint(struct mg_store *st) {
             int err = write_all(&c);
             done = err == 0;
             if (err) {
-                mg_store_say(st, MG_LOG_ERROR, "checkpoint failed: %s; trying again", mg_strerror(err));
+                mg_store_say(st, MG_LOG_ERR, "checkpoint failed: %s; trying again", mg_strerror(err));
                 undo(&c);
                 mg_keeper_sleep(st, RETRY_NS);
             }

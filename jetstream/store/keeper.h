@@ -10,16 +10,17 @@
 #define MG_KEEPER_FILES 64u // a job writes at most so many
 
 struct mg_keeper {
-    struct mg_parcel press, close;
+    struct mg_store *store;
+    struct mg_parcel press, wake;
     atomic_bool closing;
     unsigned sealed;          // parts that have given what the checkpoint wants
-    uint64_t sleep_until;
     struct mg_segment_ref **segments; // all of the store, ascending ids; references
     uint32_t segments_len, segments_cap;
     uint64_t next_file, replay_from;
 };
 
 int mg_keeper_start(struct mg_store *st);
+void mg_keeper_wake(struct mg_store *st); // after `closing` was set, once
 void mg_keeper_stop(struct mg_store *st); // waits for the job that runs
 void mg_checkpoint(struct mg_store *st);
 // Merges runs, if there are many. The keeper, after a checkpoint.
@@ -27,6 +28,9 @@ void mg_merge_runs(struct mg_store *st);
 // Sleeps, opening what arrives; less when the store closes.
 void mg_keeper_sleep(struct mg_store *st, uint64_t ns);
 void mg_store_to_keeper(struct mg_store *st, struct mg_parcel *p); // any thread
+
+// The segment with this id; NULL: it is not there. The keeper and the start.
+struct mg_segment_ref *mg_keeper_segment(const struct mg_store *st, uint64_t id);
 
 // ---- writing files (files.c) ----------------------------------------------------------------------------------------
 

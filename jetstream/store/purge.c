@@ -34,6 +34,7 @@ static int find_in_memory(struct mg_stream *s, uint64_t seq, struct mg_removal *
 }
 
 int mg_remove_execute(struct mg_stream *s, uint64_t seq, bool erase, void *ctx) {
+    (void)erase;
     struct mg_removal r;
     int err = seq < s->first || seq > s->last ? MG_ENOTFOUND : 0;
     if (err == 0) err = find_in_memory(s, seq, &r);
@@ -44,7 +45,6 @@ int mg_remove_execute(struct mg_stream *s, uint64_t seq, bool erase, void *ctx) 
         mg_removals_add(&list, &r);
         mg_removals_write(s, &list);
         mg_removals_fini(&list);
-        if (erase) mg_store_erase(s, seq);
     }
     mg_stream_answer(s, ctx, err, seq, MG_ANSWER_PLAIN);
     return 0;

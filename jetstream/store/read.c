@@ -193,7 +193,7 @@ static int read_next(struct mg_stream *s, struct mg_read *r) {
 
 // The row of a literal subject knows its last message.
 static int read_last_of_subject(struct mg_stream *s, struct mg_read *r, bool *answered) {
-    char key[MG_ROW_KEY_MAX];
+    char key[MG_CELL_KEY_MAX];
     const struct mg_cell *cell;
     mg_slice k = mg_slice_of(key, mg_subject_key(s, r->filters[0], key));
     *answered = true;

@@ -34,7 +34,7 @@ enum mg_row_kind {
     MG_ROW_SUBJECT = 'U', // epoch (u32 BE), subject: counts. Derivable: stored once
 };
 #define MG_ROW_KEY_HEAD 9u
-#define MG_ROW_KEY_MAX (MG_ROW_KEY_HEAD + 4u + 65536u)
+#define MG_CELL_KEY_MAX (MG_ROW_KEY_HEAD + 4u + 65536u)
 
 static inline bool mg_row_kind_primary(uint8_t kind) { return kind < MG_ROW_SUBJECT; }
 // Writes the head of a key into out (MG_ROW_KEY_HEAD bytes).

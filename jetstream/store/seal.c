@@ -151,12 +151,8 @@ static void add_stretches(struct mg_stream *s, const struct mg_sealed_stream *z)
     uint64_t alive = alive_in(z);
     gone -= alive < gone ? alive : gone; // removed since the seal
     for (uint32_t i = 0; i < z->stretches_len; i++) {
-        if (s->cold_len == s->cold_cap) {
-            s->cold_cap = s->cold_cap ? s->cold_cap * 2 : 4;
-            s->cold = mg_realloc(s->cold, s->cold_cap * sizeof(*s->cold));
-        }
-        struct mg_stretch *c = &s->cold[s->cold_len++];
-        *c = z->stretches[i];
+        mg_stream_add_stretch(s, &z->stretches[i]);
+        struct mg_stretch *c = &s->cold[s->cold_len - 1];
         uint64_t less = gone < c->live ? gone : c->live; // in which one does not matter much
         c->live -= less;
         gone -= less;

@@ -28,7 +28,7 @@ struct mg_segment_ref *mg_segment_ref_get(struct mg_segment_ref *g) {
 static void unlink_file(struct mg_store *st, const char *name) {
     struct mg_disk_why why;
     int err = mg_disk_unlink(st->disk, name, &why);
-    if (err && err != MG_ENOTFOUND) mg_store_say(st, MG_LOG_WARN, "cannot delete %s: %s", name, why.text);
+    if (err && err != MG_ENOTFOUND) mg_store_say(st, MG_LOG_WRN, "cannot delete %s: %s", name, why.text);
 }
 
 static void close_segment(struct mg_parcel *p) {
@@ -56,13 +56,13 @@ int mg_segment_ref_open(struct mg_segment_ref **out, struct mg_store *st, uint64
     mg_segment_name(name, sizeof(name), id);
     int err = mg_file_open(st->disk, &file, name, MG_FILE_READ, &why);
     if (err) {
-        mg_store_say(st, MG_LOG_ERROR, "cannot open %s: %s", name, why.text);
+        mg_store_say(st, MG_LOG_ERR, "cannot open %s: %s", name, why.text);
         return err;
     }
     struct mg_segment_ref *g = mg_zalloc(sizeof(*g));
     err = mg_segment_open(&g->segment, &st->env, mg_blob_of_file(file), id, size, sum);
     if (err) {
-        mg_store_say(st, MG_LOG_ERROR, "%s is damaged: its foot cannot be read", name);
+        mg_store_say(st, MG_LOG_ERR, "%s is damaged: its foot cannot be read", name);
         mg_file_close(file);
         mg_free(g);
         return err;
@@ -110,7 +110,7 @@ static void open_copy(struct mg_store *st, struct mg_file **out, uint64_t id, bo
     mg_run_name(name, sizeof(name), id, copy);
     if (mg_file_open(st->disk, out, name, MG_FILE_READ, &why) != 0) {
         *out = NULL;
-        mg_store_say(st, MG_LOG_ERROR, "cannot open %s: %s", name, why.text);
+        mg_store_say(st, MG_LOG_ERR, "cannot open %s: %s", name, why.text);
     }
 }
 
@@ -124,7 +124,7 @@ int mg_run_ref_open(struct mg_run_ref **out, struct mg_store *st, uint64_t id, u
                                                r->copy ? mg_blob_of_file(r->copy) : none, id, size, sum)
                                  : MG_EIO;
     if (err) {
-        mg_store_say(st, MG_LOG_ERROR, "table %016llx cannot be read", (unsigned long long)id);
+        mg_store_say(st, MG_LOG_ERR, "table %016llx cannot be read", (unsigned long long)id);
         mg_file_close(r->main);
         mg_file_close(r->copy);
         mg_free(r);

@@ -17,9 +17,11 @@
 
 #include "jetstream/store/journal.h"
 #include "jetstream/store/manifest.h"
+#include "jetstream/store/keeper.h"
 #include "jetstream/store/part.h"
 #include "jetstream/store/segments.h"
 #include "jetstream/store/worker.h"
+#include "server/base/log.h"
 
 #define MG_READERS_MAX 8u
 
@@ -27,7 +29,7 @@ struct mg_store {
     struct mg_store_options o;
     struct mg_disk *disk;
     struct mg_journal *journal;
-    struct mg_manifest manifest; // the keeper's after the start
+    struct mg_manifest *manifest; // the keeper's after the start
     struct mg_table_env env;     // salt, cache: for runs and segments
     uint64_t seed;               // of hashes of rows, from the salt
     struct mg_store_part **parts;
@@ -40,7 +42,13 @@ struct mg_store {
     struct mg_store_status status;
 };
 
-uint64_t mg_store_new_id(struct mg_store *st); // any thread
+
+// The reader for questions with this key: one question after the other of a stream stays on one thread.
+struct mg_worker *mg_store_reader(struct mg_store *st, uint64_t key);
+// A row could not be read: counted and logged.
+void mg_store_row_lost(struct mg_store *st, mg_slice key, int err);
+// A number for a new stream of this part: never used before, and the part's again after a restart.
+uint64_t mg_store_new_id(struct mg_store_part *p);
 void mg_store_poisoned(struct mg_store *st);   // any thread
 void mg_store_say(const struct mg_store *st, int level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 // Asks the keeper for a checkpoint. Any thread.

@@ -164,7 +164,7 @@ void mg_stream_removed_bits(const struct mg_stream *s, uint64_t from, struct mg_
 // Where messages are in memory only: the first number that no segment can hold.
 uint64_t mg_stream_cold_end(const struct mg_stream *s);
 struct mg_stretch *mg_stream_stretch_of(const struct mg_stream *s, uint64_t seq); // that may hold seq; NULL
-// The key of a subject's row in out (MG_ROW_KEY_MAX); its length.
+// The key of a subject's row in out (MG_CELL_KEY_MAX); its length.
 size_t mg_subject_key(const struct mg_stream *s, mg_slice subject, char *out);
 // After a look-up: the older value of an unresolved row has come.
 // The row is among sealed ones (frozen) or not.
@@ -208,6 +208,11 @@ int mg_head_next(struct mg_stream *s, struct mg_head_walk *w, struct mg_head_mes
 void mg_head_removed(struct mg_stream *s, uint64_t seq);
 void mg_head_reset(struct mg_stream *s);
 
+// streams.c
+void mg_stream_apply_self(struct mg_stream *s, const struct mg_record_view *rec, bool live);
+void mg_stream_apply_drop(struct mg_stream *s);
+int mg_stream_decode_row(struct mg_stream *s, mg_slice value); // MG_ECORRUPT
+void mg_stream_add_stretch(struct mg_stream *s, const struct mg_stretch *c); // takes its reference
 struct mg_stream *mg_stream_new(struct mg_store_part *p, uint64_t id);
 void mg_stream_free(struct mg_stream *s);
 

@@ -54,6 +54,14 @@ void mg_stream_free(struct mg_stream *s) {
     mg_free(s);
 }
 
+void mg_stream_add_stretch(struct mg_stream *s, const struct mg_stretch *c) {
+    if (s->cold_len == s->cold_cap) {
+        s->cold_cap = s->cold_cap ? s->cold_cap * 2 : 4;
+        s->cold = mg_realloc(s->cold, s->cold_cap * sizeof(*s->cold));
+    }
+    s->cold[s->cold_len++] = *c;
+}
+
 // ---- the row --------------------------------------------------------------------------------------------------------
 
 static void encode_row(const struct mg_stream *s, struct mg_buf *out) {
@@ -131,7 +139,6 @@ void mg_stream_apply_drop(struct mg_stream *s) {
         mg_rows_delete(s->rows, mg_slice_of(key, sizeof(key)));
     }
     s->deleted = true;
-    mg_store_dropped(s);
 }
 
 static void write_self(struct mg_stream *s) {
@@ -150,7 +157,7 @@ int mg_stream_create(struct mg_store_part *p, mg_slice name, mg_slice config, en
     if (p->poisoned) return MG_EIO;
     if (name.n == 0 || name.n > UINT16_MAX || config.n > (1u << 20)) return MG_EINVAL;
     if (mg_stream_find(p, name)) return MG_EEXISTS;
-    struct mg_stream *s = mg_stream_new(p, mg_store_new_id(p->store));
+    struct mg_stream *s = mg_stream_new(p, mg_store_new_id(p));
     replace(&s->name, name);
     replace(&s->config, config);
     s->storage = storage;

@@ -2,6 +2,7 @@
 // Copyright (c) The Midge Authors
 #include "jetstream/store/worker.h"
 
+#include "server/base/list.h"
 #include "server/base/mem.h"
 #include "server/shard/bell.h"
 #include "server/shard/loop.h"
@@ -23,12 +24,13 @@ static void sleep_until(struct mg_worker *w, uint64_t until) {
     mg_mailbox_awake(&w->inbox.box);
 }
 
-void mg_worker_wait(struct mg_worker *w) {
-    if (!mg_inbox_open(&w->inbox)) {
-        sleep_until(w, MG_NEVER);
-        mg_inbox_open(&w->inbox);
-    }
+void mg_worker_wait_until(struct mg_worker *w, uint64_t until) {
+    if (mg_inbox_open(&w->inbox)) return;
+    sleep_until(w, until);
+    mg_inbox_open(&w->inbox);
 }
+
+void mg_worker_wait(struct mg_worker *w) { mg_worker_wait_until(w, MG_NEVER); }
 
 static void run(void *arg) {
     struct mg_worker *w = arg;

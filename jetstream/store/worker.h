@@ -17,6 +17,7 @@ int mg_worker_start(struct mg_worker **out, const char *name, uint64_t (*idle)(v
 void mg_worker_post(struct mg_worker *w, struct mg_parcel *p);
 // The worker itself, from inside of a job: sleeps until something has arrived and opens it.
 void mg_worker_wait(struct mg_worker *w);
+void mg_worker_wait_until(struct mg_worker *w, uint64_t until); // or until a monotonic time, ns
 // Finishes what was posted before, then ends the thread and frees. NULL is fine.
 void mg_worker_stop(struct mg_worker *w);
 

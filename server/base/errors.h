@@ -28,7 +28,11 @@
     X(NOSPC, -18, "no space left on device")                                                                           \
     X(BUSY, -19, "in use by another")                                                                                  \
     X(UNKNOWN, -20, "outcome unknown")                                                                                 \
-    X(POISONED, -21, "storage has failed, nothing is accepted")
+    X(POISONED, -21, "storage has failed, nothing is accepted") \
+    X(WRONGSEQ, -22, "wrong last sequence") \
+    X(MAXMSGS, -23, "maximum messages exceeded") \
+    X(MAXBYTES, -24, "maximum bytes exceeded") \
+    X(MAXPERSUBJECT, -25, "maximum messages per subject exceeded")
 
 enum mg_error {
     MG_OK = 0,

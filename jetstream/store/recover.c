@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// The start: rows of streams from the tables, then the journal from where the last checkpoint ended. What is read does
+// not depend on how much is stored: the ring, the streams' rows, the feet of files.
+//
+// Every record is applied as it was when it was new (apply.c); those of a stream that the checkpoint has already are
+// told by its operation number. A gap in the numbers of a stream means that records were lost: it is reported, and what
+// is behind the gap is kept.
+#include <string.h>
+
+#include "jetstream/store/merge.h"
+#include "jetstream/store/recover.h"
+#include "jetstream/store/seal.h"
+#include "jetstream/store/stream.h"
+#include "server/base/errors.h"
+#include "server/base/mem.h"
+
+static struct mg_store_part *part_of(struct mg_store *st, uint64_t stream) {
+    return st->parts[stream % st->o.parts]; // numbers are given so that the part that creates a stream keeps it
+}
+
+static struct mg_stream *find(struct mg_store *st, uint64_t id) { return mg_part_stream(part_of(st, id), id); }
+
+// ---- rows -----------------------------------------------------------------------------------------------------------
+
+static int take_stream(struct mg_store *st, uint64_t id, mg_slice value) {
+    struct mg_stream *s = mg_stream_new(part_of(st, id), id);
+    return mg_stream_decode_row(s, value);
+}
+
+static int take_state(struct mg_store *st, uint64_t id, mg_slice value) {
+    struct mg_state_row row;
+    if (id == 0) { // of the store: the highest number of a stream
+        if (value.n != 8) return MG_ECORRUPT;
+        atomic_store(&st->next_stream, mg_get_u64(value.p));
+        return 0;
+    }
+    struct mg_stream *s = find(st, id);
+    if (s == NULL) return 0;
+    if (value.n != MG_STATE_ROW_SIZE) return MG_ECORRUPT;
+    mg_state_row_unpack(&row, value.p);
+    s->op = row.op;
+    s->first = row.first;
+    s->last = row.last;
+    s->msgs = row.msgs;
+    s->bytes = row.bytes;
+    s->subjects = row.subjects;
+    s->lost = row.lost;
+    s->last_time = row.last_time;
+    s->epoch = row.epoch;
+    s->first_exact = row.first_exact != 0;
+    if (row.last_time > s->part->last_time) s->part->last_time = row.last_time;
+    return 0;
+}
+
+static int take_stretch(struct mg_store *st, uint64_t id, mg_slice value) {
+    uint64_t file, live;
+    struct mg_section at;
+    struct mg_stream *s = find(st, id);
+    if (s == NULL) return 0;
+    if (mg_stretch_decode(value, &file, &at, &live) != 0 || at.stream != id) return MG_ECORRUPT;
+    struct mg_segment_ref *g = mg_keeper_segment(st, file);
+    if (g == NULL) { // reported when it could not be opened
+        s->lost += live;
+        return 0;
+    }
+    mg_stream_add_stretch(s, &(struct mg_stretch){.at = at, .segment = mg_segment_ref_get(g), .live = live,
+                                                  .live_written = live});
+    return 0;
+}
+
+static int take_row(struct mg_store *st, const struct mg_row *row) {
+    if (row->key.n < MG_ROW_KEY_HEAD) return MG_ECORRUPT;
+    uint64_t id = mg_get_be64(row->key.p + 1);
+    switch (row->key.p[0]) {
+    case MG_ROW_STREAM: return take_stream(st, id, row->value);
+    case MG_ROW_STATE: return take_state(st, id, row->value);
+    case MG_ROW_STRETCH: return take_stretch(st, id, row->value);
+    default: return MG_EEOF; // behind what is needed
+    }
+}
+
+int mg_recover_rows(struct mg_store *st) {
+    struct mg_run *runs[MG_MERGE_MAX];
+    size_t n = 0;
+    for (uint32_t i = 0; i < st->runs->count && n < MG_MERGE_MAX; i++) {
+        if (st->runs->runs[i]->primary) runs[n++] = st->runs->runs[i]->run;
+    }
+    if (n == 0) return 0;
+    struct mg_merge *m = mg_merge_new(runs, n, true, false);
+    char from[1] = {MG_ROW_STREAM};
+    int err = mg_merge_seek(m, mg_slice_of(from, 1));
+    while (err == 0) {
+        err = take_row(st, mg_merge_row(m));
+        if (err == 0) err = mg_merge_next(m);
+    }
+    mg_merge_free(m);
+    return err == MG_ENOTFOUND || err == MG_EEOF ? 0 : err;
+}
+
+// ---- the journal ----------------------------------------------------------------------------------------------------
+
+static const uint8_t *keep_bytes(struct mg_store_part *p, const void *bytes, size_t n) {
+    uint8_t *to = mg_part_reserve(p, n);
+    memcpy(to, bytes, n);
+    p->chunk->used += n;
+    p->batch_at = p->chunk->used;
+    return to;
+}
+
+static void check_gap(struct mg_stream *s, const struct mg_record_view *rec) {
+    if (rec->head.op == s->op + 1) return;
+    uint64_t missing = rec->head.op - s->op - 1;
+    mg_store_say(s->part->store, MG_LOG_ERR, "stream %.*s: %llu operations before message %llu were lost in the journal",
+                 (int)s->name.n, s->name.p, (unsigned long long)missing, (unsigned long long)rec->head.seq);
+    if (rec->head.type == MG_RECORD_MSG && rec->head.seq > s->last + 1) s->lost += rec->head.seq - s->last - 1;
+    s->part->store->status.lost_messages += missing;
+}
+
+int mg_recover_record(void *arg, const struct mg_record_view *rec, const void *bytes, uint64_t page) {
+    struct mg_store *st = arg;
+    uint64_t id = rec->head.stream;
+    (void)page;
+    st->status.records_replayed++;
+    if (id >= atomic_load(&st->next_stream)) atomic_store(&st->next_stream, id);
+    struct mg_stream *s = find(st, id);
+    if (s && rec->head.op <= s->op) return 0;
+    if (s == NULL) {
+        // A stream that the tables do not know: new since the checkpoint, or dropped before it.
+        if (rec->head.type != MG_RECORD_STREAM || rec->head.op != 1) return 0;
+        s = mg_stream_new(part_of(st, id), id);
+    } else {
+        check_gap(s, rec);
+    }
+    if (rec->head.time > s->part->last_time) s->part->last_time = rec->head.time;
+    struct mg_record_view kept;
+    const uint8_t *copy = keep_bytes(s->part, bytes, rec->head.length);
+    mg_record_borrow(&kept, copy);
+    mg_stream_apply(s, &kept, copy, false);
+    if (s->deleted) mg_stream_free(s);
+    return 0;
+}
+
+void mg_recover_damage(void *arg, const struct mg_journal_damage *d) {
+    struct mg_store *st = arg;
+    st->status.damaged_pages += d->pages_end - d->page;
+    mg_store_say(st, d->perhaps_torn ? MG_LOG_WRN : MG_LOG_ERR, "journal: pages %llu to %llu: %s%s",
+                 (unsigned long long)d->page, (unsigned long long)(d->pages_end - 1), mg_damage_text(d->cause),
+                 d->perhaps_torn ? "; perhaps the torn end of a commit that nobody was told about" : "");
+}
+
+void mg_recover_end(struct mg_store *st) {
+    for (unsigned i = 0; i < st->o.parts; i++) {
+        struct mg_store_part *p = st->parts[i];
+        for (struct mg_stream *s = mg_stream_next(p, NULL); s; s = mg_stream_next(p, s)) {
+            s->visible = s->last;
+            st->status.streams++;
+            st->status.messages += s->msgs;
+            st->status.bytes += s->bytes;
+        }
+    }
+}

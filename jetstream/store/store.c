@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// The store as a whole: opens the directory, recovers, starts the threads, and ends them.
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "jetstream/store/files.h"
+#include "jetstream/store/recover.h"
+#include "jetstream/store/seal.h"
+#include "jetstream/store/store_impl.h"
+#include "jetstream/store/stream.h"
+#include "server/base/assert.h"
+#include "server/base/errors.h"
+#include "server/base/mem.h"
+#include "server/shard/bell.h"
+
+#define DEFAULT_RING (64u * 1024 * 1024)
+#define DEFAULT_CACHE (64u * 1024 * 1024)
+#define DEFAULT_ROWS (64u * 1024 * 1024)
+#define RING_FILE (8u * 1024 * 1024)
+#define PAGE 4096u
+#define IDLE_SEAL_NS UINT64_C(20000000)
+
+// ---- small things ---------------------------------------------------------------------------------------------------
+
+void mg_store_say(const struct mg_store *st, int level, const char *fmt, ...) {
+    if (st->o.log == NULL) return;
+    char text[512];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    st->o.log(st->o.log_arg, level, text);
+}
+
+uint64_t mg_store_new_id(struct mg_store_part *p) {
+    struct mg_store *st = p->store;
+    uint_fast64_t last = atomic_load(&st->next_stream), id;
+    do {
+        id = last + 1;
+        while (id % st->o.parts != p->index) id++;
+    } while (!atomic_compare_exchange_weak(&st->next_stream, &last, id));
+    return id;
+}
+
+struct mg_worker *mg_store_reader(struct mg_store *st, uint64_t key) { return st->readers[key % st->o.readers]; }
+
+void mg_store_poisoned(struct mg_store *st) { atomic_store(&st->poisoned, true); }
+
+void mg_store_row_lost(struct mg_store *st, mg_slice key, int err) {
+    mg_store_say(st, MG_LOG_ERR, "a row of kind %c of stream %llu cannot be read: %s", key.p[0],
+                 (unsigned long long)mg_get_be64(key.p + 1), mg_strerror(err));
+}
+
+static void report_fault(void *arg, const struct mg_fault *f) {
+    struct mg_store *st = arg;
+    mg_store_say(st, f->healed ? MG_LOG_WRN : MG_LOG_ERR, "file %016llx: %s at %llu is damaged (%s)%s",
+                 (unsigned long long)f->file, mg_frame_kind_text(f->kind), (unsigned long long)f->at,
+                 mg_strerror(f->err), f->healed ? ", another copy was used" : "");
+}
+
+struct mg_store_part *mg_store_part(struct mg_store *st, unsigned index) {
+    mg_assert(index < st->o.parts);
+    return st->parts[index];
+}
+
+struct mg_store_status mg_store_status(const struct mg_store *st) {
+    struct mg_store_status out = st->status;
+    out.poisoned = atomic_load(&st->poisoned);
+    if (st->journal) mg_journal_describe(st->journal, out.sync_method, sizeof(out.sync_method));
+    return out;
+}
+
+// ---- open -----------------------------------------------------------------------------------------------------------
+
+static struct mg_store_part *new_part(struct mg_store *st, unsigned index) {
+    struct mg_store_part *p = mg_zalloc(sizeof(*p));
+    p->store = st;
+    p->index = index;
+    p->generation = 1;
+    p->batch = 1;
+    mg_list_init(&p->streams);
+    mg_list_init(&p->told);
+    mg_rows_init(&p->rows, st->seed);
+    p->rows.runs = mg_runset_ref(st->runs);
+    return p;
+}
+
+static void pressure(void *arg) { mg_store_press(arg); }
+
+static void journal_poisoned(void *arg, const struct mg_disk_why *why) {
+    mg_store_say(arg, MG_LOG_ERR, "the journal failed: %s; nothing is accepted any more", why->text);
+    mg_store_poisoned(arg);
+}
+
+static int open_journal(struct mg_store *st, struct mg_disk_why *why) {
+    struct mg_journal_options o = {
+        .disk = st->disk,
+        .salt = st->env.salt,
+        .page_bytes = mg_files_page_bytes(st),
+        .file_pages = RING_FILE / mg_files_page_bytes(st),
+        .files = mg_files_ring_files(st),
+        .replay_from = st->keeping->replay_from,
+        .incarnation = 0,
+        .sync_ns = st->o.sync_interval,
+        .idle_ns = IDLE_SEAL_NS,
+        .arg = st,
+        .record = mg_recover_record,
+        .damage = mg_recover_damage,
+        .pressure = pressure,
+        .poisoned = journal_poisoned,
+    };
+    return mg_journal_open(&st->journal, &o, why);
+}
+
+static int start_threads(struct mg_store *st) {
+    int err = mg_keeper_start(st);
+    for (unsigned i = 0; i < st->o.readers && err == 0; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "store-read-%u", i);
+        err = mg_worker_start(&st->readers[i], name, NULL, NULL);
+    }
+    return err;
+}
+
+static void set_defaults(struct mg_store_options *o) {
+    if (o->ring_bytes == 0) o->ring_bytes = DEFAULT_RING;
+    if (o->ring_bytes < 2 * RING_FILE) o->ring_bytes = 2 * RING_FILE;
+    if (o->cache_bytes == 0) o->cache_bytes = DEFAULT_CACHE;
+    if (o->rows_bytes == 0) o->rows_bytes = DEFAULT_ROWS;
+    if (o->readers == 0) o->readers = 2;
+    if (o->readers > MG_READERS_MAX) o->readers = MG_READERS_MAX;
+    if (o->parts == 0) o->parts = 1;
+}
+
+static int recover(struct mg_store *st, struct mg_disk_why *why) {
+    uint64_t began = mg_bell_clock();
+    snprintf(why->text, sizeof(why->text), "the tables cannot be read");
+    int err = mg_recover_rows(st);
+    if (err == 0) err = open_journal(st, why);
+    if (err) return err;
+    mg_recover_end(st);
+    st->status.recovery_ms = (uint32_t)((mg_bell_clock() - began) / 1000000);
+    return 0;
+}
+
+int mg_store_open(struct mg_store **out, const struct mg_store_options *options, char *err_text, size_t err_size) {
+    struct mg_disk_why why = {""};
+    struct mg_store *st = mg_zalloc(sizeof(*st));
+    st->o = *options;
+    set_defaults(&st->o);
+    st->env.cache = mg_blockcache_new(st->o.cache_bytes);
+    st->env.report = report_fault;
+    st->env.arg = st;
+    st->keeping = mg_zalloc(sizeof(*st->keeping));
+    int err = mg_disk_open(&st->disk, st->o.dir, "midge-server", MG_DISK_CREATE, &why);
+    if (err == 0) err = mg_files_open(st, &why);
+    if (err == 0) {
+        st->parts = mg_zalloc(st->o.parts * sizeof(st->parts[0]));
+        for (unsigned i = 0; i < st->o.parts; i++) st->parts[i] = new_part(st, i);
+        err = recover(st, &why);
+    }
+    if (err == 0) err = start_threads(st);
+    if (err) {
+        snprintf(err_text, err_size, "%s: %s", st->o.dir, why.text[0] ? why.text : mg_strerror(err));
+        mg_store_close(st);
+        return err;
+    }
+    *out = st;
+    return 0;
+}
+
+// ---- close ----------------------------------------------------------------------------------------------------------
+
+static void free_seal(struct mg_seal *seal) {
+    if (seal == NULL) return;
+    for (uint32_t i = 0; i < seal->streams_len; i++) {
+        struct mg_sealed_stream *z = &seal->streams[i];
+        for (uint32_t k = 0; k < z->blocks_len; k++) mg_mem_block_unref(z->blocks[k]);
+        mg_free(z->blocks);
+        for (uint32_t k = 0; k < z->stretches_len; k++) mg_segment_ref_put(z->stretches[k].segment);
+        mg_free(z->stretches);
+    }
+    mg_rowmap_unref(seal->rows);
+    mg_runset_unref(seal->runs);
+    mg_free(seal->streams);
+    mg_free(seal);
+}
+
+static void free_part(struct mg_store_part *p) {
+    if (p == NULL) return;
+    mg_inbox_open(&p->inbox); // what came after the last turn
+    free_seal(p->seal);
+    while (!mg_list_empty(&p->streams)) mg_stream_free(mg_container_of(p->streams.next, struct mg_stream, link));
+    mg_rows_fini(&p->rows);
+    for (struct mg_chunk *c = p->chunks_first, *next; c; c = next) {
+        next = c->next;
+        mg_chunk_unref(c);
+    }
+    for (uint32_t i = 0; i < p->garbage_len; i++) mg_free(p->garbage[i]);
+    mg_free(p->garbage);
+    for (uint32_t i = 0; i < p->unsent_len; i++) mg_part_batch_free(p->unsent[i]);
+    mg_free(p->unsent);
+    mg_free(p->results.at);
+    mg_free(p->at_once.at);
+    mg_free(p);
+}
+
+void mg_store_close(struct mg_store *st) {
+    if (st == NULL) return;
+    atomic_store(&st->keeping->closing, true);
+    mg_keeper_wake(st);
+    for (unsigned i = 0; i < MG_READERS_MAX; i++) mg_worker_stop(st->readers[i]);
+    mg_journal_close(st->journal);
+    for (unsigned i = 0; st->parts && i < st->o.parts; i++) free_part(st->parts[i]);
+    mg_free(st->parts);
+    mg_files_close(st); // the last references
+    mg_keeper_stop(st);
+    mg_blockcache_free(st->env.cache);
+    mg_disk_close(st->disk);
+    mg_free(st->keeping);
+    mg_free(st);
+}
