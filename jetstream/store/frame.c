@@ -95,6 +95,9 @@ int mg_frame_read_copy(const struct mg_frame_file *f, int which, uint64_t at, ui
     return err;
 }
 
+// What a segment's records say as well: readers make it again of them.
+static bool is_derived(uint32_t kind) { return kind >= MG_FRAME_LEAF && kind <= MG_FRAME_BLOOM; }
+
 // Tries every place where the frame should be, reports those that fail.
 static int read_anywhere(const struct mg_frame_file *f, const uint64_t at[2], uint32_t length, uint32_t kind,
                          struct mg_block **out) {
@@ -109,7 +112,7 @@ static int read_anywhere(const struct mg_frame_file *f, const uint64_t at[2], ui
             .file = f->id, .at = place, .bytes = mg_frame_size(length), .kind = kind, .err = err, .copy = i > 1};
     }
     for (int i = 0; i < failed; i++) {
-        faults[i].healed = err == MG_OK;
+        faults[i].healed = err == MG_OK || is_derived(kind);
         mg_frame_report(f, &faults[i]);
     }
     return err == MG_OK ? MG_OK : failed && faults[0].err == MG_EIO ? MG_EIO : MG_ECORRUPT;

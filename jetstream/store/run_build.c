@@ -3,9 +3,8 @@
 //
 // Building a run, row by row in the order of the keys:
 //
-//   row -> data block (16 KB) -> frame -> line in the part's index --\
-//       -> hash                                                       >-- part frame -> line in the top
-//                                                                  --/
+//   row -> data block (16 KB) -> frame -> line in the index of the part +
+//       -> hash                                                         +-> part frame -> line in the top
 // In memory: one block, the index and the hashes of one part, the top. What always holds: nothing is written twice or
 // out of order, so the writer may be a direct one.
 #include "jetstream/store/run.h"

@@ -48,8 +48,8 @@ struct mg_segment_builder;
 // Writes through w, which is at its start and stays the caller's.
 struct mg_segment_builder *mg_segment_builder_new(const struct mg_segment_options *o, struct mg_file_writer *w);
 void mg_segment_builder_free(struct mg_segment_builder *b);
-// Adds an encoded record that this process wrote or has checked. (stream, seq) ascend and the subject is not empty:
-// MG_EINVAL otherwise. Or the writer's error.
+// Adds an encoded record that this process wrote or has checked. (stream, seq) ascend, sequences are at least 1,
+// the subject is not empty: MG_EINVAL otherwise. Or the writer's error.
 int mg_segment_builder_add(struct mg_segment_builder *b, const void *record);
 // Writes what is left. The file is complete, but neither synced nor closed.
 int mg_segment_builder_finish(struct mg_segment_builder *b, struct mg_segment_summary *out);
@@ -155,11 +155,11 @@ void mg_section_walk_seek(struct mg_section_walk *w, uint64_t seq);
 int mg_section_walk_next(struct mg_section_walk *w, struct mg_section_entry *e);
 int mg_section_walk_prev(struct mg_section_walk *w, struct mg_section_entry *e);
 
-// A walk with the records. Reads ahead, `window` bytes at a time (0: 1 MB) once it sees that records come one after
-// the other.
+// A walk with the records. Reads ahead, up to `window` bytes at a time (0: 1 MB) once it sees that records come one after
+// the other. once: what was read will not be wanted again soon and need not stay in the page cache.
 struct mg_section_scan;
 struct mg_section_scan *mg_section_scan_new(const struct mg_segment *g, const struct mg_section *s,
-                                            const struct mg_section_filter *filter, size_t window);
+                                            const struct mg_section_filter *filter, size_t window, bool once);
 void mg_section_scan_free(struct mg_section_scan *c);
 void mg_section_scan_seek(struct mg_section_scan *c, uint64_t seq);
 // As mg_section_walk_next; the record is checked and stays until the next call.

@@ -31,6 +31,8 @@ struct names {
     struct name *list;
     uint32_t n, cap;
     uint32_t *slots; // number + 1; 0: free
+    uint32_t *sorted; // numbers in the order of their texts
+    struct mg_buf index; // as it was written
     uint32_t nslots; // power of two
 };
 
@@ -39,9 +41,12 @@ void names_fini(struct names *t);
 void names_reset(struct names *t);
 // Counts a message; returns the number of its subject, in order of appearance.
 uint32_t names_add(struct names *t, mg_slice subject, uint64_t seq);
-// Writes subjects, index and filter, and fills these fields of s. rank: what a number became.
-void names_write(struct names *t, const struct mg_segment_options *o, struct mg_file_writer *w, struct mg_section *s,
-                 uint32_t *rank);
+// Sorts; rank: what a number becomes.
+void names_rank(struct names *t, uint32_t *rank);
+// Then writes subjects, index and filter, and fills these fields of s; later the second copy of the index.
+void names_write(struct names *t, const struct mg_segment_options *o, struct mg_file_writer *w, struct mg_section *s);
+void names_write_copy(const struct names *t, const struct mg_segment_options *o, struct mg_file_writer *w,
+                      struct mg_section *s);
 
 // ---- dir and leaves (segment_leaf.c)
 
@@ -102,6 +107,7 @@ void segment_report_record(const struct mg_segment *g, const struct mg_section *
                            int err);
 // Do the section's places lie within the file? MG_OK or MG_ECORRUPT.
 int section_check(const struct mg_segment *g, const struct mg_section *s);
+bool section_in_set(const struct mg_subject_match *m, mg_slice subject);
 // Is this record the one that belongs there?
 int section_check_record(const struct mg_section *s, const struct mg_section_entry *e, const uint8_t *p,
                          struct mg_record_view *out);
