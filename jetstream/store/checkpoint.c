@@ -104,6 +104,8 @@ static void give_stretches(struct checkpoint *c, const struct section_sink *k, s
     }
 }
 
+static bool has_sections(void *arg) { return ((struct section_sink *)arg)->count > 0; }
+
 // One file with the messages of those streams that `pick` says. Nothing is written when there are none.
 static int write_segment(struct checkpoint *c, bool (*pick)(const struct mg_sealed_stream *z, const void *arg),
                          const void *arg) {
@@ -118,7 +120,7 @@ static int write_segment(struct checkpoint *c, bool (*pick)(const struct mg_seal
         err = add_stream(w.builder, c->streams[i], generation_of(c, c->streams[i]));
     }
     struct mg_segment_ref *g = NULL;
-    err = mg_segment_write_close(&w, err, sink.count > 0, &g);
+    err = mg_segment_write_close(&w, err, has_sections, &sink, &g);
     if (err == 0 && g) {
         c->next_id++;
         c->segments[c->segments_len++] = g;

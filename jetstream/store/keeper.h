@@ -44,15 +44,16 @@ struct mg_segment_write {
 };
 int mg_segment_write_open(struct mg_segment_write *w, struct mg_store *st, uint64_t id,
                           void (*section)(void *arg, uint32_t ordinal, const struct mg_section *section), void *arg);
-// Finishes, syncs and opens it for reading; or, when err is set or `keep` is false, deletes it. Returns err or its own.
-int mg_segment_write_close(struct mg_segment_write *w, int err, bool keep, struct mg_segment_ref **out);
+// Finishes, syncs and opens it for reading; or, when err is set or `keep` says false, deletes it. Returns err or its own.
+int mg_segment_write_close(struct mg_segment_write *w, int err, bool (*keep)(void *arg), void *arg,
+                           struct mg_segment_ref **out);
 
 struct mg_run_write {
     struct mg_store *st;
     uint64_t id;
     bool primary;
     struct mg_file *main, *copy;
-    struct mg_file_writer writer, copy_writer;
+    struct mg_file_writer writer;
     struct mg_run_builder *builder;
 };
 int mg_run_write_open(struct mg_run_write *w, struct mg_store *st, uint64_t id, bool primary);

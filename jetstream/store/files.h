@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// Which files the store consists of: the manifest, from the store's point of view.
+#ifndef MG_JETSTREAM_STORE_FILES_H
+#define MG_JETSTREAM_STORE_FILES_H
+
+#include "jetstream/store/store_impl.h"
+
+// Reads or makes the manifest, opens what it names, cleans up behind a crash. Blocks.
+int mg_files_open(struct mg_store *st, struct mg_disk_why *why);
+// Gives back the references.
+void mg_files_close(struct mg_store *st);
+
+uint32_t mg_files_page_bytes(const struct mg_store *st);
+uint32_t mg_files_ring_files(const struct mg_store *st);
+
+void mg_segment_name(char *out, size_t cap, uint64_t id);
+void mg_run_name(char *out, size_t cap, uint64_t id, bool copy);
+
+#endif
