@@ -13,7 +13,9 @@
 // sync that succeeds would be a lie.
 //
 // The thread never waits for free pages: mg_journal_submit charges a batch for the pages that it will need at most, and
-// what the commit did not need is given back.
+// what the commit did not need is given back. What it may wait for, during the first lap, is a file (journal_grow.c).
+#include <stdio.h>
+
 #include "jetstream/store/journal_impl.h"
 #include "server/base/assert.h"
 #include "server/base/errors.h"
@@ -79,7 +81,9 @@ static int wait_for_files(struct mg_journal *j, uint32_t count) {
     for (uint32_t i = 0; i < count;) {
         uint32_t no = ring_file_of(j, first + i);
         while (!atomic_load(&j->file[no].ready)) {
-            if (atomic_load(&j->stopping) && atomic_load(&j->grow_error)) return atomic_load(&j->grow_error);
+            // A full disk may get room again; anything else is a device that fails.
+            int rc = atomic_load(&j->grow_error);
+            if (rc != 0 && (rc != MG_ENOSPC || atomic_load(&j->stopping))) return rc;
             grow_ask(j, no + 1);
             mg_bell_wait(&j->bell, MG_NEVER);
         }
@@ -181,16 +185,21 @@ static void send_home(struct mg_journal *j, struct mg_batch *b, int result, uint
     }
 }
 
-// Makes sure that a commit of `count` pages can be written at the head. 0, or why its batches are not written.
+// Makes sure that a commit of `count` pages can be written at the head. If not, the journal is poisoned and its batches
+// are not written.
 static int prepare(struct mg_journal *j, uint32_t count) {
     struct mg_disk_why why = {""};
     if (atomic_load(&j->poisoned)) return MG_EPOISONED;
-    if (!j->calibrated) {
-        if (wait_for_files(j, 1) != 0) return MG_EPOISONED;
+    int rc = wait_for_files(j, 1);
+    if (rc == 0 && !j->calibrated) {
         ring_calibrate(j, &why);
         if (atomic_load(&j->poisoned)) return MG_EPOISONED;
     }
-    return wait_for_files(j, count) == 0 ? 0 : MG_EPOISONED;
+    if (rc == 0) rc = wait_for_files(j, count);
+    if (rc == 0) return 0;
+    snprintf(why.text, sizeof(why.text), "cannot make a file of the journal: %s", mg_strerror(rc));
+    poison(j, &why);
+    return MG_EPOISONED;
 }
 
 static void commit_waiting(struct mg_journal *j) {

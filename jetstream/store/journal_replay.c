@@ -89,6 +89,7 @@ struct replay {
     uint32_t next_index;  // in it
     uint8_t *part;        // the beginning of a record that runs on
     size_t have, cap;
+    uint64_t part_page;   // where it begins
 
     struct mg_journal_damage damage; // not yet reported; empty: page == pages_end
 };
@@ -127,7 +128,7 @@ static void lose_step(struct replay *r, uint64_t page, enum mg_damage_cause caus
     r->in_step = false;
 }
 
-// One whole record of known length.
+// One whole record of known length; `page` is where it begins.
 static void deliver(struct replay *r, const uint8_t *p, size_t length, uint64_t page) {
     struct mg_record_view v;
     if (mg_record_decode(&v, p, length) != 0) {
@@ -138,7 +139,8 @@ static void deliver(struct replay *r, const uint8_t *p, size_t length, uint64_t 
     if (r->result == 0 && r->j->o.record) r->result = r->j->o.record(r->j->o.arg, &v, p, page);
 }
 
-static size_t keep(struct replay *r, const uint8_t *p, size_t n) {
+static size_t keep(struct replay *r, const uint8_t *p, size_t n, uint64_t page) {
+    if (r->have == 0) r->part_page = page;
     if (r->have + n > r->cap) {
         r->cap = r->have + n < 2 * r->cap ? 2 * r->cap : r->have + n;
         r->part = mg_realloc(r->part, r->cap);
@@ -154,20 +156,20 @@ static size_t take_bytes(struct replay *r, const uint8_t *p, size_t n, uint64_t 
     uint32_t length;
     if (r->have > 0 && r->have < MG_RECORD_SIZE) {
         size_t more = MG_RECORD_SIZE - r->have;
-        return keep(r, p, more < n ? more : n);
+        return keep(r, p, more < n ? more : n, page);
     }
     const uint8_t *header = r->have ? r->part : p;
-    if (r->have == 0 && n < MG_RECORD_SIZE) return keep(r, p, n);
+    if (r->have == 0 && n < MG_RECORD_SIZE) return keep(r, p, n, page);
     if (mg_record_measure(&length, header, MG_RECORD_SIZE) != 0 || length - r->have > rest) return 0;
     if (r->have == 0 && length <= n) {
         deliver(r, p, length, page);
         return length;
     }
     size_t more = length - r->have;
-    size_t taken = keep(r, p, more < n ? more : n);
+    size_t taken = keep(r, p, more < n ? more : n, page);
     if (r->have == length) {
         r->have = 0;
-        deliver(r, r->part, length, page);
+        deliver(r, r->part, length, r->part_page);
     }
     return taken;
 }
