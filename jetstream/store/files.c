@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "jetstream/store/merge.h"
 #include "jetstream/store/seal.h"
 #include "server/base/assert.h"
 #include "server/base/errors.h"

@@ -65,6 +65,11 @@ void mg_part_recorded(struct mg_store_part *p, struct mg_stream *s, size_t size)
 
 bool mg_part_busy(const struct mg_store_part *p) { return p->unsent_len > 0; }
 
+void mg_part_batch_free(struct part_batch *b) {
+    mg_chunk_unref(b->chunk);
+    mg_free(b);
+}
+
 // ---- to the journal and back ----------------------------------------------------------------------------------------
 
 static void batch_back(struct mg_parcel *parcel) {
@@ -80,8 +85,7 @@ static void batch_back(struct mg_parcel *parcel) {
         p->poisoned = true;
         mg_store_poisoned(p->store);
     }
-    mg_chunk_unref(b->chunk);
-    mg_free(b);
+    mg_part_batch_free(b);
 }
 
 static bool send(struct mg_store_part *p, struct part_batch *b) {
@@ -314,6 +318,7 @@ bool mg_part_slice_over(struct mg_store_part *p) { return ++p->slices % 4 == 0; 
 bool mg_store_part_turn(struct mg_store_part *p) {
     for (uint32_t i = 0; i < p->garbage_len; i++) mg_free(p->garbage[i]);
     p->garbage_len = 0;
+    mg_mailbox_awake(&p->inbox.box);
     bool had = mg_inbox_open(&p->inbox);
     send_unsent(p);
     pump(p);
@@ -323,7 +328,8 @@ bool mg_store_part_turn(struct mg_store_part *p) {
     gave |= give_ready(p, &p->results, p->durable);
     tell_visible(p);
     mg_seal_step(p);
-    return had || gave || p->pump;
+    // From here on who posts rings; what came just before means another turn.
+    return had || gave || p->pump || !mg_mailbox_sleep(&p->inbox.box, MG_ASLEEP);
 }
 
 static void ring(void *arg) {

@@ -75,6 +75,7 @@ uint8_t *mg_part_reserve(struct mg_store_part *p, size_t size);
 void mg_part_recorded(struct mg_store_part *p, struct mg_stream *s, size_t size);
 // True while the journal takes no more: changes wait.
 bool mg_part_busy(const struct mg_store_part *p);
+void mg_part_batch_free(struct part_batch *b);
 // Hands the open batch to the journal.
 void mg_part_submit(struct mg_store_part *p);
 // Frees memory at the beginning of the next turn: slices of it may have been given out in this one.

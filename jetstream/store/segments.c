@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "jetstream/store/store_impl.h"
+#include "jetstream/store/files.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
 

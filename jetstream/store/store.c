@@ -118,8 +118,8 @@ static int open_journal(struct mg_store *st, struct mg_disk_why *why) {
 static int start_threads(struct mg_store *st) {
     int err = mg_keeper_start(st);
     for (unsigned i = 0; i < st->o.readers && err == 0; i++) {
-        char name[16];
-        snprintf(name, sizeof(name), "store-read-%u", i);
+        char name[16] = "store-read-0";
+        name[11] = (char)('0' + i);
         err = mg_worker_start(&st->readers[i], name, NULL, NULL);
     }
     return err;

@@ -1,0 +1,1 @@
+struct mg_manifest{int x;};
