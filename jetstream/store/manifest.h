@@ -1,1 +1,0 @@
-struct mg_manifest{int x;};
