@@ -184,7 +184,18 @@ static int write_run(struct checkpoint *c, struct cells *l, bool primary) {
     return err;
 }
 
+// The highest number of a stream: numbers are never used again.
+static void put_store_row(struct checkpoint *c) {
+    char key[MG_ROW_KEY_HEAD];
+    bool added;
+    mg_row_key_head(key, MG_ROW_STATE, 0);
+    mg_slice k = mg_slice_of(key, sizeof(key));
+    struct mg_cell *cell = mg_rowmap_put(c->extra, mg_row_hash(0, k), k, 8, &added);
+    mg_put_u64(cell->value, atomic_load(&c->st->next_stream));
+}
+
 static int write_rows(struct checkpoint *c) {
+    put_store_row(c);
     gather(c, c->extra);
     for (unsigned i = 0; i < c->st->o.parts; i++) gather(c, c->seals[i]->rows);
     int err = write_run(c, &c->primary, true);

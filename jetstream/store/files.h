@@ -12,10 +12,4 @@ int mg_files_open(struct mg_store *st, struct mg_disk_why *why);
 // Gives back the references.
 void mg_files_close(struct mg_store *st);
 
-uint32_t mg_files_page_bytes(const struct mg_store *st);
-uint32_t mg_files_ring_files(const struct mg_store *st);
-
-void mg_segment_name(char *out, size_t cap, uint64_t id);
-void mg_run_name(char *out, size_t cap, uint64_t id, bool copy);
-
 #endif

@@ -16,7 +16,7 @@ struct mg_keeper {
     unsigned sealed;          // parts that have given what the checkpoint wants
     struct mg_segment_ref **segments; // all of the store, ascending ids; references
     uint32_t segments_len, segments_cap;
-    uint64_t next_file, replay_from;
+    uint64_t next_file;
 };
 
 int mg_keeper_start(struct mg_store *st);
@@ -58,6 +58,8 @@ struct mg_run_write {
 };
 int mg_run_write_open(struct mg_run_write *w, struct mg_store *st, uint64_t id, bool primary);
 int mg_run_write_close(struct mg_run_write *w, int err, struct mg_run_ref **out);
+// The same when the builder is finished: frees the summary.
+int mg_run_write_finish(struct mg_run_write *w, int err, struct mg_run_summary *sum, struct mg_run_ref **out);
 
 // ---- which files there are ------------------------------------------------------------------------------------------
 

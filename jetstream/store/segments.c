@@ -2,21 +2,9 @@
 // Copyright (c) The Midge Authors
 #include "jetstream/store/segments.h"
 
-#include <stdio.h>
-
 #include "jetstream/store/files.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
-
-// ---- names ----------------------------------------------------------------------------------------------------------
-
-void mg_segment_name(char *out, size_t cap, uint64_t id) {
-    snprintf(out, cap, "segments/%016llx.seg", (unsigned long long)id);
-}
-
-void mg_run_name(char *out, size_t cap, uint64_t id, bool copy) {
-    snprintf(out, cap, "tables/%016llx.%s", (unsigned long long)id, copy ? "dup" : "run");
-}
 
 // ---- segments -------------------------------------------------------------------------------------------------------
 
@@ -36,8 +24,8 @@ static void close_segment(struct mg_parcel *p) {
     mg_segment_close(g->segment);
     mg_file_close(g->file);
     if (atomic_load(&g->doomed)) {
-        char name[64];
-        mg_segment_name(name, sizeof(name), g->id);
+        char name[MG_FILE_NAME_MAX];
+        mg_table_file_name(name, MG_FILE_SEGMENT, g->id);
         unlink_file(g->store, name);
     }
     mg_free(g);
@@ -50,10 +38,10 @@ void mg_segment_ref_put(struct mg_segment_ref *g) {
 }
 
 int mg_segment_ref_open(struct mg_segment_ref **out, struct mg_store *st, uint64_t id, uint64_t size, uint64_t sum) {
-    char name[64];
+    char name[MG_FILE_NAME_MAX];
     struct mg_disk_why why;
     struct mg_file *file;
-    mg_segment_name(name, sizeof(name), id);
+    mg_table_file_name(name, MG_FILE_SEGMENT, id);
     int err = mg_file_open(st->disk, &file, name, MG_FILE_READ, &why);
     if (err) {
         mg_store_say(st, MG_LOG_ERR, "cannot open %s: %s", name, why.text);
@@ -91,8 +79,8 @@ static void close_run(struct mg_parcel *p) {
     mg_file_close(r->main);
     mg_file_close(r->copy);
     for (int copy = 0; copy <= (int)r->primary && atomic_load(&r->doomed); copy++) {
-        char name[64];
-        mg_run_name(name, sizeof(name), r->id, copy != 0);
+        char name[MG_FILE_NAME_MAX];
+        mg_table_file_name(name, copy ? MG_FILE_RUN_COPY : MG_FILE_RUN, r->id);
         unlink_file(r->store, name);
     }
     mg_free(r);
@@ -105,9 +93,9 @@ void mg_run_ref_put(struct mg_run_ref *r) {
 }
 
 static void open_copy(struct mg_store *st, struct mg_file **out, uint64_t id, bool copy) {
-    char name[64];
+    char name[MG_FILE_NAME_MAX];
     struct mg_disk_why why;
-    mg_run_name(name, sizeof(name), id, copy);
+    mg_table_file_name(name, copy ? MG_FILE_RUN_COPY : MG_FILE_RUN, id);
     if (mg_file_open(st->disk, out, name, MG_FILE_READ, &why) != 0) {
         *out = NULL;
         mg_store_say(st, MG_LOG_ERR, "cannot open %s: %s", name, why.text);

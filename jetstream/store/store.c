@@ -19,8 +19,6 @@
 #define DEFAULT_RING (64u * 1024 * 1024)
 #define DEFAULT_CACHE (64u * 1024 * 1024)
 #define DEFAULT_ROWS (64u * 1024 * 1024)
-#define RING_FILE (8u * 1024 * 1024)
-#define PAGE 4096u
 #define IDLE_SEAL_NS UINT64_C(20000000)
 
 // ---- small things ---------------------------------------------------------------------------------------------------
@@ -99,11 +97,11 @@ static int open_journal(struct mg_store *st, struct mg_disk_why *why) {
     struct mg_journal_options o = {
         .disk = st->disk,
         .salt = st->env.salt,
-        .page_bytes = mg_files_page_bytes(st),
-        .file_pages = RING_FILE / mg_files_page_bytes(st),
-        .files = mg_files_ring_files(st),
-        .replay_from = st->keeping->replay_from,
-        .incarnation = 0,
+        .page_bytes = st->head.page_bytes,
+        .file_pages = st->head.ring_file_pages,
+        .files = (uint32_t)(st->head.ring_pages / st->head.ring_file_pages),
+        .replay_from = st->head.replay_from,
+        .incarnation = (uint32_t)st->head.incarnation,
         .sync_ns = st->o.sync_interval,
         .idle_ns = IDLE_SEAL_NS,
         .arg = st,
@@ -127,7 +125,7 @@ static int start_threads(struct mg_store *st) {
 
 static void set_defaults(struct mg_store_options *o) {
     if (o->ring_bytes == 0) o->ring_bytes = DEFAULT_RING;
-    if (o->ring_bytes < 2 * RING_FILE) o->ring_bytes = 2 * RING_FILE;
+    if (o->ring_bytes < 2 * MG_RING_FILE) o->ring_bytes = 2 * MG_RING_FILE;
     if (o->cache_bytes == 0) o->cache_bytes = DEFAULT_CACHE;
     if (o->rows_bytes == 0) o->rows_bytes = DEFAULT_ROWS;
     if (o->readers == 0) o->readers = 2;

@@ -43,6 +43,7 @@ struct mg_store_options {
     uint64_t rows_bytes;     // of generations of rows kept as a cache, all parts together; 0: 64 MB
     uint64_t sync_interval;  // ns; 0: always, an acknowledgement means on disk. Else acknowledged first, synced later
     unsigned readers;        // threads for cold reads; 0: 2
+    uint8_t secret[24];      // random bytes; a new store takes its id and salt from them
     // One sentence for the operator. Any thread.
     void (*log)(void *arg, int level, const char *text);
     void *log_arg;

@@ -24,12 +24,13 @@
 #include "server/base/log.h"
 
 #define MG_READERS_MAX 8u
+#define MG_RING_FILE (8u * 1024 * 1024) // bytes of one file of the ring
 
 struct mg_store {
     struct mg_store_options o;
     struct mg_disk *disk;
     struct mg_journal *journal;
-    struct mg_manifest *manifest; // the keeper's after the start
+    struct mg_manifest_head head; // of the manifest; the keeper's after the start
     struct mg_table_env env;     // salt, cache: for runs and segments
     uint64_t seed;               // of hashes of rows, from the salt
     struct mg_store_part **parts;

@@ -35,9 +35,9 @@ static int sync_and_close(struct mg_store *st, struct mg_file *f, const char *na
 
 int mg_segment_write_open(struct mg_segment_write *w, struct mg_store *st, uint64_t id,
                           void (*section)(void *arg, uint32_t ordinal, const struct mg_section *section), void *arg) {
-    char name[64];
+    char name[MG_FILE_NAME_MAX];
     *w = (struct mg_segment_write){.st = st, .id = id};
-    mg_segment_name(name, sizeof(name), id);
+    mg_table_file_name(name, MG_FILE_SEGMENT, id);
     int err = create(st, &w->file, name);
     if (err) return err;
     struct mg_segment_options o = {.env = &st->env, .file = id, .section = section, .arg = arg};
@@ -48,14 +48,14 @@ int mg_segment_write_open(struct mg_segment_write *w, struct mg_store *st, uint6
 
 int mg_segment_write_close(struct mg_segment_write *w, int err, bool (*keep)(void *arg), void *arg,
                            struct mg_segment_ref **out) {
-    char name[64];
+    char name[MG_FILE_NAME_MAX];
     struct mg_segment_summary sum = {0};
     *out = NULL;
     if (w->file == NULL) return err;
     if (err == 0) err = mg_segment_builder_finish(w->builder, &sum);
     mg_segment_builder_free(w->builder);
     mg_file_writer_fini(&w->writer);
-    mg_segment_name(name, sizeof(name), w->id);
+    mg_table_file_name(name, MG_FILE_SEGMENT, w->id);
     bool wanted = err == 0 && keep(arg);
     int rc = sync_and_close(w->st, w->file, name, wanted ? 0 : err ? err : MG_EEOF);
     if (err || !wanted) return err;
@@ -63,15 +63,15 @@ int mg_segment_write_close(struct mg_segment_write *w, int err, bool (*keep)(voi
 }
 
 int mg_run_write_open(struct mg_run_write *w, struct mg_store *st, uint64_t id, bool primary) {
-    char name[64];
+    char name[MG_FILE_NAME_MAX];
     *w = (struct mg_run_write){.st = st, .id = id, .primary = primary};
-    mg_run_name(name, sizeof(name), id, false);
+    mg_table_file_name(name, MG_FILE_RUN, id);
     int err = create(st, &w->main, name);
     if (err) return err;
-    mg_run_name(name, sizeof(name), id, true);
+    mg_table_file_name(name, MG_FILE_RUN_COPY, id);
     if (primary) err = create(st, &w->copy, name);
     if (err) {
-        mg_run_name(name, sizeof(name), id, false);
+        mg_table_file_name(name, MG_FILE_RUN, id);
         sync_and_close(st, w->main, name, err);
         w->main = NULL;
         return err;
@@ -83,21 +83,26 @@ int mg_run_write_open(struct mg_run_write *w, struct mg_store *st, uint64_t id, 
     return 0;
 }
 
+int mg_run_write_finish(struct mg_run_write *w, int err, struct mg_run_summary *sum, struct mg_run_ref **out) {
+    char name[MG_FILE_NAME_MAX];
+    *out = NULL;
+    mg_run_builder_free(w->builder);
+    mg_file_writer_fini(&w->writer);
+    mg_table_file_name(name, MG_FILE_RUN, w->id);
+    err = sync_and_close(w->st, w->main, name, err);
+    if (w->copy) {
+        mg_table_file_name(name, MG_FILE_RUN_COPY, w->id);
+        err = sync_and_close(w->st, w->copy, name, err);
+    }
+    if (err == 0) err = mg_run_ref_open(out, w->st, w->id, sum->size, sum->foot_sum, w->primary);
+    mg_run_summary_fini(sum);
+    return err;
+}
+
 int mg_run_write_close(struct mg_run_write *w, int err, struct mg_run_ref **out) {
-    char name[64];
     struct mg_run_summary sum = {0};
     *out = NULL;
     if (w->main == NULL) return err;
     if (err == 0) err = mg_run_builder_finish(w->builder, &sum);
-    mg_run_builder_free(w->builder);
-    mg_file_writer_fini(&w->writer);
-    mg_run_name(name, sizeof(name), w->id, false);
-    err = sync_and_close(w->st, w->main, name, err);
-    if (w->copy) {
-        mg_run_name(name, sizeof(name), w->id, true);
-        err = sync_and_close(w->st, w->copy, name, err);
-    }
-    if (err == 0) err = mg_run_ref_open(out, w->st, w->id, sum.size, sum.foot_sum, w->primary);
-    mg_run_summary_fini(&sum);
-    return err;
+    return mg_run_write_finish(w, err, &sum, out);
 }

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// Merging table runs in the background. Each checkpoint adds a run of primary rows and one of the others; a look-up may
+// have to ask all of them. When there are many of a kind, the newest ones whose sizes are alike become one.
+#include "jetstream/store/files.h"
+#include "jetstream/store/keeper.h"
+#include "jetstream/store/merge.h"
+#include "server/base/errors.h"
+#include "server/base/mem.h"
+
+#define RUNS_MANY 6u
+
+static uint32_t of_kind(const struct mg_store *st, bool primary, struct mg_run_ref **out) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < st->runs->count && n < MG_MERGE_MAX; i++) {
+        if (st->runs->runs[i]->primary == primary) out[n++] = st->runs->runs[i];
+    }
+    return n;
+}
+
+// The newest ones, and older ones as long as they are not much larger than what is merged already.
+static uint32_t how_many(struct mg_run_ref *const *runs, uint32_t n) {
+    uint64_t sum = runs[0]->size;
+    uint32_t k = 1;
+    while (k < n && (k < RUNS_MANY / 2 || runs[k]->size <= 2 * sum)) sum += runs[k++]->size;
+    return k;
+}
+
+static int go_on(void *arg) { return atomic_load(&((struct mg_store *)arg)->keeping->closing) ? MG_ECLOSED : MG_OK; }
+
+static int merge(struct mg_store *st, struct mg_run_ref **runs, uint32_t n, bool oldest, bool primary) {
+    struct mg_run *inputs[MG_MERGE_MAX];
+    for (uint32_t i = 0; i < n; i++) inputs[i] = runs[i]->run;
+    uint64_t id;
+    int err = mg_files_begin(st, 1, &id);
+    if (err) return err;
+    struct mg_run_write w;
+    err = mg_run_write_open(&w, st, id, primary);
+    if (err) return err;
+    struct mg_merge_job job = {.inputs = inputs, .ninputs = n, .drop_tombstones = oldest, .go_on = go_on, .arg = st};
+    struct mg_run_summary sum = {0};
+    err = mg_run_merge(&job, w.builder, &sum);
+    struct mg_run_ref *product = NULL;
+    err = mg_run_write_finish(&w, err, &sum, &product);
+    if (err == 0) err = mg_files_sync_dirs(st);
+    if (err == 0) {
+        struct mg_files_change change = {.runs = &product, .runs_len = 1, .old_runs = runs, .old_runs_len = n};
+        err = mg_files_commit(st, &change);
+    }
+    if (err && product) atomic_store(&product->doomed, true);
+    mg_run_ref_put(product);
+    return err;
+}
+
+void mg_merge_runs(struct mg_store *st) {
+    for (int primary = 0; primary <= 1; primary++) {
+        struct mg_run_ref *runs[MG_MERGE_MAX];
+        uint32_t n = of_kind(st, primary != 0, runs);
+        if (n < RUNS_MANY) continue;
+        uint32_t k = how_many(runs, n);
+        for (uint32_t i = 0; i < k; i++) mg_run_ref_get(runs[i]);
+        int err = merge(st, runs, k, k == n, primary != 0);
+        if (err && err != MG_ECLOSED)
+            mg_store_say(st, MG_LOG_ERR, "tables could not be merged: %s", mg_strerror(err));
+        for (uint32_t i = 0; i < k; i++) mg_run_ref_put(runs[i]);
+    }
+}
