@@ -68,8 +68,8 @@ struct mg_journal_options {
     uint64_t idle_ns;       // a seal follows the last commit after so long; 0: none
     bool look_only;         // recover, but write nothing: no fence, no threads, nothing may be submitted
 
-    // Callbacks of recovery, on the thread that opens. A record's bytes are valid during the call; a value other than 0
-    // ends the recovery and is returned by open. Damage comes in order of pages, between the records around it. All may
+    // Callbacks of recovery, on the thread that opens. A record's bytes are valid during the call, `page` is where it
+    // begins; a value other than 0 ends the recovery and is returned by open. Damage comes in order of pages, between the records around it. All may
     // be NULL.
     void *arg;
     int (*record)(void *arg, const struct mg_record_view *record, const void *bytes, uint64_t page);

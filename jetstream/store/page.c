@@ -8,6 +8,7 @@
 #include "server/base/assert.h"
 
 _Static_assert(MG_AT(page, checksum) == 8, "what the checksum does not cover is compared: magic and version");
+#define NUMBER_MAX   (UINT64_MAX / 4) // sums of numbers do not overflow
 #define CHECKED_FROM (MG_AT(page, checksum) + sizeof(uint64_t))
 
 static uint64_t checksum_of(const void *page, size_t size, uint64_t salt) {
@@ -29,6 +30,7 @@ void mg_page_seal(void *page, size_t size, struct mg_page *head, uint64_t salt) 
 static bool all_zero(const uint8_t *p, size_t n) { return p[0] == 0 && memcmp(p, p + 1, n - 1) == 0; }
 
 static bool sane(const struct mg_page *h, size_t size) {
+    if (h->page > NUMBER_MAX || h->commit > NUMBER_MAX || h->count > UINT32_MAX / 2) return false;
     if (h->used > size - MG_PAGE_SIZE || h->index >= h->count || h->index > h->page) return false;
     if (h->first != 0 && (h->first < MG_PAGE_SIZE || h->first >= MG_PAGE_SIZE + (size_t)h->used)) return false;
     if (h->first_page > h->page - h->index || h->unsynced > h->page - h->index) return false;

@@ -65,6 +65,7 @@ struct sim *sim_new(uint64_t seed) {
     mg_list_init(&s->actors);
     mg_list_init(&s->work);
     mg_list_init(&s->conns);
+    mg_list_init(&s->disks);
     draw_knobs(s);
     current = s;
     return s;
@@ -78,7 +79,7 @@ void sim_free(struct sim *s) {
         fiber_free(t->fiber);
         mg_free(t);
     }
-    mg_assert(mg_list_empty(&s->loops) && mg_list_empty(&s->work));
+    mg_assert(mg_list_empty(&s->loops) && mg_list_empty(&s->work) && mg_list_empty(&s->disks));
     net_free_conns(s);
     mg_free(s);
     current = NULL;
@@ -140,6 +141,16 @@ void sim_switch(struct sim *s) {
     if (s->running) sim_block(s); // else it is the main program, which is not scheduled
 }
 
+void sim_sleep(struct sim *s, const bool *rung, uint64_t until) {
+    struct mg_thread *t = s->running;
+    if (t == NULL) return;
+    t->sleeps = true;
+    t->rung = rung;
+    t->wakes_at = until;
+    sim_block(s);
+    t->sleeps = false;
+}
+
 void mg_loop_switch_point(void) {
     struct sim *s = sim_current();
     if (sim_chance(s, s->knobs.switch_chance)) sim_switch(s);
@@ -149,6 +160,7 @@ static bool runnable(const struct mg_thread *t) {
     if (fiber_ended(t->fiber)) return false;
     if (t->polls) return loop_ready(t->polls);
     if (t->joins) return fiber_ended(t->joins->fiber);
+    if (t->sleeps) return (t->rung && *t->rung) || t->wakes_at <= sim_current()->now;
     return true;
 }
 
@@ -202,6 +214,10 @@ static uint64_t next_event(struct sim *s) {
     for (struct mg_list *l = s->actors.next; l != &s->actors; l = l->next) {
         struct sim_actor *a = mg_container_of(l, struct sim_actor, link);
         if (a->at < at) at = a->at;
+    }
+    for (struct mg_list *l = s->threads.next; l != &s->threads; l = l->next) {
+        struct mg_thread *t = mg_container_of(l, struct mg_thread, link);
+        if (t->sleeps && !fiber_ended(t->fiber) && t->wakes_at < at) at = t->wakes_at;
     }
     return at;
 }

@@ -20,6 +20,9 @@ struct mg_thread {
     // Runnable when it waits for nothing, or when what it waits for has come.
     struct mg_loop *polls;   // blocked in this loop's poll
     struct mg_thread *joins; // waits for the end of this one
+    bool sleeps;             // until its bell rings or the time has come
+    const bool *rung;        // its bell; NULL: none
+    uint64_t wakes_at;
     unsigned skip;           // steps that others may make before this one runs again
     bool own;                // nobody joins it: the world frees it
 };
@@ -48,7 +51,7 @@ struct sim {
     uint64_t rng[2];
     uint64_t now, steps, step_limit;
     struct sim_knobs knobs;
-    struct mg_list threads, loops, actors, work, conns;
+    struct mg_list threads, loops, actors, work, conns, disks;
     struct mg_thread *running; // NULL: the main program
     uint64_t doorbells;
     uint16_t next_port;
@@ -56,6 +59,8 @@ struct sim {
 
 struct sim *sim_current(void);
 void sim_switch(struct sim *s); // lets others run; the running fiber stays runnable
+// Blocks the running fiber until *rung (may be NULL) or until the time has come. The main program does not wait.
+void sim_sleep(struct sim *s, const bool *rung, uint64_t until);
 void sim_block(struct sim *s);  // yields; `polls` or `joins` says until when
 
 // sim_net.c, for the loop

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// The thread that makes the ring's files during the first lap, one ahead of need. A file is filled with zeros by real
+// writes (space that is only allocated costs milliseconds at each first write), synced, renamed to its name, and its
+// directory is synced: only then may a commit go there. A crash leaves at most a file with another name behind, which is
+// emptied when its turn comes.
+//
+// If it cannot (the disk is full), the reason stands in grow_error: the committer waits, new batches are refused with
+// it, and the thread tries again every second.
+#include <stdio.h>
+
+#include "jetstream/store/journal_impl.h"
+#include "server/base/errors.h"
+
+#define FILL_AT_ONCE (1u << 20)
+#define TRY_AGAIN_NS UINT64_C(1000000000)
+
+// Writes zeros to [from, bytes of a file) and syncs.
+static int fill(struct mg_journal *j, struct mg_file *f, uint64_t from, struct mg_disk_why *why) {
+    uint64_t end = ring_file_bytes(j);
+    size_t step = end - from < FILL_AT_ONCE ? (size_t)(end - from) : FILL_AT_ONCE;
+    void *zeros = mg_disk_alloc(step);
+    memset(zeros, 0, step);
+    int rc = 0;
+    while (rc == 0 && from < end && !atomic_load(&j->grow_stopping)) {
+        size_t n = end - from < step ? (size_t)(end - from) : step;
+        rc = mg_file_write(f, zeros, n, from, why);
+        from += n;
+    }
+    if (rc == 0) rc = from < end ? MG_ECLOSED : mg_file_sync(f, why);
+    mg_disk_free(zeros);
+    return rc;
+}
+
+// A file that was cut short keeps what it has.
+static int lengthen(struct mg_journal *j, const char *name, struct mg_disk_why *why) {
+    struct mg_file *f;
+    uint64_t size = 0;
+    int rc = mg_file_open(j->o.disk, &f, name, MG_FILE_WRITE, why);
+    if (rc != 0) return rc;
+    rc = mg_file_size(f, &size, why);
+    if (rc == 0 && size < ring_file_bytes(j)) rc = fill(j, f, size, why);
+    mg_file_close(f);
+    return rc;
+}
+
+static int create(struct mg_journal *j, const char *name, struct mg_disk_why *why) {
+    char temp[40];
+    snprintf(temp, sizeof(temp), "%s.new", name);
+    struct mg_file *f;
+    unsigned flags = MG_FILE_WRITE | MG_FILE_CREATE | MG_FILE_EMPTY;
+    int rc = mg_file_open(j->o.disk, &f, temp, flags | MG_FILE_DIRECT, why);
+    if (rc == MG_EUNSUPPORTED) rc = mg_file_open(j->o.disk, &f, temp, flags, why);
+    if (rc != 0) return rc;
+    rc = fill(j, f, 0, why);
+    mg_file_close(f);
+    return rc == 0 ? mg_disk_rename(j->o.disk, temp, name, why) : rc;
+}
+
+int grow_now(struct mg_journal *j, uint32_t no, struct mg_disk_why *why) {
+    char name[32];
+    ring_file_name(name, no);
+    int rc = lengthen(j, name, why);
+    if (rc == MG_ENOTFOUND) rc = create(j, name, why);
+    // Also after lengthen: the name may be from a time when this failed.
+    if (rc == 0) rc = mg_disk_sync_dir(j->o.disk, MG_JOURNAL_DIR, why);
+    if (rc == 0) atomic_store(&j->file[no].ready, true);
+    return rc;
+}
+
+// The first file below `to` that is not there; `to` if all are.
+static uint32_t first_missing(struct mg_journal *j, uint32_t to) {
+    for (uint32_t no = 0; no < to; no++)
+        if (!atomic_load(&j->file[no].ready)) return no;
+    return to;
+}
+
+static void grow_main(void *arg) {
+    struct mg_journal *j = arg;
+    uint32_t missing;
+    while (!atomic_load(&j->grow_stopping) && (missing = first_missing(j, j->files)) < j->files) {
+        uint64_t until = MG_NEVER;
+        if (missing < atomic_load(&j->grow_to)) {
+            int rc = grow_now(j, missing, NULL);
+            atomic_store(&j->grow_error, rc);
+            mg_bell_ring(&j->bell);
+            if (rc == 0) continue;
+            until = mg_bell_clock() + TRY_AGAIN_NS;
+        }
+        if (!atomic_load(&j->grow_stopping)) mg_bell_wait(&j->grow_bell, until);
+    }
+}
+
+void grow_ask(struct mg_journal *j, uint32_t files) {
+    if (files > j->files) files = j->files;
+    if (files <= atomic_load(&j->grow_to)) return;
+    atomic_store(&j->grow_to, files);
+    mg_bell_ring(&j->grow_bell);
+}
+
+int grow_start(struct mg_journal *j, struct mg_disk_why *why) {
+    if (first_missing(j, j->files) == j->files) return 0;
+    int rc = mg_thread_start(&j->grower, "midge-ring", grow_main, j);
+    if (rc != 0 && why) snprintf(why->text, sizeof(why->text), "cannot start a thread");
+    return rc;
+}
+
+void grow_stop(struct mg_journal *j) {
+    if (j->grower == NULL) return;
+    atomic_store(&j->grow_stopping, true);
+    mg_bell_ring(&j->grow_bell);
+    mg_thread_join(j->grower);
+    j->grower = NULL;
+}

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// Recovery: reads the whole ring once and makes a map of what is in each slot; decides from the map where the journal
+// ends; delivers (journal_replay.c); writes the fence.
+//
+// Where it ends. A page is live if its checksum matches, it is in its slot, and no later incarnation began at or below
+// it (then a crash has cut it off before). H is the commit with the highest live page. Commits are serial, so what is
+// below H was durable: what is missing there is damage. (With a sync interval H says how many pages before it were
+// perhaps not durable.)
+//
+//            from                      sure            end       reach
+//   ---------+-------------------------+---------------+---------+-------
+//    recycled|  missing: damage        | whole commits | torn    | free
+//                                      | of unsure     | commit
+//
+// In the unsure part the journal ends before the first commit that has a page with zeros or an older page in its place:
+// that commit was never finished, nobody was told about it, nothing is reported. A *bad* page there, or right behind H,
+// may be torn or rotten: it is reported, and the records around it are delivered, because they may have been
+// acknowledged.
+//
+// The fence is the first commit of a new incarnation and begins where the journal ends. It voids what is left of the
+// torn commit, so that a later recovery cannot take it for damage, or for data.
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "jetstream/store/journal_impl.h"
+#include "server/base/assert.h"
+#include "server/base/errors.h"
+#include "server/base/mem.h"
+
+// ---- the map ------------------------------------------------------------------------------------------------------
+
+static void judge(struct mg_journal *j, uint64_t at, const uint8_t *page, struct slot *s) {
+    struct mg_page h;
+    switch (mg_page_check(&h, page, j->o.page_bytes, j->o.salt)) {
+    case MG_PAGE_ZERO: s->state = SLOT_ZERO; return;
+    case MG_PAGE_BAD:
+        s->state = SLOT_DAMAGED;
+        s->cause = MG_DAMAGE_BAD;
+        return;
+    case MG_PAGE_VALID: break;
+    }
+    if (h.page % j->pages != at || h.count > j->pages) {
+        s->state = SLOT_DAMAGED;
+        s->cause = MG_DAMAGE_FOREIGN;
+        return;
+    }
+    *s = (struct slot){
+        .page = h.page,
+        .commit = h.commit,
+        .first_page = h.first_page,
+        .incarnation = h.incarnation,
+        .unsynced = h.unsynced,
+        .index = h.index,
+        .count = h.count,
+        .state = SLOT_LIVE,
+    };
+}
+
+static void scan(struct mg_journal *j, struct ring_map *map, struct ring_reader *r) {
+    uint64_t bytes = j->pages * j->o.page_bytes;
+    for (uint64_t at = 0; at < j->pages; at++) {
+        struct slot *s = &map->slots[at];
+        enum mg_damage_cause cause = MG_DAMAGE_MISSING;
+        const uint8_t *page = reader_page(r, at, &cause);
+        if (page) {
+            judge(j, at, page, s);
+        } else {
+            s->state = SLOT_DAMAGED;
+            s->cause = (uint8_t)cause;
+        }
+        if (j->o.progress && at % 1024 == 0) j->o.progress(j->o.arg, at * j->o.page_bytes, bytes);
+    }
+    if (j->o.progress) j->o.progress(j->o.arg, bytes, bytes);
+}
+
+struct beginning {
+    uint32_t incarnation;
+    uint64_t first_page;
+};
+
+static int by_incarnation(const void *a, const void *b) {
+    const struct beginning *x = a, *y = b;
+    if (x->incarnation != y->incarnation) return x->incarnation < y->incarnation ? -1 : 1;
+    return x->first_page < y->first_page ? -1 : x->first_page > y->first_page;
+}
+
+// Collects where incarnations began, sorted, once each. Returns how many.
+static size_t beginnings(const struct mg_journal *j, const struct ring_map *map, struct beginning *out) {
+    size_t n = 0, unique = 0;
+    for (uint64_t at = 0; at < j->pages; at++) {
+        const struct slot *s = &map->slots[at];
+        if (s->state != SLOT_LIVE) continue;
+        if (n > 0 && out[n - 1].incarnation == s->incarnation && out[n - 1].first_page == s->first_page) continue;
+        out[n++] = (struct beginning){s->incarnation, s->first_page};
+    }
+    qsort(out, n, sizeof(out[0]), by_incarnation);
+    for (size_t i = 0; i < n; i++)
+        if (unique == 0 || out[unique - 1].incarnation != out[i].incarnation) out[unique++] = out[i];
+    return unique;
+}
+
+// Voids pages that a later incarnation has cut off.
+static void void_cut_off(struct mg_journal *j, struct ring_map *map) {
+    struct beginning *b = mg_alloc(j->pages * sizeof(*b));
+    size_t n = beginnings(j, map, b);
+    for (size_t i = n; i-- > 1;) // from here on: where this incarnation or any later one began
+        if (b[i].first_page < b[i - 1].first_page) b[i - 1].first_page = b[i].first_page;
+    for (uint64_t at = 0; at < j->pages; at++) {
+        struct slot *s = &map->slots[at];
+        if (s->state != SLOT_LIVE) continue;
+        size_t low = 0, high = n; // the first later incarnation
+        while (low < high) {
+            size_t mid = low + (high - low) / 2;
+            if (b[mid].incarnation > s->incarnation) high = mid;
+            else low = mid + 1;
+        }
+        if (low < n && b[low].first_page <= s->page) s->state = SLOT_VOID;
+    }
+    if (n > 0 && b[n - 1].incarnation > j->incarnation) j->incarnation = b[n - 1].incarnation;
+    mg_free(b);
+}
+
+enum slot_state map_at(const struct ring_map *map, const struct mg_journal *j, uint64_t page,
+                       enum mg_damage_cause *cause) {
+    const struct slot *s = &map->slots[page % j->pages];
+    if (s->state == SLOT_LIVE && s->page == page) return SLOT_LIVE;
+    if (s->state == SLOT_DAMAGED) *cause = s->cause;
+    else *cause = s->state == SLOT_ZERO ? MG_DAMAGE_ZERO : MG_DAMAGE_STALE;
+    return s->state == SLOT_LIVE ? SLOT_VOID : s->state;
+}
+
+// ---- the end ------------------------------------------------------------------------------------------------------
+
+// Where the commit begins that page p, which is not there, belongs to: its other live pages tell. If it has none: behind
+// the commit before.
+static uint64_t torn_from(const struct mg_journal *j, const struct ring_map *map, uint64_t p) {
+    enum mg_damage_cause cause;
+    uint64_t after = p, before = p;
+    while (after < map->reach && map_at(map, j, after, &cause) != SLOT_LIVE) after++;
+    if (after < map->reach) {
+        uint64_t first = after - map->slots[after % j->pages].index;
+        if (first <= p) return first > map->sure ? first : map->sure;
+    }
+    while (before > map->sure && map_at(map, j, before - 1, &cause) != SLOT_LIVE) before--;
+    if (before == map->sure) return map->sure;
+    const struct slot *s = &map->slots[(before - 1) % j->pages];
+    uint64_t first = s->page - s->index, end = first + s->count;
+    return end <= p ? end : first > map->sure ? first : map->sure;
+}
+
+static void find_end(struct mg_journal *j, struct ring_map *map) {
+    const struct slot *last = NULL;
+    for (uint64_t at = 0; at < j->pages; at++) {
+        const struct slot *s = &map->slots[at];
+        if (s->state != SLOT_LIVE && s->state != SLOT_VOID) continue;
+        if (s->commit >= j->commit) j->commit = s->commit + 1;
+        if (s->state == SLOT_LIVE && (last == NULL || s->page > last->page)) last = s;
+    }
+    map->from = j->o.replay_from;
+    map->sure = map->end = map->reach = last ? last->page - last->index + last->count : 0;
+    if (last == NULL) return;
+    map->sure = last->page - last->index - last->unsynced;
+    for (uint64_t p = map->sure; p < map->reach; p++) {
+        enum mg_damage_cause cause;
+        enum slot_state state = map_at(map, j, p, &cause);
+        if (state != SLOT_ZERO && state != SLOT_VOID) continue;
+        map->end = torn_from(j, map, p);
+        return;
+    }
+}
+
+// The ring cannot hold more pages than it has: what is asked for below was overwritten, or the manifest is wrong.
+static void bound_start(struct mg_journal *j, struct ring_map *map) {
+    if (map->end <= j->pages || map->from >= map->end - j->pages) return;
+    struct mg_journal_damage d = {.cause = MG_DAMAGE_STALE, .page = map->from, .pages_end = map->end - j->pages};
+    if (j->o.damage) j->o.damage(j->o.arg, &d);
+    map->from = map->end - j->pages;
+}
+
+// ---- the fence ----------------------------------------------------------------------------------------------------
+
+static int refuse_full(struct mg_disk_why *why) {
+    if (why) snprintf(why->text, sizeof(why->text), "the journal has no free page: nothing can be started on it");
+    return MG_EFULL;
+}
+
+// What was found may not be durable, if a process was killed between write and sync; and so may be the names of files. It
+// becomes so before anybody is told about it, and before the fence says that it is.
+static int sync_found(struct mg_journal *j, const struct ring_map *map, struct mg_disk_why *why) {
+    int rc = mg_disk_sync_dir(j->o.disk, MG_JOURNAL_DIR, why);
+    for (uint64_t p = map->sure; rc == 0 && p < map->end; p++) {
+        uint32_t no = ring_file_of(j, p);
+        if (!j->file[no].dirty && atomic_load(&j->file[no].ready)) rc = ring_mark_dirty(j, no, why);
+    }
+    return rc == 0 ? ring_sync(j, why) : rc;
+}
+
+static int write_fence(struct mg_journal *j, const struct ring_map *map, struct mg_disk_why *why) {
+    uint32_t no = ring_file_of(j, atomic_load(&j->head));
+    if (atomic_load(&j->free) < 1) return refuse_full(why);
+    int rc = sync_found(j, map, why);
+    if (rc == 0 && !atomic_load(&j->file[no].ready)) rc = grow_now(j, no, why);
+    if (rc != 0) return rc;
+    atomic_store(&j->way, RING_SYNC);
+    rc = commit_empty(j, MG_PAGE_FENCE, why);
+    return rc == 0 ? ring_sync(j, why) : rc;
+}
+
+static void take_over(struct mg_journal *j, const struct ring_map *map) {
+    uint64_t head = map->end > map->from ? map->end : map->from;
+    atomic_store(&j->head, head);
+    atomic_store(&j->durable, head);
+    atomic_store(&j->tail, map->from);
+    atomic_store(&j->free, (int64_t)(j->pages - (head - map->from)));
+    if (j->incarnation < j->o.incarnation) j->incarnation = j->o.incarnation;
+    j->incarnation++;
+    j->incarnation_page = head;
+}
+
+int recover(struct mg_journal *j, struct mg_disk_why *why) {
+    struct ring_map map = {.slots = mg_zalloc(j->pages * sizeof(struct slot))};
+    struct ring_reader r;
+    reader_init(&r, j);
+    scan(j, &map, &r);
+    void_cut_off(j, &map);
+    find_end(j, &map);
+    bound_start(j, &map);
+    int rc = replay(j, &map, &r);
+    reader_fini(&r);
+    bool any = false;
+    for (uint32_t no = 0; no < j->files; no++) any |= atomic_load(&j->file[no].ready);
+    take_over(j, &map);
+    // Without any file there is nothing that a fence could void: the first is made when something is written.
+    if (rc == 0 && any && !j->o.look_only) rc = write_fence(j, &map, why);
+    mg_free(map.slots);
+    return rc;
+}
