@@ -158,6 +158,53 @@ enum {
     F(u32, length, "bytes of its payload")                                                                             \
     F(u32, ordinal, "of its first subject")
 
+// ---- the manifest: its head, then runs (each followed by its two keys), segments, intents
+
+#define MG_MANIFEST_HEAD_FIELDS(F)                                                                                     \
+    F(u64, magic, "MIG-MAN1")                                                                                          \
+    F(u32, version, "of the format")                                                                                   \
+    F(u32, flags, "0")                                                                                                 \
+    F(u64, checksum, "XXH3-64 of all bytes behind; seed: the 8 bytes before")                                          \
+    F(u64, length, "bytes of all, this head included")                                                                 \
+    F(u64, generation, "of the manifest; odd ones are in manifest-1")                                                  \
+    F(bytes(16), store, "the store's id")                                                                              \
+    F(u64, salt, "the store's salt")                                                                                   \
+    F(u64, ring_pages, "pages of the journal's ring")                                                                  \
+    F(u32, page_bytes, "bytes of a page")                                                                              \
+    F(u32, ring_file_pages, "pages of one file of the ring")                                                           \
+    F(u64, incarnation, "of the journal")                                                                              \
+    F(u64, next_file, "ids from here on are free")                                                                     \
+    F(u64, replay_from, "the page of the journal where recovery begins")                                               \
+    F(u32, runs, "number of runs")                                                                                     \
+    F(u32, segments, "number of segments")                                                                             \
+    F(u32, intents, "number of intents")                                                                               \
+    F(u32, reserved, "0")
+
+#define MG_MANIFEST_RUN_FIELDS(F)                                                                                      \
+    F(u64, file, "id")                                                                                                 \
+    F(u64, size, "bytes of the file")                                                                                  \
+    F(u64, foot_sum, "checksum of its foot")                                                                           \
+    F(u64, rows, "tombstones included")                                                                                \
+    F(u32, level, "0: newest")                                                                                         \
+    F(u32, flags, "1: primary, there is a copy")                                                                       \
+    F(u32, min_length, "bytes of the smallest key, which follows")                                                     \
+    F(u32, max_length, "bytes of the greatest key, which follows")
+
+#define MG_MANIFEST_SEGMENT_FIELDS(F)                                                                                  \
+    F(u64, file, "id")                                                                                                 \
+    F(u64, size, "bytes of the file")                                                                                  \
+    F(u64, foot_sum, "checksum of its foot")                                                                           \
+    F(u64, messages, "in all sections")                                                                                \
+    F(u64, record_bytes, "of all records")                                                                             \
+    F(u32, sections, "number of sections")                                                                             \
+    F(u32, reserved, "0")
+
+#define MG_MANIFEST_INTENT_FIELDS(F)                                                                                   \
+    F(u64, job, "the job's number")                                                                                    \
+    F(u64, first, "the first file that it may create")                                                                 \
+    F(u32, count, "of files")                                                                                          \
+    F(u32, reserved, "0")
+
 // ---- all of them
 
 // X(lower, UPPER, size, "title")
@@ -174,7 +221,11 @@ enum {
     X(dir_row, DIR_ROW, 56, "Line of a dir: a leaf")                                                                   \
     X(leaf_head, LEAF_HEAD, 24, "Head of a leaf")                                                                      \
     X(leaf_block, LEAF_BLOCK, 32, "Block of records in a leaf")                                                        \
-    X(subject_block, SUBJECT_BLOCK, 16, "Line of an index of subjects")
+    X(subject_block, SUBJECT_BLOCK, 16, "Line of an index of subjects")                                                \
+    X(manifest_head, MANIFEST_HEAD, 120, "Head of a manifest")                                                         \
+    X(manifest_run, MANIFEST_RUN, 48, "Run in a manifest")                                                             \
+    X(manifest_segment, MANIFEST_SEGMENT, 48, "Segment in a manifest")                                                 \
+    X(manifest_intent, MANIFEST_INTENT, 24, "Intent in a manifest")
 
 MG_TABLE_FORMATS(MG_FORMAT)
 

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// The two slots. Generation g lives in manifest-(g mod 2), so writing one never touches the other, which stays the
+// fallback until the write is durable. A slot that cannot be read is either torn (a crash while it was written: the
+// other one is what counts) or rotten; both look the same, so the caller hears of it.
+#include <stdio.h>
+
+#include "jetstream/store/manifest.h"
+#include "server/base/assert.h"
+#include "server/base/errors.h"
+
+enum { ALIGN = 4096 };
+#define SLOT_MAX ((uint64_t)256 << 20)
+
+static const char *slot_name(int slot) { return slot ? "manifest-1" : "manifest-0"; }
+
+static int read_slot(struct mg_disk *d, int slot, struct mg_manifest *m, struct mg_disk_why *why) {
+    struct mg_file *f;
+    uint64_t size = 0;
+    int err = mg_file_open(d, &f, slot_name(slot), MG_FILE_READ, why);
+    if (err) return err;
+    err = mg_file_size(f, &size, why);
+    if (err == MG_OK && size > SLOT_MAX) err = MG_ECORRUPT;
+    if (err == MG_OK) {
+        size_t got = 0;
+        void *p = mg_disk_alloc(size + ALIGN);
+        err = mg_file_read(f, p, size, 0, &got, why);
+        if (err == MG_OK) err = mg_manifest_decode(m, p, got);
+        if (err == MG_OK && m->head.generation % 2 != (uint64_t)slot) { // a copy of the other one
+            mg_manifest_fini(m);
+            err = MG_ECORRUPT;
+        }
+        mg_disk_free(p);
+    }
+    mg_file_close(f);
+    return err;
+}
+
+struct looking {
+    bool any;
+};
+
+static void on_entry(void *arg, const char *entry, uint64_t size, bool dir) {
+    (void)entry;
+    (void)size;
+    if (!dir) ((struct looking *)arg)->any = true;
+}
+
+// Is there any file that only a store has?
+static int has_files(struct mg_disk *d, bool *any, struct mg_disk_why *why) {
+    static const char *const folders[] = {"journal", "segments", "tables", "lost+found"};
+    struct looking l = {false};
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        int err = mg_disk_list(d, folders[i], on_entry, &l, why);
+        if (err && err != MG_ENOTFOUND) return err;
+    }
+    *any = l.any;
+    return MG_OK;
+}
+
+static int nothing_usable(struct mg_disk *d, const int errs[2], struct mg_manifest_loaded *out) {
+    if (errs[0] == MG_ENOTFOUND && errs[1] == MG_ENOTFOUND) {
+        bool any;
+        int err = has_files(d, &any, &out->why);
+        if (err) return err;
+        if (!any) return MG_ENOTFOUND;
+        snprintf(out->why.text, sizeof out->why.text, "there are files of a store, but no manifest");
+        return MG_ECORRUPT;
+    }
+    int err = errs[0] == MG_ENOTFOUND ? errs[1] : errs[0];
+    if (errs[0] == MG_EUNSUPPORTED || errs[1] == MG_EUNSUPPORTED) {
+        snprintf(out->why.text, sizeof out->why.text, "the manifest was written by a newer version");
+        return MG_EUNSUPPORTED;
+    }
+    if (err == MG_ECORRUPT)
+        snprintf(out->why.text, sizeof out->why.text, "neither manifest-0 nor manifest-1 can be read");
+    return err;
+}
+
+int mg_manifest_load(struct mg_disk *d, struct mg_manifest *m, struct mg_manifest_loaded *out) {
+    struct mg_manifest slots[2] = {{.nruns = 0}, {.nruns = 0}};
+    int errs[2];
+    *out = (struct mg_manifest_loaded){.used = -1};
+    for (int i = 0; i < 2; i++) {
+        errs[i] = read_slot(d, i, &slots[i], &out->why);
+        out->slots[i] = errs[i] == MG_OK             ? MG_SLOT_VALID
+                        : errs[i] == MG_ENOTFOUND    ? MG_SLOT_MISSING
+                        : errs[i] == MG_EUNSUPPORTED ? MG_SLOT_NEWER
+                                                     : MG_SLOT_DAMAGED;
+        if (errs[i]) continue;
+        out->generations[i] = slots[i].head.generation;
+        if (out->used < 0 || out->generations[i] > out->generations[out->used]) out->used = i;
+    }
+    if (out->used < 0) return nothing_usable(d, errs, out);
+    // What a newer version wrote last counts; the older slot is no longer true.
+    if (out->slots[1 - out->used] == MG_SLOT_NEWER) {
+        mg_manifest_fini(&slots[out->used]);
+        return nothing_usable(d, errs, out);
+    }
+    *m = slots[out->used];
+    mg_manifest_fini(&slots[1 - out->used]);
+    return MG_OK;
+}
+
+static int write_slot(struct mg_disk *d, const char *name, const struct mg_buf *bytes, struct mg_disk_why *why) {
+    struct mg_file *f;
+    size_t n = (bytes->len + ALIGN - 1) / ALIGN * ALIGN;
+    int err = mg_file_open(d, &f, name, MG_FILE_WRITE | MG_FILE_CREATE, why);
+    if (err) return err;
+    char *p = mg_disk_alloc(n);
+    memcpy(p, bytes->p, bytes->len);
+    memset(p + bytes->len, 0, n - bytes->len);
+    err = mg_file_write(f, p, n, 0, why);
+    if (err == MG_OK) err = mg_file_truncate(f, n, why);
+    if (err == MG_OK) err = mg_file_sync(f, why);
+    mg_disk_free(p);
+    mg_file_close(f);
+    return err;
+}
+
+int mg_manifest_store(struct mg_disk *d, struct mg_manifest *m, struct mg_disk_why *why) {
+    struct mg_buf bytes = MG_BUF_INIT;
+    m->head.generation++;
+    mg_manifest_encode(m, &bytes);
+    int err = write_slot(d, slot_name((int)(m->head.generation % 2)), &bytes, why);
+    // The name is new twice in a store's life; asking each time costs nothing when nothing is to be done.
+    if (err == MG_OK) err = mg_disk_sync_dir(d, "", why);
+    if (err) m->head.generation--;
+    mg_buf_fini(&bytes);
+    return err;
+}
