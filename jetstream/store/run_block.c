@@ -160,8 +160,10 @@ static int decode(struct mg_block_iter *it, uint32_t at) {
     if (!read_head(&it->view, at, &h) || h.shared > it->key.len) return MG_ECORRUPT;
     const char *p = (const char *)it->view.p + at + h.head;
     // The shared part is equal, so the rest decides the order.
-    mg_slice old = {it->key.p + h.shared, it->key.len - h.shared}, rest = {p, h.rest};
-    if (at != 0 && it->key.len && mg_key_cmp(old, rest) >= 0) return MG_ECORRUPT;
+    if (at != 0 && it->key.len) {
+        mg_slice old = {it->key.p + h.shared, it->key.len - h.shared};
+        if (mg_key_cmp(old, mg_slice_of(p, h.rest)) >= 0) return MG_ECORRUPT;
+    }
     it->key.len = h.shared;
     mg_buf_add(&it->key, p, h.rest);
     it->row = (struct mg_row){mg_buf_slice(&it->key), {p + h.rest, h.value}, h.tombstone};
