@@ -121,9 +121,12 @@ void section_dir_load(const struct mg_segment *g, const struct mg_section *s, st
     int err = s->dir_length != length ? MG_ECORRUPT
                                       : mg_frame_read_twice(&g->file, s->dir, s->dir_copy, s->dir_length, MG_FRAME_DIR,
                                                             &d->block);
-    if (err == MG_OK && !d->block->rebuilt && dir_check(s, d->block->data, s->leaves)) {
-        mg_block_unref(d->block);
-        err = MG_ECORRUPT;
+    if (err == MG_OK && !d->block->rebuilt && !atomic_load_explicit(&d->block->checked, memory_order_relaxed)) {
+        err = dir_check(s, d->block->data, s->leaves);
+        if (err)
+            mg_block_unref(d->block);
+        else
+            atomic_store_explicit(&d->block->checked, true, memory_order_relaxed);
     }
     if (err) d->block = dir_rebuild(g, s);
     d->rows = d->block->data;

@@ -134,11 +134,7 @@ int mg_section_subject(const struct mg_segment *g, const struct mg_section *s, m
     int err = names_walk_init(&x, g, s);
     if (err == MG_OK) err = names_walk_floor(&x, subject);
     if (err == MG_OK) err = names_walk_load(&x, &x.ref);
-    if (err == MG_OK) {
-        // Only a walk from the start counts.
-        for (err = mg_block_iter_first(&x.rows); err == MG_OK; err = mg_block_iter_next(&x.rows))
-            if (mg_key_cmp(x.rows.row.key, subject) >= 0) break;
-    }
+    if (err == MG_OK) err = mg_block_iter_seek(&x.rows, subject);
     if (err == MG_OK && mg_key_cmp(x.rows.row.key, subject) != 0) err = MG_ENOTFOUND;
     if (err == MG_OK) err = parse_stat(s, &x.rows.row, x.ref.ordinal + x.rows.index, out);
     names_walk_fini(&x);

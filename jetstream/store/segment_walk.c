@@ -69,15 +69,19 @@ void mg_section_walk_seek(struct mg_section_walk *w, uint64_t seq) {
     w->within = w->pos < w->leaf.head.messages && section_leaf_seq(&w->leaf, w->pos) < seq;
 }
 
+// Does the filter say no to an entry, by its subject alone?
+static bool unwanted(const struct mg_section_walk *w, uint32_t i) {
+    const struct mg_section_filter *f = w->filter;
+    uint32_t subject = mg_get_u32(w->leaf.entries + (size_t)i * 8);
+    if (!f || subject >= f->nbits || (f->bits[subject / 64] >> (subject % 64) & 1)) return false;
+    return !f->unknown || !(f->unknown[subject / 64] >> (subject % 64) & 1);
+}
+
 // Whether the filter lets an entry pass: MG_OK, MG_ENOTFOUND: no, or the error of its record.
 static int passes(struct mg_section_walk *w, const struct mg_section_entry *e) {
     const struct mg_section_filter *f = w->filter;
     if (!f) return MG_OK;
-    if (e->subject < f->nbits) {
-        uint64_t bit = (uint64_t)1 << (e->subject % 64);
-        if (f->bits[e->subject / 64] & bit) return MG_OK;
-        if (!f->unknown || !(f->unknown[e->subject / 64] & bit)) return MG_ENOTFOUND;
-    }
+    if (e->subject < f->nbits && (f->bits[e->subject / 64] >> (e->subject % 64) & 1)) return MG_OK;
     struct mg_record_view v;
     int err = mg_section_read(w->g, &w->s, e, &w->buf, &v);
     if (err) return err;
@@ -86,6 +90,7 @@ static int passes(struct mg_section_walk *w, const struct mg_section_entry *e) {
 
 // Entry i of the leaf. MG_ENOTFOUND: it is to be passed over.
 static int look(struct mg_section_walk *w, uint32_t i, struct mg_section_entry *e) {
+    if (unwanted(w, i)) return MG_ENOTFOUND;
     int err = section_leaf_entry(&w->s, &w->leaf, i, e);
     if (err == MG_OK) return passes(w, e);
     return e->seq > e->last_seq ? MG_ENOTFOUND : err;
