@@ -43,6 +43,7 @@ struct model {
     uint64_t head;        // after the last life that ended in peace or recovered
     uint64_t durable;     // with an interval: what was said to be durable
     bool perhaps_torn;    // a power cut came since the last recovery
+    bool ever_torn;       // one came before
     bool interval, stray;
     uint8_t known[MODEL_PAGES];   // pages whose damage was reported before
     uint8_t spoiled[MODEL_PAGES]; // pages that the test has spoiled: 1, and 2 when reported
