@@ -70,6 +70,10 @@ uint64_t model_end(const struct model *m) {
     return end;
 }
 
+void model_attempted(struct model *m, uint64_t end) {
+    if (end > m->attempted) m->attempted = end;
+}
+
 void model_spoil(struct model *m, uint64_t slot) {
     m->spoiled_slot[slot] = 1;
     if (m->head == 0) return;
@@ -120,7 +124,7 @@ void model_damage(struct model *m, const struct mg_journal_damage *d) {
         // what a power cut some time ago has torn.
         bool before = d->perhaps_torn && ((p >= m->ring_pages && m->known[p - m->ring_pages]) ||
                                           m->spoiled_slot[p % m->ring_pages] ||
-                                          (m->ever_torn && d->pages_end == d->page + 1));
+                                          (m->ever_torn && p < m->attempted));
         bool excused = m->known[p] || m->spoiled[p] || before || m->stray || (d->perhaps_torn && m->perhaps_torn);
         sim_check(excused, "page %llu is reported as damaged: %s", (unsigned long long)p, mg_damage_text(d->cause));
     }
