@@ -171,7 +171,7 @@ static bool subs_slice(struct shard_ctl *ctl, struct job *job, const struct mg_s
     size_t n = mg_sublist_list(core->router.subs, &job->cursor, subs, SUBS_A_SLICE);
     for (size_t i = 0; i < n; i++) {
         const struct mg_conn *c = subs[i]->owner;
-        if (subs[i]->flags & MG_SUB_DEAD) continue;
+        if (subs[i]->flags & (MG_SUB_DEAD | MG_SUB_INTERNAL)) continue;
         if (q->test && !mg_subject_match(mg_cstr(q->test), mg_sub_subject(subs[i]))) continue;
         if (!mg_subsz_visit(&job->subsz)) continue;
         struct mg_arena *a = &job->subs.arena;

@@ -183,7 +183,7 @@ static bool fits_run(const struct mg_router *r, const struct mg_match *match, co
 
 static int publish_run(struct mg_router *r, const struct mg_match *match, const struct mg_msg *m,
                        const struct mg_memo *memo, struct mg_publish_result *result) {
-    for (uint64_t mask = memo->shards; mask; mask &= mask - 1)
+    for (uint64_t mask = m->reaction ? 0 : memo->shards; mask; mask &= mask - 1)
         if (mg_credit(r->shard, (unsigned)__builtin_ctzll(mask)) <= 0) return __builtin_ctzll(mask);
     for (uint32_t i = 0; i < match->nplain; i++) result->delivered += deliver_one(match->plain[i], m);
     run_send(r, memo->shards, memo->id, m);
@@ -202,7 +202,7 @@ static int publish_shards(struct mg_router *r, const struct mg_match *match, con
         if (fits_run(r, match, m, memo)) return publish_run(r, match, m, memo, result);
     }
     plan_groups(r, match, &plan);
-    int blocked = blocked_shard(r, &plan);
+    int blocked = m->reaction ? -1 : blocked_shard(r, &plan);
     if (blocked >= 0) return blocked;
     for (uint32_t i = 0; i < match->nplain; i++) result->delivered += deliver_one(match->plain[i], m);
     result->delivered += deliver_local_groups(r, &plan, m);

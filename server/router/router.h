@@ -41,6 +41,7 @@ struct mg_msg {
     uint64_t origin_id;   // of the connection that published it
     uint32_t origin_slot;
     uint16_t origin_shard;
+    bool reaction;        // of the server itself: never waits for credit, goes into debt
 };
 
 // A subscription's owner starts with this.

@@ -21,7 +21,8 @@ struct mg_sublist;
 struct mg_snode; // an entry of the index: one subject pattern
 
 enum {
-    MG_SUB_DEAD = 1, // the owner closed it: deliver nothing more, it will be removed soon
+    MG_SUB_DEAD = 1,     // the owner closed it: deliver nothing more, it will be removed soon
+    MG_SUB_INTERNAL = 2, // the owner is a part of the server, no connection
 };
 
 // One subscription, intrusive. The text is stored inline behind the struct: subject, then queue, then sid, no NULs.
