@@ -148,6 +148,7 @@ static int evict_oldest(struct mg_stream *s, struct decision *d) {
 
 static int decide(struct mg_stream *s, struct decision *d) {
     const struct mg_stream_limits *l = &s->limits;
+    if (d->a->refuse) return d->a->refuse;
     if (d->a->skip) return 0;
     if (l->max_msgs_per_subject > 0) {
         int err = subject_row(s, d->a->subject, &d->row);

@@ -148,6 +148,7 @@ struct mg_append {
     bool rollup_subject, rollup_all;  // removes what was there before in the same record
     bool no_limit_per_subject;        // rollup under discard_new_per_subject
     bool skip;                        // uses up a sequence number and stores nothing
+    int refuse;                       // not 0: if all conditions hold, this is the error (a check that comes after them)
 };
 
 // Errors that come in result: MG_EWRONGSEQ (last, or last of subject: see seq), MG_EMAXMSGS, MG_EMAXBYTES,
