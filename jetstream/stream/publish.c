@@ -86,3 +86,50 @@ static void answer_store_error(struct mg_js_stream *s, mg_slice reply, const str
     }
     answer_error(s, reply, &e);
 }
+
+// ---- headers --------------------------------------------------------------------------------------------------------
+
+// Not a number counts as the largest one, which nothing equals (spec 12).
+static uint64_t number_of(mg_slice v) {
+    uint64_t n = 0;
+    if (v.n == 0 || v.n > 19) return MG_ANY_SEQ - 1;
+    for (size_t i = 0; i < v.n; i++) {
+        if (v.p[i] < '0' || v.p[i] > '9') return MG_ANY_SEQ - 1;
+        n = n * 10 + (uint64_t)(v.p[i] - '0');
+    }
+    return n;
+}
+
+static bool word_is(mg_slice v, const char *word) {
+    return v.n == strlen(word) && strncasecmp(v.p, word, v.n) == 0;
+}
+
+// 0, or the error of a check that comes before those that need the stream's state.
+static int read_wishes(struct mg_js_stream *s, mg_slice headers, struct wishes *w, mg_slice *bad) {
+    mg_slice v;
+    *w = (struct wishes){.last = MG_ANY_SEQ, .subject_last = MG_ANY_SEQ};
+    if (headers.n == 0) return 0;
+    if (mg_hdr_get(headers, MG_S("Nats-Expected-Stream"), &v) && !mg_slice_eq(v, mg_js_stream_name(s)))
+        return MG_JS_ERR_STREAM_NOT_MATCH + 1;
+    if (mg_hdr_get(headers, MG_S("Nats-TTL"), &v)) {
+        if (!s->config.allow_msg_ttl) return MG_JS_ERR_MESSAGE_TTL_DISABLED + 1;
+        w->ttl = true;
+    }
+    if (mg_hdr_get(headers, MG_S("Nats-Expected-Last-Subject-Sequence"), &v)) w->subject_last = number_of(v);
+    if (mg_hdr_get(headers, MG_S("Nats-Expected-Last-Subject-Sequence-Subject"), &v)) {
+        if (w->subject_last == MG_ANY_SEQ) return MG_JS_ERR_STREAM_EXPECTED_LAST_SEQ_PER_SUBJECT_INVALID + 1;
+        w->subject = v;
+    }
+    if (mg_hdr_get(headers, MG_S("Nats-Expected-Last-Sequence"), &v)) w->last = number_of(v);
+    if (mg_hdr_get(headers, MG_S("Nats-Msg-Id"), &v)) w->msg_id = v;
+    if (mg_hdr_get(headers, MG_S("Nats-Expected-Last-Msg-Id"), &v)) {
+        w->last_msg_id = v;
+        w->expects_last_id = true;
+    }
+    if (mg_hdr_get(headers, MG_S("Nats-Rollup"), &v)) {
+        w->rollup_subject = word_is(v, "sub");
+        w->rollup_all = word_is(v, "all");
+        if (!w->rollup_subject && !w->rollup_all) *bad = v;
+    }
+    return 0;
+}
