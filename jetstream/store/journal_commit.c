@@ -101,7 +101,7 @@ static struct mg_page common_head(struct mg_journal *j, enum mg_page_kind kind, 
         .commit = j->commit,
         .first_page = j->incarnation_page,
         .incarnation = j->incarnation,
-        .unsynced = (uint32_t)(first - atomic_load_explicit(&j->durable, memory_order_relaxed)),
+        .unsynced = MG_PLANTED(sure_of_unsynced) ? 0 : (uint32_t)(first - atomic_load(&j->durable)),
         .count = count,
         .kind = (uint8_t)kind,
     };
@@ -133,6 +133,7 @@ static int write_commit(struct mg_journal *j, enum mg_page_kind kind, struct cur
 }
 
 static void poison(struct mg_journal *j, const struct mg_disk_why *why) {
+    if (MG_PLANTED(not_poisoned)) return;
     if (atomic_exchange(&j->poisoned, true)) return;
     j->seal_due = false;
     j->sync_at = MG_NEVER;

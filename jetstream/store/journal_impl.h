@@ -16,6 +16,7 @@
 
 #include "jetstream/store/journal.h"
 #include "jetstream/store/page.h"
+#include "server/base/planted.h"
 #include "server/shard/bell.h"
 
 #define MG_JOURNAL_DIR "journal"

@@ -95,7 +95,8 @@ struct replay {
 };
 
 static void report(struct replay *r) {
-    if (r->damage.page < r->damage.pages_end && r->j->o.damage) r->j->o.damage(r->j->o.arg, &r->damage);
+    bool silent = MG_PLANTED(silent_damage);
+    if (r->damage.page < r->damage.pages_end && r->j->o.damage && !silent) r->j->o.damage(r->j->o.arg, &r->damage);
     r->damage = (struct mg_journal_damage){.page = 0};
 }
 
@@ -184,7 +185,7 @@ static void take_page(struct replay *r, const uint8_t *page, const struct mg_pag
     const uint8_t *p = page + MG_PAGE_SIZE, *end = p + h->used;
     if (!r->in_step) {
         if (h->first == 0) return;
-        p = page + h->first;
+        if (!MG_PLANTED(no_resync)) p = page + h->first;
         r->in_step = true;
     }
     uint64_t rest = (uint64_t)(h->count - h->index - 1) * r->j->body;
@@ -225,6 +226,7 @@ int replay(struct mg_journal *j, const struct ring_map *map, struct ring_reader 
         if (page && !fine) cause = MG_DAMAGE_BAD;
         if (fine) take_page(&r, page, &head);
         else lose_step(&r, p, cause);
+        if (!fine && MG_PLANTED(stop_at_bad_page)) break;
     }
     report(&r);
     if (r.result == 0) look_behind(&r);
