@@ -23,7 +23,6 @@
 #include "server/base/errors.h"
 #include "server/base/mem.h"
 
-#define BIG_STREAM (8u * 1024 * 1024)
 #define RETRY_NS UINT64_C(1000000000)
 
 struct cells {
@@ -131,15 +130,14 @@ static int write_segment(struct checkpoint *c, bool (*pick)(const struct mg_seal
 }
 
 static bool is_small(const struct mg_sealed_stream *z, const void *arg) {
-    (void)arg;
-    return z->bytes < BIG_STREAM;
+    return z->bytes < *(const uint32_t *)arg;
 }
 static bool is_this(const struct mg_sealed_stream *z, const void *arg) { return z == arg; }
 
 static int write_segments(struct checkpoint *c) {
-    int err = write_segment(c, is_small, NULL);
+    int err = write_segment(c, is_small, &c->st->o.big_stream_bytes);
     for (uint32_t i = 0; i < c->streams_len && err == 0; i++) {
-        if (c->streams[i]->bytes >= BIG_STREAM) err = write_segment(c, is_this, c->streams[i]);
+        if (c->streams[i]->bytes >= c->st->o.big_stream_bytes) err = write_segment(c, is_this, c->streams[i]);
     }
     return err;
 }

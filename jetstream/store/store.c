@@ -19,6 +19,7 @@
 #define DEFAULT_RING (64u * 1024 * 1024)
 #define DEFAULT_CACHE (64u * 1024 * 1024)
 #define DEFAULT_ROWS (64u * 1024 * 1024)
+#define BIG_STREAM (8u * 1024 * 1024)
 #define IDLE_SEAL_NS UINT64_C(20000000)
 
 // ---- small things ---------------------------------------------------------------------------------------------------
@@ -125,7 +126,9 @@ static int start_threads(struct mg_store *st) {
 
 static void set_defaults(struct mg_store_options *o) {
     if (o->ring_bytes == 0) o->ring_bytes = DEFAULT_RING;
-    if (o->ring_bytes < 2 * MG_RING_FILE) o->ring_bytes = 2 * MG_RING_FILE;
+    if (o->ring_file_bytes == 0) o->ring_file_bytes = MG_RING_FILE;
+    if (o->big_stream_bytes == 0) o->big_stream_bytes = BIG_STREAM;
+    if (o->ring_bytes < UINT64_C(2) * o->ring_file_bytes) o->ring_bytes = UINT64_C(2) * o->ring_file_bytes;
     if (o->cache_bytes == 0) o->cache_bytes = DEFAULT_CACHE;
     if (o->rows_bytes == 0) o->rows_bytes = DEFAULT_ROWS;
     if (o->readers == 0) o->readers = 2;

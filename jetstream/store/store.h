@@ -43,6 +43,10 @@ struct mg_store_options {
     uint64_t rows_bytes;     // of generations of rows kept as a cache, all parts together; 0: 64 MB
     uint64_t sync_interval;  // ns; 0: always, an acknowledgement means on disk. Else acknowledged first, synced later
     unsigned readers;        // threads for cold reads; 0: 2
+    // Sizes that tests make small; 0: as in a server.
+    uint32_t ring_file_bytes;  // of one file of the journal's ring; 0: 8 MB. Fixed for the life of the store
+    uint32_t section_messages; // in a section of a segment; 0: a million
+    uint32_t big_stream_bytes; // a stream with so much in a checkpoint gets a segment of its own; 0: 8 MB
     uint8_t secret[24];      // random bytes; a new store takes its id and salt from them
     // One sentence for the operator. Any thread.
     void (*log)(void *arg, int level, const char *text);
