@@ -71,6 +71,7 @@ int mg_change_submit(struct mg_stream *s, struct mg_change *proto) {
     }
     struct mg_change *c = copy_change(proto);
     mg_list_push_back(&s->waiting, &c->link);
+    mg_part_want(s);
     s->waiting_len++;
     s->waiting_bytes += sizeof(*c) + c->size;
     return 0;

@@ -281,28 +281,77 @@ void mg_part_garbage(struct mg_store_part *p, void *memory) {
     p->garbage[p->garbage_len++] = memory;
 }
 
+// ---- streams --------------------------------------------------------------------------------------------------------
+
+static uint32_t slot_of(const struct mg_store_part *p, uint64_t id) {
+    return (uint32_t)((id * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & (p->by_id_cap - 1);
+}
+
 struct mg_stream *mg_part_stream(struct mg_store_part *p, uint64_t id) {
-    for (struct mg_list *l = p->streams.next; l != &p->streams; l = l->next) {
-        struct mg_stream *s = mg_container_of(l, struct mg_stream, link);
-        if (s->id == id) return s;
+    if (p->by_id_cap == 0) return NULL;
+    for (uint32_t i = slot_of(p, id); p->by_id[i]; i = (i + 1) & (p->by_id_cap - 1)) {
+        if (p->by_id[i]->id == id) return p->by_id[i];
     }
     return NULL;
 }
 
+static void put_slot(struct mg_store_part *p, struct mg_stream *s) {
+    uint32_t i = slot_of(p, s->id);
+    while (p->by_id[i]) i = (i + 1) & (p->by_id_cap - 1);
+    p->by_id[i] = s;
+}
+
+void mg_part_index(struct mg_store_part *p, struct mg_stream *s) {
+    if ((p->by_id_len + 1) * 2 > p->by_id_cap) {
+        uint32_t old = p->by_id_cap;
+        struct mg_stream **was = p->by_id;
+        p->by_id_cap = old ? old * 2 : 16;
+        p->by_id = mg_zalloc(p->by_id_cap * sizeof(struct mg_stream *));
+        for (uint32_t i = 0; i < old; i++) {
+            if (was[i]) put_slot(p, was[i]);
+        }
+        mg_free(was);
+    }
+    put_slot(p, s);
+    p->by_id_len++;
+}
+
+// Takes it out and moves what probed past it.
+void mg_part_unindex(struct mg_store_part *p, struct mg_stream *s) {
+    uint32_t mask = p->by_id_cap - 1, i = slot_of(p, s->id);
+    while (p->by_id[i] != s) i = (i + 1) & mask;
+    p->by_id[i] = NULL;
+    p->by_id_len--;
+    for (uint32_t k = (i + 1) & mask; p->by_id[k]; k = (k + 1) & mask) {
+        struct mg_stream *moved = p->by_id[k];
+        p->by_id[k] = NULL;
+        put_slot(p, moved);
+    }
+}
+
+void mg_part_want(struct mg_stream *s) {
+    if (mg_list_empty(&s->wants)) mg_list_push_back(&s->part->wanting, &s->wants);
+}
+
 void mg_part_pump_later(struct mg_stream *s) {
-    s->pump_later = true;
+    mg_part_want(s);
     s->part->pump = true;
 }
 
 void mg_part_pump_all(struct mg_store_part *p) {
-    for (struct mg_list *l = p->streams.next, *next; l != &p->streams; l = next) {
-        next = l->next;
-        struct mg_stream *s = mg_container_of(l, struct mg_stream, link);
-        s->pump_later = false;
+    struct mg_list now;
+    mg_list_init(&now);
+    mg_list_splice(&now, &p->wanting);
+    while (!mg_list_empty(&now)) {
+        struct mg_stream *s = mg_container_of(now.next, struct mg_stream, wants);
+        mg_list_remove(&s->wants);
         if (s->deleted) continue;
-        if (!mg_list_empty(&s->waiting)) mg_stream_pump(s);
+        mg_stream_pump(s);
         mg_stream_enforce(s);
         mg_reads_pump(s);
+        mg_subjects_pump(s);
+        if (!mg_list_empty(&s->waiting) || !mg_list_empty(&s->slow) || !mg_list_empty(&s->listings_wait))
+            mg_part_want(s);
     }
 }
 

@@ -65,6 +65,9 @@ struct mg_store_part {
     struct mg_seal *seal;     // the checkpoint that is being made; NULL: none
     struct mg_chunk *chunks_first, *chunks_last; // all chunks that memtables point into, the open one last
     bool poisoned, stopping;
+    struct mg_list wanting;   // streams with changes or reads that wait, or limits to enforce
+    struct mg_stream **by_id; // open addressing, a power of two
+    uint32_t by_id_len, by_id_cap;
     bool pump;                // a stream wants to be pumped at the next turn
     unsigned slices;          // of long work in this turn
     struct mg_list told;      // streams whose `visible` has moved since it was told
@@ -84,8 +87,11 @@ void mg_part_garbage(struct mg_store_part *p, void *memory);
 int64_t mg_part_time(struct mg_store_part *p);
 // A stream by its number, deleted ones too; NULL.
 struct mg_stream *mg_part_stream(struct mg_store_part *p, uint64_t id);
-// Pumps the stream's changes at the next turn; the loop is woken.
-void mg_part_pump_later(struct mg_stream *s);
+void mg_part_index(struct mg_store_part *p, struct mg_stream *s);
+void mg_part_unindex(struct mg_store_part *p, struct mg_stream *s);
+// The stream has something that waits: it is pumped whenever rows, messages or pages of the journal have come.
+void mg_part_want(struct mg_stream *s);
+void mg_part_pump_later(struct mg_stream *s); // and at the next turn in any case
 void mg_part_pump_all(struct mg_store_part *p);
 // True when a long piece of work has used up its time in this turn.
 bool mg_part_slice_over(struct mg_store_part *p);

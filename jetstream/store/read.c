@@ -47,6 +47,7 @@ static int answer_entry(struct mg_read *r, const struct mg_cold_entry *e) {
 
 static int wait_slow(struct mg_read *r) {
     mg_list_push_back(&r->stream->slow, &r->waits);
+    mg_part_want(r->stream);
     return MG_EAGAIN;
 }
 

@@ -82,6 +82,7 @@ static struct mg_store_part *new_part(struct mg_store *st, unsigned index) {
     p->batch = 1;
     mg_list_init(&p->streams);
     mg_list_init(&p->told);
+    mg_list_init(&p->wanting);
     mg_rows_init(&p->rows, st->seed);
     p->rows.runs = mg_runset_ref(st->runs);
     return p;
@@ -204,6 +205,7 @@ static void free_part(struct mg_store_part *p) {
     mg_free(p->garbage);
     for (uint32_t i = 0; i < p->unsent_len; i++) mg_part_batch_free(p->unsent[i]);
     mg_free(p->unsent);
+    mg_free(p->by_id);
     mg_free(p->results.at);
     mg_free(p->at_once.at);
     mg_free(p);

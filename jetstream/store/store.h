@@ -215,15 +215,17 @@ void mg_stream_read_end(struct mg_read *r);
 
 // ---- what is stored, by subject ----------------------------------------------------------------------------------------
 
-// Subjects that match a filter, with the number of messages and the last one's number, newest state, in order. Calls
-// each() for at most `max` of them after skipping `skip`; done(total) ends it, with err.
+// Lists the subjects that match a filter (empty: all), newest state, in order of their bytes: each() for at most `max` of
+// them behind the first `skip`, then done() with the number of all that match, or with an error. Never before the call
+// has returned. The struct and the filter are the caller's until done.
 struct mg_subjects_read {
     mg_slice filter;
     uint64_t skip, max;
     void (*each)(struct mg_subjects_read *r, mg_slice subject, uint64_t count, uint64_t last);
     void (*done)(struct mg_subjects_read *r, int err, uint64_t total);
     void *user;
+    struct mg_list waits; // the store's
 };
-int mg_stream_subjects(struct mg_stream *s, struct mg_subjects_read *r);
+void mg_stream_subjects(struct mg_stream *s, struct mg_subjects_read *r);
 
 #endif

@@ -82,6 +82,7 @@ struct mg_assist {
 struct mg_stream {
     struct mg_list link;      // of the part's streams
     struct mg_list told;      // of the part's list of those whose `visible` has moved
+    struct mg_list wants;     // of the part's list of those that want to be pumped
     struct mg_store_part *part;
     uint64_t id;
     mg_slice name, config;    // owned
@@ -119,8 +120,8 @@ struct mg_stream {
     uint32_t waiting_len;
     struct mg_list reads;     // of struct mg_cold_read that wait
     struct mg_list slow;      // of struct mg_read that wait for a row or have more of the memtable to look at
+    struct mg_list listings, listings_wait; // of subjects (subjects.c)
     struct mg_assist assist;
-    bool pump_later;          // the part pumps it at the next turn
     struct mg_timer age_timer;
     unsigned results_out;     // results that were not given yet
 
@@ -207,6 +208,10 @@ struct mg_head_walk mg_head_walk_of(const struct mg_stream *s);
 int mg_head_next(struct mg_stream *s, struct mg_head_walk *w, struct mg_head_message *out);
 void mg_head_removed(struct mg_stream *s, uint64_t seq);
 void mg_head_reset(struct mg_stream *s);
+
+// subjects.c
+void mg_subjects_pump(struct mg_stream *s);
+void mg_subjects_fail(struct mg_stream *s);
 
 // streams.c
 void mg_stream_apply_self(struct mg_stream *s, const struct mg_record_view *rec, bool live);

@@ -20,22 +20,29 @@ struct mg_stream *mg_stream_new(struct mg_store_part *p, uint64_t id) {
     s->first_exact = true;
     s->rows = &p->rows;
     mg_list_init(&s->told);
+    mg_list_init(&s->wants);
     mg_list_init(&s->waiting);
     mg_list_init(&s->reads);
     mg_list_init(&s->slow);
+    mg_list_init(&s->listings);
+    mg_list_init(&s->listings_wait);
     mg_memtable_init(&s->mem);
     mg_timer_init(&s->age_timer, mg_stream_age_due);
     mg_list_push_back(&p->streams, &s->link);
+    mg_part_index(p, s);
     return s;
 }
 
 void mg_stream_free(struct mg_stream *s) {
     mg_list_remove(&s->link);
     mg_list_remove(&s->told);
+    mg_list_remove(&s->wants);
+    mg_part_unindex(s->part, s);
     if (mg_timer_active(&s->age_timer)) mg_timer_stop(s->part->wheel, &s->age_timer);
     mg_head_reset(s);
     mg_assist_reset(s);
     mg_reads_fail(s);
+    mg_subjects_fail(s);
     mg_cold_cancel_all(s);
     while (!mg_list_empty(&s->waiting)) {
         struct mg_list *l = s->waiting.next;
