@@ -4,9 +4,10 @@
 // The journal's face: opening and closing, the account of free pages, and what may be asked from any thread.
 //
 // The account: `free` is pages of the ring less those between tail and head less those that submitted batches will need
-// at most. Submit takes from it (and refuses below the floor of the batch's class), a commit gives back what its batches
-// did not need, recycling gives back what it freed. So no batch that was accepted can find the ring full. Floors: the
-// lowest pages are for seals and fences, above them are those that only deletes, acks and configuration may use.
+// at most. Submit takes from it (and refuses below the floor of the batch's class), a commit gives back what its
+// batches did not need, recycling gives back what it freed. So no batch that was accepted can find the ring full.
+// Floors: the lowest pages are for seals and fences, above them are those that only deletes, acks and configuration may
+// use.
 #include "jetstream/store/journal_impl.h"
 
 #include <stdio.h>

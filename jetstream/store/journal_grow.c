@@ -3,8 +3,8 @@
 //
 // The thread that makes the ring's files during the first lap, one ahead of need. A file is filled with zeros by real
 // writes (space that is only allocated costs milliseconds at each first write), synced, renamed to its name, and its
-// directory is synced: only then may a commit go there. A crash leaves at most a file with another name behind, which is
-// emptied when its turn comes.
+// directory is synced: only then may a commit go there. A crash leaves at most a file with another name behind, which
+// is emptied when its turn comes.
 //
 // If it cannot (the disk is full), the reason stands in grow_error: the committer waits, new batches are refused with
 // it, and the thread tries again every second.

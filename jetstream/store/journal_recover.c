@@ -134,8 +134,8 @@ enum slot_state map_at(const struct ring_map *map, const struct mg_journal *j, u
 
 // ---- the end ------------------------------------------------------------------------------------------------------
 
-// Where the commit begins that page p, which is not there, belongs to: its other live pages tell. If it has none: behind
-// the commit before.
+// Where the commit begins that page p, which is not there, belongs to: its other live pages tell. If it has none:
+// behind the commit before.
 static uint64_t torn_from(const struct mg_journal *j, const struct ring_map *map, uint64_t p) {
     enum mg_damage_cause cause;
     uint64_t after = p, before = p;
@@ -187,8 +187,8 @@ static int refuse_full(struct mg_disk_why *why) {
     return MG_EFULL;
 }
 
-// What was found may not be durable, if a process was killed between write and sync; and so may be the names of files. It
-// becomes so before anybody is told about it, and before the fence says that it is.
+// What was found may not be durable, if a process was killed between write and sync; and so may be the names of files.
+// It becomes so before anybody is told about it, and before the fence says that it is.
 static int sync_found(struct mg_journal *j, const struct ring_map *map, struct mg_disk_why *why) {
     int rc = mg_disk_sync_dir(j->o.disk, MG_JOURNAL_DIR, why);
     for (uint64_t p = map->sure; rc == 0 && p < map->end && !MG_PLANTED(found_not_synced); p++) {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// The second pass of recovery: pages in order, records out of them. A record that lies in one page is delivered where it
-// is; one that runs on into the next is put together in `part`.
+// The second pass of recovery: pages in order, records out of them. A record that lies in one page is delivered where
+// it is; one that runs on into the next is put together in `part`.
 //
-// A page that is not there costs the records that lie in it or run through it. Behind it, `first` of the next page tells
-// where records begin again. Damage is reported in order, runs of pages of the same cause together, and says whose
-// record was cut if the beginning with its header is known.
+// A page that is not there costs the records that lie in it or run through it. Behind it, `first` of the next page
+// tells where records begin again. Damage is reported in order, runs of pages of the same cause together, and says
+// whose record was cut if the beginning with its header is known.
 #include <stdio.h>
 
 #include "jetstream/store/journal_impl.h"
@@ -151,8 +151,8 @@ static size_t keep(struct replay *r, const uint8_t *p, size_t n, uint64_t page) 
     return n;
 }
 
-// Takes bytes of the record that begins at p, or that `part` is the beginning of. `rest`: bytes that the commit may still
-// have, these included. Returns how many were taken; 0: no record can begin here.
+// Takes bytes of the record that begins at p, or that `part` is the beginning of. `rest`: bytes that the commit may
+// still have, these included. Returns how many were taken; 0: no record can begin here.
 static size_t take_bytes(struct replay *r, const uint8_t *p, size_t n, uint64_t rest, uint64_t page) {
     uint32_t length;
     if (r->have > 0 && r->have < MG_RECORD_SIZE) {

@@ -98,7 +98,7 @@ void model_seen(struct model *m, const struct mg_record_view *v, uint64_t page) 
     struct model_stream *st = &m->streams[h->stream - 1];
     sim_check(h->op < st->n, "invented: operation %llu of %llu", (unsigned long long)h->op, (unsigned long long)st->n);
     struct model_op *op = &st->ops[h->op];
-    sim_check(op->checksum == h->checksum && op->length == h->length, "operation %llu has other bytes than were written",
+    sim_check(op->checksum == h->checksum && op->length == h->length, "operation %llu has other bytes than written",
               (unsigned long long)h->op);
     sim_check(op->fate != MODEL_REFUSED, "operation %llu was said to be not written", (unsigned long long)h->op);
     sim_check(op->fate != MODEL_LOST || m->stray, "operation %llu was lost and came back", (unsigned long long)h->op);

@@ -2,8 +2,8 @@
 // Copyright (c) The Midge Authors
 //
 // What the outside world remembers of a journal, and its judgement of what a recovery delivers (sim_journal.c). Each
-// shard writes one stream; a stream's operations are numbered from 0 without gaps. An operation number can be used again
-// with other bytes if the first use was lost before anybody saw it.
+// shard writes one stream; a stream's operations are numbered from 0 without gaps. An operation number can be used
+// again with other bytes if the first use was lost before anybody saw it.
 #ifndef MG_TEST_SIM_JOURNAL_MODEL_H
 #define MG_TEST_SIM_JOURNAL_MODEL_H
 

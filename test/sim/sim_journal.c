@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// The journal on the simulated disk. A world has one disk and several lives: in each a process opens the journal, shards
-// submit batches (each shard one stream) and see some of them acknowledged, a keeper recycles, and the life ends in
-// peace, by a kill, or by a power cut, perhaps while it is still recovering. What a recovery delivers is compared with
-// the memory of the outside world:
+// The journal on the simulated disk. A world has one disk and several lives: in each a process opens the journal,
+// shards submit batches (each shard one stream) and see some of them acknowledged, a keeper recycles, and the life ends
+// in peace, by a kill, or by a power cut, perhaps while it is still recovering. What a recovery delivers is compared
+// with the memory of the outside world:
 //
 //   - what was acknowledged and is not recycled is there, byte for byte (journal_model.c)
 //   - of the rest a prefix in the order of submission, or damage is reported
@@ -13,8 +13,8 @@
 //   - nothing is reported as damage but damage, and perhaps the end that a power cut has torn
 //
 // Workloads: `points` crashes a short life at each of its operations in turn; `lives` is long; `rot` spoils bytes at
-// rest; `errors` lets writes and syncs fail; `stray` loses and misdirects writes; `full` fills the disk; `interval` acks
-// before it syncs.
+// rest; `errors` lets writes and syncs fail; `stray` loses and misdirects writes; `full` fills the disk; `interval`
+// acks before it syncs.
 #include <stdio.h>
 #include <string.h>
 
