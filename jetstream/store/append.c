@@ -16,6 +16,7 @@
 
 // More removals than this go into records of their own, in front.
 #define REMOVALS_IN_RECORD 256u
+#define REMOVALS_BYTES 32768u
 
 struct decision {
     const struct mg_append *a;
@@ -164,7 +165,7 @@ static int decide(struct mg_stream *s, struct decision *d) {
 
 static void write_record(struct mg_stream *s, struct decision *d, int64_t time) {
     const struct mg_append *a = d->a;
-    if (d->list.count > REMOVALS_IN_RECORD) {
+    if (d->list.count > REMOVALS_IN_RECORD || d->list.buf.len > REMOVALS_BYTES) {
         mg_removals_write(s, &d->list);
         mg_removals_clear(&d->list);
     }
@@ -191,6 +192,16 @@ static void write_record(struct mg_stream *s, struct decision *d, int64_t time) 
     mg_buf_fini(&extra);
 }
 
+// A rollup is acknowledged when what it replaces is removed, too.
+static void answer_appended(struct mg_stream *s, const struct mg_append *a, uint64_t seq, void *ctx) {
+    if (a->skip || !(a->rollup_subject || a->rollup_all) || s->first >= seq) {
+        mg_stream_answer(s, ctx, 0, seq, MG_ANSWER_APPENDED);
+        return;
+    }
+    mg_stream_answer(s, NULL, 0, seq, MG_ANSWER_VISIBLE);
+    mg_purge_older(s, a->rollup_all ? (mg_slice){NULL, 0} : a->subject, seq, ctx);
+}
+
 int mg_append_execute(struct mg_stream *s, const struct mg_append *a, void *ctx) {
     int err = check_conditions(s, a, ctx);
     if (err) return err == 1 ? 0 : err;
@@ -200,14 +211,12 @@ int mg_append_execute(struct mg_stream *s, const struct mg_append *a, void *ctx)
     if (err == 0) {
         int64_t time = a->time ? a->time : mg_part_time(s->part);
         write_record(s, &d, time > s->last_time ? time : s->last_time);
-        mg_stream_answer(s, ctx, 0, d.seq, MG_ANSWER_APPENDED);
+        answer_appended(s, a, d.seq, ctx);
         mg_stream_appended(s);
     } else if (err != MG_EAGAIN) {
         mg_stream_answer(s, ctx, err, 0, MG_ANSWER_PLAIN);
         err = 0;
     }
     mg_removals_fini(&d.list);
-    if (err == 0 && a->rollup_subject && !a->skip) mg_purge_older(s, a->subject, d.seq);
-    if (err == 0 && a->rollup_all && !a->skip) mg_purge_older(s, (mg_slice){NULL, 0}, d.seq);
     return err;
 }

@@ -317,13 +317,17 @@ static void arrived_back(struct mg_parcel *p) {
     struct mg_cold_read *r = mg_container_of(p, struct mg_cold_read, parcel);
     r->part->jobs_out--;
     forget_snapshot(r);
+    if (r->stream && r->part->closed) mg_cold_cancel(r);
     if (r->stream == NULL) {
         free_read(r);
         return;
     }
     uint32_t before = r->count;
-    if (r->installs == r->part->installs) leave_out_removed(r);
-    if (r->installs != r->part->installs || (before && r->count == 0 && go_on_behind(r))) {
+    bool moved = r->installs != r->part->installs;
+    if (!moved) leave_out_removed(r);
+    if (r->q.kind == MG_COLD_COUNT && moved) { // what was counted in memory beside it may have come into segments
+        r->err = MG_EAGAIN;
+    } else if (moved || (before && r->count == 0 && go_on_behind(r))) {
         submit(r);
         return;
     }

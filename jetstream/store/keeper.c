@@ -26,6 +26,11 @@ int mg_keeper_start(struct mg_store *st) {
     return mg_worker_start(&st->keeper, "store-keep", NULL, NULL);
 }
 
+void mg_keeper_end(struct mg_store *st) {
+    mg_worker_end(st->keeper);
+    st->keeping->ended = true;
+}
+
 void mg_keeper_stop(struct mg_store *st) {
     mg_worker_stop(st->keeper);
     st->keeper = NULL;
@@ -33,7 +38,7 @@ void mg_keeper_stop(struct mg_store *st) {
 
 // Before the keeper runs and after it has ended, the caller is the only thread.
 void mg_store_to_keeper(struct mg_store *st, struct mg_parcel *p) {
-    if (st->keeper) {
+    if (st->keeper && !st->keeping->ended) {
         mg_worker_post(st->keeper, p);
     } else {
         p->arrived(p);

@@ -13,6 +13,7 @@ struct mg_keeper {
     struct mg_store *store;
     struct mg_parcel press, wake;
     atomic_bool closing;
+    bool ended;               // the thread
     unsigned sealed;          // parts that have given what the checkpoint wants
     struct mg_segment_ref **segments; // all of the store, ascending ids; references
     uint32_t segments_len, segments_cap;
@@ -21,7 +22,8 @@ struct mg_keeper {
 
 int mg_keeper_start(struct mg_store *st);
 void mg_keeper_wake(struct mg_store *st); // after `closing` was set, once
-void mg_keeper_stop(struct mg_store *st); // waits for the job that runs
+void mg_keeper_end(struct mg_store *st);  // waits for the job that runs; from then on its caller does what it is sent
+void mg_keeper_stop(struct mg_store *st);
 void mg_checkpoint(struct mg_store *st);
 // Merges runs, if there are many. The keeper, after a checkpoint.
 void mg_merge_runs(struct mg_store *st);

@@ -75,5 +75,7 @@ static inline bool mg_mem_block_alive_at(const struct mg_mem_block *b, uint32_t 
 
 // Drops the blocks that were sealed with a generation <= `generation`.
 void mg_memtable_drop(struct mg_memtable *t, uint32_t generation);
+// Drops the blocks in front in which nothing is left: of a memory stream, which no checkpoint ever seals.
+void mg_memtable_trim(struct mg_memtable *t);
 
 #endif

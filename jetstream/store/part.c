@@ -51,6 +51,8 @@ static void new_chunk(struct mg_store_part *p, size_t size) {
 }
 
 uint8_t *mg_part_reserve(struct mg_store_part *p, size_t size) {
+    size_t open = p->chunk ? p->chunk->used - p->batch_at : 0;
+    if (open > 0 && p->store->journal && open + size > mg_journal_max_batch(p->store->journal)) mg_part_submit(p);
     if (p->chunk == NULL || p->chunk->size - p->chunk->used < size) {
         if (p->chunk && p->chunk->used > p->batch_at) mg_part_submit(p);
         new_chunk(p, size);
@@ -155,13 +157,13 @@ void mg_stream_answer(struct mg_stream *s, void *ctx, int err, uint64_t seq, enu
 static void give(struct mg_store_part *p, const struct mg_pending_result *r) {
     struct mg_stream *s = r->stream;
     s->results_out--;
-    if (r->kind == MG_ANSWER_APPENDED && r->seq > s->visible) {
+    if ((r->kind == MG_ANSWER_APPENDED || r->kind == MG_ANSWER_VISIBLE) && r->seq > s->visible) {
         s->visible = r->seq;
         if (mg_list_empty(&s->told)) mg_list_push_back(&p->told, &s->told);
     }
     if (s->ops && r->kind == MG_ANSWER_REMOVED) {
         s->ops->removed(s->app, r->seq);
-    } else if (s->ops && s->ops->result) {
+    } else if (s->ops && s->ops->result && r->kind != MG_ANSWER_VISIBLE) {
         struct mg_result out = {.ctx = r->ctx, .seq = r->seq, .err = r->err, .duplicate = r->kind == MG_ANSWER_DUPLICATE};
         s->ops->result(s->app, &out);
     }
@@ -339,6 +341,7 @@ void mg_part_pump_later(struct mg_stream *s) {
 }
 
 void mg_part_pump_all(struct mg_store_part *p) {
+    if (p->closed) return;
     struct mg_list now;
     mg_list_init(&now);
     mg_list_splice(&now, &p->wanting);
@@ -393,6 +396,7 @@ void mg_store_part_start(struct mg_store_part *p, struct mg_loop *loop, struct m
     p->inbox.arg = p;
     for (struct mg_stream *s = mg_stream_next(p, NULL); s; s = mg_stream_next(p, s)) {
         mg_head_advance(s);
+        mg_stream_enforce(s); // a crash may have come between limits and what they remove
         mg_stream_arm_age(s);
     }
 }

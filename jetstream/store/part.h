@@ -22,7 +22,13 @@
 struct mg_seal;
 struct mg_record;
 
-enum mg_answer { MG_ANSWER_PLAIN, MG_ANSWER_DUPLICATE, MG_ANSWER_APPENDED, MG_ANSWER_REMOVED };
+enum mg_answer {
+    MG_ANSWER_PLAIN,
+    MG_ANSWER_DUPLICATE,
+    MG_ANSWER_APPENDED, // and the message may be seen
+    MG_ANSWER_VISIBLE,  // no result: the message may be seen, its append is not done yet
+    MG_ANSWER_REMOVED,  // no result: a message is gone
+};
 
 struct mg_pending_result {
     struct mg_stream *stream;
@@ -65,6 +71,7 @@ struct mg_store_part {
     struct mg_seal *seal;     // the checkpoint that is being made; NULL: none
     struct mg_chunk *chunks_first, *chunks_last; // all chunks that memtables point into, the open one last
     bool poisoned, stopping;
+    bool closed;              // the threads have ended: nothing is asked or written any more
     struct mg_list wanting;   // streams with changes or reads that wait, or limits to enforce
     struct mg_stream **by_id; // open addressing, a power of two
     uint32_t by_id_len, by_id_cap;

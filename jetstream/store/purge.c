@@ -61,7 +61,8 @@ static int clear_all(struct mg_stream *s, void *ctx) {
 }
 
 static void answer(struct mg_stream *s, const struct mg_change *c, uint64_t removed) {
-    if (!c->silent) mg_stream_answer(s, c->ctx, 0, removed, MG_ANSWER_PLAIN);
+    bool rollup = c->rolled_up > 0;
+    mg_stream_answer(s, c->ctx, 0, rollup ? c->rolled_up : removed, rollup ? MG_ANSWER_APPENDED : MG_ANSWER_PLAIN);
 }
 
 static bool wanted(const struct mg_change *c, mg_slice subject) {
@@ -144,12 +145,11 @@ int mg_purge_execute(struct mg_stream *s, struct mg_change *c) {
     return 0;
 }
 
-// Not answered, and in front of whatever waits: it is the second half of the change that is being decided.
-void mg_purge_older(struct mg_stream *s, mg_slice filter, uint64_t below) {
-    struct mg_change c = {.kind = MG_CHANGE_PURGE, .filter = filter, .up_to = below, .silent = true};
+// In front of whatever waits: it is the second half of the change that is being decided.
+void mg_purge_older(struct mg_stream *s, mg_slice filter, uint64_t below, void *ctx) {
+    struct mg_change c = {.kind = MG_CHANGE_PURGE, .filter = filter, .up_to = below, .rolled_up = below, .ctx = ctx};
     c.cursor = s->first;
     c.started = true;
-    if (below <= s->first) return;
     mg_change_first(s, &c);
 }
 
@@ -178,6 +178,7 @@ static int trim(struct mg_stream *s, bool (*too_much)(const struct mg_stream *s,
     s->msgs = msgs;
     s->bytes = bytes;
     bool full = list.count == SLICE;
+    if (list.count) mg_assist_stale(s);
     if (list.count) mg_removals_write(s, &list);
     mg_removals_fini(&list);
     return full ? MG_EFULL : err == MG_EAGAIN ? err : 0;

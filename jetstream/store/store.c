@@ -193,6 +193,7 @@ static void free_seal(struct mg_seal *seal) {
 
 static void free_part(struct mg_store_part *p) {
     if (p == NULL) return;
+    p->closed = true;
     mg_inbox_open(&p->inbox); // what came after the last turn
     free_seal(p->seal);
     while (!mg_list_empty(&p->streams)) mg_stream_free(mg_container_of(p->streams.next, struct mg_stream, link));
@@ -215,6 +216,9 @@ void mg_store_close(struct mg_store *st) {
     if (st == NULL) return;
     atomic_store(&st->keeping->closing, true);
     mg_keeper_wake(st);
+    // Threads end before what they use; from here on the caller is the only one, and what they have sent to parts is
+    // opened when these are freed.
+    mg_keeper_end(st);
     for (unsigned i = 0; i < MG_READERS_MAX; i++) mg_worker_stop(st->readers[i]);
     mg_journal_close(st->journal);
     for (unsigned i = 0; st->parts && i < st->o.parts; i++) free_part(st->parts[i]);

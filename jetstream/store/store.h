@@ -113,7 +113,8 @@ struct mg_stream_ops {
 int mg_stream_create(struct mg_store_part *p, mg_slice name, mg_slice config, enum mg_stream_storage storage,
                      const struct mg_stream_limits *limits, uint64_t first_seq, struct mg_stream **out, void *ctx);
 int mg_stream_configure(struct mg_stream *s, mg_slice config, const struct mg_stream_limits *limits, void *ctx);
-// Deletes it with all messages and rows. The struct is freed after result(ctx).
+// Deletes it with all messages and rows, at once: changes that still wait for something get MG_ECLOSED. The struct is
+// freed after result(ctx).
 int mg_stream_delete(struct mg_stream *s, void *ctx);
 void mg_stream_set_ops(struct mg_stream *s, const struct mg_stream_ops *ops, void *app);
 
@@ -207,6 +208,7 @@ struct mg_read {
     struct mg_read_ahead *ahead;
     struct mg_list waits;
     uint64_t partial;
+    bool last_of_subject;
 };
 // 0: answered at once, see r->err; done is not called. MG_EAGAIN: done will be called.
 int mg_stream_read(struct mg_stream *s, struct mg_read *r);

@@ -19,6 +19,7 @@ void mg_worker_post(struct mg_worker *w, struct mg_parcel *p);
 void mg_worker_wait(struct mg_worker *w);
 void mg_worker_wait_until(struct mg_worker *w, uint64_t until); // or until a monotonic time, ns
 // Finishes what was posted before, then ends the thread and frees. NULL is fine.
+void mg_worker_end(struct mg_worker *w);  // waits for its end; it may still be posted to
 void mg_worker_stop(struct mg_worker *w);
 
 #endif

@@ -108,7 +108,10 @@ bool shard_stuck(const struct shard *sh) { return world_over(sh->w) || sh->part-
 static void *ctx_of(uint32_t op) { return (void *)(uintptr_t)(op + 1); }
 
 // A call has answered `err` for the operation that the model has just made.
-static void asked(struct shard *sh, struct slot *sl, int err) {
+static void asked(struct shard *sh, struct slot *sl, const char *what, int err) {
+    const struct model_op *op = &sl->model.ops[sl->model.nops - 1];
+    sim_trace("S%u operation %u: %s; shall be: %s%s, %llu", sl->no, sl->model.nops, what, mg_strerror(op->want.err),
+              op->want.duplicate ? " (duplicate)" : "", (unsigned long long)op->want.seq);
     if (err == 0) {
         sh->in_flight++;
         return;
@@ -163,7 +166,7 @@ static void create(struct shard *sh, struct slot *sl) {
         sl->sure = false;
         mg_list_init(&sl->reads);
     }
-    asked(sh, sl, err);
+    asked(sh, sl, "create", err);
 }
 
 static uint32_t draw_payload(struct sim *s) {
@@ -214,8 +217,7 @@ static void append(struct shard *sh, struct slot *sl) {
     if (a.expect_subject < MODEL_SUBJECTS) out.expect_subject = model_subject(a.expect_subject);
     if (a.id < MODEL_IDS) out.msg_id = mg_slice_of(id, (size_t)snprintf(id, sizeof(id), "id-%u", a.id));
     uint32_t op = model_do_append(m, &a);
-    sim_trace("S%u append %s: operation %u, seq %llu", sl->no, out.subject.p, op + 1, (unsigned long long)m->last);
-    asked(sh, sl, mg_stream_append(sl->stream, &out, ctx_of(op)));
+    asked(sh, sl, out.subject.p, mg_stream_append(sl->stream, &out, ctx_of(op)));
     mg_free(payload);
 }
 
@@ -228,8 +230,7 @@ static uint64_t draw_seq(struct sim *s, const struct model *m) {
 static void remove_one(struct shard *sh, struct slot *sl) {
     uint64_t seq = draw_seq(sh->w->sim, &sl->model);
     uint32_t op = model_do_remove(&sl->model, seq);
-    sim_trace("S%u remove %llu: operation %u", sl->no, (unsigned long long)seq, op + 1);
-    asked(sh, sl, mg_stream_remove(sl->stream, seq, sim_chance(sh->w->sim, 20), ctx_of(op)));
+    asked(sh, sl, "remove", mg_stream_remove(sl->stream, seq, sim_chance(sh->w->sim, 20), ctx_of(op)));
 }
 
 static void purge(struct shard *sh, struct slot *sl) {
@@ -239,9 +240,7 @@ static void purge(struct shard *sh, struct slot *sl) {
     if (sim_chance(s, 128)) up_to = draw_seq(s, &sl->model);
     else if (sim_chance(s, 160)) keep = 1 + sim_below(s, 8);
     uint32_t op = model_do_purge(&sl->model, filter, up_to, keep);
-    sim_trace("S%u purge %.*s up to %llu keep %llu: operation %u", sl->no, (int)filter.n, filter.p,
-              (unsigned long long)up_to, (unsigned long long)keep, op + 1);
-    asked(sh, sl, mg_stream_purge(sl->stream, filter, up_to, keep, ctx_of(op)));
+    asked(sh, sl, "purge", mg_stream_purge(sl->stream, filter, up_to, keep, ctx_of(op)));
 }
 
 static void row(struct shard *sh, struct slot *sl) {
@@ -251,7 +250,7 @@ static void row(struct shard *sh, struct slot *sl) {
     char key[16], text[24];
     mg_slice k = mg_slice_of(key, (size_t)snprintf(key, sizeof(key), "row-%u", i));
     uint32_t op = model_do_row(&sl->model, i, value);
-    asked(sh, sl, value ? mg_stream_row_put(sl->stream, k, config_text(value, text), ctx_of(op))
+    asked(sh, sl, "row", value ? mg_stream_row_put(sl->stream, k, config_text(value, text), ctx_of(op))
                         : mg_stream_row_delete(sl->stream, k, ctx_of(op)));
 }
 
@@ -264,8 +263,7 @@ static void configure(struct shard *sh, struct slot *sl) {
     l.dedupe_window = old.dedupe_window;
     uint64_t version = ++sh->w->uids;
     uint32_t op = model_do_configure(&sl->model, &l, version);
-    sim_trace("S%u configure: operation %u", sl->no, op + 1);
-    asked(sh, sl, mg_stream_configure(sl->stream, config_text(version, config), &l, ctx_of(op)));
+    asked(sh, sl, "configure", mg_stream_configure(sl->stream, config_text(version, config), &l, ctx_of(op)));
     struct mg_stream_state st;
     while (!shard_stuck(sh) && (sl->model.answered < sl->model.nops || mg_stream_state(sl->stream, &st) != 0 ||
                                 st.msgs > sl->model.count))
@@ -274,11 +272,10 @@ static void configure(struct shard *sh, struct slot *sl) {
 
 static void delete (struct shard *sh, struct slot *sl) {
     uint32_t op = model_do_nothing(&sl->model);
-    sim_trace("S%u delete: operation %u", sl->no, op + 1);
     sl->sure = false;
     int err = mg_stream_delete(sl->stream, ctx_of(op));
     if (err == 0) sl->phase = SLOT_DELETING;
-    asked(sh, sl, err);
+    asked(sh, sl, "delete", err);
     reads_drop(sl);
 }
 
