@@ -7,6 +7,8 @@
 // When the journal is full (a checkpoint has to free pages first) the open batch stays here and changes wait in their
 // streams, bounded there. When it is poisoned, what was in flight is never answered, and changes get MG_EIO.
 //
+// A checkpoint makes durable what it has sealed, sent or not: so a full journal cannot keep it waiting.
+//
 // What always holds: `durable` <= the numbers of batches in flight < `batch`, the open one; the results' ring is in the
 // order of calls, and a result leaves only when its batch and all before it are durable.
 #include "jetstream/store/part.h"
@@ -79,8 +81,7 @@ static void batch_back(struct mg_parcel *parcel) {
     struct mg_store_part *p = b->part;
     p->batches_out--;
     if (b->batch.result == 0) {
-        mg_assert(b->number > p->durable);
-        p->durable = b->number;
+        if (b->number > p->durable) p->durable = b->number; // else a checkpoint was faster
         // What is sealed ends here; the next batch may begin in the same page.
         if (p->seal && b->number == p->seal->batch) p->seal->page = b->batch.pages_end - 1;
     } else if (!p->poisoned) {
@@ -108,6 +109,18 @@ static void send_unsent(struct mg_store_part *p) {
         p->unsent_len--;
         memmove(p->unsent, p->unsent + 1, p->unsent_len * sizeof(p->unsent[0]));
     }
+}
+
+uint64_t mg_part_sent(const struct mg_store_part *p) {
+    return p->unsent_len ? p->unsent[0]->number - 1 : p->batch - 1;
+}
+
+void mg_part_durable(struct mg_store_part *p, uint64_t last) {
+    uint32_t n = 0;
+    while (n < p->unsent_len && p->unsent[n]->number <= last) mg_part_batch_free(p->unsent[n++]);
+    p->unsent_len -= n;
+    if (n) memmove(p->unsent, p->unsent + n, p->unsent_len * sizeof(p->unsent[0]));
+    if (last > p->durable) p->durable = last;
 }
 
 void mg_part_submit(struct mg_store_part *p) {

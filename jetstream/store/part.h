@@ -88,6 +88,10 @@ bool mg_part_busy(const struct mg_store_part *p);
 void mg_part_batch_free(struct part_batch *b);
 // Hands the open batch to the journal.
 void mg_part_submit(struct mg_store_part *p);
+// The last batch that the journal has taken.
+uint64_t mg_part_sent(const struct mg_store_part *p);
+// Batches up to this one are durable, in whatever files: what was not sent of them never will be.
+void mg_part_durable(struct mg_store_part *p, uint64_t last);
 // Frees memory at the beginning of the next turn: slices of it may have been given out in this one.
 void mg_part_garbage(struct mg_store_part *p, void *memory);
 // ns since the epoch, never goes back.

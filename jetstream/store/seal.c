@@ -116,7 +116,8 @@ void mg_seal_ask(struct mg_parcel *parcel) {
     p->seal = seal;
     seal->generation = p->generation;
     mg_part_submit(p);
-    seal->batch = p->batch - 1;
+    seal->last = p->batch - 1;
+    seal->batch = mg_part_sent(p);
     // Nothing of this part is under way: the next batch comes behind all that is durable now.
     struct mg_journal_state state;
     mg_journal_state(p->store->journal, &state);
@@ -191,6 +192,7 @@ void mg_seal_installed(struct mg_parcel *parcel) {
         s->in_seal = false;
         if (s->deleted && s->results_out == 0) mg_stream_free(s);
     }
+    mg_part_durable(p, seal->last);
     drop_chunks(p, seal->generation);
     mg_runset_unref(p->rows.runs);
     p->rows.runs = seal->runs;

@@ -68,6 +68,7 @@ static uint64_t live(struct world *w, uint64_t crash_at, enum sim_crash how) {
     sim_trace("a life with %u parts", w->o.parts);
     w->opened = w->failed = false;
     w->reports = 0;
+    w->patience = sim_now(w->sim) + UINT64_C(3600000000000);
     sim_disk_crash_at(w->disk, crash_at, how);
     sim_set_step_limit(w->sim, 50000000);
     sim_spawn(w->sim, "process", process_main, w);

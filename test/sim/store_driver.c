@@ -6,7 +6,9 @@
 #include <stdlib.h>
 
 #include "jetstream/store/part.h"
+#include "jetstream/store/seal.h"
 #include "jetstream/store/store_impl.h"
+#include "jetstream/store/stream.h"
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
@@ -92,7 +94,23 @@ static void on_timer(void *arg) {
     mg_wheel_advance(&sh->wheel, mg_loop_now(sh->loop));
 }
 
+static _Noreturn void stuck(const struct shard *sh) {
+    const struct mg_store_part *p = sh->part;
+    for (unsigned i = 0; i < SLOTS; i++) {
+        const struct slot *sl = &sh->w->slots[i];
+        if (sl->shard == sh && sl->stream && sl->model.answered < sl->model.nops)
+            fprintf(stderr, "stream %u: operation %u of %u, %u wait, %u rows unresolved\n", sl->no,
+                    sl->model.answered + 1, sl->model.nops, sl->stream->waiting_len, sl->stream->unresolved);
+    }
+    const struct mg_seal *z = p->seal;
+    sim_fail("no answer for an hour: batch %llu, durable %llu, %u unsent, %u out; %s sealed up to %llu, %u unresolved",
+             (unsigned long long)p->batch, (unsigned long long)p->durable, p->unsent_len, p->batches_out,
+             z ? z->given ? "given," : "not given," : "not", z ? (unsigned long long)z->batch : 0,
+             z && z->rows ? z->rows->unresolved : 0);
+}
+
 void shard_step(struct shard *sh) {
+    if (sim_now(sh->w->sim) > sh->w->patience) stuck(sh);
     sh->polled = false;
     // Whoever waits looks up now and then: the disk may have died without a word to this shard.
     uint64_t soon = sim_now(sh->w->sim) + 200000000;
@@ -367,8 +385,10 @@ void shard_main(void *arg) {
     for (unsigned i = 0; i < SLOTS; i++) {
         if (w->slots[i].shard == sh && w->slots[i].stream) reads_drop(&w->slots[i]);
     }
-    for (unsigned i = 0; !mg_store_part_stop(sh->part) && (i < 50 || !world_over(w)); i++) shard_step(sh);
+    // A checkpoint needs every part: none goes before all have nothing more to do.
     w->working--;
+    while (w->working > 0) shard_step(sh);
+    for (unsigned i = 0; !mg_store_part_stop(sh->part) && (i < 50 || !world_over(w)); i++) shard_step(sh);
 }
 
 // ---- slots ----------------------------------------------------------------------------------------------------------
