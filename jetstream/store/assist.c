@@ -141,7 +141,7 @@ int mg_assist_oldest(struct mg_stream *s, mg_slice subject, uint64_t from, uint6
 // The part in memory is counted when the question is asked: both parts speak of that moment.
 int mg_assist_count(struct mg_stream *s, mg_slice filter, uint64_t from, uint64_t *out) {
     struct mg_cold_question q = {.kind = MG_COLD_COUNT, .from = from, .filters = &filter, .filters_len = 1};
-    bool under_way = s->assist.kind == MG_ASSIST_COUNT && s->assist.asked;
+    bool under_way = s->assist.kind == MG_ASSIST_COUNT && s->assist.seq == from && s->assist.asked;
     bool ready = have(s, MG_ASSIST_COUNT, from, &q);
     if (!ready && !under_way) s->assist.total = mg_count_memory(s, &filter, 1, from);
     if (!ready) return MG_EAGAIN;

@@ -248,7 +248,9 @@ static uint64_t draw_seq(struct sim *s, const struct model *m) {
 static void remove_one(struct shard *sh, struct slot *sl) {
     uint64_t seq = draw_seq(sh->w->sim, &sl->model);
     uint32_t op = model_do_remove(&sl->model, seq);
-    asked(sh, sl, "remove", mg_stream_remove(sl->stream, seq, sim_chance(sh->w->sim, 20), ctx_of(op)));
+    char what[40];
+    snprintf(what, sizeof(what), "remove %llu", (unsigned long long)seq);
+    asked(sh, sl, what, mg_stream_remove(sl->stream, seq, sim_chance(sh->w->sim, 20), ctx_of(op)));
 }
 
 static void purge(struct shard *sh, struct slot *sl) {
@@ -258,7 +260,10 @@ static void purge(struct shard *sh, struct slot *sl) {
     if (sim_chance(s, 128)) up_to = draw_seq(s, &sl->model);
     else if (sim_chance(s, 160)) keep = 1 + sim_below(s, 8);
     uint32_t op = model_do_purge(&sl->model, filter, up_to, keep);
-    asked(sh, sl, "purge", mg_stream_purge(sl->stream, filter, up_to, keep, ctx_of(op)));
+    char what[80];
+    snprintf(what, sizeof(what), "purge %.*s up to %llu keep %llu", (int)filter.n, filter.p ? filter.p : "",
+             (unsigned long long)up_to, (unsigned long long)keep);
+    asked(sh, sl, what, mg_stream_purge(sl->stream, filter, up_to, keep, ctx_of(op)));
 }
 
 static void row(struct shard *sh, struct slot *sl) {
