@@ -317,7 +317,6 @@ static void arrived_back(struct mg_parcel *p) {
     struct mg_cold_read *r = mg_container_of(p, struct mg_cold_read, parcel);
     r->part->jobs_out--;
     forget_snapshot(r);
-    if (r->stream && r->part->closed) mg_cold_cancel(r);
     if (r->stream == NULL) {
         free_read(r);
         return;

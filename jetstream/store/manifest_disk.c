@@ -60,11 +60,17 @@ static int has_files(struct mg_disk *d, bool *any, struct mg_disk_why *why) {
 }
 
 static int nothing_usable(struct mg_disk *d, const int errs[2], struct mg_manifest_loaded *out) {
-    if (errs[0] == MG_ENOTFOUND && errs[1] == MG_ENOTFOUND) {
+    bool none = errs[0] == MG_ENOTFOUND && errs[1] == MG_ENOTFOUND;
+    // The first manifest of all is written before there is any file. If it is torn and nothing else is there, the store
+    // was never begun.
+    bool torn = (errs[0] == MG_ENOTFOUND && errs[1] == MG_ECORRUPT) || (errs[0] == MG_ECORRUPT && errs[1] == MG_ENOTFOUND);
+    if (none || torn) {
         bool any;
         int err = has_files(d, &any, &out->why);
         if (err) return err;
         if (!any) return MG_ENOTFOUND;
+    }
+    if (none) {
         snprintf(out->why.text, sizeof out->why.text, "there are files of a store, but no manifest");
         return MG_ECORRUPT;
     }

@@ -194,6 +194,7 @@ static void free_seal(struct mg_seal *seal) {
 static void free_part(struct mg_store_part *p) {
     if (p == NULL) return;
     p->closed = true;
+    for (struct mg_stream *s = mg_stream_next(p, NULL); s; s = mg_stream_next(p, s)) mg_stream_give_up(s);
     mg_inbox_open(&p->inbox); // what came after the last turn
     free_seal(p->seal);
     while (!mg_list_empty(&p->streams)) mg_stream_free(mg_container_of(p->streams.next, struct mg_stream, link));

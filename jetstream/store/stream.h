@@ -232,6 +232,7 @@ void mg_stream_apply_drop(struct mg_stream *s);
 int mg_stream_decode_row(struct mg_stream *s, mg_slice value); // MG_ECORRUPT
 void mg_stream_add_stretch(struct mg_stream *s, const struct mg_stretch *c); // takes its reference
 struct mg_stream *mg_stream_new(struct mg_store_part *p, uint64_t id);
+void mg_stream_give_up(struct mg_stream *s); // whatever was asked of readers for it
 void mg_stream_free(struct mg_stream *s);
 
 #endif

@@ -33,17 +33,21 @@ struct mg_stream *mg_stream_new(struct mg_store_part *p, uint64_t id) {
     return s;
 }
 
+void mg_stream_give_up(struct mg_stream *s) {
+    mg_head_reset(s);
+    mg_assist_reset(s);
+    mg_reads_fail(s);
+    mg_subjects_fail(s);
+    mg_cold_cancel_all(s);
+}
+
 void mg_stream_free(struct mg_stream *s) {
     mg_list_remove(&s->link);
     mg_list_remove(&s->told);
     mg_list_remove(&s->wants);
     mg_part_unindex(s->part, s);
     if (mg_timer_active(&s->age_timer)) mg_timer_stop(s->part->wheel, &s->age_timer);
-    mg_head_reset(s);
-    mg_assist_reset(s);
-    mg_reads_fail(s);
-    mg_subjects_fail(s);
-    mg_cold_cancel_all(s);
+    mg_stream_give_up(s);
     while (!mg_list_empty(&s->waiting)) {
         struct mg_list *l = s->waiting.next;
         mg_list_remove(l);
