@@ -114,8 +114,10 @@ struct mg_batch {
     uint32_t charged; // the journal's
 };
 
-// Any thread; never blocks. 0; MG_EFULL: no pages, nothing has happened; MG_EPOISONED; MG_EINVAL: larger than
-// mg_journal_max_batch. Batches of one thread are written in the order of their submission, a batch is in one commit.
+// Any thread; never blocks. 0; MG_EFULL: no pages, nothing has happened; MG_ENOSPC (of MG_BATCH_NORMAL) or MG_EIO: the
+// ring cannot grow; MG_EPOISONED; MG_EINVAL: larger than mg_journal_max_batch. A batch that was accepted may wait long
+// for a file of the ring if the disk became full. Batches of one thread are written in the order of their submission, a
+// batch is in one commit.
 int mg_journal_submit(struct mg_journal *j, struct mg_batch *batch);
 
 // Bytes of records that could be submitted now, by all threads together. Any thread.

@@ -6,8 +6,9 @@
 // directory is synced: only then may a commit go there. A crash leaves at most a file with another name behind, which
 // is emptied when its turn comes.
 //
-// If it cannot (the disk is full), the reason stands in grow_error: the committer waits, new batches are refused with
-// it, and the thread tries again every second.
+// If it cannot, the reason stands in grow_error and new batches are refused with it. When the disk is full the
+// committer waits and the thread tries again every second; any other error ends the thread, and the journal is poisoned
+// when the file is needed.
 #include <stdio.h>
 
 #include "jetstream/store/journal_impl.h"
@@ -86,6 +87,7 @@ static void grow_main(void *arg) {
             atomic_store(&j->grow_error, rc);
             mg_bell_ring(&j->bell);
             if (rc == 0) continue;
+            if (rc != MG_ENOSPC) return;
             until = mg_bell_clock() + TRY_AGAIN_NS;
         }
         if (!atomic_load(&j->grow_stopping)) mg_bell_wait(&j->grow_bell, until);

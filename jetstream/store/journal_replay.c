@@ -27,7 +27,7 @@ static void leave_file(struct ring_reader *r) {
     if (r->file) mg_file_forget(r->file, 0, r->file_size);
     mg_file_close(r->file);
     r->file = NULL;
-    r->count = 0;
+    r->count = r->singly_to = 0;
 }
 
 void reader_fini(struct ring_reader *r) {
@@ -67,8 +67,12 @@ const uint8_t *reader_page(struct ring_reader *r, uint64_t slot, enum mg_damage_
     if (r->file == NULL || (at + 1) * (uint64_t)size > r->file_size) return NULL;
     if (at < r->from || at >= r->from + r->count) {
         uint32_t n = (uint32_t)(WINDOW_BYTES / size), left = r->j->o.file_pages - at;
-        // One sector that cannot be read must not take the pages around it along.
-        if (!read_window(r, at, n < left ? n : left) && !read_window(r, at, 1)) {
+        if (n > left) n = left;
+        // One sector that cannot be read must not take the pages around it along; and a device may think about it for
+        // seconds, so it is asked twice only.
+        bool ok = at >= r->singly_to && read_window(r, at, n);
+        if (!ok && at >= r->singly_to) r->singly_to = at + n;
+        if (!ok && !read_window(r, at, 1)) {
             *cause = MG_DAMAGE_UNREADABLE;
             return NULL;
         }

@@ -70,6 +70,10 @@ uint64_t model_end(const struct model *m) {
     return end;
 }
 
+void model_attempted(struct model *m, uint64_t end) {
+    if (end > m->attempted) m->attempted = end;
+}
+
 void model_spoil(struct model *m, uint64_t slot) {
     m->spoiled_slot[slot] = 1;
     if (m->head == 0) return;
@@ -82,6 +86,7 @@ void model_spoil(struct model *m, uint64_t slot) {
 
 void model_begin_recovery(struct model *m) {
     m->damages = 0;
+    m->ever_torn |= m->perhaps_torn;
     // One that did not come to its end has told the truth, too.
     for (uint64_t p = 0; p < MODEL_PAGES; p++) m->known[p] |= m->hit[p];
     memset(m->hit, 0, sizeof(m->hit));
@@ -115,9 +120,11 @@ void model_damage(struct model *m, const struct mg_journal_damage *d) {
     m->damages++;
     for (uint64_t p = d->page; p < d->pages_end && p < MODEL_PAGES; p++) {
         m->hit[p] = 1;
-        // Where the next commit would begin a page of the lap before may be damaged, or one that was never written.
+        // Where the next commit would begin may stand a damaged page of the lap before, one that was never written, or
+        // what a power cut some time ago has torn.
         bool before = d->perhaps_torn && ((p >= m->ring_pages && m->known[p - m->ring_pages]) ||
-                                          m->spoiled_slot[p % m->ring_pages]);
+                                          m->spoiled_slot[p % m->ring_pages] ||
+                                          (m->ever_torn && p < m->attempted));
         bool excused = m->known[p] || m->spoiled[p] || before || m->stray || (d->perhaps_torn && m->perhaps_torn);
         sim_check(excused, "page %llu is reported as damaged: %s", (unsigned long long)p, mg_damage_text(d->cause));
     }

@@ -43,6 +43,8 @@ struct model {
     uint64_t head;        // after the last life that ended in peace or recovered
     uint64_t durable;     // with an interval: what was said to be durable
     bool perhaps_torn;    // a power cut came since the last recovery
+    bool ever_torn;       // one came before
+    uint64_t attempted;   // nobody ever tried to write pages from here on
     bool interval, stray;
     uint8_t known[MODEL_PAGES];   // pages whose damage was reported before
     uint8_t spoiled[MODEL_PAGES]; // pages that the test has spoiled: 1, and 2 when reported
@@ -63,6 +65,7 @@ void model_take_back(struct model *m, unsigned stream, uint64_t first);
 
 uint64_t model_some_page(struct model *m, struct sim *s, uint64_t below); // of an acknowledged operation
 uint64_t model_end(const struct model *m); // behind all that was delivered
+void model_attempted(struct model *m, uint64_t end);
 void model_spoil(struct model *m, uint64_t slot);
 
 // A recovery: begin, seen and damage as they come, recovered when the journal has opened; fence: head after it.

@@ -38,6 +38,8 @@ struct world {
     // Of the present life.
     struct mg_journal *j;
     unsigned working;
+    uint64_t outstanding; // bytes of batches that were submitted and have not come back well
+    bool may_tear;        // the life ends with a power cut, or with writes that fail
     bool opened;
     int refused; // what the last submit that was refused answered, other than MG_EFULL
 };
@@ -70,6 +72,7 @@ static void arrived(struct mg_parcel *p) {
     struct shard *s = f->shard;
     struct model_op *op = model_op(&s->w->model, s->no, f->first);
     s->in_flight--;
+    if (!over(s->w) && f->batch.result == 0) s->w->outstanding -= f->batch.bytes;
     // After the crash nobody is there to see it.
     for (uint64_t i = 0; !over(s->w) && i < f->count; i++, op++) {
         if (f->batch.result == 0) {
@@ -128,9 +131,12 @@ static bool submit(struct shard *sh) {
     int rc = f->batch.bytes > mg_journal_max_batch(sh->w->j) ? MG_EFULL : 0;
     if (rc == 0) {
         // The other side may be faster than this line: it must be known what was submitted.
+        uint64_t bytes = over(sh->w) ? 0 : f->batch.bytes;
+        sh->w->outstanding += bytes;
         model_submitted(&sh->w->model, sh->no, f->first, f->count, f->bytes);
         rc = mg_journal_submit(sh->w->j, &f->batch);
         if (rc != 0) model_take_back(&sh->w->model, sh->no, f->first);
+        if (rc != 0 && !over(sh->w)) sh->w->outstanding -= bytes;
     }
     if (rc == 0) {
         sh->in_flight++;
@@ -269,6 +275,9 @@ static void process_main(void *arg) {
         work(w);
         mg_journal_state(w->j, &st);
         if (!over(w)) w->model.head = st.head;
+        if (w->may_tear) model_attempted(&w->model, st.head + w->outstanding / 4032 + 2);
+    } else if (w->may_tear) {
+        model_attempted(&w->model, w->model.attempted + 10); // a fence and probes
     }
     if (rc == 0) mg_journal_close(w->j);
     else sim_check(over(w) || rc == MG_EIO || rc == MG_ENOSPC, "the journal does not open: %d", rc);
@@ -282,6 +291,8 @@ static uint64_t live(struct world *w, uint64_t crash_at, enum sim_crash how) {
     uint64_t before = sim_disk_counts(w->disk)->operations;
     sim_trace("a life");
     w->opened = false;
+    w->outstanding = 0;
+    w->may_tear = how == SIM_POWER_CUT;
     sim_disk_crash_at(w->disk, crash_at, how);
     sim_set_step_limit(w->sim, 30000000);
     sim_spawn(w->sim, "process", process_main, w);

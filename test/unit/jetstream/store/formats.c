@@ -45,11 +45,11 @@ static void add_record_types(struct mg_buf *b) {
 
 static void document(struct mg_buf *b) {
     mg_buf_adds(b, "# Formats of the store's files\n\n"
-                   "Printed from `jetstream/store/format.h` by `formats` (test/unit/jetstream/store/formats.c), and a test\n"
-                   "compares. Numbers are little-endian, nothing is between the fields, positions are in bytes.\n\n"
-                   "The ring of the journal is files `journal/ring-00000`, `-00001`, ... of the same size. Page n is in slot\n"
-                   "n mod (pages of the ring), and slots go over the files in order. A page is its header and then a piece\n"
-                   "of the records of its commit, which run on over the commit's pages.\n\n");
+                   "Printed from `jetstream/store/format.h` by `formats` (test/unit/jetstream/store/formats.c), and a\n"
+                   "test compares. Numbers are little-endian, nothing is between the fields, positions are bytes.\n\n"
+                   "The ring of the journal is files `journal/ring-00000`, `-00001`, ... of the same size. Page n is\n"
+                   "in slot n mod (pages of the ring), and slots go over the files in order. A page is its header and\n"
+                   "then a piece of the records of its commit, which run on over the commit's pages.\n\n");
 #define X(lower, UPPER, size, title)                                                                                   \
     add_##lower(b);                                                                                                    \
     if (strcmp(#lower, "record") == 0) add_record_types(b);
