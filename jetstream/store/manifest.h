@@ -7,9 +7,9 @@
 // nothing lists is put aside, not deleted.
 //
 // So a job first stores a manifest with an intent for what it will create; then it creates, syncs files and folders;
-// then it stores a manifest that lists them, without the intent. A file that is taken off the list needs an intent, too,
-// in the same manifest: it is still there until its removal is durable. That intent goes with the next manifest after
-// the folder was synced.
+// then it stores a manifest that lists them, without the intent. A file that is taken off the list needs an intent,
+// too, in the same manifest: it is still there until its removal is durable. That intent goes with the next manifest
+// after the folder was synced.
 //
 // Encoding and decoding are pure. The others block; one thread (the keeper, or whoever opens the store) uses them.
 #ifndef MG_STORE_MANIFEST_H
@@ -51,8 +51,8 @@ bool mg_manifest_remove_intent(struct mg_manifest *m, uint64_t job);
 
 // The bytes of a slot, appended to out.
 void mg_manifest_encode(const struct mg_manifest *m, struct mg_buf *out);
-// Into an empty m. MG_OK; MG_ECORRUPT: damaged or impossible; MG_EUNSUPPORTED: whole, but of a newer version. m is empty
-// after an error.
+// Into an empty m. MG_OK; MG_ECORRUPT: damaged or impossible; MG_EUNSUPPORTED: whole, but of a newer version. m is
+// empty after an error.
 int mg_manifest_decode(struct mg_manifest *m, const void *p, size_t n);
 
 // ---- on disk
@@ -118,9 +118,9 @@ struct mg_file_check {
     uint32_t garbage, aside, left;
 };
 
-// Compares the folders with the manifest. First call it with look_only, open what it lists, and only if the primary runs
-// can be read call it again: then what nothing lists goes. It never touches a file while one slot is damaged, for the
-// newer generation may have listed it; intents must then stay in the manifest.
+// Compares the folders with the manifest. First call it with look_only, open what it lists, and only if the primary
+// runs can be read call it again: then what nothing lists goes. It never touches a file while one slot is damaged, for
+// the newer generation may have listed it; intents must then stay in the manifest.
 int mg_manifest_check_files(struct mg_disk *d, const struct mg_manifest *m, const struct mg_manifest_loaded *loaded,
                             struct mg_file_check *check, struct mg_disk_why *why);
 
