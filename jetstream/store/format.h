@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// Every structure that the store writes to files, declared once. A format is a list of fields F(type, name, "text") with
-// the types u8 u16 u32 u64 i64 and bytes(n); all numbers are little-endian, nothing is between the fields. From a list
-// MG_FORMAT makes
+// Every structure that the store writes to files, declared once. A format is a list of fields F(type, name, "text")
+// with the types u8 u16 u32 u64 i64 and bytes(n); all numbers are little-endian, nothing is between the fields. From a
+// list MG_FORMAT makes
 //
 //   struct mg_<name>                the fields as C has them
 //   MG_<NAME>_SIZE                  bytes in the file
@@ -123,7 +123,8 @@ enum mg_record_type {
 #undef X
 };
 
-// ---- pages: what the journal's ring is made of -----------------------------------------------------------------------
+// ---- pages: what the journal's ring is made of
+// -----------------------------------------------------------------------
 
 #define MG_PAGE_MAGIC   "MIDGEJ"
 #define MG_PAGE_VERSION 1
@@ -151,7 +152,8 @@ enum mg_page_kind {
     MG_PAGE_PROBE = 4, // measured how long a commit takes
 };
 
-// ---- all of them ------------------------------------------------------------------------------------------------------
+// ---- all of them
+// ------------------------------------------------------------------------------------------------------
 
 // X(lower, UPPER, size, "title"), in the order of docs/FORMATS.md.
 #define MG_FORMATS(X)                                                                                                  \
