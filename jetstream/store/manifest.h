@@ -76,8 +76,11 @@ struct mg_manifest_loaded {
 // MG_ECORRUPT, MG_EIO, MG_EUNSUPPORTED: no slot can be read, though there are files (`why` says it in a sentence).
 // With MG_OK one slot may be damaged: the caller reports it.
 int mg_manifest_load(struct mg_disk *d, struct mg_manifest *m, struct mg_manifest_loaded *out);
-// Writes m as the next generation to the slot whose turn it is and syncs it. After an error the outcome is unknown: the
-// old or the new generation is there after a crash; m->head.generation is as before.
+// Makes a slot durable. What a killed process wrote last can be read, but a power cut may yet take it: so this comes
+// before everything that relies on it (mg_manifest_store and mg_manifest_check_files call it).
+int mg_manifest_settle(struct mg_disk *d, int slot, struct mg_disk_why *why);
+// Settles the present slot, then writes m as the next generation to the other one and syncs that. After an error the
+// outcome is unknown: the old or the new generation is there after a crash; m->head.generation is as before.
 int mg_manifest_store(struct mg_disk *d, struct mg_manifest *m, struct mg_disk_why *why);
 
 // ---- files

@@ -184,7 +184,9 @@ int mg_manifest_check_files(struct mg_disk *d, const struct mg_manifest *m, cons
     bool doubt = loaded->slots[0] == MG_SLOT_DAMAGED || loaded->slots[1] == MG_SLOT_DAMAGED;
     c->max_id = 0;
     c->lost = c->garbage = c->aside = c->left = 0;
-    int err = list_all(d, &l, why);
+    // A file may only go when the manifest that does not list it is sure to stay.
+    int err = c->look_only || loaded->used < 0 ? MG_OK : mg_manifest_settle(d, loaded->used, why);
+    if (err == MG_OK) err = list_all(d, &l, why);
     if (err == MG_OK) {
         check_all_listed(m, c, &l);
         for (size_t i = 0; i < l.n; i++) {
