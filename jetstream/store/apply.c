@@ -209,9 +209,9 @@ static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool 
     const uint8_t *bytes = mg_memtable_get(&s->mem, r->seq);
     if (bytes) {
         subject = subject_of(bytes);
+        if (s->storage == MG_STORAGE_MEMORY) mg_part_garbage(s->part, (void *)(uintptr_t)bytes);
         // A message of an earlier generation may be in a segment soon: its removal must be a row, too.
         if (mg_memtable_remove(&s->mem, r->seq, s->part->generation) == MG_MEM_SEALED) set_removed(s, r->seq);
-        if (s->storage == MG_STORAGE_MEMORY) mg_part_garbage(s->part, (void *)(uintptr_t)bytes);
     } else {
         if (!r->named) return; // its record was damaged: it never counted
         set_removed(s, r->seq);
@@ -239,8 +239,10 @@ static void apply_removals(struct mg_stream *s, mg_slice list, bool live) {
 // Everything up to `last` is gone, in one stroke: the subjects' rows of the old epoch mean nothing any more.
 static void apply_clear(struct mg_stream *s) {
     uint64_t seq = s->first;
-    if (s->storage == MG_STORAGE_MEMORY) mg_memory_free_all(s);
-    while (mg_memtable_next(&s->mem, &seq)) mg_memtable_remove(&s->mem, seq++, s->part->generation);
+    for (const uint8_t *bytes; (bytes = mg_memtable_next(&s->mem, &seq)); seq++) {
+        mg_memtable_remove(&s->mem, seq, s->part->generation);
+        if (s->storage == MG_STORAGE_MEMORY) mg_part_garbage(s->part, (void *)(uintptr_t)bytes);
+    }
     if (s->storage == MG_STORAGE_MEMORY) mg_memtable_trim(&s->mem);
     for (uint32_t i = 0; i < s->cold_len; i++) s->cold[i].live = 0;
     mg_head_reset(s);
@@ -259,7 +261,7 @@ static void apply_message(struct mg_stream *s, const struct mg_record_view *rec,
     mg_slice extra = rec->extra;
     s->last = rec->head.seq;
     s->last_time = rec->head.time;
-    mg_memtable_add(&s->mem, rec->head.seq, bytes);
+    mg_memtable_add(&s->mem, rec->head.seq, bytes, rec->head.length);
     if (s->msgs++ == 0) {
         s->first = rec->head.seq;
         s->first_exact = true;
@@ -277,7 +279,7 @@ static void apply_skip(struct mg_stream *s, const struct mg_record_view *rec) {
     s->last = rec->head.seq;
     s->last_time = rec->head.time;
     if (s->msgs == 0) s->first = s->last + 1;
-    mg_memtable_add(&s->mem, rec->head.seq, NULL);
+    mg_memtable_add(&s->mem, rec->head.seq, NULL, 0);
     if (rec->head.flags & MG_RECORD_DEDUPED && rec->extra.n >= MG_DEDUPE_HASH)
         mg_dedupe_put(s, rec->extra.p, rec->head.seq, rec->head.time);
 }

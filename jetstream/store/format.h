@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// Every structure that the store writes to files, declared once. A format is a list of fields F(type, name, "text")
-// with the types u8 u16 u32 u64 i64 and bytes(n); all numbers are little-endian, nothing is between the fields. From a
-// list MG_FORMAT makes
+// Every structure that the store writes to files, declared once. A format is a list of fields F(type, name, "text") with
+// the types u8 u16 u32 u64 i64 and bytes(n); all numbers are little-endian, nothing is between the fields. From a list
+// MG_FORMAT makes
 //
 //   struct mg_<name>                the fields as C has them
 //   MG_<NAME>_SIZE                  bytes in the file

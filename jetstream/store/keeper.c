@@ -26,19 +26,15 @@ int mg_keeper_start(struct mg_store *st) {
     return mg_worker_start(&st->keeper, "store-keep", NULL, NULL);
 }
 
-void mg_keeper_end(struct mg_store *st) {
-    mg_worker_end(st->keeper);
-    st->keeping->ended = true;
-}
-
 void mg_keeper_stop(struct mg_store *st) {
+    atomic_store(&st->pressed, true); // from here on nobody presses
     mg_worker_stop(st->keeper);
-    st->keeper = NULL;
+    atomic_store(&st->keeping->ended, true);
 }
 
 // Before the keeper runs and after it has ended, the caller is the only thread.
 void mg_store_to_keeper(struct mg_store *st, struct mg_parcel *p) {
-    if (st->keeper && !st->keeping->ended) {
+    if (st->keeper && !atomic_load(&st->keeping->ended)) {
         mg_worker_post(st->keeper, p);
     } else {
         p->arrived(p);

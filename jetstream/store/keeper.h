@@ -5,6 +5,7 @@
 #ifndef MG_JETSTREAM_STORE_KEEPER_H
 #define MG_JETSTREAM_STORE_KEEPER_H
 
+#include "jetstream/store/manifest.h"
 #include "jetstream/store/segments.h"
 
 #define MG_KEEPER_FILES 64u // a job writes at most so many
@@ -12,18 +13,25 @@
 struct mg_keeper {
     struct mg_store *store;
     struct mg_parcel press, wake;
-    atomic_bool closing;
-    bool ended;               // the thread
+    atomic_bool closing, ended;
     unsigned sealed;          // parts that have given what the checkpoint wants
     struct mg_segment_ref **segments; // all of the store, ascending ids; references
     uint32_t segments_len, segments_cap;
     uint64_t next_file;
+    // Files that are not listed any more and may still be there: intents, until their removal is durable.
+    struct mg_doomed {
+        uint64_t id;
+        enum { MG_DOOMED_THERE, MG_DOOMED_UNLINKED, MG_DOOMED_SYNCED } state;
+    } *doomed;
+    uint32_t doomed_len, doomed_cap;
+    // Intents found at the start beside a damaged slot of the manifest: their files were not looked after, so they stay.
+    struct mg_manifest_intent *kept;
+    uint32_t kept_len;
 };
 
 int mg_keeper_start(struct mg_store *st);
 void mg_keeper_wake(struct mg_store *st); // after `closing` was set, once
-void mg_keeper_end(struct mg_store *st);  // waits for the job that runs; from then on its caller does what it is sent
-void mg_keeper_stop(struct mg_store *st);
+void mg_keeper_stop(struct mg_store *st); // waits for the job that runs
 void mg_checkpoint(struct mg_store *st);
 // Merges runs, if there are many. The keeper, after a checkpoint.
 void mg_merge_runs(struct mg_store *st);
@@ -68,6 +76,7 @@ int mg_run_write_finish(struct mg_run_write *w, int err, struct mg_run_summary *
 // Reserves n ids and writes into the manifest that files with them may appear.
 int mg_files_begin(struct mg_store *st, uint32_t n, uint64_t *first);
 int mg_files_sync_dirs(struct mg_store *st);
+void mg_files_unlinked(struct mg_store *st, uint64_t id); // the keeper has deleted a doomed file
 struct mg_files_change {
     struct mg_segment_ref *const *segments; // new ones
     uint32_t segments_len;

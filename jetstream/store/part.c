@@ -22,9 +22,6 @@
 #include "server/base/errors.h"
 #include "server/base/mem.h"
 
-// Unsent bytes above which changes wait.
-#define BACKLOG_MAX (4u * 1024 * 1024)
-
 struct part_batch {
     struct mg_batch batch;
     struct mg_span span;
@@ -108,6 +105,7 @@ static void send_unsent(struct mg_store_part *p) {
     while (p->unsent_len > 0 && send(p, p->unsent[0])) {
         p->unsent_len--;
         memmove(p->unsent, p->unsent + 1, p->unsent_len * sizeof(p->unsent[0]));
+        if (p->unsent_len == 0) p->pump = true; // changes that waited for room
     }
 }
 

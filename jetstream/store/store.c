@@ -217,15 +217,15 @@ void mg_store_close(struct mg_store *st) {
     if (st == NULL) return;
     atomic_store(&st->keeping->closing, true);
     mg_keeper_wake(st);
-    // Threads end before what they use; from here on the caller is the only one, and what they have sent to parts is
-    // opened when these are freed.
-    mg_keeper_end(st);
+    // The keeper uses the journal, readers and committer may still have something for the keeper.
     for (unsigned i = 0; i < MG_READERS_MAX; i++) mg_worker_stop(st->readers[i]);
+    mg_keeper_stop(st);
     mg_journal_close(st->journal);
     for (unsigned i = 0; st->parts && i < st->o.parts; i++) free_part(st->parts[i]);
     mg_free(st->parts);
     mg_files_close(st); // the last references
-    mg_keeper_stop(st);
+    for (unsigned i = 0; i < MG_READERS_MAX; i++) mg_worker_free(st->readers[i]);
+    mg_worker_free(st->keeper);
     mg_blockcache_free(st->env.cache);
     mg_disk_close(st->disk);
     mg_free(st->keeping);

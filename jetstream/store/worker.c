@@ -62,17 +62,16 @@ void mg_worker_post(struct mg_worker *w, struct mg_parcel *p) { mg_inbox_post(&w
 
 static void stop(struct mg_parcel *p) { mg_container_of(p, struct mg_worker, stop)->stopping = true; }
 
-void mg_worker_end(struct mg_worker *w) {
-    if (w == NULL || w->thread == NULL) return;
+void mg_worker_stop(struct mg_worker *w) {
+    if (w == NULL) return;
     w->stop.arrived = stop;
     mg_worker_post(w, &w->stop);
     mg_thread_join(w->thread);
-    w->thread = NULL;
 }
 
-void mg_worker_stop(struct mg_worker *w) {
+void mg_worker_free(struct mg_worker *w) {
     if (w == NULL) return;
-    mg_worker_end(w);
+    mg_inbox_open(&w->inbox);
     mg_bell_fini(&w->bell);
     mg_free(w);
 }
