@@ -83,11 +83,15 @@ static int check_discard_new(struct mg_stream *s, const struct decision *d) {
     if (d->replaces && l->discard_new_per_subject && !d->a->no_limit_per_subject) return MG_EMAXPERSUBJECT;
     // spec 13a: a message that replaces one of its subject is not refused for max_msgs, nor for bytes it frees.
     if (l->max_msgs > 0 && s->msgs >= (uint64_t)l->max_msgs && !d->replaces) return MG_EMAXMSGS;
-    if (l->max_bytes > 0 && s->bytes + d->size > (uint64_t)l->max_bytes) {
-        uint32_t freed = d->replaces && d->row->recent_len ? d->row->recent[0].size : 0;
-        if (!d->replaces || freed < d->size) return MG_EMAXBYTES;
-    }
+    if (l->max_bytes > 0 && s->bytes + d->size > (uint64_t)l->max_bytes && !d->replaces) return MG_EMAXBYTES;
     return 0;
+}
+
+// Once it is known what the message replaces.
+static int check_growth(const struct mg_stream *s, const struct decision *d) {
+    const struct mg_stream_limits *l = &s->limits;
+    if (l->discard != MG_DISCARD_NEW || l->max_bytes <= 0 || s->bytes + d->size <= (uint64_t)l->max_bytes) return 0;
+    return d->bytes > s->bytes ? MG_EMAXBYTES : 0;
 }
 
 static void evict(struct mg_stream *s, struct decision *d, uint64_t seq, uint32_t size, mg_slice subject) {
@@ -160,6 +164,7 @@ static int decide(struct mg_stream *s, struct decision *d) {
     d->msgs++;
     d->bytes += d->size;
     if (l->max_msgs_per_subject > 0) err = evict_of_subject(s, d);
+    if (err == 0) err = check_growth(s, d);
     return err ? err : evict_oldest(s, d);
 }
 
