@@ -93,14 +93,20 @@ int mg_journal_open(struct mg_journal **out, const struct mg_journal_options *o,
     return 0;
 }
 
-void mg_journal_close(struct mg_journal *j) {
+void mg_journal_stop(struct mg_journal *j) {
     if (j == NULL) return;
     atomic_store(&j->stopping, true);
     if (j->committer) {
         mg_bell_ring(&j->bell);
         mg_thread_join(j->committer);
+        j->committer = NULL;
     }
     grow_stop(j);
+}
+
+void mg_journal_close(struct mg_journal *j) {
+    if (j == NULL) return;
+    mg_journal_stop(j);
     destroy(j);
 }
 
@@ -113,7 +119,7 @@ int mg_journal_submit(struct mg_journal *j, struct mg_batch *b) {
     if (atomic_load_explicit(&j->poisoned, memory_order_relaxed)) return MG_EPOISONED;
     if (b->bytes > mg_journal_max_batch(j)) return MG_EINVAL;
     int error = atomic_load_explicit(&j->grow_error, memory_order_relaxed);
-    if (MG_UNLIKELY(error != 0)) return error;
+    if (MG_UNLIKELY(error != 0) && (error != MG_ENOSPC || b->class != MG_BATCH_RESERVED)) return error;
     b->charged = (uint32_t)((b->bytes + j->body - 1) / j->body);
     if (atomic_fetch_sub(&j->free, b->charged) - b->charged < j->floor[b->class]) {
         atomic_fetch_add(&j->free, b->charged);
@@ -132,10 +138,11 @@ uint64_t mg_journal_room(struct mg_journal *j, enum mg_batch_class class) {
 void mg_journal_recycle(struct mg_journal *j, uint64_t page) {
     uint64_t tail = atomic_load(&j->tail);
     mg_assert(page <= atomic_load(&j->durable));
+    // Also when nothing was freed: whoever needs pages must be able to ask again.
+    atomic_store(&j->pressed, false);
     if (page <= tail) return;
     atomic_store(&j->tail, page);
     atomic_fetch_add(&j->free, (int64_t)(page - tail));
-    atomic_store(&j->pressed, false);
 }
 
 void mg_journal_state(struct mg_journal *j, struct mg_journal_state *out) {

@@ -79,6 +79,9 @@ struct mg_journal_options {
     // Free pages have become few (less than half of the ring), or a batch was refused for want of them: time to recycle.
     // Any thread that submits, and the committer. May be NULL.
     void (*pressure)(void *arg);
+    // A file of the ring could not be made since there is no space (full), or could be made again. The thread that makes
+    // them. May be NULL.
+    void (*space)(void *arg, bool full);
     // The journal was poisoned (once). The committer. May be NULL.
     void (*poisoned)(void *arg, const struct mg_disk_why *why);
 };
@@ -86,7 +89,10 @@ struct mg_journal_options {
 // Blocks for as long as reading the ring takes. 0, or an error and `why`: MG_EFULL if the ring has no page left for a
 // fence. An unreadable page is no error but damage. Options are copied.
 int mg_journal_open(struct mg_journal **out, const struct mg_journal_options *o, struct mg_disk_why *why);
-// Writes what was submitted, syncs, ends the threads. Blocks. Nobody may call anything else meanwhile. NULL is fine.
+// Writes what was submitted, syncs, ends the threads: no callback comes any more. Blocks. Nobody may submit meanwhile or
+// later. NULL is fine.
+void mg_journal_stop(struct mg_journal *j);
+// The same, then frees. Nobody may call anything else meanwhile.
 void mg_journal_close(struct mg_journal *j);
 
 // ---- batches ------------------------------------------------------------------------------------------------------
@@ -114,7 +120,8 @@ struct mg_batch {
     uint32_t charged; // the journal's
 };
 
-// Any thread; never blocks. 0; MG_EFULL: no pages, nothing has happened; MG_EPOISONED; MG_EINVAL: larger than
+// Any thread; never blocks. 0; MG_EFULL: no pages, nothing has happened; MG_ENOSPC: the same, since a file of the ring
+// cannot be made (a reserved batch is taken: it waits for the file); MG_EPOISONED; MG_EINVAL: larger than
 // mg_journal_max_batch. Batches of one thread are written in the order of their submission, a batch is in one commit.
 int mg_journal_submit(struct mg_journal *j, struct mg_batch *batch);
 

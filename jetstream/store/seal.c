@@ -109,6 +109,7 @@ void mg_seal_ask(struct mg_parcel *parcel) {
     struct mg_store_part *p = seal->part;
     mg_assert(p->seal == NULL);
     p->seal = seal;
+    if (p->closed) return; // freed with the part
     seal->generation = p->generation;
     mg_part_submit(p);
     seal->batch = p->batch - 1;

@@ -9,6 +9,7 @@
 #include "jetstream/store/files.h"
 #include "jetstream/store/recover.h"
 #include "jetstream/store/seal.h"
+#include "jetstream/store/space.h"
 #include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
 #include "server/base/assert.h"
@@ -45,7 +46,9 @@ uint64_t mg_store_new_id(struct mg_store_part *p) {
 
 struct mg_worker *mg_store_reader(struct mg_store *st, uint64_t key) { return st->readers[key % st->o.readers]; }
 
-void mg_store_poisoned(struct mg_store *st) { atomic_store(&st->poisoned, true); }
+void mg_store_poisoned(struct mg_store *st) {
+    if (!atomic_exchange(&st->poisoned, true)) mg_store_tell_parts(st);
+}
 
 void mg_store_row_lost(struct mg_store *st, mg_slice key, int err) {
     mg_store_say(st, MG_LOG_ERR, "a row of kind %c of stream %llu cannot be read: %s", key.p[0],
@@ -67,6 +70,7 @@ struct mg_store_part *mg_store_part(struct mg_store *st, unsigned index) {
 struct mg_store_status mg_store_status(const struct mg_store *st) {
     struct mg_store_status out = st->status;
     out.poisoned = atomic_load(&st->poisoned);
+    out.full = atomic_load(&st->refuse) != 0;
     if (st->journal) mg_journal_describe(st->journal, out.sync_method, sizeof(out.sync_method));
     return out;
 }
@@ -88,6 +92,7 @@ static struct mg_store_part *new_part(struct mg_store *st, unsigned index) {
 }
 
 static void pressure(void *arg) { mg_store_press(arg); }
+static void space(void *arg, bool full) { mg_space_of_journal(arg, full); }
 
 static void journal_poisoned(void *arg, const struct mg_disk_why *why) {
     mg_store_say(arg, MG_LOG_ERR, "the journal failed: %s; nothing is accepted any more", why->text);
@@ -109,6 +114,7 @@ static int open_journal(struct mg_store *st, struct mg_disk_why *why) {
         .record = mg_recover_record,
         .damage = mg_recover_damage,
         .pressure = pressure,
+        .space = space,
         .poisoned = journal_poisoned,
     };
     return mg_journal_open(&st->journal, &o, why);
@@ -190,6 +196,7 @@ static void free_seal(struct mg_seal *seal) {
 
 static void free_part(struct mg_store_part *p) {
     if (p == NULL) return;
+    p->closed = true;
     mg_inbox_open(&p->inbox); // what came after the last turn
     free_seal(p->seal);
     while (!mg_list_empty(&p->streams)) mg_stream_free(mg_container_of(p->streams.next, struct mg_stream, link));
@@ -213,11 +220,13 @@ void mg_store_close(struct mg_store *st) {
     atomic_store(&st->keeping->closing, true);
     mg_keeper_wake(st);
     for (unsigned i = 0; i < MG_READERS_MAX; i++) mg_worker_stop(st->readers[i]);
-    mg_journal_close(st->journal);
+    // The committer calls the keeper, and the keeper the journal: both end before either is freed.
+    mg_journal_stop(st->journal);
+    mg_keeper_stop(st);
     for (unsigned i = 0; st->parts && i < st->o.parts; i++) free_part(st->parts[i]);
     mg_free(st->parts);
+    mg_journal_close(st->journal);
     mg_files_close(st); // the last references
-    mg_keeper_stop(st);
     mg_blockcache_free(st->env.cache);
     mg_disk_close(st->disk);
     mg_free(st->keeping);

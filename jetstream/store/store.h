@@ -35,6 +35,8 @@ struct mg_stream;
 
 // ---- the store ------------------------------------------------------------------------------------------------------
 
+#define MG_NO_BALLAST UINT64_MAX
+
 struct mg_store_options {
     const char *dir;
     unsigned parts;          // shards, at least 1
@@ -43,6 +45,7 @@ struct mg_store_options {
     uint64_t rows_bytes;     // of generations of rows kept as a cache, all parts together; 0: 64 MB
     uint64_t sync_interval;  // ns; 0: always, an acknowledgement means on disk. Else acknowledged first, synced later
     unsigned readers;        // threads for cold reads; 0: 2
+    uint64_t ballast_bytes;  // kept free for a checkpoint when the disk is full; 0: by the ring; or MG_NO_BALLAST
     uint8_t secret[24];      // random bytes; a new store takes its id and salt from them
     // One sentence for the operator. Any thread.
     void (*log)(void *arg, int level, const char *text);
@@ -72,7 +75,8 @@ void mg_store_part_start(struct mg_store_part *p, struct mg_loop *loop, struct m
 // Takes in what the store's threads have finished and hands the open batch over: once in each turn of the shard, before
 // it flushes and before it blocks. True: there is more to do at once.
 bool mg_store_part_turn(struct mg_store_part *p);
-// Stops taking changes; true when nothing of this part is under way.
+// Stops taking changes; true when nothing of this part is under way (or, on a full disk, when what is cannot end). Its
+// loop must live until the store is closed.
 bool mg_store_part_stop(struct mg_store_part *p);
 
 // ---- streams --------------------------------------------------------------------------------------------------------
