@@ -206,6 +206,7 @@ static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool 
     const uint8_t *bytes = mg_memtable_get(&s->mem, r->seq);
     if (bytes) {
         subject = subject_of(bytes);
+        if (s->storage == MG_STORAGE_MEMORY) mg_part_garbage(s->part, (void *)(uintptr_t)bytes);
         // A message of an earlier generation may be in a segment soon: its removal must be a row, too.
         if (mg_memtable_remove(&s->mem, r->seq, s->part->generation) == MG_MEM_SEALED) set_removed(s, r->seq);
     } else {
@@ -221,6 +222,7 @@ static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool 
     if (r->seq == s->first) {
         s->first++;
         s->first_exact = false;
+        if (s->storage == MG_STORAGE_MEMORY) mg_memtable_trim(&s->mem);
     }
     if (live) tell_removed(s, r->seq);
 }
@@ -234,7 +236,11 @@ static void apply_removals(struct mg_stream *s, mg_slice list, bool live) {
 // Everything up to `last` is gone, in one stroke: the subjects' rows of the old epoch mean nothing any more.
 static void apply_clear(struct mg_stream *s) {
     uint64_t seq = s->first;
-    while (mg_memtable_next(&s->mem, &seq)) mg_memtable_remove(&s->mem, seq++, s->part->generation);
+    for (const uint8_t *bytes; (bytes = mg_memtable_next(&s->mem, &seq)); seq++) {
+        mg_memtable_remove(&s->mem, seq, s->part->generation);
+        if (s->storage == MG_STORAGE_MEMORY) mg_part_garbage(s->part, (void *)(uintptr_t)bytes);
+    }
+    if (s->storage == MG_STORAGE_MEMORY) mg_memtable_trim(&s->mem);
     for (uint32_t i = 0; i < s->cold_len; i++) s->cold[i].live = 0;
     mg_head_reset(s);
     s->epoch++;
@@ -252,7 +258,7 @@ static void apply_message(struct mg_stream *s, const struct mg_record_view *rec,
     mg_slice extra = rec->extra;
     s->last = rec->head.seq;
     s->last_time = rec->head.time;
-    mg_memtable_add(&s->mem, rec->head.seq, bytes);
+    mg_memtable_add(&s->mem, rec->head.seq, bytes, rec->head.length);
     if (s->msgs++ == 0) {
         s->first = rec->head.seq;
         s->first_exact = true;
@@ -270,7 +276,7 @@ static void apply_skip(struct mg_stream *s, const struct mg_record_view *rec) {
     s->last = rec->head.seq;
     s->last_time = rec->head.time;
     if (s->msgs == 0) s->first = s->last + 1;
-    mg_memtable_add(&s->mem, rec->head.seq, NULL);
+    mg_memtable_add(&s->mem, rec->head.seq, NULL, 0);
     if (rec->head.flags & MG_RECORD_DEDUPED && rec->extra.n >= MG_DEDUPE_HASH)
         mg_dedupe_put(s, rec->extra.p, rec->head.seq, rec->head.time);
 }

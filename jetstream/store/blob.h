@@ -27,6 +27,10 @@ struct mg_blob {
 // A file that is open for plain (not direct) reads, or for writes.
 struct mg_blob mg_blob_of_file(struct mg_file *f);
 
+// A file that is open for direct reads: any place and length, through an aligned buffer of its own for each read. Past
+// the page cache, so for long reads whose bytes nobody else wants soon.
+struct mg_blob mg_blob_of_direct_file(struct mg_file *f);
+
 static inline int mg_blob_read(const struct mg_blob *b, void *p, size_t n, uint64_t at) {
     return b->ops->read(b->handle, p, n, at);
 }

@@ -81,11 +81,42 @@ static struct mg_runset *changed_runs(const struct mg_runset *now, const struct 
     return mg_runset_new(list, n);
 }
 
+// ---- files that go --------------------------------------------------------------------------------------------------
+
+static void doom(struct mg_keeper *k, uint64_t id) {
+    if (k->doomed_len == k->doomed_cap) {
+        k->doomed_cap = k->doomed_cap ? k->doomed_cap * 2 : 16;
+        k->doomed = mg_realloc(k->doomed, k->doomed_cap * sizeof(k->doomed[0]));
+    }
+    k->doomed[k->doomed_len++] = (struct mg_doomed){.id = id, .state = MG_DOOMED_THERE};
+}
+
+void mg_files_unlinked(struct mg_store *st, uint64_t id) {
+    struct mg_keeper *k = st->keeping;
+    for (uint32_t i = 0; i < k->doomed_len; i++) {
+        if (k->doomed[i].id == id) k->doomed[i].state = MG_DOOMED_UNLINKED;
+    }
+}
+
+// Their removal is durable: the next manifest need not speak of them.
+static void forget_synced(struct mg_keeper *k) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < k->doomed_len; i++) {
+        if (k->doomed[i].state != MG_DOOMED_SYNCED) k->doomed[kept++] = k->doomed[i];
+    }
+    k->doomed_len = kept;
+}
+
 int mg_files_sync_dirs(struct mg_store *st) {
+    struct mg_keeper *k = st->keeping;
     struct mg_disk_why why;
     int err = mg_disk_sync_dir(st->disk, "segments", &why);
     if (err == 0) err = mg_disk_sync_dir(st->disk, "tables", &why);
     if (err) mg_store_say(st, MG_LOG_ERR, "cannot sync a directory: %s", why.text);
+    for (uint32_t i = 0; i < k->doomed_len && err == 0; i++) {
+        if (k->doomed[i].state == MG_DOOMED_UNLINKED) k->doomed[i].state = MG_DOOMED_SYNCED;
+    }
+    forget_synced(k);
     return err;
 }
 
@@ -133,6 +164,11 @@ static int write_manifest(struct mg_store *st, const struct mg_runset *runs, con
     }
     for (uint32_t i = 0; c && i < c->segments_len; i++) add_file(&m, c->segments[i]);
     if (count) mg_manifest_add_intent(&m, first, first, count);
+    for (uint32_t i = 0; i < k->doomed_len; i++) mg_manifest_add_intent(&m, k->doomed[i].id, k->doomed[i].id, 1);
+    for (uint32_t i = 0; c && i < c->old_segments_len; i++)
+        mg_manifest_add_intent(&m, c->old_segments[i]->id, c->old_segments[i]->id, 1);
+    for (uint32_t i = 0; c && i < c->old_runs_len; i++)
+        mg_manifest_add_intent(&m, c->old_runs[i]->id, c->old_runs[i]->id, 1);
     int err = mg_manifest_store(st->disk, &m, &why);
     if (err) {
         mg_store_say(st, MG_LOG_ERR, "cannot write the manifest: %s", why.text);
@@ -160,8 +196,14 @@ int mg_files_commit(struct mg_store *st, const struct mg_files_change *c) {
     mg_runset_unref(st->runs);
     st->runs = runs;
     for (uint32_t i = 0; i < c->segments_len; i++) add_segment(k, mg_segment_ref_get(c->segments[i]));
-    for (uint32_t i = 0; i < c->old_segments_len; i++) remove_segment(k, c->old_segments[i]);
-    for (uint32_t i = 0; i < c->old_runs_len; i++) atomic_store(&c->old_runs[i]->doomed, true);
+    for (uint32_t i = 0; i < c->old_segments_len; i++) {
+        doom(k, c->old_segments[i]->id);
+        remove_segment(k, c->old_segments[i]);
+    }
+    for (uint32_t i = 0; i < c->old_runs_len; i++) {
+        doom(k, c->old_runs[i]->id);
+        atomic_store(&c->old_runs[i]->doomed, true);
+    }
     return 0;
 }
 
@@ -281,6 +323,8 @@ void mg_files_close(struct mg_store *st) {
     st->runs = NULL;
     for (uint32_t i = 0; i < k->segments_len; i++) mg_segment_ref_put(k->segments[i]);
     mg_free(k->segments);
+    mg_free(k->doomed);
     k->segments = NULL;
-    k->segments_len = 0;
+    k->segments_len = k->doomed_len = 0;
+    k->doomed = NULL;
 }

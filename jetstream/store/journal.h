@@ -69,15 +69,15 @@ struct mg_journal_options {
     bool look_only;         // recover, but write nothing: no fence, no threads, nothing may be submitted
 
     // Callbacks of recovery, on the thread that opens. A record's bytes are valid during the call, `page` is where it
-    // begins; a value other than 0 ends the recovery and is returned by open. Damage comes in order of pages, between the records around it. All may
-    // be NULL.
+    // begins; a value other than 0 ends the recovery and is returned by open. Damage comes in order of pages, between
+    // the records around it. All may be NULL.
     void *arg;
     int (*record)(void *arg, const struct mg_record_view *record, const void *bytes, uint64_t page);
     void (*damage)(void *arg, const struct mg_journal_damage *damage);
     void (*progress)(void *arg, uint64_t done, uint64_t total); // bytes
 
-    // Free pages have become few (less than half of the ring), or a batch was refused for want of them: time to recycle.
-    // Any thread that submits, and the committer. May be NULL.
+    // Free pages have become few (less than half of the ring), or a batch was refused for want of them: time to
+    // recycle. Any thread that submits, and the committer. May be NULL.
     void (*pressure)(void *arg);
     // A file of the ring could not be made since there is no space (full), or could be made again. The thread that makes
     // them. May be NULL.
@@ -89,10 +89,7 @@ struct mg_journal_options {
 // Blocks for as long as reading the ring takes. 0, or an error and `why`: MG_EFULL if the ring has no page left for a
 // fence. An unreadable page is no error but damage. Options are copied.
 int mg_journal_open(struct mg_journal **out, const struct mg_journal_options *o, struct mg_disk_why *why);
-// Writes what was submitted, syncs, ends the threads: no callback comes any more. Blocks. Nobody may submit meanwhile or
-// later. NULL is fine.
-void mg_journal_stop(struct mg_journal *j);
-// The same, then frees. Nobody may call anything else meanwhile.
+// Writes what was submitted, syncs, ends the threads. Blocks. Nobody may call anything else meanwhile. NULL is fine.
 void mg_journal_close(struct mg_journal *j);
 
 // ---- batches ------------------------------------------------------------------------------------------------------
@@ -102,8 +99,8 @@ enum mg_batch_class {
     MG_BATCH_RESERVED, // deletes, acks, configuration: may use pages that are kept back for them
 };
 
-// Belongs to the sender; to the journal between a submit that returned 0 and its return. The records stay as they are as
-// long.
+// Belongs to the sender; to the journal between a submit that returned 0 and its return. The records stay as they are
+// as long.
 struct mg_batch {
     struct mg_parcel parcel; // `arrived` is the sender's, called by home's owner (mg_inbox_open)
     struct mg_inbox *home;   // where it comes back to
@@ -120,9 +117,10 @@ struct mg_batch {
     uint32_t charged; // the journal's
 };
 
-// Any thread; never blocks. 0; MG_EFULL: no pages, nothing has happened; MG_ENOSPC: the same, since a file of the ring
-// cannot be made (a reserved batch is taken: it waits for the file); MG_EPOISONED; MG_EINVAL: larger than
-// mg_journal_max_batch. Batches of one thread are written in the order of their submission, a batch is in one commit.
+// Any thread; never blocks. 0; MG_EFULL: no pages, nothing has happened; MG_ENOSPC (of MG_BATCH_NORMAL) or MG_EIO: the
+// ring cannot grow; MG_EPOISONED; MG_EINVAL: larger than mg_journal_max_batch. A batch that was accepted may wait long
+// for a file of the ring if the disk became full. Batches of one thread are written in the order of their submission, a
+// batch is in one commit.
 int mg_journal_submit(struct mg_journal *j, struct mg_batch *batch);
 
 // Bytes of records that could be submitted now, by all threads together. Any thread.

@@ -59,7 +59,8 @@ int ring_mark_dirty(struct mg_journal *j, uint32_t no, struct mg_disk_why *why) 
 int ring_sync(struct mg_journal *j, struct mg_disk_why *why) {
     for (uint32_t no = 0; no < j->files; no++) {
         if (!j->file[no].dirty) continue;
-        int rc = mg_file_sync(j->file[no].way[RING_SYNC], why);
+        int rc = MG_PLANTED(ack_before_sync) ? 0 : mg_file_sync(j->file[no].way[RING_SYNC], why);
+        if (rc != 0 && MG_PLANTED(sync_again)) rc = mg_file_sync(j->file[no].way[RING_SYNC], why);
         if (rc != 0) return rc;
         j->file[no].dirty = false;
         atomic_fetch_add_explicit(&j->syncs, 1, memory_order_relaxed);

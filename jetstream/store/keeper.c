@@ -38,13 +38,14 @@ int mg_keeper_start(struct mg_store *st) {
 }
 
 void mg_keeper_stop(struct mg_store *st) {
+    atomic_store(&st->pressed, true); // from here on nobody presses
     mg_worker_stop(st->keeper);
-    st->keeper = NULL; // from now on who closes the store does its work
+    atomic_store(&st->keeping->ended, true);
 }
 
 // Before the keeper runs and after it has ended, the caller is the only thread.
 void mg_store_to_keeper(struct mg_store *st, struct mg_parcel *p) {
-    if (st->keeper) {
+    if (st->keeper && !atomic_load(&st->keeping->ended)) {
         mg_worker_post(st->keeper, p);
     } else {
         p->arrived(p);

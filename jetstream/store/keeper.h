@@ -12,7 +12,7 @@
 struct mg_keeper {
     struct mg_store *store;
     struct mg_parcel press, wake;
-    atomic_bool closing;
+    atomic_bool closing, ended;
     bool busy, again;         // a checkpoint runs; another was asked for meanwhile
     struct mg_parcel room, full; // see space.h
     bool ballast, ballast_wanted, ballast_told;
@@ -21,6 +21,12 @@ struct mg_keeper {
     struct mg_segment_ref **segments; // all of the store, ascending ids; references
     uint32_t segments_len, segments_cap;
     uint64_t next_file;
+    // Files that are not listed any more and may still be there: intents, until their removal is durable.
+    struct mg_doomed {
+        uint64_t id;
+        enum { MG_DOOMED_THERE, MG_DOOMED_UNLINKED, MG_DOOMED_SYNCED } state;
+    } *doomed;
+    uint32_t doomed_len, doomed_cap;
 };
 
 int mg_keeper_start(struct mg_store *st);
@@ -70,6 +76,7 @@ int mg_run_write_finish(struct mg_run_write *w, int err, struct mg_run_summary *
 // Reserves n ids and writes into the manifest that files with them may appear.
 int mg_files_begin(struct mg_store *st, uint32_t n, uint64_t *first);
 int mg_files_sync_dirs(struct mg_store *st);
+void mg_files_unlinked(struct mg_store *st, uint64_t id); // the keeper has deleted a doomed file
 struct mg_files_change {
     struct mg_segment_ref *const *segments; // new ones
     uint32_t segments_len;

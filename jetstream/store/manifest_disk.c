@@ -60,13 +60,14 @@ static int has_files(struct mg_disk *d, bool *any, struct mg_disk_why *why) {
 }
 
 static int nothing_usable(struct mg_disk *d, const int errs[2], struct mg_manifest_loaded *out) {
-    if (errs[0] == MG_ENOTFOUND && errs[1] == MG_ENOTFOUND) {
-        bool any;
+    if (errs[0] == MG_ENOTFOUND || errs[1] == MG_ENOTFOUND) {
+        // Without any other file nothing can be lost: at most the very first manifest, which a crash has torn.
+        bool any, none = errs[0] == errs[1];
         int err = has_files(d, &any, &out->why);
         if (err) return err;
-        if (!any) return MG_ENOTFOUND;
-        snprintf(out->why.text, sizeof out->why.text, "there are files of a store, but no manifest");
-        return MG_ECORRUPT;
+        if (!any && (none || errs[0] == MG_ECORRUPT || errs[1] == MG_ECORRUPT)) return MG_ENOTFOUND;
+        if (none) snprintf(out->why.text, sizeof out->why.text, "there are files of a store, but no manifest");
+        if (none) return MG_ECORRUPT;
     }
     int err = errs[0] == MG_ENOTFOUND ? errs[1] : errs[0];
     if (errs[0] == MG_EUNSUPPORTED || errs[1] == MG_EUNSUPPORTED) {

@@ -49,13 +49,14 @@ static struct mg_mem_block *new_block(struct mg_memtable *t, uint64_t first) {
     return b;
 }
 
-void mg_memtable_add(struct mg_memtable *t, uint64_t seq, const uint8_t *record) {
+void mg_memtable_add(struct mg_memtable *t, uint64_t seq, const uint8_t *record, size_t bytes) {
     struct mg_mem_block *b = t->count > t->head ? t->blocks[t->count - 1] : NULL;
     if (b) mg_assert(seq >= b->first + b->count);
     if (b == NULL || b->generation || b->count == b->cap || seq != b->first + b->count) b = new_block(t, seq);
     b->records[b->count++] = record;
     if (record) {
         b->alive++;
+        b->bytes += bytes;
         t->alive++;
     }
 }
@@ -169,4 +170,8 @@ void mg_memtable_drop(struct mg_memtable *t, uint32_t generation) {
         t->head++;
     }
     if (t->head == t->count) t->head = t->count = 0;
+}
+
+void mg_memtable_trim(struct mg_memtable *t) {
+    while (t->head + 1 < t->count && t->blocks[t->head]->alive == 0) mg_mem_block_unref(t->blocks[t->head++]);
 }

@@ -208,6 +208,7 @@ static void send_unsent(struct mg_store_part *p) {
     while (p->unsent_len > 0 && send(p, p->unsent[0])) {
         p->unsent_len--;
         memmove(p->unsent, p->unsent + 1, p->unsent_len * sizeof(p->unsent[0]));
+        if (p->unsent_len == 0) p->pump = true; // changes that waited for room
     }
 }
 

@@ -76,11 +76,7 @@ static int by_id(const void *a, const void *b) {
 
 static uint64_t bytes_of(const struct mg_sealed_stream *z) {
     uint64_t n = 0;
-    for (uint32_t i = 0; i < z->blocks_len; i++) {
-        for (uint32_t k = 0; k < z->blocks[i]->count; k++) {
-            if (z->blocks[i]->records[k]) n += mg_record_length(z->blocks[i]->records[k]);
-        }
-    }
+    for (uint32_t i = 0; i < z->blocks_len; i++) n += z->blocks[i]->bytes;
     return n;
 }
 

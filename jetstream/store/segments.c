@@ -27,6 +27,7 @@ static void close_segment(struct mg_parcel *p) {
         char name[MG_FILE_NAME_MAX];
         mg_table_file_name(name, MG_FILE_SEGMENT, g->id);
         unlink_file(g->store, name);
+        mg_files_unlinked(g->store, g->id);
     }
     mg_free(g);
 }
@@ -83,6 +84,7 @@ static void close_run(struct mg_parcel *p) {
         mg_table_file_name(name, copy ? MG_FILE_RUN_COPY : MG_FILE_RUN, r->id);
         unlink_file(r->store, name);
     }
+    mg_files_unlinked(r->store, r->id);
     mg_free(r);
 }
 

@@ -219,14 +219,15 @@ void mg_store_close(struct mg_store *st) {
     if (st == NULL) return;
     atomic_store(&st->keeping->closing, true);
     mg_keeper_wake(st);
+    // The keeper uses the journal, readers and committer may still have something for the keeper.
     for (unsigned i = 0; i < MG_READERS_MAX; i++) mg_worker_stop(st->readers[i]);
-    // The committer calls the keeper, and the keeper the journal: both end before either is freed.
-    mg_journal_stop(st->journal);
     mg_keeper_stop(st);
+    mg_journal_close(st->journal);
     for (unsigned i = 0; st->parts && i < st->o.parts; i++) free_part(st->parts[i]);
     mg_free(st->parts);
-    mg_journal_close(st->journal);
     mg_files_close(st); // the last references
+    for (unsigned i = 0; i < MG_READERS_MAX; i++) mg_worker_free(st->readers[i]);
+    mg_worker_free(st->keeper);
     mg_blockcache_free(st->env.cache);
     mg_disk_close(st->disk);
     mg_free(st->keeping);

@@ -2,7 +2,8 @@
 // Copyright (c) The Midge Authors
 //
 // disk.h over the simulated disk. A call lets others run, counts, may be the one in which the crash comes, does its
-// work, lets others run again (a write or sync is under way for a while), and finds out whether its process still lives.
+// work, lets others run again (a write or sync is under way for a while), and finds out whether its process still
+// lives.
 #include "test/sim/sim_disk.h"
 
 #include <stdio.h>

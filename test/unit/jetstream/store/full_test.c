@@ -53,6 +53,7 @@ static bool publish_until_refused(struct driver *d) {
 }
 
 static void start_counting(struct driver *d, struct mg_stream *s, uint64_t n) {
+    driver_run(d, driver_quiet);
     target = s;
     most = n;
     d->ok = d->failed = 0;
