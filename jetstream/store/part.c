@@ -13,6 +13,7 @@
 
 #include "jetstream/store/cold.h"
 #include "jetstream/store/journal.h"
+#include "jetstream/store/page.h"
 #include "jetstream/store/seal.h"
 #include "jetstream/store/space.h"
 #include "jetstream/store/store_impl.h"
@@ -102,15 +103,19 @@ static bool is_full(const struct mg_store_part *p) {
 // Each part may use its share of the free pages, so that all together do not take more than there are.
 static bool has_room(struct mg_store_part *p, size_t size) {
     if (size <= p->room) return true;
-    uint64_t open = p->chunk ? p->chunk->used - p->batch_at : 0;
+    // The open batch will take whole pages.
+    uint64_t open = (p->chunk ? p->chunk->used - p->batch_at : 0) + MG_PAGE_BYTES_MAX;
     uint64_t share = mg_journal_room(p->store->journal, MG_BATCH_NORMAL) / p->store->o.parts;
     p->room = share > open ? share - open : 0;
     return size <= p->room;
 }
 
+static void send_unsent(struct mg_store_part *p);
+
 static void lost_patience(struct mg_timer *t) {
     struct mg_store_part *p = mg_container_of(t, struct mg_store_part, patience);
     p->impatient = true;
+    send_unsent(p);
     mg_part_pump_all(p);
 }
 
@@ -191,7 +196,7 @@ static void batch_back(struct mg_parcel *parcel) {
 
 static bool send(struct mg_store_part *p, struct part_batch *b) {
     // It was decided before the pages ran out. A checkpoint that waits for it, or a full disk, must not wait for ever.
-    if (is_full(p) || (p->seal && !p->seal->given)) b->batch.class = MG_BATCH_RESERVED;
+    if (is_full(p) || p->impatient || (p->seal && !p->seal->given)) b->batch.class = MG_BATCH_RESERVED;
     int err = mg_journal_submit(p->store->journal, &b->batch);
     if (err == 0) {
         p->batches_out++;
@@ -226,6 +231,7 @@ void mg_part_submit(struct mg_store_part *p) {
     b->batch.bytes = b->span.n;
     b->batch.class = p->publishes ? MG_BATCH_NORMAL : MG_BATCH_RESERVED;
     p->publishes = false;
+    p->room = 0; // to be asked for again
     p->batch_at = p->chunk->used;
     if (p->unsent_len == 0 && send(p, b)) return;
     if (p->unsent_len == p->unsent_cap) {

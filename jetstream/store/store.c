@@ -169,7 +169,9 @@ int mg_store_open(struct mg_store **out, const struct mg_store_options *options,
     }
     if (err == 0) err = start_threads(st);
     if (err) {
-        snprintf(err_text, err_size, "%s: %s", st->o.dir, why.text[0] ? why.text : mg_strerror(err));
+        const char *text = why.text[0] ? why.text : mg_strerror(err);
+        bool named = strstr(text, st->o.dir) != NULL;
+        snprintf(err_text, err_size, "%s%s%s", named ? "" : st->o.dir, named ? "" : ": ", text);
         mg_store_close(st);
         return err;
     }
