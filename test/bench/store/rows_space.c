@@ -57,7 +57,7 @@ static void acknowledge(struct load *l, const struct mg_result *res) {
     if (res->ctx != l || res->err) return;
     unsigned cap = sizeof(q->unacked.seqs) / sizeof(q->unacked.seqs[0]);
     if (q->unacked.len == 3000) {
-        mg_assert(mg_stream_remove(l->streams[0], q->unacked.seqs[q->unacked.head], false, q) == 0);
+        mg_assert(mg_stream_remove(l->streams[0], q->unacked.seqs[q->unacked.head], false, &q->unacked) == 0);
         q->unacked.head = (q->unacked.head + 1) % cap;
         q->unacked.len--;
     }
