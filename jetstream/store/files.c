@@ -164,6 +164,8 @@ static int write_manifest(struct mg_store *st, const struct mg_runset *runs, con
     }
     for (uint32_t i = 0; c && i < c->segments_len; i++) add_file(&m, c->segments[i]);
     if (count) mg_manifest_add_intent(&m, first, first, count);
+    for (uint32_t i = 0; i < k->kept_len; i++)
+        mg_manifest_add_intent(&m, k->kept[i].job, k->kept[i].first, k->kept[i].count);
     for (uint32_t i = 0; i < k->doomed_len; i++) mg_manifest_add_intent(&m, k->doomed[i].id, k->doomed[i].id, 1);
     for (uint32_t i = 0; c && i < c->old_segments_len; i++)
         mg_manifest_add_intent(&m, c->old_segments[i]->id, c->old_segments[i]->id, 1);
@@ -279,14 +281,21 @@ static void found_file(void *arg, const struct mg_file_finding *f) {
     mg_store_say(arg, level, "%s %s", f->name, words[f->fate]);
 }
 
+static void keep_intents(struct mg_keeper *k, const struct mg_manifest *m) {
+    k->kept = mg_alloc((m->nintents ? m->nintents : 1) * sizeof(k->kept[0]));
+    if (m->nintents) memcpy(k->kept, m->intents, m->nintents * sizeof(k->kept[0]));
+    k->kept_len = m->nintents;
+}
+
 static int read_store(struct mg_store *st, const struct mg_manifest *m, const struct mg_manifest_loaded *loaded,
                       struct mg_disk_why *why) {
     struct mg_file_check check = {.look_only = true};
     st->head = m->head;
     st->keeping->next_file = m->head.next_file;
     for (int i = 0; i < 2; i++) {
-        if (loaded->slots[i] == MG_SLOT_DAMAGED)
-            mg_store_say(st, MG_LOG_WRN, "manifest-%d is damaged; the other one is used", i);
+        if (loaded->slots[i] != MG_SLOT_DAMAGED) continue;
+        mg_store_say(st, MG_LOG_WRN, "manifest-%d is damaged; the other one is used", i);
+        keep_intents(st->keeping, m);
     }
     st->env.salt = m->head.salt;
     int err = check_head(&m->head);
@@ -324,6 +333,7 @@ void mg_files_close(struct mg_store *st) {
     for (uint32_t i = 0; i < k->segments_len; i++) mg_segment_ref_put(k->segments[i]);
     mg_free(k->segments);
     mg_free(k->doomed);
+    mg_free(k->kept);
     k->segments = NULL;
     k->segments_len = k->doomed_len = 0;
     k->doomed = NULL;

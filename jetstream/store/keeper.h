@@ -5,6 +5,7 @@
 #ifndef MG_JETSTREAM_STORE_KEEPER_H
 #define MG_JETSTREAM_STORE_KEEPER_H
 
+#include "jetstream/store/manifest.h"
 #include "jetstream/store/segments.h"
 
 #define MG_KEEPER_FILES 64u // a job writes at most so many
@@ -23,6 +24,9 @@ struct mg_keeper {
         enum { MG_DOOMED_THERE, MG_DOOMED_UNLINKED, MG_DOOMED_SYNCED } state;
     } *doomed;
     uint32_t doomed_len, doomed_cap;
+    // Intents found at the start beside a damaged slot of the manifest: their files were not looked after, so they stay.
+    struct mg_manifest_intent *kept;
+    uint32_t kept_len;
 };
 
 int mg_keeper_start(struct mg_store *st);
