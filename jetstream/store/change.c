@@ -30,7 +30,7 @@ static int admit(struct mg_stream *s, struct mg_change *c) {
     if (s->storage == MG_STORAGE_MEMORY) return 0;
     int err = mg_part_admit(s->part, c->kind == MG_CHANGE_APPEND, record_bytes(c));
     if (err == 0 || err == MG_EAGAIN) return err;
-    if (c->silent || c->started) return MG_EAGAIN; // half done: the rest must follow
+    if (c->started) return MG_EAGAIN; // half done: the rest must follow
     mg_stream_answer(s, c->ctx, err, 0, MG_ANSWER_PLAIN);
     return 1;
 }
@@ -116,7 +116,7 @@ static void fail_all(struct mg_stream *s) {
     mg_assist_reset(s);
     while (!mg_list_empty(&s->waiting)) {
         struct mg_change *c = mg_container_of(s->waiting.next, struct mg_change, link);
-        if (!c->silent) mg_stream_answer(s, c->ctx, MG_EIO, 0, MG_ANSWER_PLAIN);
+        mg_stream_answer(s, c->ctx, MG_EIO, 0, MG_ANSWER_PLAIN);
         forget(s, c);
     }
 }
@@ -127,7 +127,7 @@ static void refuse_behind(struct mg_stream *s) {
     for (struct mg_list *l = s->waiting.next->next, *next; l != &s->waiting; l = next) {
         struct mg_change *c = mg_container_of(l, struct mg_change, link);
         next = l->next;
-        if (c->kind != MG_CHANGE_APPEND || c->silent || c->started) continue;
+        if (c->kind != MG_CHANGE_APPEND || c->started) continue;
         int err = mg_part_refuses(s->part);
         if (err == 0) return;
         mg_stream_answer(s, c->ctx, err, 0, MG_ANSWER_PLAIN);
