@@ -233,7 +233,8 @@ static int write_all(struct checkpoint *c) {
     return err;
 }
 
-// After a failure: the files are deleted with their last reference, the sealed state is as it was.
+// After a failure: the files are deleted with their last reference, unless a manifest may name them (files.c); the
+// sealed state is as it was.
 static void undo(struct checkpoint *c) {
     for (uint32_t i = 0; i < c->streams_len; i++) {
         struct mg_sealed_stream *z = c->streams[i];
@@ -243,11 +244,11 @@ static void undo(struct checkpoint *c) {
         z->stretches_len = 0;
     }
     for (uint32_t i = 0; i < c->segments_len; i++) {
-        atomic_store(&c->segments[i]->doomed, true);
+        atomic_store(&c->segments[i]->doomed, !c->segments[i]->doubtful);
         mg_segment_ref_put(c->segments[i]);
     }
     for (uint32_t i = 0; i < c->runs_len; i++) {
-        atomic_store(&c->runs[i]->doomed, true);
+        atomic_store(&c->runs[i]->doomed, !c->runs[i]->doubtful);
         mg_run_ref_put(c->runs[i]);
     }
     c->segments_len = c->runs_len = 0;
