@@ -43,6 +43,7 @@ struct checkpoint {
     struct mg_run_ref *runs[2];
     uint32_t runs_len;
     uint64_t first_id, next_id;
+    uint64_t replay_from;
 };
 
 // ---- segments -------------------------------------------------------------------------------------------------------
@@ -207,7 +208,10 @@ static uint64_t replay_from(const struct checkpoint *c) {
     for (unsigned i = 0; i < c->st->o.parts; i++) {
         if (c->seals[i]->page < page) page = c->seals[i]->page;
     }
-    return page;
+    // With a sync interval what came back may not be durable yet.
+    struct mg_journal_state state;
+    mg_journal_state(c->st->journal, &state);
+    return page < state.durable ? page : state.durable;
 }
 
 static int commit(struct checkpoint *c) {
@@ -217,7 +221,7 @@ static int commit(struct checkpoint *c) {
         .segments_len = c->segments_len,
         .runs = c->runs,
         .runs_len = c->runs_len,
-        .replay_from = replay_from(c),
+        .replay_from = c->replay_from = replay_from(c),
     };
     return mg_files_commit(st, &change);
 }
@@ -323,7 +327,7 @@ void mg_checkpoint(struct mg_store *st) {
         }
     }
     if (done) {
-        mg_journal_recycle(st->journal, replay_from(&c));
+        mg_journal_recycle(st->journal, c.replay_from);
         tell_parts(&c);
     }
     // Otherwise the store is closing or poisoned: the parts free what they sealed (mg_store_close).

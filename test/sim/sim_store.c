@@ -99,6 +99,7 @@ static void world_init(struct world *w, uint64_t seed, const struct sim_args *ar
     w->o.readers = 1 + (unsigned)sim_below(s, 3);
     for (size_t i = 0; i < sizeof(w->o.secret); i++) w->o.secret[i] = (uint8_t)sim_random(s);
     w->quota = 1 + sim_below(s, 200);
+    w->room_at = MG_NEVER;
     struct sim_disk_faults *f = sim_disk_faults(w->disk);
     f->garbage = garbage[sim_below(s, 3)];
     f->no_direct = sim_chance(s, 64);
@@ -203,6 +204,7 @@ static void run_stray(struct world *w) {
 static void run_full(struct world *w) {
     struct sim_disk_faults *f = sim_disk_faults(w->disk);
     f->capacity = sim_below(w->sim, w->o.ring_bytes * 2);
+    w->room_at = sim_now(w->sim) + sim_below(w->sim, UINT64_C(60000000000));
     w->faulty = true;
     live(w, sim_chance(w->sim, 128) ? 0 : 1 + sim_below(w->sim, 1000), SIM_POWER_CUT);
     w->faulty = false;

@@ -44,7 +44,7 @@ static void on_result(void *app, const struct mg_result *r) {
     sim_check(r->seq == op->want.seq, "stream %u: operation %u: %llu, not %llu", sl->no, m->answered,
               (unsigned long long)r->seq, (unsigned long long)op->want.seq);
     model_heard(m, op->state);
-    sl->sure = true;
+    sl->sure |= sl->phase == SLOT_PRESENT;
 }
 
 static void on_visible(void *app, uint64_t last) {
@@ -112,6 +112,7 @@ static _Noreturn void stuck(const struct shard *sh) {
 void shard_step(struct shard *sh) {
     if (sim_now(sh->w->sim) > sh->w->patience) stuck(sh);
     sh->polled = false;
+    if (sh->w->room_at < sim_now(sh->w->sim)) sim_disk_faults(sh->w->disk)->capacity = 0; // somebody has made room
     // Whoever waits looks up now and then: the disk may have died without a word to this shard.
     uint64_t soon = sim_now(sh->w->sim) + 200000000;
     if (sh->until > soon) sh->until = soon;
@@ -414,6 +415,8 @@ static void found(struct world *w, struct shard *sh, struct mg_stream *st) {
     sim_check(name.n == 2 && name.p[0] == 'S' && (unsigned)(name.p[1] - '0') < SLOTS, "invented: stream %.*s",
               (int)name.n, name.p);
     struct slot *sl = &w->slots[name.p[1] - '0'];
+    // A deletion that was lost, and said to be.
+    if (sl->stream && w->damaged && w->reports) return;
     sim_check(sl->stream == NULL, "stream %u is there twice", sl->no);
     sim_check(sl->phase != SLOT_ABSENT || w->damaged, "stream %u was deleted and is there", sl->no);
     sl->stream = st;
