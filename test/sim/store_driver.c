@@ -37,6 +37,7 @@ static void on_result(void *app, const struct mg_result *r) {
         return;
     }
     if (sl->phase == SLOT_DELETING && r->err == MG_ECLOSED) return;
+    if (sl->w->damaged) return; // the model has lost its way
     sim_check(r->err == op->want.err && r->duplicate == op->want.duplicate,
               "stream %u: operation %u: %s%s, not %s%s (seq %llu, %llu)", sl->no, m->answered, mg_strerror(r->err),
               r->duplicate ? " (duplicate)" : "", mg_strerror(op->want.err), op->want.duplicate ? " (duplicate)" : "",
@@ -49,7 +50,7 @@ static void on_result(void *app, const struct mg_result *r) {
 
 static void on_visible(void *app, uint64_t last) {
     struct slot *sl = app;
-    if (world_over(sl->w) || sl->phase == SLOT_DELETING) return;
+    if (world_over(sl->w) || sl->phase == SLOT_DELETING || sl->w->damaged) return;
     const struct model_msg *g = model_msg(&sl->model, last);
     sim_check(g != NULL, "stream %u: %llu is visible and does not exist", sl->no, (unsigned long long)last);
     sim_check(last >= sl->visible, "stream %u: visible goes back", sl->no);
@@ -60,7 +61,7 @@ static void on_visible(void *app, uint64_t last) {
 
 static void on_removed(void *app, uint64_t seq) {
     struct slot *sl = app;
-    if (world_over(sl->w) || sl->phase == SLOT_DELETING) return;
+    if (world_over(sl->w) || sl->phase == SLOT_DELETING || sl->w->damaged) return;
     struct model_msg *g = model_msg(&sl->model, seq);
     sim_check(g != NULL && g->uid, "stream %u: %llu was removed and did not exist", sl->no, (unsigned long long)seq);
     if (g->present) {
@@ -332,7 +333,7 @@ static void act(struct shard *sh, struct slot *sl) {
         barrier(sh, sl);
     } else if (dice < 254) {
         configure(sh, sl);
-    } else {
+    } else if (!sh->w->interval) { // what was deleted could come back as what it was
         delete (sh, sl);
     }
 }
