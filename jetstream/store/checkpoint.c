@@ -44,6 +44,7 @@ struct checkpoint {
     struct mg_run_ref *runs[2];
     uint32_t runs_len;
     uint64_t first_id, next_id;
+    uint64_t replay_from;
 };
 
 // ---- segments -------------------------------------------------------------------------------------------------------
@@ -208,7 +209,10 @@ static uint64_t replay_from(const struct checkpoint *c) {
     for (unsigned i = 0; i < c->st->o.parts; i++) {
         if (c->seals[i]->page < page) page = c->seals[i]->page;
     }
-    return page;
+    // With a sync interval what came back may not be durable yet.
+    struct mg_journal_state state;
+    mg_journal_state(c->st->journal, &state);
+    return page < state.durable ? page : state.durable;
 }
 
 static int commit(struct checkpoint *c) {
@@ -218,7 +222,7 @@ static int commit(struct checkpoint *c) {
         .segments_len = c->segments_len,
         .runs = c->runs,
         .runs_len = c->runs_len,
-        .replay_from = replay_from(c),
+        .replay_from = c->replay_from = replay_from(c),
     };
     return mg_files_commit(st, &change);
 }
@@ -234,7 +238,8 @@ static int write_all(struct checkpoint *c) {
     return err;
 }
 
-// After a failure: the files are deleted with their last reference, the sealed state is as it was.
+// After a failure: the files are deleted with their last reference, unless a manifest may name them (files.c); the
+// sealed state is as it was.
 static void undo(struct checkpoint *c) {
     for (uint32_t i = 0; i < c->streams_len; i++) {
         struct mg_sealed_stream *z = c->streams[i];
@@ -244,11 +249,11 @@ static void undo(struct checkpoint *c) {
         z->stretches_len = 0;
     }
     for (uint32_t i = 0; i < c->segments_len; i++) {
-        atomic_store(&c->segments[i]->doomed, true);
+        atomic_store(&c->segments[i]->doomed, !c->segments[i]->doubtful);
         mg_segment_ref_put(c->segments[i]);
     }
     for (uint32_t i = 0; i < c->runs_len; i++) {
-        atomic_store(&c->runs[i]->doomed, true);
+        atomic_store(&c->runs[i]->doomed, !c->runs[i]->doubtful);
         mg_run_ref_put(c->runs[i]);
     }
     c->segments_len = c->runs_len = 0;
@@ -325,7 +330,7 @@ void mg_checkpoint(struct mg_store *st) {
         }
     }
     if (done) {
-        mg_journal_recycle(st->journal, replay_from(&c));
+        mg_journal_recycle(st->journal, c.replay_from);
         tell_parts(&c);
     }
     // Otherwise the store is closing or poisoned: the parts free what they sealed (mg_store_close).

@@ -83,12 +83,12 @@ static struct mg_runset *changed_runs(const struct mg_runset *now, const struct 
 
 // ---- files that go --------------------------------------------------------------------------------------------------
 
-static void doom(struct mg_keeper *k, uint64_t id) {
+static void doom(struct mg_keeper *k, uint64_t id, bool doubtful) {
     if (k->doomed_len == k->doomed_cap) {
         k->doomed_cap = k->doomed_cap ? k->doomed_cap * 2 : 16;
         k->doomed = mg_realloc(k->doomed, k->doomed_cap * sizeof(k->doomed[0]));
     }
-    k->doomed[k->doomed_len++] = (struct mg_doomed){.id = id, .state = MG_DOOMED_THERE};
+    k->doomed[k->doomed_len++] = (struct mg_doomed){.id = id, .state = doubtful ? MG_DOOMED_DOUBTFUL : MG_DOOMED_THERE};
 }
 
 void mg_files_unlinked(struct mg_store *st, uint64_t id) {
@@ -118,6 +118,20 @@ int mg_files_sync_dirs(struct mg_store *st) {
     }
     forget_synced(k);
     return err;
+}
+
+// A manifest is durable that does not name them, after one that perhaps is not.
+static void unlink_doubtful(struct mg_store *st) {
+    struct mg_keeper *k = st->keeping;
+    for (uint32_t i = 0; i < k->doomed_len; i++) {
+        if (k->doomed[i].state != MG_DOOMED_DOUBTFUL) continue;
+        for (int kind = MG_FILE_SEGMENT; kind <= MG_FILE_RUN_COPY; kind++) {
+            char name[MG_FILE_NAME_MAX];
+            mg_table_file_name(name, (enum mg_table_file)kind, k->doomed[i].id);
+            mg_disk_unlink(st->disk, name, NULL);
+        }
+        k->doomed[i].state = MG_DOOMED_UNLINKED;
+    }
 }
 
 // ---- the manifest ---------------------------------------------------------------------------------------------------
@@ -176,6 +190,7 @@ static int write_manifest(struct mg_store *st, const struct mg_runset *runs, con
         mg_store_say(st, MG_LOG_ERR, "cannot write the manifest: %s", why.text);
     } else {
         st->head = m.head;
+        unlink_doubtful(st);
     }
     mg_manifest_fini(&m);
     return err;
@@ -192,6 +207,16 @@ int mg_files_commit(struct mg_store *st, const struct mg_files_change *c) {
     struct mg_runset *runs = changed_runs(st->runs, c);
     int err = write_manifest(st, runs, c, 0, 0);
     if (err) {
+        // The manifest may be on disk all the same, and be what the next start finds: its files must stay until another
+        // one is durable.
+        for (uint32_t i = 0; i < c->segments_len; i++) {
+            c->segments[i]->doubtful = true;
+            doom(k, c->segments[i]->id, true);
+        }
+        for (uint32_t i = 0; i < c->runs_len; i++) {
+            c->runs[i]->doubtful = true;
+            doom(k, c->runs[i]->id, true);
+        }
         mg_runset_unref(runs);
         return err;
     }
@@ -199,11 +224,11 @@ int mg_files_commit(struct mg_store *st, const struct mg_files_change *c) {
     st->runs = runs;
     for (uint32_t i = 0; i < c->segments_len; i++) add_segment(k, mg_segment_ref_get(c->segments[i]));
     for (uint32_t i = 0; i < c->old_segments_len; i++) {
-        doom(k, c->old_segments[i]->id);
+        doom(k, c->old_segments[i]->id, false);
         remove_segment(k, c->old_segments[i]);
     }
     for (uint32_t i = 0; i < c->old_runs_len; i++) {
-        doom(k, c->old_runs[i]->id);
+        doom(k, c->old_runs[i]->id, false);
         atomic_store(&c->old_runs[i]->doomed, true);
     }
     return 0;

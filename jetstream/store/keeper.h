@@ -25,7 +25,7 @@ struct mg_keeper {
     // Files that are not listed any more and may still be there: intents, until their removal is durable.
     struct mg_doomed {
         uint64_t id;
-        enum { MG_DOOMED_THERE, MG_DOOMED_UNLINKED, MG_DOOMED_SYNCED } state;
+        enum { MG_DOOMED_DOUBTFUL, MG_DOOMED_THERE, MG_DOOMED_UNLINKED, MG_DOOMED_SYNCED } state;
     } *doomed;
     uint32_t doomed_len, doomed_cap;
     // Intents found at the start beside a damaged slot of the manifest: their files were not looked after, so they stay.

@@ -48,7 +48,7 @@ static int merge(struct mg_store *st, struct mg_run_ref **runs, uint32_t n, bool
         struct mg_files_change change = {.runs = &product, .runs_len = 1, .old_runs = runs, .old_runs_len = n};
         err = mg_files_commit(st, &change);
     }
-    if (err && product) atomic_store(&product->doomed, true);
+    if (err && product) atomic_store(&product->doomed, !product->doubtful);
     mg_run_ref_put(product);
     return err;
 }

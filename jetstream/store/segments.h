@@ -20,6 +20,7 @@ struct mg_segment_ref {
     struct mg_parcel parcel;
     atomic_uint refs;
     atomic_bool doomed;
+    bool doubtful;          // named by a manifest of which nobody knows whether it is on disk
     struct mg_store *store;
     struct mg_file *file;
     struct mg_segment *segment;
@@ -33,6 +34,7 @@ struct mg_run_ref {
     struct mg_parcel parcel;
     atomic_uint refs;
     atomic_bool doomed;
+    bool doubtful;          // as of segments
     struct mg_store *store;
     struct mg_file *main, *copy;
     struct mg_run *run;
