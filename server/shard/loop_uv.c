@@ -160,7 +160,7 @@ void mg_thread_join(struct mg_thread *t) {
 // On Linux a "process" of setpriority is a thread. Elsewhere it would be all of them, so nothing is done.
 void mg_thread_yield_to_others(int nice) {
 #ifdef __linux__
-    setpriority(PRIO_PROCESS, 0, nice);
+    setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + nice);
 #else
     (void)nice;
 #endif
