@@ -84,13 +84,15 @@ void mg_stream_subject_last_is(struct mg_stream *s, mg_slice subject, uint64_t s
     v->last_gone = 0;
 }
 
-static void forget_recent(struct mg_subject_row *v, uint64_t seq) {
+// False: the row does not name it.
+static bool forget_recent(struct mg_subject_row *v, uint64_t seq) {
     for (uint32_t i = 0; i < v->recent_len; i++) {
         if (v->recent[i].seq != seq) continue;
         memmove(&v->recent[i], &v->recent[i + 1], (v->recent_len - i - 1) * sizeof(v->recent[0]));
         v->recent_len--;
-        return;
+        return true;
     }
+    return false;
 }
 
 static void subject_removed(struct mg_stream *s, mg_slice subject, uint64_t seq) {
@@ -99,7 +101,8 @@ static void subject_removed(struct mg_stream *s, mg_slice subject, uint64_t seq)
     struct mg_subject_row *v = value_of(r);
     if (v->first == 0) v->first = seq;
     v->count--;
-    forget_recent(v, seq);
+    bool named = forget_recent(v, seq);
+    if (!named && r->flags & MG_CELL_UNRESOLVED) v->older_gone = 1;
     if (v->last <= seq) {
         v->last = seq;
         v->last_gone = 1;
@@ -222,7 +225,6 @@ static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool 
     if (r->seq == s->first) {
         s->first++;
         s->first_exact = false;
-        if (s->storage == MG_STORAGE_MEMORY) mg_memtable_trim(&s->mem);
     }
     if (live) tell_removed(s, r->seq);
 }
@@ -230,6 +232,7 @@ static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool 
 static void apply_removals(struct mg_stream *s, mg_slice list, bool live) {
     struct mg_removal_walk w = mg_removal_walk_of(list);
     for (struct mg_removal r; mg_removal_next(&w, &r);) apply_removal(s, &r, live);
+    if (s->storage == MG_STORAGE_MEMORY) mg_memtable_trim(&s->mem);
     if (!s->first_exact && live) mg_head_advance(s);
 }
 

@@ -221,8 +221,8 @@ static int new_store(struct mg_store *st, struct mg_disk_why *why) {
     memcpy(&h->store, st->o.secret, sizeof(h->store));
     memcpy(&h->salt, st->o.secret + sizeof(h->store), sizeof(h->salt));
     h->page_bytes = MG_DISK_ALIGN;
-    h->ring_file_pages = MG_RING_FILE / h->page_bytes;
-    h->ring_pages = st->o.ring_bytes / MG_RING_FILE * h->ring_file_pages;
+    h->ring_file_pages = st->o.ring_file_bytes / h->page_bytes;
+    h->ring_pages = st->o.ring_bytes / st->o.ring_file_bytes * h->ring_file_pages;
     st->keeping->next_file = 1;
     st->runs = mg_runset_new(NULL, 0);
     int err = write_manifest(st, st->runs, NULL, 0, 0);

@@ -9,6 +9,7 @@
 #include "jetstream/store/files.h"
 #include "jetstream/store/recover.h"
 #include "jetstream/store/seal.h"
+#include "jetstream/store/space.h"
 #include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
 #include "server/base/assert.h"
@@ -19,6 +20,7 @@
 #define DEFAULT_RING (64u * 1024 * 1024)
 #define DEFAULT_CACHE (64u * 1024 * 1024)
 #define DEFAULT_ROWS (64u * 1024 * 1024)
+#define BIG_STREAM (8u * 1024 * 1024)
 #define IDLE_SEAL_NS UINT64_C(20000000)
 
 // ---- small things ---------------------------------------------------------------------------------------------------
@@ -45,7 +47,9 @@ uint64_t mg_store_new_id(struct mg_store_part *p) {
 
 struct mg_worker *mg_store_reader(struct mg_store *st, uint64_t key) { return st->readers[key % st->o.readers]; }
 
-void mg_store_poisoned(struct mg_store *st) { atomic_store(&st->poisoned, true); }
+void mg_store_poisoned(struct mg_store *st) {
+    if (!atomic_exchange(&st->poisoned, true)) mg_store_tell_parts(st);
+}
 
 void mg_store_row_lost(struct mg_store *st, mg_slice key, int err) {
     mg_store_say(st, MG_LOG_ERR, "a row of kind %c of stream %llu cannot be read: %s", key.p[0],
@@ -67,6 +71,7 @@ struct mg_store_part *mg_store_part(struct mg_store *st, unsigned index) {
 struct mg_store_status mg_store_status(const struct mg_store *st) {
     struct mg_store_status out = st->status;
     out.poisoned = atomic_load(&st->poisoned);
+    out.full = atomic_load(&st->refuse) != 0;
     if (st->journal) mg_journal_describe(st->journal, out.sync_method, sizeof(out.sync_method));
     return out;
 }
@@ -88,6 +93,7 @@ static struct mg_store_part *new_part(struct mg_store *st, unsigned index) {
 }
 
 static void pressure(void *arg) { mg_store_press(arg); }
+static void space(void *arg, bool full) { mg_space_of_journal(arg, full); }
 
 static void journal_poisoned(void *arg, const struct mg_disk_why *why) {
     mg_store_say(arg, MG_LOG_ERR, "the journal failed: %s; nothing is accepted any more", why->text);
@@ -109,6 +115,7 @@ static int open_journal(struct mg_store *st, struct mg_disk_why *why) {
         .record = mg_recover_record,
         .damage = mg_recover_damage,
         .pressure = pressure,
+        .space = space,
         .poisoned = journal_poisoned,
     };
     return mg_journal_open(&st->journal, &o, why);
@@ -126,7 +133,9 @@ static int start_threads(struct mg_store *st) {
 
 static void set_defaults(struct mg_store_options *o) {
     if (o->ring_bytes == 0) o->ring_bytes = DEFAULT_RING;
-    if (o->ring_bytes < 2 * MG_RING_FILE) o->ring_bytes = 2 * MG_RING_FILE;
+    if (o->ring_file_bytes == 0) o->ring_file_bytes = MG_RING_FILE;
+    if (o->big_stream_bytes == 0) o->big_stream_bytes = BIG_STREAM;
+    if (o->ring_bytes < UINT64_C(2) * o->ring_file_bytes) o->ring_bytes = UINT64_C(2) * o->ring_file_bytes;
     if (o->cache_bytes == 0) o->cache_bytes = DEFAULT_CACHE;
     if (o->rows_bytes == 0) o->rows_bytes = DEFAULT_ROWS;
     if (o->readers == 0) o->readers = 2;
@@ -163,7 +172,9 @@ int mg_store_open(struct mg_store **out, const struct mg_store_options *options,
     }
     if (err == 0) err = start_threads(st);
     if (err) {
-        snprintf(err_text, err_size, "%s: %s", st->o.dir, why.text[0] ? why.text : mg_strerror(err));
+        const char *text = why.text[0] ? why.text : mg_strerror(err);
+        bool named = strstr(text, st->o.dir) != NULL;
+        snprintf(err_text, err_size, "%s%s%s", named ? "" : st->o.dir, named ? "" : ": ", text);
         mg_store_close(st);
         return err;
     }
@@ -190,6 +201,8 @@ static void free_seal(struct mg_seal *seal) {
 
 static void free_part(struct mg_store_part *p) {
     if (p == NULL) return;
+    p->closed = true;
+    for (struct mg_stream *s = mg_stream_next(p, NULL); s; s = mg_stream_next(p, s)) mg_stream_give_up(s);
     mg_inbox_open(&p->inbox); // what came after the last turn
     free_seal(p->seal);
     while (!mg_list_empty(&p->streams)) mg_stream_free(mg_container_of(p->streams.next, struct mg_stream, link));
