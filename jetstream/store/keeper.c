@@ -9,10 +9,17 @@
 static void pressed(struct mg_parcel *p) {
     struct mg_keeper *k = mg_container_of(p, struct mg_keeper, press);
     struct mg_store *st = k->store;
-    if (atomic_load(&k->closing) || atomic_load(&st->poisoned)) return;
-    mg_checkpoint(st);
-    atomic_store(&st->pressed, false);
-    if (!atomic_load(&k->closing)) mg_merge_runs(st);
+    k->again = true; // the keeper opens its mail while it waits in a checkpoint, too
+    if (k->busy) return;
+    k->busy = true;
+    while (k->again && !atomic_load(&k->closing) && !atomic_load(&st->poisoned)) {
+        // Whoever presses from here on, because pages have become few again, gets another one.
+        k->again = false;
+        atomic_store(&st->pressed, false);
+        mg_checkpoint(st);
+        if (!atomic_load(&k->closing)) mg_merge_runs(st);
+    }
+    k->busy = false;
 }
 
 void mg_store_press(struct mg_store *st) {

@@ -14,6 +14,7 @@ struct mg_keeper {
     struct mg_store *store;
     struct mg_parcel press, wake;
     atomic_bool closing, ended;
+    bool busy, again;         // a checkpoint is being made; another one was asked for meanwhile
     unsigned sealed;          // parts that have given what the checkpoint wants
     struct mg_segment_ref **segments; // all of the store, ascending ids; references
     uint32_t segments_len, segments_cap;
