@@ -25,6 +25,7 @@
 #include "server/base/mem.h"
 
 #define RETRY_NS UINT64_C(1000000000)
+#define SYNC_POLL_NS UINT64_C(1000000)
 
 struct cells {
     struct mg_cell **at;
@@ -209,20 +210,34 @@ static uint64_t replay_from(const struct checkpoint *c) {
     for (unsigned i = 0; i < c->st->o.parts; i++) {
         if (c->seals[i]->page < page) page = c->seals[i]->page;
     }
-    // With a sync interval what came back may not be durable yet.
-    struct mg_journal_state state;
-    mg_journal_state(c->st->journal, &state);
-    return page < state.durable ? page : state.durable;
+    return page;
+}
+
+// With a sync interval what came back may not be durable yet. The manifest must not name a page that a power cut could
+// take back.
+static void sync_journal(struct checkpoint *c) {
+    struct mg_store *st = c->st;
+    struct mg_journal_state state = {0};
+    if (st->o.sync_interval == 0) return;
+    mg_journal_sync_soon(st->journal);
+    for (;;) {
+        mg_journal_state(st->journal, &state);
+        if (state.durable >= replay_from(c) || state.poisoned || atomic_load(&st->keeping->closing)) break;
+        mg_keeper_sleep(st, SYNC_POLL_NS);
+    }
+    if (state.durable < c->replay_from) c->replay_from = state.durable;
 }
 
 static int commit(struct checkpoint *c) {
+    c->replay_from = replay_from(c);
+    sync_journal(c);
     struct mg_store *st = c->st;
     struct mg_files_change change = {
         .segments = c->segments,
         .segments_len = c->segments_len,
         .runs = c->runs,
         .runs_len = c->runs_len,
-        .replay_from = c->replay_from = replay_from(c),
+        .replay_from = c->replay_from,
     };
     return mg_files_commit(st, &change);
 }
