@@ -306,6 +306,7 @@ static int read_store(struct mg_store *st, const struct mg_manifest *m, const st
     if (err) return err;
     open_segments(st, m);
     check = (struct mg_file_check){.found = found_file, .arg = st};
+    if (st->look_only) return 0;
     return mg_manifest_check_files(st->disk, m, loaded, &check, why);
 }
 
@@ -313,7 +314,7 @@ int mg_files_open(struct mg_store *st, struct mg_disk_why *why) {
     struct mg_manifest m = {0};
     struct mg_manifest_loaded loaded;
     int err = mg_manifest_load(st->disk, &m, &loaded);
-    if (err == MG_ENOTFOUND) {
+    if (err == MG_ENOTFOUND && !st->look_only) {
         err = new_store(st, why);
     } else if (err) {
         *why = loaded.why;
