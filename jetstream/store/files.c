@@ -241,11 +241,15 @@ static int open_runs(struct mg_store *st, const struct mg_manifest *m, struct mg
     for (uint32_t i = 0; i < m->nruns && err == 0; i++) {
         const struct mg_manifest_run *r = &m->runs[i].about;
         err = mg_run_ref_open(&runs[n], st, r->file, r->size, r->foot_sum, r->flags & MG_MANIFEST_RUN_PRIMARY);
-        if (err) {
+        if (err == 0) {
+            n++;
+        } else if (!(r->flags & MG_MANIFEST_RUN_PRIMARY)) {
+            st->recount = true; // it can be computed
+            st->status.damaged_files++;
+            err = 0;
+        } else {
             snprintf(why->text, sizeof(why->text), "table %016llx cannot be read: %s; nothing was changed",
                      (unsigned long long)r->file, mg_strerror(err));
-        } else {
-            n++;
         }
     }
     st->runs = mg_runset_new(runs, n);

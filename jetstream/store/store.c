@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "jetstream/store/files.h"
+#include "jetstream/store/recount.h"
 #include "jetstream/store/recover.h"
 #include "jetstream/store/seal.h"
 #include "jetstream/store/space.h"
@@ -145,6 +146,7 @@ static int recover(struct mg_store *st, struct mg_disk_why *why) {
     uint64_t began = mg_bell_clock();
     snprintf(why->text, sizeof(why->text), "the tables cannot be read");
     int err = mg_recover_rows(st);
+    if (err == 0 && st->recount && !st->look_only) err = mg_recount_subjects(st);
     if (err == 0) err = open_journal(st, why);
     if (err) return err;
     mg_recover_end(st);

@@ -29,6 +29,7 @@
 struct mg_store {
     struct mg_store_options o;
     bool look_only;              // opened by mg_store_look
+    bool recount;                // a table of subjects could not be opened
     struct mg_disk *disk;
     struct mg_journal *journal;
     struct mg_manifest_head head; // of the manifest; the keeper's after the start
