@@ -35,7 +35,9 @@ struct mg_store {
     uint64_t seed;               // of hashes of rows, from the salt
     struct mg_store_part **parts;
     atomic_uint_fast64_t next_stream;
-    atomic_bool poisoned, pressed; // pressed: a checkpoint was asked for and has not begun
+    atomic_bool poisoned;
+    atomic_bool pressed, pressed_soon; // a checkpoint was asked for; pressed: and is not done
+    atomic_uint_fast64_t faults;       // damaged pieces of files that were met
     struct mg_worker *keeper;
     struct mg_worker *readers[MG_READERS_MAX];
     struct mg_keeper *keeping;
@@ -52,7 +54,7 @@ void mg_store_row_lost(struct mg_store *st, mg_slice key, int err);
 uint64_t mg_store_new_id(struct mg_store_part *p);
 void mg_store_poisoned(struct mg_store *st);   // any thread
 void mg_store_say(const struct mg_store *st, int level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-// Asks the keeper for a checkpoint. Any thread.
-void mg_store_press(struct mg_store *st);
+// The same, but it need not be at once: there is something to clean up. Any thread.
+void mg_store_press_soon(struct mg_store *st);
 
 #endif
