@@ -43,12 +43,15 @@ void mg_store_press_soon(struct mg_store *st) {
 
 static void checkpoint(struct mg_store *st) {
     struct mg_keeper *k = st->keeping;
+    // Taken back before it begins: who asks from here on may ask for what this one does not free any more, and the
+    // journal asks once only.
     k->pressed = false;
+    atomic_store(&k->resting, false);
     atomic_store(&st->pressed_soon, false);
+    atomic_store(&st->pressed, false);
     mg_checkpoint(st);
     k->checkpoint_at = mg_bell_clock();
     k->look = true;
-    atomic_store(&st->pressed, false);
 }
 
 int mg_keeper_pace(struct mg_store *st) {

@@ -36,7 +36,7 @@ struct mg_store {
     struct mg_store_part **parts;
     atomic_uint_fast64_t next_stream;
     atomic_bool poisoned;
-    atomic_bool pressed, pressed_soon; // a checkpoint was asked for; pressed: and is not done
+    atomic_bool pressed, pressed_soon; // a checkpoint was asked for and has not begun
     atomic_uint_fast64_t faults;       // damaged pieces of files that were met
     struct mg_worker *keeper;
     struct mg_worker *readers[MG_READERS_MAX];
