@@ -102,10 +102,12 @@ static bool send(struct mg_store_part *p, struct part_batch *b) {
 }
 
 static void send_unsent(struct mg_store_part *p) {
+    bool full = p->unsent_len > 0;
     while (p->unsent_len > 0 && send(p, p->unsent[0])) {
         p->unsent_len--;
         memmove(p->unsent, p->unsent + 1, p->unsent_len * sizeof(p->unsent[0]));
     }
+    if (full && p->unsent_len == 0) p->pump = true; // changes waited for it
 }
 
 void mg_part_submit(struct mg_store_part *p) {
