@@ -87,13 +87,15 @@ void mg_stream_subject_last_is(struct mg_stream *s, mg_slice subject, uint64_t s
     v->last_gone = 0;
 }
 
-static void forget_recent(struct mg_subject_row *v, uint64_t seq) {
+// False: the row does not name it.
+static bool forget_recent(struct mg_subject_row *v, uint64_t seq) {
     for (uint32_t i = 0; i < v->recent_len; i++) {
         if (v->recent[i].seq != seq) continue;
         memmove(&v->recent[i], &v->recent[i + 1], (v->recent_len - i - 1) * sizeof(v->recent[0]));
         v->recent_len--;
-        return;
+        return true;
     }
+    return false;
 }
 
 static void subject_removed(struct mg_stream *s, mg_slice subject, uint64_t seq) {
@@ -102,7 +104,8 @@ static void subject_removed(struct mg_stream *s, mg_slice subject, uint64_t seq)
     struct mg_subject_row *v = value_of(r);
     if (v->first == 0) v->first = seq;
     v->count--;
-    forget_recent(v, seq);
+    bool named = forget_recent(v, seq);
+    if (!named && r->flags & MG_CELL_UNRESOLVED) v->older_gone = 1;
     if (v->last <= seq) {
         v->last = seq;
         v->last_gone = 1;
@@ -220,6 +223,7 @@ static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool 
     const uint8_t *bytes = mg_memtable_get(&s->mem, r->seq);
     if (bytes) {
         subject = subject_of(bytes);
+        if (s->storage == MG_STORAGE_MEMORY) mg_part_garbage(s->part, (void *)(uintptr_t)bytes);
         // A message of an earlier generation may be in a segment soon: its removal must be a row, too.
         if (mg_memtable_remove(&s->mem, r->seq, s->part->generation) == MG_MEM_SEALED) set_removed(s, r->seq);
     } else {
@@ -242,13 +246,18 @@ static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool 
 static void apply_removals(struct mg_stream *s, mg_slice list, bool live) {
     struct mg_removal_walk w = mg_removal_walk_of(list);
     for (struct mg_removal r; mg_removal_next(&w, &r);) apply_removal(s, &r, live);
+    if (s->storage == MG_STORAGE_MEMORY) mg_memtable_trim(&s->mem);
     if (!s->first_exact && live) mg_head_advance(s);
 }
 
 // Everything up to `last` is gone, in one stroke: the subjects' rows of the old epoch mean nothing any more.
 static void apply_clear(struct mg_stream *s) {
     uint64_t seq = s->first;
-    while (mg_memtable_next(&s->mem, &seq)) mg_memtable_remove(&s->mem, seq++, s->part->generation);
+    for (const uint8_t *bytes; (bytes = mg_memtable_next(&s->mem, &seq)); seq++) {
+        mg_memtable_remove(&s->mem, seq, s->part->generation);
+        if (s->storage == MG_STORAGE_MEMORY) mg_part_garbage(s->part, (void *)(uintptr_t)bytes);
+    }
+    if (s->storage == MG_STORAGE_MEMORY) mg_memtable_trim(&s->mem);
     mg_stream_freed(s, mg_stream_cold_bytes(s));
     for (uint32_t i = 0; i < s->cold_len; i++) s->cold[i].live = 0;
     mg_head_reset(s);
@@ -267,7 +276,7 @@ static void apply_message(struct mg_stream *s, const struct mg_record_view *rec,
     mg_slice extra = rec->extra;
     s->last = rec->head.seq;
     s->last_time = rec->head.time;
-    mg_memtable_add(&s->mem, rec->head.seq, bytes);
+    mg_memtable_add(&s->mem, rec->head.seq, bytes, rec->head.length);
     if (s->msgs++ == 0) {
         s->first = rec->head.seq;
         s->first_exact = true;
@@ -285,7 +294,7 @@ static void apply_skip(struct mg_stream *s, const struct mg_record_view *rec) {
     s->last = rec->head.seq;
     s->last_time = rec->head.time;
     if (s->msgs == 0) s->first = s->last + 1;
-    mg_memtable_add(&s->mem, rec->head.seq, NULL);
+    mg_memtable_add(&s->mem, rec->head.seq, NULL, 0);
     if (rec->head.flags & MG_RECORD_DEDUPED && rec->extra.n >= MG_DEDUPE_HASH)
         mg_dedupe_put(s, rec->extra.p, rec->head.seq, rec->head.time);
 }

@@ -24,6 +24,22 @@ static const struct mg_blob_ops file_ops = {file_read, file_write, file_forget};
 
 struct mg_blob mg_blob_of_file(struct mg_file *f) { return (struct mg_blob){&file_ops, f}; }
 
+static int direct_read(void *handle, void *p, size_t n, uint64_t at) {
+    uint64_t from = at / MG_WRITER_ALIGN * MG_WRITER_ALIGN;
+    size_t skip = (size_t)(at - from), got = 0;
+    size_t want = (skip + n + MG_WRITER_ALIGN - 1) / MG_WRITER_ALIGN * MG_WRITER_ALIGN;
+    uint8_t *buf = mg_disk_alloc(want);
+    int err = mg_file_read(handle, buf, want, from, &got, NULL);
+    if (err == MG_OK && got < skip + n) err = MG_EEOF;
+    if (err == MG_OK) memcpy(p, buf + skip, n);
+    mg_disk_free(buf);
+    return err;
+}
+
+static const struct mg_blob_ops direct_ops = {direct_read, file_write, NULL};
+
+struct mg_blob mg_blob_of_direct_file(struct mg_file *f) { return (struct mg_blob){&direct_ops, f}; }
+
 // ---- writing
 
 void mg_file_writer_init(struct mg_file_writer *w, struct mg_blob out, size_t cap) {

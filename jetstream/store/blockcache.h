@@ -25,6 +25,7 @@ struct mg_block {
     uint64_t file, at;         // constant
     atomic_uint refs;
     uint32_t length;           // bytes of data, constant
+    atomic_bool checked;       // its user has found the contents to be in order; set once
     bool rebuilt;              // constant: data was not read but computed, since the frame is damaged
     _Alignas(8) uint8_t data[];
 };

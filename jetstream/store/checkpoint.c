@@ -17,6 +17,7 @@
 
 #include "jetstream/store/keeper.h"
 #include "jetstream/store/seal.h"
+#include "jetstream/store/space.h"
 #include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
 #include "jetstream/store/worker.h"
@@ -24,7 +25,6 @@
 #include "server/base/errors.h"
 #include "server/base/mem.h"
 
-#define BIG_STREAM (8u * 1024 * 1024)
 #define RETRY_NS UINT64_C(1000000000)
 
 struct cells {
@@ -136,15 +136,14 @@ static int write_segment(struct checkpoint *c, bool (*pick)(const struct mg_seal
 }
 
 static bool is_small(const struct mg_sealed_stream *z, const void *arg) {
-    (void)arg;
-    return z->bytes < BIG_STREAM;
+    return z->bytes < *(const uint32_t *)arg;
 }
 static bool is_this(const struct mg_sealed_stream *z, const void *arg) { return z == arg; }
 
 static int write_segments(struct checkpoint *c) {
-    int err = write_segment(c, is_small, NULL);
+    int err = write_segment(c, is_small, &c->st->o.big_stream_bytes);
     for (uint32_t i = 0; i < c->streams_len && err == 0; i++) {
-        if (c->streams[i]->bytes >= BIG_STREAM) err = write_segment(c, is_this, c->streams[i]);
+        if (c->streams[i]->bytes >= c->st->o.big_stream_bytes) err = write_segment(c, is_this, c->streams[i]);
     }
     return err;
 }
@@ -379,11 +378,13 @@ void mg_checkpoint(struct mg_store *st) {
         while (!done && !atomic_load(&st->poisoned) && !atomic_load(&st->keeping->closing)) {
             int err = write_all(&c);
             done = err == 0;
-            if (err) {
-                mg_store_say(st, MG_LOG_ERR, "checkpoint failed: %s; trying again", mg_strerror(err));
-                undo(&c);
-                mg_keeper_sleep(st, RETRY_NS);
-            }
+            bool first = atomic_exchange(&st->stuck, err) == 0;
+            if (err == 0) break;
+            undo(&c);
+            if (first) mg_store_say(st, MG_LOG_ERR, "checkpoint failed: %s; trying again", mg_strerror(err));
+            if (first) mg_store_tell_parts(st);
+            if (err == MG_ENOSPC && mg_space_give_up(st)) continue; // there is room for one now
+            mg_keeper_sleep(st, RETRY_NS);
         }
     }
     if (done) {

@@ -322,8 +322,11 @@ static void arrived_back(struct mg_parcel *p) {
         return;
     }
     uint32_t before = r->count;
-    if (r->installs == r->part->installs) leave_out_removed(r);
-    if (r->installs != r->part->installs || (before && r->count == 0 && go_on_behind(r))) {
+    bool moved = r->installs != r->part->installs;
+    if (!moved) leave_out_removed(r);
+    if (r->q.kind == MG_COLD_COUNT && moved) { // what was counted in memory beside it may have come into segments
+        r->err = MG_EAGAIN;
+    } else if (moved || (before && r->count == 0 && go_on_behind(r))) {
         submit(r);
         return;
     }

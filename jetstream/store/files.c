@@ -291,8 +291,8 @@ static int new_store(struct mg_store *st, struct mg_disk_why *why) {
     memcpy(&h->store, st->o.secret, sizeof(h->store));
     memcpy(&h->salt, st->o.secret + sizeof(h->store), sizeof(h->salt));
     h->page_bytes = MG_DISK_ALIGN;
-    h->ring_file_pages = MG_RING_FILE / h->page_bytes;
-    h->ring_pages = st->o.ring_bytes / MG_RING_FILE * h->ring_file_pages;
+    h->ring_file_pages = st->o.ring_file_bytes / h->page_bytes;
+    h->ring_pages = st->o.ring_bytes / st->o.ring_file_bytes * h->ring_file_pages;
     st->keeping->next_file = 1;
     st->runs = mg_runset_new(NULL, 0);
     int err = write_manifest(st, st->runs, NULL);
@@ -356,14 +356,21 @@ static void found_file(void *arg, const struct mg_file_finding *f) {
     mg_store_say(arg, level, "%s %s", f->name, words[f->fate]);
 }
 
+// Beside a damaged slot nothing is cleaned up: what could not be now is at a later start.
+static void keep_intents(struct mg_keeper *k, const struct mg_manifest *m) {
+    for (uint32_t i = 0; i < m->nintents; i++)
+        add_intent(k, m->intents[i].first, m->intents[i].count, MG_INTENT_DOOMED);
+}
+
 static int read_store(struct mg_store *st, const struct mg_manifest *m, const struct mg_manifest_loaded *loaded,
                       struct mg_disk_why *why) {
     struct mg_file_check check = {.look_only = true};
     st->head = m->head;
     st->keeping->next_file = m->head.next_file;
     for (int i = 0; i < 2; i++) {
-        if (loaded->slots[i] == MG_SLOT_DAMAGED)
-            mg_store_say(st, MG_LOG_WRN, "manifest-%d is damaged; the other one is used", i);
+        if (loaded->slots[i] != MG_SLOT_DAMAGED) continue;
+        mg_store_say(st, MG_LOG_WRN, "manifest-%d is damaged; the other one is used", i);
+        keep_intents(st->keeping, m);
     }
     st->env.salt = m->head.salt;
     int err = check_head(&m->head);
@@ -374,11 +381,7 @@ static int read_store(struct mg_store *st, const struct mg_manifest *m, const st
     if (err) return err;
     open_segments(st, m);
     check = (struct mg_file_check){.found = found_file, .arg = st};
-    err = mg_manifest_check_files(st->disk, m, loaded, &check, why);
-    // What could not be cleaned up now is at the next start.
-    for (uint32_t i = 0; i < m->nintents && check.left > 0; i++)
-        add_intent(st->keeping, m->intents[i].first, m->intents[i].count, MG_INTENT_DOOMED);
-    return err;
+    return mg_manifest_check_files(st->disk, m, loaded, &check, why);
 }
 
 int mg_files_open(struct mg_store *st, struct mg_disk_why *why) {

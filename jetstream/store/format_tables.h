@@ -164,7 +164,7 @@ enum {
     F(u64, magic, "MIG-MAN1")                                                                                          \
     F(u32, version, "of the format")                                                                                   \
     F(u32, flags, "0")                                                                                                 \
-    F(u64, checksum, "XXH3-64 of all bytes behind")                                                                    \
+    F(u64, checksum, "XXH3-64 of all bytes behind; seed: the 8 bytes before")                                          \
     F(u64, length, "bytes of all, this head included")                                                                 \
     F(u64, generation, "of the manifest; odd ones are in manifest-1")                                                  \
     F(bytes(16), store, "the store's id")                                                                              \

@@ -27,8 +27,8 @@ static uint64_t mix(uint64_t h, uint64_t x) {
     return h ^ h >> 29;
 }
 
-static uint64_t payload_sum(const struct mg_table_env *env, uint64_t file, uint64_t at, uint32_t kind, const void *p,
-                            size_t n) {
+uint64_t mg_frame_sum(const struct mg_table_env *env, uint64_t file, uint64_t at, uint32_t kind, const void *p,
+                      size_t n) {
     uint64_t seed = mix(mix(mix(env->salt, file), at), (uint64_t)kind << 32 | n);
     return XXH3_64bits_withSeed(p, n, seed);
 }
@@ -38,7 +38,7 @@ uint64_t mg_frame_write(struct mg_file_writer *w, const struct mg_table_env *env
     uint64_t at = mg_file_writer_at(w);
     mg_assert(at % 8 == 0 && payload.n < UINT32_MAX);
     const struct mg_frame_head head = {(uint32_t)payload.n, kind,
-                                       payload_sum(env, file, at, kind, payload.p, payload.n)};
+                                       mg_frame_sum(env, file, at, kind, payload.p, payload.n)};
     uint8_t p[MG_FRAME_HEAD_SIZE];
     mg_frame_head_pack(p, &head);
     mg_file_write_bytes(w, p, sizeof p);
@@ -58,7 +58,7 @@ int mg_frame_check(const struct mg_frame_file *f, const uint8_t *p, uint64_t at,
     struct mg_frame_head head;
     mg_frame_head_unpack(&head, p);
     if (head.length != length || head.kind != kind || !padding_is_zero(p, length)) return MG_ECORRUPT;
-    if (payload_sum(f->env, f->id, at, kind, p + MG_FRAME_HEAD_SIZE, length) != head.checksum) return MG_ECORRUPT;
+    if (mg_frame_sum(f->env, f->id, at, kind, p + MG_FRAME_HEAD_SIZE, length) != head.checksum) return MG_ECORRUPT;
     return MG_OK;
 }
 

@@ -70,6 +70,9 @@ static inline uint64_t mg_frame_size(uint64_t length) { return (MG_FRAME_HEAD_SI
 uint64_t mg_frame_write(struct mg_file_writer *w, const struct mg_table_env *env, uint64_t file, uint32_t kind,
                         mg_slice payload);
 
+// The checksum of a payload at its place.
+uint64_t mg_frame_sum(const struct mg_table_env *env, uint64_t file, uint64_t at, uint32_t kind, const void *p,
+                      size_t n);
 // Looks at a whole frame in memory: MG_OK if p (of mg_frame_size(length) bytes) is this frame.
 int mg_frame_check(const struct mg_frame_file *f, const uint8_t *p, uint64_t at, uint32_t length, uint32_t kind);
 // The length that the frame at p says it has, once its header is plausible; the payload is not checked. MG_ECORRUPT.

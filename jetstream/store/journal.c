@@ -4,9 +4,10 @@
 // The journal's face: opening and closing, the account of free pages, and what may be asked from any thread.
 //
 // The account: `free` is pages of the ring less those between tail and head less those that submitted batches will need
-// at most. Submit takes from it (and refuses below the floor of the batch's class), a commit gives back what its batches
-// did not need, recycling gives back what it freed. So no batch that was accepted can find the ring full. Floors: the
-// lowest pages are for seals and fences, above them are those that only deletes, acks and configuration may use.
+// at most. Submit takes from it (and refuses below the floor of the batch's class), a commit gives back what its
+// batches did not need, recycling gives back what it freed. So no batch that was accepted can find the ring full.
+// Floors: the lowest pages are for seals and fences, above them are those that only deletes, acks and configuration may
+// use.
 #include "jetstream/store/journal_impl.h"
 
 #include <stdio.h>
@@ -15,7 +16,7 @@
 #include "server/base/errors.h"
 #include "server/base/mem.h"
 
-#define BUFFER_BYTES (1u << 20) // pages under construction: a larger commit is written in pieces of this size
+#define BUFFER_BYTES (4u << 20) // pages under construction, what is written at once; less if the ring is small
 
 const char *mg_damage_text(enum mg_damage_cause cause) {
     switch (cause) {
@@ -46,7 +47,7 @@ static struct mg_journal *create(const struct mg_journal_options *o) {
     j->body = o->page_bytes - MG_PAGE_SIZE;
     j->floor[MG_BATCH_RESERVED] = (int64_t)clamp(pages / 64, 2, 64);
     j->floor[MG_BATCH_NORMAL] = j->floor[MG_BATCH_RESERVED] + (int64_t)clamp(pages / 16, 2, 1024);
-    j->buffer_pages = (uint32_t)clamp(BUFFER_BYTES / o->page_bytes, 1, pages);
+    j->buffer_pages = (uint32_t)clamp(pages / 8, 1, BUFFER_BYTES / o->page_bytes);
     j->in.ring = ring_the_bell;
     j->in.arg = j;
     j->waiting_end = &j->waiting;
@@ -113,7 +114,8 @@ int mg_journal_submit(struct mg_journal *j, struct mg_batch *b) {
     if (atomic_load_explicit(&j->poisoned, memory_order_relaxed)) return MG_EPOISONED;
     if (b->bytes > mg_journal_max_batch(j)) return MG_EINVAL;
     int error = atomic_load_explicit(&j->grow_error, memory_order_relaxed);
-    if (MG_UNLIKELY(error != 0)) return error;
+    // What makes room may still come in: there may be pages left, and if not it waits.
+    if (error != 0 && !(error == MG_ENOSPC && b->class == MG_BATCH_RESERVED)) return error;
     b->charged = (uint32_t)((b->bytes + j->body - 1) / j->body);
     if (atomic_fetch_sub(&j->free, b->charged) - b->charged < j->floor[b->class]) {
         atomic_fetch_add(&j->free, b->charged);
@@ -132,10 +134,12 @@ uint64_t mg_journal_room(struct mg_journal *j, enum mg_batch_class class) {
 void mg_journal_recycle(struct mg_journal *j, uint64_t page) {
     uint64_t tail = atomic_load(&j->tail);
     mg_assert(page <= atomic_load(&j->durable));
+    // Also when nothing was freed: whoever needs pages must be able to ask again.
+    atomic_store(&j->pressed, false);
     if (page <= tail) return;
+    if (MG_PLANTED(early_recycle)) tail -= tail > 20 ? 20 : tail; // what is in use counts as free
     atomic_store(&j->tail, page);
     atomic_fetch_add(&j->free, (int64_t)(page - tail));
-    atomic_store(&j->pressed, false);
 }
 
 void mg_journal_state(struct mg_journal *j, struct mg_journal_state *out) {

@@ -69,16 +69,19 @@ struct mg_journal_options {
     bool look_only;         // recover, but write nothing: no fence, no threads, nothing may be submitted
 
     // Callbacks of recovery, on the thread that opens. A record's bytes are valid during the call, `page` is where it
-    // begins; a value other than 0 ends the recovery and is returned by open. Damage comes in order of pages, between the records around it. All may
-    // be NULL.
+    // begins; a value other than 0 ends the recovery and is returned by open. Damage comes in order of pages, between
+    // the records around it. All may be NULL.
     void *arg;
     int (*record)(void *arg, const struct mg_record_view *record, const void *bytes, uint64_t page);
     void (*damage)(void *arg, const struct mg_journal_damage *damage);
     void (*progress)(void *arg, uint64_t done, uint64_t total); // bytes
 
-    // Free pages have become few (less than half of the ring), or a batch was refused for want of them: time to recycle.
-    // Any thread that submits, and the committer. May be NULL.
+    // Free pages have become few (less than half of the ring), or a batch was refused for want of them: time to
+    // recycle. Any thread that submits, and the committer. May be NULL.
     void (*pressure)(void *arg);
+    // A file of the ring could not be made since there is no space (full), or could be made again. The thread that makes
+    // them. May be NULL.
+    void (*space)(void *arg, bool full);
     // The journal was poisoned (once). The committer. May be NULL.
     void (*poisoned)(void *arg, const struct mg_disk_why *why);
 };
@@ -96,8 +99,8 @@ enum mg_batch_class {
     MG_BATCH_RESERVED, // deletes, acks, configuration: may use pages that are kept back for them
 };
 
-// Belongs to the sender; to the journal between a submit that returned 0 and its return. The records stay as they are as
-// long.
+// Belongs to the sender; to the journal between a submit that returned 0 and its return. The records stay as they are
+// as long.
 struct mg_batch {
     struct mg_parcel parcel; // `arrived` is the sender's, called by home's owner (mg_inbox_open)
     struct mg_inbox *home;   // where it comes back to
@@ -114,8 +117,10 @@ struct mg_batch {
     uint32_t charged; // the journal's
 };
 
-// Any thread; never blocks. 0; MG_EFULL: no pages, nothing has happened; MG_EPOISONED; MG_EINVAL: larger than
-// mg_journal_max_batch. Batches of one thread are written in the order of their submission, a batch is in one commit.
+// Any thread; never blocks. 0; MG_EFULL: no pages, nothing has happened; MG_ENOSPC (of MG_BATCH_NORMAL) or MG_EIO: the
+// ring cannot grow; MG_EPOISONED; MG_EINVAL: larger than mg_journal_max_batch. A batch that was accepted may wait long
+// for a file of the ring if the disk became full. Batches of one thread are written in the order of their submission, a
+// batch is in one commit.
 int mg_journal_submit(struct mg_journal *j, struct mg_batch *batch);
 
 // Bytes of records that could be submitted now, by all threads together. Any thread.

@@ -20,8 +20,6 @@
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 
-#define COMMIT_BYTES_MAX (4u << 20) // a commit takes no further batch from here on
-
 // ---- pages --------------------------------------------------------------------------------------------------------
 
 static struct mg_batch *batch_of(struct mg_mail *m) { return (struct mg_batch *)(void *)m; }
@@ -101,7 +99,7 @@ static struct mg_page common_head(struct mg_journal *j, enum mg_page_kind kind, 
         .commit = j->commit,
         .first_page = j->incarnation_page,
         .incarnation = j->incarnation,
-        .unsynced = (uint32_t)(first - atomic_load_explicit(&j->durable, memory_order_relaxed)),
+        .unsynced = MG_PLANTED(sure_of_unsynced) ? 0 : (uint32_t)(first - atomic_load(&j->durable)),
         .count = count,
         .kind = (uint8_t)kind,
     };
@@ -133,6 +131,7 @@ static int write_commit(struct mg_journal *j, enum mg_page_kind kind, struct cur
 }
 
 static void poison(struct mg_journal *j, const struct mg_disk_why *why) {
+    if (MG_PLANTED(not_poisoned)) return;
     if (atomic_exchange(&j->poisoned, true)) return;
     j->seal_due = false;
     j->sync_at = MG_NEVER;
@@ -155,12 +154,13 @@ static void drain(struct mg_journal *j) {
     while (*j->waiting_end) j->waiting_end = &(*j->waiting_end)->next;
 }
 
-// Cuts off the batches of the next commit, oldest first.
+// Cuts off the batches of the next commit, oldest first: what one write can take, or one batch that is larger.
 static struct mg_batch *take(struct mg_journal *j, uint64_t *bytes, uint32_t *charged) {
     struct mg_batch *first = batch_of(j->waiting), *last = first;
+    uint64_t most = j->buffer_pages * (uint64_t)j->body;
     *bytes = 0;
     *charged = 0;
-    for (struct mg_batch *b = first; b && (b == first || *bytes + b->bytes <= COMMIT_BYTES_MAX); b = next_of(b)) {
+    for (struct mg_batch *b = first; b && (b == first || *bytes + b->bytes <= most); b = next_of(b)) {
         *bytes += b->bytes;
         *charged += b->charged;
         last = b;
@@ -254,6 +254,7 @@ static uint64_t idle(struct mg_journal *j, bool last) {
 
 void commit_main(void *journal) {
     struct mg_journal *j = journal;
+    press(j); // what was recovered may fill the ring
     for (;;) {
         drain(j);
         if (j->waiting) {

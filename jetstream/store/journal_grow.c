@@ -3,11 +3,12 @@
 //
 // The thread that makes the ring's files during the first lap, one ahead of need. A file is filled with zeros by real
 // writes (space that is only allocated costs milliseconds at each first write), synced, renamed to its name, and its
-// directory is synced: only then may a commit go there. A crash leaves at most a file with another name behind, which is
-// emptied when its turn comes.
+// directory is synced: only then may a commit go there. A crash leaves at most a file with another name behind, which
+// is emptied when its turn comes.
 //
-// If it cannot (the disk is full), the reason stands in grow_error: the committer waits, new batches are refused with
-// it, and the thread tries again every second.
+// If it cannot, the reason stands in grow_error and new batches are refused with it. When the disk is full the
+// committer waits and the thread tries again every second; any other error ends the thread, and the journal is poisoned
+// when the file is needed.
 #include <stdio.h>
 
 #include "jetstream/store/journal_impl.h"
@@ -28,7 +29,7 @@ static int fill(struct mg_journal *j, struct mg_file *f, uint64_t from, struct m
         rc = mg_file_write(f, zeros, n, from, why);
         from += n;
     }
-    if (rc == 0) rc = from < end ? MG_ECLOSED : mg_file_sync(f, why);
+    if (rc == 0) rc = from < end ? MG_ECLOSED : MG_PLANTED(file_not_synced) ? 0 : mg_file_sync(f, why);
     mg_disk_free(zeros);
     return rc;
 }
@@ -64,7 +65,7 @@ int grow_now(struct mg_journal *j, uint32_t no, struct mg_disk_why *why) {
     int rc = lengthen(j, name, why);
     if (rc == MG_ENOTFOUND) rc = create(j, name, why);
     // Also after lengthen: the name may be from a time when this failed.
-    if (rc == 0) rc = mg_disk_sync_dir(j->o.disk, MG_JOURNAL_DIR, why);
+    if (rc == 0 && !MG_PLANTED(no_directory_sync)) rc = mg_disk_sync_dir(j->o.disk, MG_JOURNAL_DIR, why);
     if (rc == 0) atomic_store(&j->file[no].ready, true);
     return rc;
 }
@@ -83,9 +84,11 @@ static void grow_main(void *arg) {
         uint64_t until = MG_NEVER;
         if (missing < atomic_load(&j->grow_to)) {
             int rc = grow_now(j, missing, NULL);
-            atomic_store(&j->grow_error, rc);
+            int before = atomic_exchange(&j->grow_error, rc);
             mg_bell_ring(&j->bell);
+            if (j->o.space && (before == MG_ENOSPC) != (rc == MG_ENOSPC)) j->o.space(j->o.arg, rc == MG_ENOSPC);
             if (rc == 0) continue;
+            if (rc != MG_ENOSPC) return;
             until = mg_bell_clock() + TRY_AGAIN_NS;
         }
         if (!atomic_load(&j->grow_stopping)) mg_bell_wait(&j->grow_bell, until);

@@ -16,6 +16,7 @@
 
 #include "jetstream/store/journal.h"
 #include "jetstream/store/page.h"
+#include "server/base/planted.h"
 #include "server/shard/bell.h"
 
 #define MG_JOURNAL_DIR "journal"
@@ -123,7 +124,7 @@ struct ring_reader {
     uint64_t file_size;
     uint8_t *window;
     uint32_t from, count; // pages of the file in the window
-    bool singly;          // the window could not be read at once
+    uint32_t singly_to;   // pages below are read one by one: among them is one that cannot be read
 };
 void reader_init(struct ring_reader *r, struct mg_journal *j);
 void reader_fini(struct ring_reader *r);

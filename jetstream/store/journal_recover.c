@@ -103,6 +103,7 @@ static size_t beginnings(const struct mg_journal *j, const struct ring_map *map,
 
 // Voids pages that a later incarnation has cut off.
 static void void_cut_off(struct mg_journal *j, struct ring_map *map) {
+    if (MG_PLANTED(no_void)) return;
     struct beginning *b = mg_alloc(j->pages * sizeof(*b));
     size_t n = beginnings(j, map, b);
     for (size_t i = n; i-- > 1;) // from here on: where this incarnation or any later one began
@@ -133,8 +134,8 @@ enum slot_state map_at(const struct ring_map *map, const struct mg_journal *j, u
 
 // ---- the end ------------------------------------------------------------------------------------------------------
 
-// Where the commit begins that page p, which is not there, belongs to: its other live pages tell. If it has none: behind
-// the commit before.
+// Where the commit begins that page p, which is not there, belongs to: its other live pages tell. If it has none:
+// behind the commit before.
 static uint64_t torn_from(const struct mg_journal *j, const struct ring_map *map, uint64_t p) {
     enum mg_damage_cause cause;
     uint64_t after = p, before = p;
@@ -165,7 +166,7 @@ static void find_end(struct mg_journal *j, struct ring_map *map) {
     for (uint64_t p = map->sure; p < map->reach; p++) {
         enum mg_damage_cause cause;
         enum slot_state state = map_at(map, j, p, &cause);
-        if (state != SLOT_ZERO && state != SLOT_VOID) continue;
+        if ((state != SLOT_ZERO && state != SLOT_VOID) || MG_PLANTED(torn_is_whole)) continue;
         map->end = torn_from(j, map, p);
         return;
     }
@@ -186,11 +187,11 @@ static int refuse_full(struct mg_disk_why *why) {
     return MG_EFULL;
 }
 
-// What was found may not be durable, if a process was killed between write and sync; and so may be the names of files. It
-// becomes so before anybody is told about it, and before the fence says that it is.
+// What was found may not be durable, if a process was killed between write and sync; and so may be the names of files.
+// It becomes so before anybody is told about it, and before the fence says that it is.
 static int sync_found(struct mg_journal *j, const struct ring_map *map, struct mg_disk_why *why) {
     int rc = mg_disk_sync_dir(j->o.disk, MG_JOURNAL_DIR, why);
-    for (uint64_t p = map->sure; rc == 0 && p < map->end; p++) {
+    for (uint64_t p = map->sure; rc == 0 && p < map->end && !MG_PLANTED(found_not_synced); p++) {
         uint32_t no = ring_file_of(j, p);
         if (!j->file[no].dirty && atomic_load(&j->file[no].ready)) rc = ring_mark_dirty(j, no, why);
     }
@@ -233,7 +234,7 @@ int recover(struct mg_journal *j, struct mg_disk_why *why) {
     for (uint32_t no = 0; no < j->files; no++) any |= atomic_load(&j->file[no].ready);
     take_over(j, &map);
     // Without any file there is nothing that a fence could void: the first is made when something is written.
-    if (rc == 0 && any && !j->o.look_only) rc = write_fence(j, &map, why);
+    if (rc == 0 && any && !j->o.look_only && !MG_PLANTED(no_fence)) rc = write_fence(j, &map, why);
     mg_free(map.slots);
     return rc;
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// The second pass of recovery: pages in order, records out of them. A record that lies in one page is delivered where it
-// is; one that runs on into the next is put together in `part`.
+// The second pass of recovery: pages in order, records out of them. A record that lies in one page is delivered where
+// it is; one that runs on into the next is put together in `part`.
 //
-// A page that is not there costs the records that lie in it or run through it. Behind it, `first` of the next page tells
-// where records begin again. Damage is reported in order, runs of pages of the same cause together, and says whose
-// record was cut if the beginning with its header is known.
+// A page that is not there costs the records that lie in it or run through it. Behind it, `first` of the next page
+// tells where records begin again. Damage is reported in order, runs of pages of the same cause together, and says
+// whose record was cut if the beginning with its header is known.
 #include <stdio.h>
 
 #include "jetstream/store/journal_impl.h"
@@ -27,7 +27,7 @@ static void leave_file(struct ring_reader *r) {
     if (r->file) mg_file_forget(r->file, 0, r->file_size);
     mg_file_close(r->file);
     r->file = NULL;
-    r->count = 0;
+    r->count = r->singly_to = 0;
 }
 
 void reader_fini(struct ring_reader *r) {
@@ -67,8 +67,12 @@ const uint8_t *reader_page(struct ring_reader *r, uint64_t slot, enum mg_damage_
     if (r->file == NULL || (at + 1) * (uint64_t)size > r->file_size) return NULL;
     if (at < r->from || at >= r->from + r->count) {
         uint32_t n = (uint32_t)(WINDOW_BYTES / size), left = r->j->o.file_pages - at;
-        // One sector that cannot be read must not take the pages around it along.
-        if (!read_window(r, at, n < left ? n : left) && !read_window(r, at, 1)) {
+        if (n > left) n = left;
+        // One sector that cannot be read must not take the pages around it along; and a device may think about it for
+        // seconds, so it is asked twice only.
+        bool ok = at >= r->singly_to && read_window(r, at, n);
+        if (!ok && at >= r->singly_to) r->singly_to = at + n;
+        if (!ok && !read_window(r, at, 1)) {
             *cause = MG_DAMAGE_UNREADABLE;
             return NULL;
         }
@@ -95,7 +99,8 @@ struct replay {
 };
 
 static void report(struct replay *r) {
-    if (r->damage.page < r->damage.pages_end && r->j->o.damage) r->j->o.damage(r->j->o.arg, &r->damage);
+    bool silent = MG_PLANTED(silent_damage);
+    if (r->damage.page < r->damage.pages_end && r->j->o.damage && !silent) r->j->o.damage(r->j->o.arg, &r->damage);
     r->damage = (struct mg_journal_damage){.page = 0};
 }
 
@@ -150,8 +155,8 @@ static size_t keep(struct replay *r, const uint8_t *p, size_t n, uint64_t page) 
     return n;
 }
 
-// Takes bytes of the record that begins at p, or that `part` is the beginning of. `rest`: bytes that the commit may still
-// have, these included. Returns how many were taken; 0: no record can begin here.
+// Takes bytes of the record that begins at p, or that `part` is the beginning of. `rest`: bytes that the commit may
+// still have, these included. Returns how many were taken; 0: no record can begin here.
 static size_t take_bytes(struct replay *r, const uint8_t *p, size_t n, uint64_t rest, uint64_t page) {
     uint32_t length;
     if (r->have > 0 && r->have < MG_RECORD_SIZE) {
@@ -184,7 +189,7 @@ static void take_page(struct replay *r, const uint8_t *page, const struct mg_pag
     const uint8_t *p = page + MG_PAGE_SIZE, *end = p + h->used;
     if (!r->in_step) {
         if (h->first == 0) return;
-        p = page + h->first;
+        if (!MG_PLANTED(no_resync)) p = page + h->first;
         r->in_step = true;
     }
     uint64_t rest = (uint64_t)(h->count - h->index - 1) * r->j->body;
@@ -225,6 +230,7 @@ int replay(struct mg_journal *j, const struct ring_map *map, struct ring_reader 
         if (page && !fine) cause = MG_DAMAGE_BAD;
         if (fine) take_page(&r, page, &head);
         else lose_step(&r, p, cause);
+        if (!fine && MG_PLANTED(stop_at_bad_page)) break;
     }
     report(&r);
     if (r.result == 0) look_behind(&r);

@@ -11,6 +11,7 @@
 
 #include "jetstream/store/compact.h"
 #include "jetstream/store/scrub.h"
+#include "jetstream/store/space.h"
 #include "jetstream/store/store_impl.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
@@ -25,6 +26,9 @@ static bool ends(const struct mg_store *st) {
 
 static void pressed(struct mg_parcel *p) {
     struct mg_keeper *k = mg_container_of(p, struct mg_keeper, press);
+    struct mg_store *st = k->store;
+    // From here on it can be asked for again: what the committer has to say during the checkpoint must not be lost.
+    atomic_store(&st->pressed, false);
     k->pressed = true;
 }
 
@@ -43,12 +47,9 @@ void mg_store_press_soon(struct mg_store *st) {
 
 static void checkpoint(struct mg_store *st) {
     struct mg_keeper *k = st->keeping;
-    // Taken back before it begins: who asks from here on may ask for what this one does not free any more, and the
-    // journal asks once only.
     k->pressed = false;
     atomic_store(&k->resting, false);
     atomic_store(&st->pressed_soon, false);
-    atomic_store(&st->pressed, false);
     mg_checkpoint(st);
     k->checkpoint_at = mg_bell_clock();
     k->look = true;
@@ -84,7 +85,8 @@ static uint64_t next_job(void *arg) {
         k->look = !ends(st) && mg_compact(st);
         return 0;
     }
-    uint64_t until = mg_scrub_step(st);
+    uint64_t until = mg_space_idle(st), scrub = mg_scrub_step(st);
+    if (scrub < until) until = scrub;
     if (until > now) atomic_store(&k->resting, true);
     return atomic_load(&st->pressed_soon) && soon < until ? soon : until;
 }
@@ -95,17 +97,19 @@ int mg_keeper_start(struct mg_store *st) {
     k->press.arrived = pressed;
     k->soon.arrived = k->scrub_soon.arrived = nothing;
     k->checkpoint_at = mg_bell_clock();
+    mg_space_start(st);
     return mg_worker_start(&st->keeper, "store-keep", next_job, st);
 }
 
 void mg_keeper_stop(struct mg_store *st) {
+    atomic_store(&st->pressed, true); // from here on nobody presses
     mg_worker_stop(st->keeper);
-    st->keeper = NULL;
+    atomic_store(&st->keeping->ended, true);
 }
 
 // Before the keeper runs and after it has ended, the caller is the only thread.
 void mg_store_to_keeper(struct mg_store *st, struct mg_parcel *p) {
-    if (st->keeper) {
+    if (st->keeper && !atomic_load(&st->keeping->ended)) {
         mg_worker_post(st->keeper, p);
     } else {
         p->arrived(p);

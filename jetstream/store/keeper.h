@@ -6,7 +6,7 @@
 #define MG_JETSTREAM_STORE_KEEPER_H
 
 #include "jetstream/store/facts.h"
-#include "jetstream/store/format_tables.h"
+#include "jetstream/store/manifest.h"
 #include "jetstream/store/segments.h"
 
 #define MG_KEEPER_FILES 64u // a job writes at most so many
@@ -14,7 +14,7 @@
 struct mg_keeper {
     struct mg_store *store;
     struct mg_parcel press, soon, wake, scrub_soon;
-    atomic_bool closing;
+    atomic_bool closing, ended;
     atomic_bool resting;      // nothing to do but to scrub
     bool pressed, look;       // a checkpoint is wanted; files may be worth merging
     bool urgent;              // there is more garbage than there should be
@@ -26,6 +26,9 @@ struct mg_keeper {
     bool scrub_hurry;         // and runs
     uint64_t scrub_at, scrub_id; // when it goes on (0: not known yet), behind which file
     size_t scrubbed;          // since the last break
+    struct mg_parcel room, full; // see space.h
+    bool ballast, ballast_wanted, ballast_told;
+    uint64_t ballast_next;    // when it is tried again
     unsigned sealed;          // parts that have given what the checkpoint wants
     struct mg_segment_ref **segments; // all of the store, ascending ids; references
     uint32_t segments_len, segments_cap;

@@ -14,9 +14,10 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+// Of all bytes but itself: version and flags, which stand before it, are the seed.
 static uint64_t sum_of(const char *p, size_t n) {
     size_t skip = MG_AT(manifest_head, checksum) + 8;
-    return XXH3_64bits(p + skip, n - skip);
+    return XXH3_64bits_withSeed(p + skip, n - skip, mg_get_u64(p + MG_AT(manifest_head, version)));
 }
 
 void mg_manifest_fini(struct mg_manifest *m) {

@@ -49,13 +49,14 @@ static struct mg_mem_block *new_block(struct mg_memtable *t, uint64_t first) {
     return b;
 }
 
-void mg_memtable_add(struct mg_memtable *t, uint64_t seq, const uint8_t *record) {
+void mg_memtable_add(struct mg_memtable *t, uint64_t seq, const uint8_t *record, size_t bytes) {
     struct mg_mem_block *b = t->count > t->head ? t->blocks[t->count - 1] : NULL;
     if (b) mg_assert(seq >= b->first + b->count);
     if (b == NULL || b->generation || b->count == b->cap || seq != b->first + b->count) b = new_block(t, seq);
     b->records[b->count++] = record;
     if (record) {
         b->alive++;
+        b->bytes += bytes;
         t->alive++;
     }
 }
@@ -158,6 +159,10 @@ struct mg_mem_block **mg_memtable_seal(struct mg_memtable *t, uint32_t generatio
         atomic_fetch_add_explicit(&out[i]->refs, 1, memory_order_relaxed);
     }
     return out;
+}
+
+void mg_memtable_trim(struct mg_memtable *t) {
+    while (t->head + 1 < t->count && t->blocks[t->head]->alive == 0) mg_mem_block_unref(t->blocks[t->head++]);
 }
 
 void mg_memtable_drop(struct mg_memtable *t, uint32_t generation) {

@@ -18,6 +18,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define MG_MEM_BLOCK_MAX 512u
@@ -28,6 +29,7 @@ struct mg_mem_block {
     uint32_t generation; // sealed with this one; 0: still open
     uint64_t first;      // sequence number of entry 0
     uint64_t alive;      // the shard's count of entries that are there
+    uint64_t bytes;      // of all its records
     const uint8_t **records;
     atomic_uint gone[];  // generation of the removal; 0: not removed
 };
@@ -42,8 +44,8 @@ struct mg_memtable {
 void mg_memtable_init(struct mg_memtable *t);
 void mg_memtable_fini(struct mg_memtable *t);
 
-// Appends; seq is greater than every number before. record NULL: the number is used up.
-void mg_memtable_add(struct mg_memtable *t, uint64_t seq, const uint8_t *record);
+// Appends; seq is greater than every number before. record NULL: the number is used up. bytes: of the record.
+void mg_memtable_add(struct mg_memtable *t, uint64_t seq, const uint8_t *record, size_t bytes);
 
 // The record of seq if it is here and was not removed, else NULL.
 const uint8_t *mg_memtable_get(const struct mg_memtable *t, uint64_t seq);
@@ -72,6 +74,9 @@ static inline bool mg_mem_block_alive_at(const struct mg_mem_block *b, uint32_t 
     uint32_t gone = atomic_load_explicit(&b->gone[i], memory_order_relaxed);
     return b->records[i] && (gone == 0 || gone > generation);
 }
+
+// Drops the oldest blocks as far as nothing in them is there. For streams that are never sealed.
+void mg_memtable_trim(struct mg_memtable *t);
 
 // Drops the blocks that were sealed with a generation <= `generation`.
 void mg_memtable_drop(struct mg_memtable *t, uint32_t generation);

@@ -139,12 +139,17 @@ static bool from_ahead(struct mg_stream *s, struct mg_read *r, uint64_t from) {
     return false;
 }
 
+static int execute(struct mg_stream *s, struct mg_read *r);
+
 static void cold_done(struct mg_cold_read *cold) {
     struct mg_read *r = cold->user;
     struct mg_stream *s = cold->stream;
     int err = 0;
     r->cold = NULL;
-    if (cold->err) {
+    if (cold->err == MG_EAGAIN) {
+        r->seq = cold->q.from;
+        err = execute(s, r);
+    } else if (cold->err) {
         answer(r, cold->err);
     } else if (r->kind == MG_READ_COUNT) {
         r->count += cold->total;
@@ -156,6 +161,11 @@ static void cold_done(struct mg_cold_read *cold) {
         err = next_in_memory(s, r, cold->covered);
     } else if (r->kind == MG_READ_TIME) {
         err = time_in_memory(s, r);
+    } else if (r->last_of_subject) { // what was its last one has been removed meanwhile
+        r->last_of_subject = false;
+        r->kind = MG_READ_LAST;
+        r->seq = MG_ANY_SEQ;
+        err = execute(s, r);
     } else {
         answer(r, MG_ENOTFOUND);
     }
@@ -204,7 +214,10 @@ static int read_last_of_subject(struct mg_stream *s, struct mg_read *r, bool *an
     const struct mg_subject_row *row = (const struct mg_subject_row *)(const void *)cell->value;
     if (!row->last_gone && row->last <= s->visible) {
         int err = read_seq(s, r, row->last);
-        if (err == MG_EAGAIN) r->kind = MG_READ_SEQ;
+        if (err == MG_EAGAIN) {
+            r->kind = MG_READ_SEQ;
+            r->last_of_subject = true;
+        }
         return err;
     }
     *answered = false;
@@ -271,6 +284,7 @@ int mg_stream_read(struct mg_stream *s, struct mg_read *r) {
     mg_assert(r->cold == NULL);
     r->stream = s;
     r->partial = 0;
+    r->last_of_subject = false;
     mg_list_init(&r->waits);
     r->err = 0;
     if (s->deleted) return answer(r, MG_ECLOSED);

@@ -40,7 +40,8 @@ size_t mg_record_encode(void *out, struct mg_record_view *v);
 // there are MG_RECORD_SIZE bytes), for the report.
 int mg_record_decode(struct mg_record_view *out, const void *p, size_t n);
 
-// Only the header: 0 with the record's length; MG_EAGAIN; MG_ECORRUPT: impossible lengths. The checksum is not looked at.
+// Only the header: 0 with the record's length; MG_EAGAIN; MG_ECORRUPT: impossible lengths. The checksum is not looked
+// at.
 int mg_record_measure(uint32_t *length, const void *p, size_t n);
 
 // Takes apart what this process has checked or written before.

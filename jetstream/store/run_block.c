@@ -160,8 +160,10 @@ static int decode(struct mg_block_iter *it, uint32_t at) {
     if (!read_head(&it->view, at, &h) || h.shared > it->key.len) return MG_ECORRUPT;
     const char *p = (const char *)it->view.p + at + h.head;
     // The shared part is equal, so the rest decides the order.
-    mg_slice old = {it->key.p + h.shared, it->key.len - h.shared}, rest = {p, h.rest};
-    if (at != 0 && it->key.len && mg_key_cmp(old, rest) >= 0) return MG_ECORRUPT;
+    if (at != 0 && it->key.len) {
+        mg_slice old = {it->key.p + h.shared, it->key.len - h.shared};
+        if (mg_key_cmp(old, mg_slice_of(p, h.rest)) >= 0) return MG_ECORRUPT;
+    }
     it->key.len = h.shared;
     mg_buf_add(&it->key, p, h.rest);
     it->row = (struct mg_row){mg_buf_slice(&it->key), {p + h.rest, h.value}, h.tombstone};
@@ -207,6 +209,7 @@ static int to_restart(struct mg_block_iter *it, mg_slice key) {
     mg_slice k;
     if (restart_key(&it->view, low, &at, &k)) return MG_ECORRUPT;
     it->key.len = 0;
+    it->index = low * MG_BLOCK_RESTART;
     return decode(it, at);
 }
 
@@ -218,18 +221,25 @@ int mg_block_iter_seek(struct mg_block_iter *it, mg_slice key) {
     return err;
 }
 
+// Is the key of the next row, which h describes, greater than key? The part it shares is that of the current row.
+static bool next_is_greater(const struct mg_block_iter *it, const struct row_head *h, mg_slice key) {
+    mg_slice shared = {it->key.p, h->shared}, head = {key.p, key.n < h->shared ? key.n : h->shared};
+    int c = mg_key_cmp(shared, head);
+    if (c || head.n < h->shared) return c > 0;
+    mg_slice rest = {(const char *)it->view.p + it->next + h->head, h->rest};
+    return mg_key_cmp(rest, mg_slice_of(key.p + head.n, key.n - head.n)) > 0;
+}
+
 int mg_block_iter_floor(struct mg_block_iter *it, mg_slice key) {
     if (it->view.data_len == 0) return MG_ENOTFOUND;
     int err = to_restart(it, key);
     if (err) return err;
     if (mg_key_cmp(it->row.key, key) > 0) return MG_ENOTFOUND; // before the first row
-    uint32_t restart = it->at, last = it->at;
-    while ((err = mg_block_iter_next(it)) == MG_OK && mg_key_cmp(it->row.key, key) <= 0)
-        last = it->at;
-    if (err == MG_ECORRUPT) return err;
-    // One step too far: walk again up to the row that was found.
-    it->key.len = 0;
-    for (err = decode(it, restart); err == MG_OK && it->at != last;)
-        err = mg_block_iter_next(it);
-    return err;
+    while (it->next < it->view.data_len) {
+        struct row_head h;
+        if (!read_head(&it->view, it->next, &h) || h.shared > it->key.len) return MG_ECORRUPT;
+        if (next_is_greater(it, &h, key)) return MG_OK;
+        if ((err = mg_block_iter_next(it)) != MG_OK) return err;
+    }
+    return MG_OK;
 }

@@ -74,7 +74,7 @@ struct mg_block_iter {
     struct mg_buf key; // owned
     struct mg_row row;
     uint32_t at, next; // offsets of this row and of the one behind it
-    uint32_t index;    // of this row; only right after first and next, not after a search
+    uint32_t index;    // of this row
 };
 
 void mg_block_iter_init(struct mg_block_iter *it);

@@ -60,7 +60,8 @@ static void index_add(struct mg_block_builder *index, mg_slice key, uint64_t off
     mg_block_builder_add(index, &(struct mg_row){key, {value, sizeof value}, false});
 }
 
-// Makes an index of the data frames that can be read; `last` becomes the greatest key seen. True if that is all of them.
+// Makes an index of the data frames that can be read; `last` becomes the greatest key seen. True if that is all of
+// them.
 static bool walk_part(const struct mg_run *r, const struct run_part *part, struct mg_block_builder *index,
                       struct mg_buf *last) {
     uint64_t at = part->ref.data;
@@ -168,10 +169,10 @@ static int check_top(const struct mg_run *r) {
 
 static int take_top(struct mg_run *r, struct mg_block *b) {
     struct mg_run_top top;
+    r->top = b; // freed by close
     if (b->length < MG_RUN_TOP_SIZE) return MG_ECORRUPT;
     mg_run_top_unpack(&top, b->data);
     if (top.key_length > b->length - MG_RUN_TOP_SIZE) return MG_ECORRUPT;
-    r->top = b;
     r->max_key = mg_slice_of((const char *)b->data + MG_RUN_TOP_SIZE, top.key_length);
     size_t skip = MG_RUN_TOP_SIZE + (size_t)top.key_length;
     int err = mg_block_view_init(&r->parts, b->data + skip, b->length - skip);

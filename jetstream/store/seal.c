@@ -102,11 +102,7 @@ static int by_id(const void *a, const void *b) {
 
 static uint64_t bytes_of(const struct mg_sealed_stream *z) {
     uint64_t n = 0;
-    for (uint32_t i = 0; i < z->blocks_len; i++) {
-        for (uint32_t k = 0; k < z->blocks[i]->count; k++) {
-            if (z->blocks[i]->records[k]) n += mg_record_length(z->blocks[i]->records[k]);
-        }
-    }
+    for (uint32_t i = 0; i < z->blocks_len; i++) n += z->blocks[i]->bytes;
     return n;
 }
 
@@ -116,6 +112,7 @@ static void seal_streams(struct mg_store_part *p, struct mg_seal *seal) {
     seal->streams = mg_zalloc((n ? n : 1) * sizeof(*seal->streams));
     for (struct mg_list *l = p->streams.next; l != &p->streams; l = l->next) {
         struct mg_stream *s = mg_container_of(l, struct mg_stream, link);
+        s->last_row = NULL; // a later generation may get the address of this one
         if (s->storage == MG_STORAGE_MEMORY || s->deleted || !s->dirty) continue;
         struct mg_sealed_stream *z = &seal->streams[seal->streams_len++];
         *z = (struct mg_sealed_stream){.stream = s, .id = s->id};
@@ -133,11 +130,17 @@ static void seal_streams(struct mg_store_part *p, struct mg_seal *seal) {
 void mg_seal_ask(struct mg_parcel *parcel) {
     struct mg_seal *seal = mg_container_of(parcel, struct mg_seal, parcel);
     struct mg_store_part *p = seal->part;
+    if (p->closed) {
+        mg_free(seal);
+        return;
+    }
     mg_assert(p->seal == NULL);
     p->seal = seal;
+    if (p->closed) return; // freed with the part
     seal->generation = p->generation;
     mg_part_submit(p);
-    seal->batch = p->batch - 1;
+    seal->last = p->batch - 1;
+    seal->batch = mg_part_sent(p);
     // Nothing of this part is under way: the next batch comes behind all that is durable now.
     struct mg_journal_state state;
     mg_journal_state(p->store->journal, &state);
@@ -166,34 +169,28 @@ void mg_seal_step(struct mg_store_part *p) {
 
 // ---- the answer -----------------------------------------------------------------------------------------------------
 
-static uint64_t alive_in(const struct mg_sealed_stream *z) {
+// Messages of these numbers that were not removed since the seal. Blocks and stretches ascend: *at is where to go on.
+static uint64_t alive_in(const struct mg_sealed_stream *z, const struct mg_section *section, uint32_t *at) {
     uint64_t n = 0;
-    for (uint32_t i = 0; i < z->blocks_len; i++) n += z->blocks[i]->alive;
+    for (; *at < z->blocks_len; ++*at) {
+        const struct mg_mem_block *b = z->blocks[*at];
+        if (b->first > section->last_seq) break;
+        for (uint32_t i = 0; i < b->count; i++) {
+            uint64_t seq = b->first + i;
+            n += seq >= section->first_seq && seq <= section->last_seq && mg_mem_block_alive_at(b, i, UINT32_MAX - 1);
+        }
+        if (b->first + b->count > section->last_seq + 1) break; // the next section begins in it
+    }
     return n;
 }
 
-// What was removed since the seal is in the new stretches, but does not live. The counts must be exact: a stretch that
-// has all its messages is counted without looking, one that has none goes.
-static void count_alive(struct mg_sealed_stream *z) {
-    if (z->stretches_len == 1) {
-        z->stretches[0].live = alive_in(z);
-        return;
-    }
-    for (uint32_t i = 0; i < z->stretches_len; i++) z->stretches[i].live = 0;
+static void add_stretches(struct mg_stream *s, const struct mg_sealed_stream *z) {
     uint32_t at = 0;
-    for (uint32_t i = 0; i < z->blocks_len; i++) {
-        const struct mg_mem_block *b = z->blocks[i];
-        for (uint32_t k = 0; k < b->count; k++) {
-            if (!mg_mem_block_alive_at(b, k, UINT32_MAX - 1)) continue;
-            while (z->stretches[at].at.last_seq < b->first + k) at++;
-            z->stretches[at].live++;
-        }
+    for (uint32_t i = 0; i < z->stretches_len; i++) {
+        mg_stream_add_stretch(s, &z->stretches[i]);
+        struct mg_stretch *c = &s->cold[s->cold_len - 1];
+        c->live = alive_in(z, &c->at, &at);
     }
-}
-
-static void add_stretches(struct mg_stream *s, struct mg_sealed_stream *z) {
-    count_alive(z);
-    for (uint32_t i = 0; i < z->stretches_len; i++) mg_stream_add_stretch(s, &z->stretches[i]);
     mg_free(z->stretches);
 }
 
@@ -239,6 +236,7 @@ void mg_seal_installed(struct mg_parcel *parcel) {
     }
     for (struct mg_list *l = p->streams.next; l != &p->streams && seal->dead_len; l = l->next)
         drop_stretches(mg_container_of(l, struct mg_stream, link), seal);
+    mg_part_durable(p, seal->last);
     drop_chunks(p, seal->generation);
     mg_runset_unref(p->rows.runs);
     p->rows.runs = seal->runs;

@@ -39,7 +39,9 @@ struct mg_seal {
     struct mg_worker *keeper;
     void (*sealed)(struct mg_parcel *p); // the keeper's, for the way back
     uint32_t generation;
-    uint64_t batch;            // what was sealed is in batches up to this one
+    uint64_t batch;            // what was sealed and handed to the journal is in batches up to this one
+    uint64_t last;             // and in those up to this one that the journal has no room for: the checkpoint itself
+                               // makes them durable
     bool given;
     struct mg_rowmap *rows;    // a reference
     struct mg_sealed_stream *streams; // ascending ids

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// Building a segment. Records go straight to the writer; of each one 24 bytes and of each distinct subject its text stay
-// in memory until its section ends, which a new stream or a limit of the section brings about. Then the section's
+// Building a segment. Records go straight to the writer; of each one 24 bytes and of each distinct subject its text
+// stay in memory until its section ends, which a new stream or a limit of the section brings about. Then the section's
 // metadata is written behind its records. The list of sections comes last, twice.
 //
-// A section of one leaf and one block of subjects is the usual case when a checkpoint holds thousands of streams: it has
-// no dir, no index and no filter, its line in the list says it all.
+// A section of one leaf and one block of subjects is the usual case when a checkpoint holds thousands of streams: it
+// has no dir, no index and no filter, its line in the list says it all.
 #include "jetstream/store/segment_impl.h"
 
 #include "server/base/assert.h"

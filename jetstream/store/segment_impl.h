@@ -92,13 +92,12 @@ struct rescan {
     size_t buf_len, cap;
     struct mg_record_view view; // of the record that was found
     uint64_t found_at;
-    uint64_t skipped_at; // where damage began in front of it, if it did
-    bool skipped;
+    bool skipped; // there was damage in front of it, or at the end
 };
 void rescan_init(struct rescan *r, const struct mg_segment *g, const struct mg_section *s, uint64_t at, uint64_t end,
                  uint64_t seq, uint64_t last_seq);
 void rescan_fini(struct rescan *r);
-// False at the end; `skipped` then says whether it was reached.
+// False at the end.
 bool rescan_next(struct rescan *r);
 
 // Reads n bytes; pages that the device cannot read become zeroes, which no record is made of.

@@ -5,8 +5,8 @@
 //
 //   a dir    leaves stand right behind the records, each frame says how long it is and has what a line of the dir says.
 //            Where that chain breaks, one line covers the rest of the records.
-//   a leaf   of the records that its line covers (segment_rescan.c). What these do not give becomes an entry that
-//            stands for the stretch; its sequences are those between its neighbours.
+//   a leaf   of the records that its line covers (segment_rescan.c). If these are damaged, too, each hole between the
+//            sequences that were found becomes an entry that says: unreadable.
 //
 // Rebuilt ones are kept in the cache under the place of the damaged frame. They know no subjects and no blocks, and
 // write sequences with 8 bytes (sparse = 2, which no file has).
@@ -121,9 +121,12 @@ void section_dir_load(const struct mg_segment *g, const struct mg_section *s, st
     int err = s->dir_length != length ? MG_ECORRUPT
                                       : mg_frame_read_twice(&g->file, s->dir, s->dir_copy, s->dir_length, MG_FRAME_DIR,
                                                             &d->block);
-    if (err == MG_OK && !d->block->rebuilt && dir_check(s, d->block->data, s->leaves)) {
-        mg_block_unref(d->block);
-        err = MG_ECORRUPT;
+    if (err == MG_OK && !d->block->rebuilt && !atomic_load_explicit(&d->block->checked, memory_order_relaxed)) {
+        err = dir_check(s, d->block->data, s->leaves);
+        if (err)
+            mg_block_unref(d->block);
+        else
+            atomic_store_explicit(&d->block->checked, true, memory_order_relaxed);
     }
     if (err) d->block = dir_rebuild(g, s);
     d->rows = d->block->data;
@@ -155,41 +158,59 @@ uint32_t section_dir_find(const struct section_dir *d, uint64_t seq) {
 // ---- leaf
 
 struct leaf_making {
+    const struct mg_segment *g;
+    const struct mg_section *s;
     struct mg_buf entries, seqs;
     uint32_t n;
+    uint64_t seq, at; // the next record should begin with this sequence, at this place
 };
 
-static void add_entry(struct leaf_making *m, uint32_t subject, uint64_t offset, uint64_t seq) {
+static void add_entry(struct leaf_making *m, uint32_t subject, uint64_t at, uint64_t seq) {
     uint8_t p[8];
     mg_put_u32(p, subject);
-    mg_put_u32(p + 4, (uint32_t)offset);
+    mg_put_u32(p + 4, (uint32_t)((at - m->s->data) / 8));
     mg_buf_add(&m->entries, p, 8);
     mg_put_u64(p, seq);
     mg_buf_add(&m->seqs, p, 8);
     m->n++;
 }
 
-// The bytes between what was found last and r->at are of messages from seq on, or of none.
-static void add_lost(struct leaf_making *m, const struct rescan *r, const struct mg_section *s, uint64_t seq) {
-    const struct mg_section_entry e = {.seq = seq, .at = r->skipped_at, .length = (uint32_t)(r->at - r->skipped_at)};
-    add_entry(m, SUBJECT_LOST, (r->skipped_at - s->data) / 8, seq);
-    segment_report_record(r->g, s, &e, MG_ECORRUPT);
+// Adds what stands for the stretch in front of the record `seq` at `at`, if there is one.
+static void add_lost(struct leaf_making *m, uint64_t seq, uint64_t at) {
+    if (m->seq >= seq && m->at == at) return;
+    const struct mg_section_entry e = {.seq = m->seq, .at = m->at, .length = (uint32_t)(at - m->at)};
+    add_entry(m, SUBJECT_LOST, m->at, m->seq);
+    segment_report_record(m->g, m->s, &e, MG_ECORRUPT);
+}
+
+// Adds the records of a range; true if each of its bytes belongs to one. `damaged`: say so of every hole between them.
+// A hole may be a record that was there and now has another one of this stream in its place.
+static bool add_records(struct leaf_making *m, const struct mg_dir_row *row, bool damaged) {
+    uint64_t at = m->s->data + (uint64_t)row->data * 8, end = m->s->data + (uint64_t)row->data_end * 8;
+    struct rescan r;
+    bool whole = true;
+    rescan_init(&r, m->g, m->s, at, end, row->first_seq, row->last_seq);
+    m->n = 0;
+    m->entries.len = m->seqs.len = 0;
+    m->seq = row->first_seq;
+    m->at = at;
+    while (rescan_next(&r)) {
+        whole = whole && !r.skipped;
+        if (damaged) add_lost(m, r.view.head.seq, r.found_at);
+        add_entry(m, MG_SUBJECT_UNKNOWN, r.found_at, r.view.head.seq);
+        m->seq = r.view.head.seq + 1;
+        m->at = r.at;
+    }
+    if (damaged) add_lost(m, row->last_seq + 1, end);
+    whole = whole && !r.skipped;
+    rescan_fini(&r);
+    return whole;
 }
 
 static struct mg_block *leaf_rebuild(const struct mg_segment *g, const struct mg_section *s,
                                      const struct mg_dir_row *row) {
-    struct leaf_making m = {0};
-    struct rescan r;
-    uint64_t seq = row->first_seq; // the next one
-    rescan_init(&r, g, s, s->data + (uint64_t)row->data * 8, s->data + (uint64_t)row->data_end * 8, seq, row->last_seq);
-    while (rescan_next(&r)) {
-        if (r.skipped) add_lost(&m, &r, s, seq);
-        add_entry(&m, MG_SUBJECT_UNKNOWN, (r.found_at - s->data) / 8, r.view.head.seq);
-        seq = r.view.head.seq + 1;
-    }
-    // A record must end where the range does.
-    if (r.skipped) add_lost(&m, &r, s, seq);
-    rescan_fini(&r);
+    struct leaf_making m = {.g = g, .s = s};
+    if (!add_records(&m, row, false)) add_records(&m, row, true);
     const struct mg_leaf_head head = {row->first_seq, m.n, 0, 2, row->data_end};
     struct mg_buf payload = MG_BUF_INIT;
     uint8_t packed[MG_LEAF_HEAD_SIZE];

@@ -4,7 +4,9 @@
 // The subjects of a section that is being built: a hash table over texts in one buffer, in order of appearance. At the
 // end they are sorted, each gets its rank as ordinal, and they are written as
 //
-//   blocks of rows (subject -> count, first seq - section's first seq, last seq - first seq), index, filter; later the index again
+//   blocks of rows (subject -> count, first seq - section's first seq, last seq - first seq), index, filter
+//
+// and later the index once more.
 //
 // One block needs no index and no filter: the section points at the block itself.
 #include "jetstream/store/segment_impl.h"

@@ -51,7 +51,6 @@ static const uint8_t *bytes_at(struct rescan *r, size_t n) {
 }
 
 static void skip(struct rescan *r, uint64_t bytes) {
-    if (!r->skipped) r->skipped_at = r->at;
     r->skipped = true;
     r->at += bytes;
 }

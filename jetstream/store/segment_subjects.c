@@ -51,7 +51,7 @@ static int take_line(struct names_walk *x, const struct mg_row *line) {
     return x->ref.ordinal < x->s->subjects ? MG_OK : MG_ECORRUPT;
 }
 
-// To the block that would hold the subject. MG_ENOTFOUND: it is before the first.
+// To the block that would hold the subject; to the first one if the subject sorts before all.
 static int names_walk_floor(struct names_walk *x, mg_slice subject) {
     if (x->s->blocks == 1) {
         x->ref = (struct mg_subject_block){x->s->index, x->s->index_length, 0};
@@ -59,6 +59,7 @@ static int names_walk_floor(struct names_walk *x, mg_slice subject) {
         return MG_OK;
     }
     int err = mg_block_iter_floor(&x->lines, subject);
+    if (err == MG_ENOTFOUND) err = mg_block_iter_first(&x->lines);
     return err ? err : take_line(x, &x->lines.row);
 }
 
@@ -133,11 +134,7 @@ int mg_section_subject(const struct mg_segment *g, const struct mg_section *s, m
     int err = names_walk_init(&x, g, s);
     if (err == MG_OK) err = names_walk_floor(&x, subject);
     if (err == MG_OK) err = names_walk_load(&x, &x.ref);
-    if (err == MG_OK) {
-        // Only a walk from the start counts.
-        for (err = mg_block_iter_first(&x.rows); err == MG_OK; err = mg_block_iter_next(&x.rows))
-            if (mg_key_cmp(x.rows.row.key, subject) >= 0) break;
-    }
+    if (err == MG_OK) err = mg_block_iter_seek(&x.rows, subject);
     if (err == MG_OK && mg_key_cmp(x.rows.row.key, subject) != 0) err = MG_ENOTFOUND;
     if (err == MG_OK) err = parse_stat(s, &x.rows.row, x.ref.ordinal + x.rows.index, out);
     names_walk_fini(&x);
@@ -196,7 +193,6 @@ static void visit(const struct mg_segment *g, const struct mg_section *s, struct
     uint32_t next = 0; // ordinal up to which all is said
     if (more) {
         err = v->m->prefix.n ? names_walk_floor(&x, v->m->prefix) : names_walk_next(&x);
-        if (err == MG_ENOTFOUND) err = names_walk_next(&x); // the prefix sorts before all
         more = err == MG_OK;
         if (more) next = x.ref.ordinal;
     }

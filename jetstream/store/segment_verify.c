@@ -49,7 +49,8 @@ static void check_frame(struct pass *p, uint64_t at, uint32_t length, uint32_t k
 }
 
 static void check_ends(struct pass *p) {
-    uint8_t buf[MG_SEGMENT_FOOT_SIZE > MG_FILE_HEAD_BYTES ? MG_SEGMENT_FOOT_SIZE : MG_FILE_HEAD_BYTES];
+    uint8_t buf[128];
+    _Static_assert((int)MG_SEGMENT_FOOT_SIZE <= 128 && (int)MG_FILE_HEAD_BYTES <= 128, "room for head and foot");
     const struct mg_frame_file *f = &p->g.file;
     int err = mg_blob_read(&f->main, buf, MG_FILE_HEAD_BYTES, 0);
     if (err == MG_OK) err = mg_file_head_check(buf, f->env, f->id, MG_SEGMENT_MAGIC, MG_SEGMENT_VERSION);

@@ -22,6 +22,7 @@ struct mg_section_walk {
     struct section_dir dir;
     struct section_leaf leaf; // block NULL: at the end
     uint32_t leaf_no, pos;    // between pos - 1 and pos
+    bool within;              // inside of entry pos, an unreadable stretch: both neighbours of the place
     struct mg_record_buf buf;
 };
 
@@ -53,6 +54,7 @@ static void enter_leaf(struct mg_section_walk *w, uint32_t i) {
     section_leaf_release(&w->leaf);
     w->leaf_no = i;
     w->pos = 0;
+    w->within = false;
     if (i >= w->dir.n) return;
     struct mg_dir_row row;
     section_dir_row(&w->dir, i, &row);
@@ -62,18 +64,24 @@ static void enter_leaf(struct mg_section_walk *w, uint32_t i) {
 void mg_section_walk_seek(struct mg_section_walk *w, uint64_t seq) {
     if (w->broken) return;
     enter_leaf(w, section_dir_find(&w->dir, seq));
-    if (w->leaf.block) w->pos = section_leaf_find(&w->leaf, seq);
+    if (!w->leaf.block) return;
+    w->pos = section_leaf_find(&w->leaf, seq);
+    w->within = w->pos < w->leaf.head.messages && section_leaf_seq(&w->leaf, w->pos) < seq;
+}
+
+// Does the filter say no to an entry, by its subject alone?
+static bool unwanted(const struct mg_section_walk *w, uint32_t i) {
+    const struct mg_section_filter *f = w->filter;
+    uint32_t subject = mg_get_u32(w->leaf.entries + (size_t)i * 8);
+    if (!f || subject >= f->nbits || (f->bits[subject / 64] >> (subject % 64) & 1)) return false;
+    return !f->unknown || !(f->unknown[subject / 64] >> (subject % 64) & 1);
 }
 
 // Whether the filter lets an entry pass: MG_OK, MG_ENOTFOUND: no, or the error of its record.
 static int passes(struct mg_section_walk *w, const struct mg_section_entry *e) {
     const struct mg_section_filter *f = w->filter;
     if (!f) return MG_OK;
-    if (e->subject < f->nbits) {
-        uint64_t bit = (uint64_t)1 << (e->subject % 64);
-        if (f->bits[e->subject / 64] & bit) return MG_OK;
-        if (!f->unknown || !(f->unknown[e->subject / 64] & bit)) return MG_ENOTFOUND;
-    }
+    if (e->subject < f->nbits && (f->bits[e->subject / 64] >> (e->subject % 64) & 1)) return MG_OK;
     struct mg_record_view v;
     int err = mg_section_read(w->g, &w->s, e, &w->buf, &v);
     if (err) return err;
@@ -82,6 +90,7 @@ static int passes(struct mg_section_walk *w, const struct mg_section_entry *e) {
 
 // Entry i of the leaf. MG_ENOTFOUND: it is to be passed over.
 static int look(struct mg_section_walk *w, uint32_t i, struct mg_section_entry *e) {
+    if (unwanted(w, i)) return MG_ENOTFOUND;
     int err = section_leaf_entry(&w->s, &w->leaf, i, e);
     if (err == MG_OK) return passes(w, e);
     return e->seq > e->last_seq ? MG_ENOTFOUND : err;
@@ -103,6 +112,7 @@ int mg_section_walk_next(struct mg_section_walk *w, struct mg_section_entry *e) 
     while (w->leaf.block) {
         if (filter_ends_before(w, w->leaf.row.first_seq)) return MG_ENOTFOUND;
         if (filter_begins_behind(w, w->leaf.row.last_seq)) w->pos = w->leaf.head.messages;
+        w->within = false;
         while (w->pos < w->leaf.head.messages) {
             int err = look(w, w->pos++, e);
             if (err != MG_ENOTFOUND) return err;
@@ -117,6 +127,8 @@ int mg_section_walk_prev(struct mg_section_walk *w, struct mg_section_entry *e) 
     for (;;) {
         if (w->leaf.block) {
             if (filter_begins_behind(w, w->leaf.row.last_seq)) return MG_ENOTFOUND;
+            w->pos += w->within;
+            w->within = false;
             if (filter_ends_before(w, w->leaf.row.first_seq)) w->pos = 0;
             while (w->pos > 0) {
                 int err = look(w, --w->pos, e);

@@ -9,6 +9,7 @@
 #include "jetstream/store/files.h"
 #include "jetstream/store/recover.h"
 #include "jetstream/store/seal.h"
+#include "jetstream/store/space.h"
 #include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
 #include "server/base/assert.h"
@@ -19,6 +20,7 @@
 #define DEFAULT_RING (64u * 1024 * 1024)
 #define DEFAULT_CACHE (64u * 1024 * 1024)
 #define DEFAULT_ROWS (64u * 1024 * 1024)
+#define BIG_STREAM (8u * 1024 * 1024)
 #define IDLE_SEAL_NS UINT64_C(20000000)
 
 // ---- small things ---------------------------------------------------------------------------------------------------
@@ -45,7 +47,9 @@ uint64_t mg_store_new_id(struct mg_store_part *p) {
 
 struct mg_worker *mg_store_reader(struct mg_store *st, uint64_t key) { return st->readers[key % st->o.readers]; }
 
-void mg_store_poisoned(struct mg_store *st) { atomic_store(&st->poisoned, true); }
+void mg_store_poisoned(struct mg_store *st) {
+    if (!atomic_exchange(&st->poisoned, true)) mg_store_tell_parts(st);
+}
 
 void mg_store_row_lost(struct mg_store *st, mg_slice key, int err) {
     mg_store_say(st, MG_LOG_ERR, "a row of kind %c of stream %llu cannot be read: %s", key.p[0],
@@ -77,6 +81,7 @@ struct mg_store_status mg_store_status(const struct mg_store *st) {
     out.scrub_healed = atomic_load(&k->healed);
     out.faults = atomic_load(&st->faults);
     out.resting = atomic_load(&k->resting) && !atomic_load(&st->pressed) && !atomic_load(&st->pressed_soon);
+    out.full = atomic_load(&st->refuse) != 0;
     if (st->journal) mg_journal_describe(st->journal, out.sync_method, sizeof(out.sync_method));
     return out;
 }
@@ -98,6 +103,7 @@ static struct mg_store_part *new_part(struct mg_store *st, unsigned index) {
 }
 
 static void pressure(void *arg) { mg_store_press(arg); }
+static void space(void *arg, bool full) { mg_space_of_journal(arg, full); }
 
 static void journal_poisoned(void *arg, const struct mg_disk_why *why) {
     mg_store_say(arg, MG_LOG_ERR, "the journal failed: %s; nothing is accepted any more", why->text);
@@ -119,6 +125,7 @@ static int open_journal(struct mg_store *st, struct mg_disk_why *why) {
         .record = mg_recover_record,
         .damage = mg_recover_damage,
         .pressure = pressure,
+        .space = space,
         .poisoned = journal_poisoned,
     };
     return mg_journal_open(&st->journal, &o, why);
@@ -136,7 +143,9 @@ static int start_threads(struct mg_store *st) {
 
 static void set_defaults(struct mg_store_options *o) {
     if (o->ring_bytes == 0) o->ring_bytes = DEFAULT_RING;
-    if (o->ring_bytes < 2 * MG_RING_FILE) o->ring_bytes = 2 * MG_RING_FILE;
+    if (o->ring_file_bytes == 0) o->ring_file_bytes = MG_RING_FILE;
+    if (o->big_stream_bytes == 0) o->big_stream_bytes = BIG_STREAM;
+    if (o->ring_bytes < UINT64_C(2) * o->ring_file_bytes) o->ring_bytes = UINT64_C(2) * o->ring_file_bytes;
     if (o->cache_bytes == 0) o->cache_bytes = DEFAULT_CACHE;
     if (o->rows_bytes == 0) o->rows_bytes = DEFAULT_ROWS;
     if (o->readers == 0) o->readers = 2;
@@ -173,7 +182,9 @@ int mg_store_open(struct mg_store **out, const struct mg_store_options *options,
     }
     if (err == 0) err = start_threads(st);
     if (err) {
-        snprintf(err_text, err_size, "%s: %s", st->o.dir, why.text[0] ? why.text : mg_strerror(err));
+        const char *text = why.text[0] ? why.text : mg_strerror(err);
+        bool named = strstr(text, st->o.dir) != NULL;
+        snprintf(err_text, err_size, "%s%s%s", named ? "" : st->o.dir, named ? "" : ": ", text);
         mg_store_close(st);
         return err;
     }
@@ -185,6 +196,8 @@ int mg_store_open(struct mg_store **out, const struct mg_store_options *options,
 
 static void free_part(struct mg_store_part *p) {
     if (p == NULL) return;
+    p->closed = true;
+    for (struct mg_stream *s = mg_stream_next(p, NULL); s; s = mg_stream_next(p, s)) mg_stream_give_up(s);
     mg_inbox_open(&p->inbox); // what came after the last turn
     mg_seal_free(p->seal);
     while (!mg_list_empty(&p->streams)) mg_stream_free(mg_container_of(p->streams.next, struct mg_stream, link));
@@ -207,12 +220,15 @@ void mg_store_close(struct mg_store *st) {
     if (st == NULL) return;
     atomic_store(&st->keeping->closing, true);
     mg_keeper_wake(st);
+    // The keeper uses the journal, readers and committer may still have something for the keeper.
     for (unsigned i = 0; i < MG_READERS_MAX; i++) mg_worker_stop(st->readers[i]);
+    mg_keeper_stop(st);
     mg_journal_close(st->journal);
     for (unsigned i = 0; st->parts && i < st->o.parts; i++) free_part(st->parts[i]);
     mg_free(st->parts);
     mg_files_close(st); // the last references
-    mg_keeper_stop(st);
+    for (unsigned i = 0; i < MG_READERS_MAX; i++) mg_worker_free(st->readers[i]);
+    mg_worker_free(st->keeper);
     mg_blockcache_free(st->env.cache);
     mg_disk_close(st->disk);
     mg_free(st->keeping->intents); // doomed files were deleted until just now

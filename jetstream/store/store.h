@@ -35,6 +35,8 @@ struct mg_stream;
 
 // ---- the store ------------------------------------------------------------------------------------------------------
 
+#define MG_NO_BALLAST UINT64_MAX
+
 struct mg_store_options {
     const char *dir;
     unsigned parts;          // shards, at least 1
@@ -43,6 +45,11 @@ struct mg_store_options {
     uint64_t rows_bytes;     // of generations of rows kept as a cache, all parts together; 0: 64 MB
     uint64_t sync_interval;  // ns; 0: always, an acknowledgement means on disk. Else acknowledged first, synced later
     unsigned readers;        // threads for cold reads; 0: 2
+    // Sizes that tests make small; 0: as in a server.
+    uint32_t ring_file_bytes;  // of one file of the journal's ring; 0: 8 MB. Fixed for the life of the store
+    uint32_t section_messages; // in a section of a segment; 0: a million
+    uint32_t big_stream_bytes; // a stream with so much in a checkpoint gets a segment of its own; 0: 8 MB
+    uint64_t ballast_bytes;  // kept free for a checkpoint when the disk is full; 0: by the ring; or MG_NO_BALLAST
     uint8_t secret[24];      // random bytes; a new store takes its id and salt from them
     // One sentence for the operator. Any thread.
     void (*log)(void *arg, int level, const char *text);
@@ -81,7 +88,8 @@ void mg_store_part_start(struct mg_store_part *p, struct mg_loop *loop, struct m
 // Takes in what the store's threads have finished and hands the open batch over: once in each turn of the shard, before
 // it flushes and before it blocks. True: there is more to do at once.
 bool mg_store_part_turn(struct mg_store_part *p);
-// Stops taking changes; true when nothing of this part is under way.
+// Stops taking changes; true when nothing of this part is under way (or, on a full disk, when what is cannot end). Its
+// loop must live until the store is closed.
 bool mg_store_part_stop(struct mg_store_part *p);
 
 // ---- streams --------------------------------------------------------------------------------------------------------
@@ -118,7 +126,8 @@ struct mg_stream_ops {
 int mg_stream_create(struct mg_store_part *p, mg_slice name, mg_slice config, enum mg_stream_storage storage,
                      const struct mg_stream_limits *limits, uint64_t first_seq, struct mg_stream **out, void *ctx);
 int mg_stream_configure(struct mg_stream *s, mg_slice config, const struct mg_stream_limits *limits, void *ctx);
-// Deletes it with all messages and rows. The struct is freed after result(ctx).
+// Deletes it with all messages and rows, at once: changes that still wait for something get MG_ECLOSED. The struct is
+// freed after result(ctx).
 int mg_stream_delete(struct mg_stream *s, void *ctx);
 void mg_stream_set_ops(struct mg_stream *s, const struct mg_stream_ops *ops, void *app);
 
@@ -212,6 +221,7 @@ struct mg_read {
     struct mg_read_ahead *ahead;
     struct mg_list waits;
     uint64_t partial;
+    bool last_of_subject;
 };
 // 0: answered at once, see r->err; done is not called. MG_EAGAIN: done will be called.
 int mg_stream_read(struct mg_stream *s, struct mg_read *r);

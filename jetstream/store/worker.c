@@ -67,6 +67,11 @@ void mg_worker_stop(struct mg_worker *w) {
     w->stop.arrived = stop;
     mg_worker_post(w, &w->stop);
     mg_thread_join(w->thread);
+}
+
+void mg_worker_free(struct mg_worker *w) {
+    if (w == NULL) return;
+    mg_inbox_open(&w->inbox);
     mg_bell_fini(&w->bell);
     mg_free(w);
 }

@@ -18,7 +18,9 @@ void mg_worker_post(struct mg_worker *w, struct mg_parcel *p);
 // The worker itself, from inside of a job: sleeps until something has arrived and opens it.
 void mg_worker_wait(struct mg_worker *w);
 void mg_worker_wait_until(struct mg_worker *w, uint64_t until); // or until a monotonic time, ns
-// Finishes what was posted before, then ends the thread and frees. NULL is fine.
+// Finishes what was posted before and ends the thread. What is posted later stays in the inbox. NULL is fine.
 void mg_worker_stop(struct mg_worker *w);
+// Opens what is in the inbox of a worker that has stopped, and frees it. Nobody may post any more. NULL is fine.
+void mg_worker_free(struct mg_worker *w);
 
 #endif

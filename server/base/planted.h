@@ -36,7 +36,22 @@
     X(stale_memo, broker, "a publisher's memory outlives a change of interest")                                        \
     X(slab_reused, broker, "what a slow socket did not take is not copied out of the slab")                            \
     X(last_of_many, broker, "interest is withdrawn with the first of several subscriptions")                           \
-    X(no_more_writes, broker, "a socket that took a part is not waited for")
+    X(no_more_writes, broker, "a socket that took a part is not waited for")                                           \
+    X(ack_before_sync, journal, "a commit that needs a sync is not synced")                                            \
+    X(sync_again, journal, "a sync that failed is tried again and believed")                                           \
+    X(not_poisoned, journal, "the journal goes on after a failed write")                                               \
+    X(no_directory_sync, journal, "the names of the ring's files are not synced")                                      \
+    X(file_not_synced, journal, "a file of the ring is used before its zeros are durable")                             \
+    X(early_recycle, journal, "pages that are still needed are written again")                                         \
+    X(no_fence, journal, "recovery begins no incarnation")                                                             \
+    X(no_void, journal, "pages that an incarnation has cut off count again")                                           \
+    X(found_not_synced, journal, "recovery shows what it found before that is durable")                                \
+    X(torn_is_whole, journal, "a commit that was never finished is delivered")                                         \
+    X(stop_at_bad_page, journal, "replay ends at the first bad page")                                                  \
+    X(no_resync, journal, "behind a bad page records are sought where the page begins")                                \
+    X(silent_damage, journal, "damage is not reported")                                                                \
+    X(unchecked_page, journal, "the checksum of a page is not compared")                                               \
+    X(sure_of_unsynced, journal, "a page says that all before it was durable")
 
 #ifdef MG_PLANTED_BUGS
 #include <stdbool.h>

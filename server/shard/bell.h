@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// The seam, part 3: how a thread without an event loop sleeps. Such threads do blocking work (server/shard/disk.h); they
-// get it through a mailbox and sleep on a bell. bell_posix.c implements it over a semaphore, test/sim with coroutines.
+// The seam, part 3: how a thread without an event loop sleeps. Such threads do blocking work (server/shard/disk.h);
+// they get it through a mailbox and sleep on a bell. bell_posix.c implements it over a semaphore, test/sim with
+// coroutines.
 //
 // The owner of mailbox and bell:                          A producer:
 //

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// The seam, part 4: files. disk_posix.c implements it over the system's calls, test/sim/sim_disk.c over a disk in memory
-// that loses power. The choice is made when linking.
+// The seam, part 4: files. disk_posix.c implements it over the system's calls, test/sim/sim_disk.c over a disk in
+// memory that loses power. The choice is made when linking.
 //
 // A `disk` is one directory that this process has locked. Names are paths below it ("journal/ring-00003"); "" is the
 // directory itself.
 //
-// Who may call what: every call but those marked otherwise may block for long, so none is made on the thread of a shard;
-// the store's own threads make them. Any number of threads may use the same disk and the same file at the same time;
-// open and close of one file, and everything else about it, must be ordered by its users.
+// Who may call what: every call but those marked otherwise may block for long, so none is made on the thread of a
+// shard; the store's own threads make them. Any number of threads may use the same disk and the same file at the same
+// time; open and close of one file, and everything else about it, must be ordered by its users.
 //
 // What is durable: the bytes of a file after mg_file_sync, or after a write to a file opened with MG_FILE_DSYNC; its
-// size likewise; its name (creation, rename, removal) after mg_disk_sync_dir of the directory that holds the name. After
-// an error of a write or sync nobody knows what is on the device and a later sync that succeeds proves nothing.
+// size likewise; its name (creation, rename, removal) after mg_disk_sync_dir of the directory that holds the name.
+// After an error of a write or sync nobody knows what is on the device and a later sync that succeeds proves nothing.
 //
 // Errors: MG_ENOTFOUND, MG_EEXISTS, MG_ENOSPC (device or quota full), MG_EBUSY (locked by another), MG_EDENIED,
 // MG_EUNSUPPORTED (flags that this file system cannot do), MG_EINVAL, MG_EIO (everything else). `why` gets one line for

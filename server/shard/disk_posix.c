@@ -2,11 +2,11 @@
 // Copyright (c) The Midge Authors
 //
 // disk.h over the system's calls. Everything is relative to the descriptor of the locked directory, so a directory that
-// is renamed meanwhile stays the same one. Short transfers are continued, interrupted ones repeated; nothing else is ever
-// tried again: a write or sync that failed is the caller's to judge.
+// is renamed meanwhile stays the same one. Short transfers are continued, interrupted ones repeated; nothing else is
+// ever tried again: a write or sync that failed is the caller's to judge.
 //
-// The lock is flock(2) on a file named `lock`: the system drops it when the process ends, however it ends. Its text only
-// tells people who holds it; it stays behind when the lock is gone.
+// The lock is flock(2) on a file named `lock`: the system drops it when the process ends, however it ends. Its text
+// only tells people who holds it; it stays behind when the lock is gone.
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -77,7 +77,7 @@ static int refuse_locked(struct mg_disk *d, struct mg_disk_why *why) {
     holder[n > 0 ? n : 0] = '\0';
     holder[strcspn(holder, "\n")] = '\0';
     if (why)
-        snprintf(why->text, sizeof(why->text), "%.100s is in use by %s", d->path, holder[0] ? holder : "another process");
+        snprintf(why->text, sizeof(why->text), "%.100s is in use by %s", d->path, holder[0] ? holder : "another one");
     return MG_EBUSY;
 }
 

@@ -8,9 +8,10 @@
 
 #include "server/base/mem.h"
 
-void model_init(struct model *m, uint64_t salt) {
+void model_init(struct model *m, uint64_t salt, uint64_t ring_pages) {
     memset(m, 0, sizeof(*m));
     m->salt = salt;
+    m->ring_pages = ring_pages;
 }
 
 void model_fini(struct model *m) {
@@ -69,10 +70,15 @@ uint64_t model_end(const struct model *m) {
     return end;
 }
 
-void model_spoil(struct model *m, uint64_t slot, uint64_t ring_pages) {
+void model_attempted(struct model *m, uint64_t end) {
+    if (end > m->attempted) m->attempted = end;
+}
+
+void model_spoil(struct model *m, uint64_t slot) {
+    m->spoiled_slot[slot] = 1;
     if (m->head == 0) return;
     uint64_t last = m->head - 1;
-    uint64_t page = last - (last % ring_pages + ring_pages - slot) % ring_pages;
+    uint64_t page = last - (last % m->ring_pages + m->ring_pages - slot) % m->ring_pages;
     if (page <= last && page >= m->replay_from) m->spoiled[page] = 1; // the newest page of the slot
 }
 
@@ -80,6 +86,9 @@ void model_spoil(struct model *m, uint64_t slot, uint64_t ring_pages) {
 
 void model_begin_recovery(struct model *m) {
     m->damages = 0;
+    m->ever_torn |= m->perhaps_torn;
+    // One that did not come to its end has told the truth, too.
+    for (uint64_t p = 0; p < MODEL_PAGES; p++) m->known[p] |= m->hit[p];
     memset(m->hit, 0, sizeof(m->hit));
     for (unsigned i = 0; i < MODEL_STREAMS; i++) {
         m->streams[i].last = UINT64_MAX;
@@ -94,7 +103,7 @@ void model_seen(struct model *m, const struct mg_record_view *v, uint64_t page) 
     struct model_stream *st = &m->streams[h->stream - 1];
     sim_check(h->op < st->n, "invented: operation %llu of %llu", (unsigned long long)h->op, (unsigned long long)st->n);
     struct model_op *op = &st->ops[h->op];
-    sim_check(op->checksum == h->checksum && op->length == h->length, "operation %llu has other bytes than were written",
+    sim_check(op->checksum == h->checksum && op->length == h->length, "operation %llu has other bytes than written",
               (unsigned long long)h->op);
     sim_check(op->fate != MODEL_REFUSED, "operation %llu was said to be not written", (unsigned long long)h->op);
     sim_check(op->fate != MODEL_LOST || m->stray, "operation %llu was lost and came back", (unsigned long long)h->op);
@@ -111,7 +120,12 @@ void model_damage(struct model *m, const struct mg_journal_damage *d) {
     m->damages++;
     for (uint64_t p = d->page; p < d->pages_end && p < MODEL_PAGES; p++) {
         m->hit[p] = 1;
-        bool excused = m->known[p] || m->spoiled[p] || m->stray || (d->perhaps_torn && m->perhaps_torn);
+        // Where the next commit would begin may stand a damaged page of the lap before, one that was never written, or
+        // what a power cut some time ago has torn.
+        bool before = d->perhaps_torn && ((p >= m->ring_pages && m->known[p - m->ring_pages]) ||
+                                          m->spoiled_slot[p % m->ring_pages] ||
+                                          (m->ever_torn && p < m->attempted));
+        bool excused = m->known[p] || m->spoiled[p] || before || m->stray || (d->perhaps_torn && m->perhaps_torn);
         sim_check(excused, "page %llu is reported as damaged: %s", (unsigned long long)p, mg_damage_text(d->cause));
     }
 }
@@ -152,7 +166,6 @@ void model_recovered(struct model *m, uint64_t head) {
         sim_check(m->spoiled[p] != 1 || m->hit[p], "page %llu is spoiled and nobody says so", (unsigned long long)p);
         if (m->spoiled[p]) m->spoiled[p] = 2;
     }
-    for (uint64_t p = 0; p < MODEL_PAGES; p++) m->known[p] |= m->hit[p];
     m->perhaps_torn = false;
     m->durable = head == UINT64_MAX ? m->durable : head;
     m->head = head == UINT64_MAX ? m->head : head;

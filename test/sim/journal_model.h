@@ -2,8 +2,8 @@
 // Copyright (c) The Midge Authors
 //
 // What the outside world remembers of a journal, and its judgement of what a recovery delivers (sim_journal.c). Each
-// shard writes one stream; a stream's operations are numbered from 0 without gaps. An operation number can be used again
-// with other bytes if the first use was lost before anybody saw it.
+// shard writes one stream; a stream's operations are numbered from 0 without gaps. An operation number can be used
+// again with other bytes if the first use was lost before anybody saw it.
 #ifndef MG_TEST_SIM_JOURNAL_MODEL_H
 #define MG_TEST_SIM_JOURNAL_MODEL_H
 
@@ -38,18 +38,22 @@ struct model_stream {
 struct model {
     struct model_stream streams[MODEL_STREAMS];
     uint64_t salt, uses;  // make the bytes of records differ
+    uint64_t ring_pages;
     uint64_t replay_from; // what the manifest says
     uint64_t head;        // after the last life that ended in peace or recovered
     uint64_t durable;     // with an interval: what was said to be durable
     bool perhaps_torn;    // a power cut came since the last recovery
+    bool ever_torn;       // one came before
+    uint64_t attempted;   // nobody ever tried to write pages from here on
     bool interval, stray;
     uint8_t known[MODEL_PAGES];   // pages whose damage was reported before
     uint8_t spoiled[MODEL_PAGES]; // pages that the test has spoiled: 1, and 2 when reported
+    uint8_t spoiled_slot[256];
     uint8_t hit[MODEL_PAGES];     // reported in this recovery
     unsigned damages;             // in this recovery
 };
 
-void model_init(struct model *m, uint64_t salt);
+void model_init(struct model *m, uint64_t salt, uint64_t ring_pages);
 void model_fini(struct model *m);
 
 uint64_t model_next(const struct model *m, unsigned stream);
@@ -61,7 +65,8 @@ void model_take_back(struct model *m, unsigned stream, uint64_t first);
 
 uint64_t model_some_page(struct model *m, struct sim *s, uint64_t below); // of an acknowledged operation
 uint64_t model_end(const struct model *m); // behind all that was delivered
-void model_spoil(struct model *m, uint64_t slot, uint64_t ring_pages);
+void model_attempted(struct model *m, uint64_t end);
+void model_spoil(struct model *m, uint64_t slot);
 
 // A recovery: begin, seen and damage as they come, recovered when the journal has opened; fence: head after it.
 void model_begin_recovery(struct model *m);

@@ -2,7 +2,8 @@
 // Copyright (c) The Midge Authors
 //
 // disk.h over the simulated disk. A call lets others run, counts, may be the one in which the crash comes, does its
-// work, lets others run again (a write or sync is under way for a while), and finds out whether its process still lives.
+// work, lets others run again (a write or sync is under way for a while), and finds out whether its process still
+// lives.
 #include "test/sim/sim_disk.h"
 
 #include <stdio.h>
@@ -436,6 +437,16 @@ int sim_disk_set(struct sim_disk *d, const char *name, const void *p, size_t n) 
     }
     settle_all(d);
     return 0;
+}
+
+bool sim_disk_some_file(struct sim_disk *d, char name[MG_DISK_NAME_MAX + 1]) {
+    uint64_t n = 0;
+    for (struct mg_list *l = d->now.next; l != &d->now; l = l->next) {
+        struct entry *e = mg_container_of(l, struct entry, link);
+        if (e->node->dir || e->node->now.size == 0 || sim_below(d->sim, ++n) != 0) continue;
+        snprintf(name, MG_DISK_NAME_MAX + 1, "%s", e->name);
+    }
+    return n > 0;
 }
 
 const uint8_t *sim_disk_peek(struct sim_disk *d, const char *name, uint64_t *size) {

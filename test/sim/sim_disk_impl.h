@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// Inside of the simulated disk: sim_disk.c (disk.h, and how a test gets at it) and sim_disk_fate.c (what is durable, what
-// a crash leaves).
+// Inside of the simulated disk: sim_disk.c (disk.h, and how a test gets at it) and sim_disk_fate.c (what is durable,
+// what a crash leaves).
 #ifndef MG_TEST_SIM_DISK_IMPL_H
 #define MG_TEST_SIM_DISK_IMPL_H
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// The journal on the simulated disk. A world has one disk and several lives: in each a process opens the journal, shards
-// submit batches (each shard one stream) and see some of them acknowledged, a keeper recycles, and the life ends in
-// peace, by a kill, or by a power cut, perhaps while it is still recovering. What a recovery delivers is compared with
-// the memory of the outside world:
+// The journal on the simulated disk. A world has one disk and several lives: in each a process opens the journal,
+// shards submit batches (each shard one stream) and see some of them acknowledged, a keeper recycles, and the life ends
+// in peace, by a kill, or by a power cut, perhaps while it is still recovering. What a recovery delivers is compared
+// with the memory of the outside world:
 //
 //   - what was acknowledged and is not recycled is there, byte for byte (journal_model.c)
 //   - of the rest a prefix in the order of submission, or damage is reported
@@ -13,8 +13,8 @@
 //   - nothing is reported as damage but damage, and perhaps the end that a power cut has torn
 //
 // Workloads: `points` crashes a short life at each of its operations in turn; `lives` is long; `rot` spoils bytes at
-// rest; `errors` lets writes and syncs fail; `stray` loses and misdirects writes; `full` fills the disk; `interval` acks
-// before it syncs.
+// rest; `errors` lets writes and syncs fail; `stray` loses and misdirects writes; `full` fills the disk; `interval`
+// acks before it syncs.
 #include <stdio.h>
 #include <string.h>
 
@@ -38,6 +38,8 @@ struct world {
     // Of the present life.
     struct mg_journal *j;
     unsigned working;
+    uint64_t outstanding; // bytes of batches that were submitted and have not come back well
+    bool may_tear;        // the life ends with a power cut, or with writes that fail
     bool opened;
     int refused; // what the last submit that was refused answered, other than MG_EFULL
 };
@@ -70,6 +72,7 @@ static void arrived(struct mg_parcel *p) {
     struct shard *s = f->shard;
     struct model_op *op = model_op(&s->w->model, s->no, f->first);
     s->in_flight--;
+    if (!over(s->w) && f->batch.result == 0) s->w->outstanding -= f->batch.bytes;
     // After the crash nobody is there to see it.
     for (uint64_t i = 0; !over(s->w) && i < f->count; i++, op++) {
         if (f->batch.result == 0) {
@@ -128,9 +131,12 @@ static bool submit(struct shard *sh) {
     int rc = f->batch.bytes > mg_journal_max_batch(sh->w->j) ? MG_EFULL : 0;
     if (rc == 0) {
         // The other side may be faster than this line: it must be known what was submitted.
+        uint64_t bytes = over(sh->w) ? 0 : f->batch.bytes;
+        sh->w->outstanding += bytes;
         model_submitted(&sh->w->model, sh->no, f->first, f->count, f->bytes);
         rc = mg_journal_submit(sh->w->j, &f->batch);
         if (rc != 0) model_take_back(&sh->w->model, sh->no, f->first);
+        if (rc != 0 && !over(sh->w)) sh->w->outstanding -= bytes;
     }
     if (rc == 0) {
         sh->in_flight++;
@@ -181,8 +187,8 @@ static void keeper_main(void *arg) {
         struct mg_journal_state st;
         mg_bell_wait(&bell, mg_bell_clock() + 100000 + sim_below(w->sim, 3000000));
         mg_journal_state(w->j, &st);
-        if (w->interval && !over(w)) w->model.durable = st.durable;
-        if (w->refused == MG_ENOSPC && sim_chance(w->sim, 2)) sim_disk_faults(w->disk)->capacity = 0;
+        if (w->model.interval && !over(w)) w->model.durable = st.durable;
+        if (sim_chance(w->sim, 1)) sim_disk_faults(w->disk)->capacity = 0; // somebody has made room
         bool full = mg_journal_room(w->j, MG_BATCH_NORMAL) < 40000;
         if (full || sim_chance(w->sim, 20)) recycle(w);
     }
@@ -269,6 +275,9 @@ static void process_main(void *arg) {
         work(w);
         mg_journal_state(w->j, &st);
         if (!over(w)) w->model.head = st.head;
+        if (w->may_tear) model_attempted(&w->model, st.head + w->outstanding / 4032 + 2);
+    } else if (w->may_tear) {
+        model_attempted(&w->model, w->model.attempted + 10); // a fence and probes
     }
     if (rc == 0) mg_journal_close(w->j);
     else sim_check(over(w) || rc == MG_EIO || rc == MG_ENOSPC, "the journal does not open: %d", rc);
@@ -282,6 +291,8 @@ static uint64_t live(struct world *w, uint64_t crash_at, enum sim_crash how) {
     uint64_t before = sim_disk_counts(w->disk)->operations;
     sim_trace("a life");
     w->opened = false;
+    w->outstanding = 0;
+    w->may_tear = how == SIM_POWER_CUT;
     sim_disk_crash_at(w->disk, crash_at, how);
     sim_set_step_limit(w->sim, 30000000);
     sim_spawn(w->sim, "process", process_main, w);
@@ -305,7 +316,7 @@ static void world_init(struct world *w, uint64_t seed, const struct sim_args *ar
     f->no_direct = sim_chance(w->sim, 64);
     f->slow = sim_chance(w->sim, 128) ? 20000 : 0;
     f->slow_ns = 3000000;
-    model_init(&w->model, seed);
+    model_init(&w->model, seed, (uint64_t)w->files * FILE_PAGES);
 }
 
 static void world_fini(struct world *w) {
@@ -348,7 +359,7 @@ static void spoil(struct world *w) {
         snprintf(name, sizeof(name), "journal/ring-%05u", (unsigned)(slot / FILE_PAGES));
         int rc = sim_chance(w->sim, 128) ? sim_disk_flip(w->disk, name, at, (unsigned)sim_below(w->sim, 8))
                                          : sim_disk_bad_sector(w->disk, name, at);
-        if (rc == 0) model_spoil(&w->model, slot, pages);
+        if (rc == 0) model_spoil(&w->model, slot);
     }
 }
 
@@ -403,7 +414,7 @@ static void run_random(uint64_t seed, const struct sim_args *args, void (*worklo
     struct world w;
     world_init(&w, seed, args);
     workload(&w);
-    w.interval = w.model.interval = false;
+    w.interval = false;
     sim_disk_faults(w.disk)->lose_write = sim_disk_faults(w.disk)->misdirect = 0;
     live(&w, 0, SIM_KILL);
     live(&w, 0, SIM_KILL); // what the first has recovered, the second must

@@ -10,7 +10,8 @@ static struct mg_record_view sample(size_t payload) {
     static char bytes[70000];
     memset(bytes, 'p', sizeof(bytes));
     return (struct mg_record_view){
-        .head = {.type = MG_RECORD_MSG, .flags = 3, .stream = 7, .op = 9, .seq = 11, .time = -5, .term = 2, .key_id = 1},
+        .head = {.type = MG_RECORD_MSG, .flags = 3, .stream = 7, .op = 9, .seq = 11, .time = -5, .term = 2,
+                 .key_id = 1},
         .extra = MG_S("abc"),
         .subject = MG_S("orders.new"),
         .headers = MG_S("NATS/1.0\r\n\r\n"),
@@ -50,7 +51,8 @@ static void the_same_record_has_the_same_bytes(void **state) {
         0xfb, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, // time
         2,    0,    0,    0,    0,    0,    0,    0,    // term, length of the headers
         9,    0,    0,    0,    1,    0,    0,    0,    // length of the payload, key, length of the extra
-        'o',  'r',  'd',  'e',  'r',  's',  '.',  'n',  'e', 'w', 'p', 'p', 'p', 'p', 'p', 'p', 'p', 'p', 'p', 0, 0, 0, 0, 0,
+        'o',  'r',  'd',  'e',  'r',  's',  '.',  'n',  'e', 'w', 'p', 'p', 'p', 'p', 'p', 'p', 'p', 'p', 'p', 0,
+        0, 0, 0, 0,
     };
     struct mg_record_view v = sample(9);
     v.extra = v.headers = mg_slice_of(NULL, 0);
