@@ -213,11 +213,13 @@ static bool send(struct mg_store_part *p, struct part_batch *b) {
 }
 
 static void send_unsent(struct mg_store_part *p) {
+    bool full = p->unsent_len > 0;
     while (p->unsent_len > 0 && send(p, p->unsent[0])) {
         p->unsent_len--;
         memmove(p->unsent, p->unsent + 1, p->unsent_len * sizeof(p->unsent[0]));
         if (p->unsent_len == 0) p->pump = true; // changes that waited for room
     }
+    if (full && p->unsent_len == 0) p->pump = true; // changes waited for it
 }
 
 uint64_t mg_part_sent(const struct mg_store_part *p) {

@@ -20,12 +20,14 @@ struct mg_segment_ref {
     struct mg_parcel parcel;
     atomic_uint refs;
     atomic_bool doomed;
-    bool doubtful;          // named by a manifest of which nobody knows whether it is on disk
     struct mg_store *store;
     struct mg_file *file;
     struct mg_segment *segment;
     uint64_t id, size, foot_sum;
-    uint64_t live, messages; // the keeper's: for the choice of compaction
+    // The keeper's.
+    uint32_t age;    // of the checkpoint that wrote its newest messages
+    bool busy;       // input of a job: stays in the manifest until the job ends
+    bool left_alone; // it is damaged, or does not agree with the facts: never rewritten
 };
 struct mg_segment_ref *mg_segment_ref_get(struct mg_segment_ref *g);
 void mg_segment_ref_put(struct mg_segment_ref *g); // any thread; NULL is fine
@@ -34,7 +36,6 @@ struct mg_run_ref {
     struct mg_parcel parcel;
     atomic_uint refs;
     atomic_bool doomed;
-    bool doubtful;          // as of segments
     struct mg_store *store;
     struct mg_file *main, *copy;
     struct mg_run *run;
