@@ -7,6 +7,8 @@
 // When the journal is full (a checkpoint has to free pages first) the open batch stays here and changes wait in their
 // streams, bounded there. When it is poisoned, what was in flight is never answered, and changes get MG_EIO.
 //
+// A checkpoint makes durable what it has sealed, sent or not: so a full journal cannot keep it waiting.
+//
 // What always holds: `durable` <= the numbers of batches in flight < `batch`, the open one; the results' ring is in the
 // order of calls, and a result leaves only when its batch and all before it are durable.
 #include "jetstream/store/part.h"
@@ -80,6 +82,8 @@ static void new_chunk(struct mg_store_part *p, size_t size) {
 }
 
 uint8_t *mg_part_reserve(struct mg_store_part *p, size_t size) {
+    size_t open = p->chunk ? p->chunk->used - p->batch_at : 0;
+    if (open > 0 && p->store->journal && open + size > mg_journal_max_batch(p->store->journal)) mg_part_submit(p);
     if (p->chunk == NULL || p->chunk->size - p->chunk->used < size) {
         if (p->chunk && p->chunk->used > p->batch_at) mg_part_submit(p);
         new_chunk(p, size);
@@ -182,8 +186,7 @@ static void batch_back(struct mg_parcel *parcel) {
     struct mg_store_part *p = b->part;
     p->batches_out--;
     if (b->batch.result == 0) {
-        mg_assert(b->number > p->durable);
-        p->durable = b->number;
+        if (b->number > p->durable) p->durable = b->number; // else a checkpoint was faster
         // What is sealed ends here; the next batch may begin in the same page.
         if (p->seal && b->number == p->seal->batch) p->seal->page = b->batch.pages_end - 1;
         if (MG_UNLIKELY(!atomic_load_explicit(&p->store->written, memory_order_relaxed))) mg_space_written(p->store);
@@ -210,11 +213,25 @@ static bool send(struct mg_store_part *p, struct part_batch *b) {
 }
 
 static void send_unsent(struct mg_store_part *p) {
+    bool full = p->unsent_len > 0;
     while (p->unsent_len > 0 && send(p, p->unsent[0])) {
         p->unsent_len--;
         memmove(p->unsent, p->unsent + 1, p->unsent_len * sizeof(p->unsent[0]));
         if (p->unsent_len == 0) p->pump = true; // changes that waited for room
     }
+    if (full && p->unsent_len == 0) p->pump = true; // changes waited for it
+}
+
+uint64_t mg_part_sent(const struct mg_store_part *p) {
+    return p->unsent_len ? p->unsent[0]->number - 1 : p->batch - 1;
+}
+
+void mg_part_durable(struct mg_store_part *p, uint64_t last) {
+    uint32_t n = 0;
+    while (n < p->unsent_len && p->unsent[n]->number <= last) mg_part_batch_free(p->unsent[n++]);
+    p->unsent_len -= n;
+    if (n) memmove(p->unsent, p->unsent + n, p->unsent_len * sizeof(p->unsent[0]));
+    if (last > p->durable) p->durable = last;
 }
 
 void mg_part_submit(struct mg_store_part *p) {
@@ -267,13 +284,13 @@ void mg_stream_answer(struct mg_stream *s, void *ctx, int err, uint64_t seq, enu
 static void give(struct mg_store_part *p, const struct mg_pending_result *r) {
     struct mg_stream *s = r->stream;
     s->results_out--;
-    if (r->kind == MG_ANSWER_APPENDED && r->seq > s->visible) {
+    if ((r->kind == MG_ANSWER_APPENDED || r->kind == MG_ANSWER_VISIBLE) && r->seq > s->visible) {
         s->visible = r->seq;
         if (mg_list_empty(&s->told)) mg_list_push_back(&p->told, &s->told);
     }
     if (s->ops && r->kind == MG_ANSWER_REMOVED) {
         s->ops->removed(s->app, r->seq);
-    } else if (s->ops && s->ops->result) {
+    } else if (s->ops && s->ops->result && r->kind != MG_ANSWER_VISIBLE) {
         struct mg_result out = {.ctx = r->ctx, .seq = r->seq, .err = r->err, .duplicate = r->kind == MG_ANSWER_DUPLICATE};
         s->ops->result(s->app, &out);
     }
@@ -461,6 +478,7 @@ void mg_part_pump_later(struct mg_stream *s) {
 }
 
 void mg_part_pump_all(struct mg_store_part *p) {
+    if (p->closed) return;
     struct mg_list now;
     if (p->closed) return;
     mg_list_init(&now);
@@ -518,6 +536,7 @@ void mg_store_part_start(struct mg_store_part *p, struct mg_loop *loop, struct m
     p->inbox.arg = p;
     for (struct mg_stream *s = mg_stream_next(p, NULL); s; s = mg_stream_next(p, s)) {
         mg_head_advance(s);
+        mg_stream_enforce(s); // a crash may have come between limits and what they remove
         mg_stream_arm_age(s);
     }
 }

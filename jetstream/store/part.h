@@ -23,7 +23,13 @@
 struct mg_seal;
 struct mg_record;
 
-enum mg_answer { MG_ANSWER_PLAIN, MG_ANSWER_DUPLICATE, MG_ANSWER_APPENDED, MG_ANSWER_REMOVED };
+enum mg_answer {
+    MG_ANSWER_PLAIN,
+    MG_ANSWER_DUPLICATE,
+    MG_ANSWER_APPENDED, // and the message may be seen
+    MG_ANSWER_VISIBLE,  // no result: the message may be seen, its append is not done yet
+    MG_ANSWER_REMOVED,  // no result: a message is gone
+};
 
 struct mg_pending_result {
     struct mg_stream *stream;
@@ -72,7 +78,8 @@ struct mg_store_part {
     bool publishes;           // the open batch has some
     struct mg_timer patience; // runs while changes wait for the journal
     bool impatient;           // they have waited for too long
-    bool poisoned, stopping, closed;
+    bool poisoned, stopping;
+    bool closed;              // the threads have ended: nothing is asked or written any more
     struct mg_list wanting;   // streams with changes or reads that wait, or limits to enforce
     struct mg_stream **by_id; // open addressing, a power of two
     uint32_t by_id_len, by_id_cap;
@@ -94,6 +101,10 @@ int mg_part_refuses(const struct mg_store_part *p);
 void mg_part_batch_free(struct part_batch *b);
 // Hands the open batch to the journal.
 void mg_part_submit(struct mg_store_part *p);
+// The last batch that the journal has taken.
+uint64_t mg_part_sent(const struct mg_store_part *p);
+// Batches up to this one are durable, in whatever files: what was not sent of them never will be.
+void mg_part_durable(struct mg_store_part *p, uint64_t last);
 // Frees memory at the beginning of the next turn: slices of it may have been given out in this one.
 void mg_part_garbage(struct mg_store_part *p, void *memory);
 // ns since the epoch, never goes back.

@@ -21,6 +21,7 @@
 #define DEFAULT_RING (64u * 1024 * 1024)
 #define DEFAULT_CACHE (64u * 1024 * 1024)
 #define DEFAULT_ROWS (64u * 1024 * 1024)
+#define BIG_STREAM (8u * 1024 * 1024)
 #define IDLE_SEAL_NS UINT64_C(20000000)
 
 // ---- small things ---------------------------------------------------------------------------------------------------
@@ -58,6 +59,7 @@ void mg_store_row_lost(struct mg_store *st, mg_slice key, int err) {
 
 static void report_fault(void *arg, const struct mg_fault *f) {
     struct mg_store *st = arg;
+    atomic_fetch_add(&st->faults, 1);
     mg_store_say(st, f->healed ? MG_LOG_WRN : MG_LOG_ERR, "file %016llx: %s at %llu is damaged (%s)%s",
                  (unsigned long long)f->file, mg_frame_kind_text(f->kind), (unsigned long long)f->at,
                  mg_strerror(f->err), f->healed ? ", another copy was used" : "");
@@ -70,7 +72,16 @@ struct mg_store_part *mg_store_part(struct mg_store *st, unsigned index) {
 
 struct mg_store_status mg_store_status(const struct mg_store *st) {
     struct mg_store_status out = st->status;
+    struct mg_keeper *k = st->keeping;
     out.poisoned = atomic_load(&st->poisoned);
+    out.checkpoints = atomic_load(&k->checkpoints);
+    out.compactions = atomic_load(&k->compactions);
+    out.merges = atomic_load(&k->merges);
+    out.scrubs = atomic_load(&k->verified);
+    out.scrub_damaged = atomic_load(&k->damaged);
+    out.scrub_healed = atomic_load(&k->healed);
+    out.faults = atomic_load(&st->faults);
+    out.resting = atomic_load(&k->resting) && !atomic_load(&st->pressed) && !atomic_load(&st->pressed_soon);
     out.full = atomic_load(&st->refuse) != 0;
     if (st->journal) mg_journal_describe(st->journal, out.sync_method, sizeof(out.sync_method));
     return out;
@@ -134,7 +145,9 @@ static int start_threads(struct mg_store *st) {
 
 static void set_defaults(struct mg_store_options *o) {
     if (o->ring_bytes == 0) o->ring_bytes = DEFAULT_RING;
-    if (o->ring_bytes < 2 * MG_RING_FILE) o->ring_bytes = 2 * MG_RING_FILE;
+    if (o->ring_file_bytes == 0) o->ring_file_bytes = MG_RING_FILE;
+    if (o->big_stream_bytes == 0) o->big_stream_bytes = BIG_STREAM;
+    if (o->ring_bytes < UINT64_C(2) * o->ring_file_bytes) o->ring_bytes = UINT64_C(2) * o->ring_file_bytes;
     if (o->cache_bytes == 0) o->cache_bytes = DEFAULT_CACHE;
     if (o->rows_bytes == 0) o->rows_bytes = DEFAULT_ROWS;
     if (o->readers == 0) o->readers = 2;
@@ -194,26 +207,12 @@ int mg_store_look(struct mg_store **out, const struct mg_store_options *o, char 
 
 // ---- close ----------------------------------------------------------------------------------------------------------
 
-static void free_seal(struct mg_seal *seal) {
-    if (seal == NULL) return;
-    for (uint32_t i = 0; i < seal->streams_len; i++) {
-        struct mg_sealed_stream *z = &seal->streams[i];
-        for (uint32_t k = 0; k < z->blocks_len; k++) mg_mem_block_unref(z->blocks[k]);
-        mg_free(z->blocks);
-        for (uint32_t k = 0; k < z->stretches_len; k++) mg_segment_ref_put(z->stretches[k].segment);
-        mg_free(z->stretches);
-    }
-    mg_rowmap_unref(seal->rows);
-    mg_runset_unref(seal->runs);
-    mg_free(seal->streams);
-    mg_free(seal);
-}
-
 static void free_part(struct mg_store_part *p) {
     if (p == NULL) return;
     p->closed = true;
+    for (struct mg_stream *s = mg_stream_next(p, NULL); s; s = mg_stream_next(p, s)) mg_stream_give_up(s);
     mg_inbox_open(&p->inbox); // what came after the last turn
-    free_seal(p->seal);
+    mg_seal_free(p->seal);
     while (!mg_list_empty(&p->streams)) mg_stream_free(mg_container_of(p->streams.next, struct mg_stream, link));
     mg_rows_fini(&p->rows);
     for (struct mg_chunk *c = p->chunks_first, *next; c; c = next) {
@@ -245,6 +244,7 @@ void mg_store_close(struct mg_store *st) {
     mg_worker_free(st->keeper);
     mg_blockcache_free(st->env.cache);
     mg_disk_close(st->disk);
+    mg_free(st->keeping->intents); // doomed files were deleted until just now
     mg_free(st->keeping);
     mg_free(st);
 }

@@ -38,7 +38,9 @@ struct mg_store {
     uint64_t seed;               // of hashes of rows, from the salt
     struct mg_store_part **parts;
     atomic_uint_fast64_t next_stream;
-    atomic_bool poisoned, pressed; // pressed: a checkpoint was asked for and has not begun
+    atomic_bool poisoned;
+    atomic_bool pressed, pressed_soon; // a checkpoint was asked for and has not begun
+    atomic_uint_fast64_t faults;       // damaged pieces of files that were met
     atomic_int refuse;           // MG_ENOSPC: the disk is full, publishes get this; see space.h
     atomic_int stuck;            // why the last checkpoint failed; 0: it did not
     atomic_bool written;         // something durable was written since the start
@@ -64,5 +66,7 @@ void mg_store_say(const struct mg_store *st, int level, const char *fmt, ...) __
 int mg_store_look(struct mg_store **out, const struct mg_store_options *o, char *err, size_t err_size);
 // Asks the keeper for a checkpoint. Any thread.
 void mg_store_press(struct mg_store *st);
+// The same, but it need not be at once: there is something to clean up. Any thread.
+void mg_store_press_soon(struct mg_store *st);
 
 #endif
