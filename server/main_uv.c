@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "jetstream/store/check.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
 #include "server/config/check.h"

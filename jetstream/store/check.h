@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// The operator's look at a store that no server has open: what is wrong with it, in sentences.
+// The operator's tools for a store that no server has open: what is wrong with it, in sentences, and the way out.
 #ifndef MG_JETSTREAM_STORE_CHECK_H
 #define MG_JETSTREAM_STORE_CHECK_H
 
@@ -16,5 +16,11 @@ enum mg_check_verdict {
 enum mg_check_verdict mg_store_check(const char *dir,
                                      void (*report)(void *arg, enum mg_check_verdict meaning, const char *text),
                                      void *arg);
+
+// Writes the tables and the manifest anew from what can be read: rows, segments. Nothing is deleted: what the new
+// manifest does not name goes to lost+found. Says what was lost; HEALTHY: nothing was. Takes the lock.
+enum mg_check_verdict mg_store_rebuild(const char *dir,
+                                       void (*report)(void *arg, enum mg_check_verdict meaning, const char *text),
+                                       void *arg);
 
 #endif

@@ -264,6 +264,85 @@ static void table_of_subjects(void **state) {
     assert_true(nth_file(d, "lost+found", ".run", 0, path));
 }
 
+// ---- writing it anew -------------------------------------------------------------------------------------------------
+
+static enum mg_check_verdict rebuild(struct driver *d) {
+    told[0] = '\0';
+    return mg_store_rebuild(d->dir, hear, NULL);
+}
+
+static void opens_whole(struct driver *d, const char *name) {
+    assert_int_equal(driver_open(d), 0);
+    struct mg_stream *s = driver_find(d, name);
+    assert_non_null(s);
+    struct mg_stream_state state;
+    while (mg_stream_state(s, &state) == MG_EAGAIN) {
+        d->open++;
+        mg_stream_barrier(s, d);
+        driver_run(d, driver_quiet);
+    }
+    assert_int_equal(state.msgs, 686);
+    assert_int_equal(state.subjects, 10);
+    assert_int_equal(driver_read(d, s, 1), 0);
+    assert_int_equal(driver_read(d, s, 53), MG_ENOTFOUND); // removed
+    assert_int_equal(driver_read(d, s, MESSAGES), 0);
+    assert_int_equal(driver_publish(d, s, "s.1", 10, 0), 0);
+    driver_run(d, driver_quiet);
+    assert_int_equal(d->last_seq, MESSAGES + 1);
+}
+
+static void rebuild_of_a_healthy_one(void **state) {
+    struct driver *d = *state;
+    assert_int_equal(rebuild(d), MG_CHECK_HEALTHY);
+    assert_int_equal(check(d), MG_CHECK_HEALTHY);
+    opens_whole(d, "S");
+    assert_non_null(driver_find(d, "T"));
+    // While somebody has it, it is left alone.
+    assert_int_equal(rebuild(d), MG_CHECK_LOST);
+    hears("in use by midge-server");
+}
+
+static void rebuild_without_manifest(void **state) {
+    struct driver *d = *state;
+    both_slots(state);
+    assert_int_equal(driver_open(d), MG_ECORRUPT);
+    assert_int_equal(rebuild(d), MG_CHECK_LOST);
+    hears("No manifest can be read");
+    opens_whole(d, "S");
+    char path[128];
+    assert_true(nth_file(d, "lost+found", "manifest-1", 0, path));
+}
+
+static void rebuild_without_a_table(void **state) {
+    struct driver *d = *state;
+    char path[128];
+    // All primary tables are gone: names, counters, removals.
+    while (nth_file(d, "tables", ".dup", 0, path)) {
+        assert_int_equal(unlink(path), 0);
+        memcpy(path + strlen(path) - 4, ".run", 4);
+        assert_int_equal(unlink(path), 0);
+    }
+    assert_true(driver_open(d) != 0);
+    assert_int_equal(rebuild(d), MG_CHECK_LOST);
+    hears("its name and settings are lost");
+    assert_int_equal(driver_open(d), 0);
+    struct mg_stream *s = mg_stream_next(mg_store_part(d->store, 0), NULL);
+    if (s == NULL) s = mg_stream_next(mg_store_part(d->store, 1), NULL);
+    assert_non_null(s);
+    assert_int_equal(memcmp(mg_stream_name(s).p, "recovered-", 10), 0);
+    assert_int_equal(driver_read(d, s, 1), 0);
+    assert_int_equal(driver_read(d, s, MESSAGES), 0); // from the journal
+}
+
+static void rebuild_without_a_segment(void **state) {
+    struct driver *d = *state;
+    missing_segment(state);
+    assert_int_equal(rebuild(d), MG_CHECK_LOST);
+    hears("messages are lost");
+    assert_int_equal(driver_open(d), 0);
+    assert_int_equal(driver_read(d, driver_find(d, "S"), MESSAGES), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(healthy, setup, teardown),
@@ -276,6 +355,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(both_copies, setup, teardown),
         cmocka_unit_test_setup_teardown(table_of_subjects, setup, teardown),
         cmocka_unit_test_setup_teardown(orphan, setup, teardown),
+        cmocka_unit_test_setup_teardown(rebuild_of_a_healthy_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(rebuild_without_manifest, setup, teardown),
+        cmocka_unit_test_setup_teardown(rebuild_without_a_table, setup, teardown),
+        cmocka_unit_test_setup_teardown(rebuild_without_a_segment, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged_journal, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
