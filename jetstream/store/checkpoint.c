@@ -48,6 +48,7 @@ struct checkpoint {
     struct mg_run_ref *runs[2];
     uint32_t runs_len;
     uint64_t first_id, next_id;
+    uint64_t replay_from;
 };
 
 // ---- segments -------------------------------------------------------------------------------------------------------
@@ -213,7 +214,10 @@ static uint64_t replay_from(const struct checkpoint *c) {
     for (unsigned i = 0; i < c->st->o.parts; i++) {
         if (c->seals[i]->page < page) page = c->seals[i]->page;
     }
-    return page;
+    // With a sync interval what came back may not be durable yet.
+    struct mg_journal_state state;
+    mg_journal_state(c->st->journal, &state);
+    return page < state.durable ? page : state.durable;
 }
 
 // Segments in which nothing lives any more go with this checkpoint: its rows say so, and in the manifest that names these
@@ -245,7 +249,7 @@ static int commit(struct checkpoint *c) {
         .runs_len = c->runs_len,
         .old_segments = c->dead,
         .old_segments_len = c->dead_len,
-        .replay_from = replay_from(c),
+        .replay_from = c->replay_from = replay_from(c),
     };
     return mg_files_commit(st, &change);
 }
@@ -261,7 +265,8 @@ static int write_all(struct checkpoint *c) {
     return err;
 }
 
-// After a failure: the files are deleted with their last reference, the sealed state is as it was.
+// After a failure: the files are deleted with their last reference, unless a manifest may name them (files.c); the
+// sealed state is as it was.
 static void undo(struct checkpoint *c) {
     for (uint32_t i = 0; i < c->streams_len; i++) {
         struct mg_sealed_stream *z = c->streams[i];
@@ -391,7 +396,7 @@ void mg_checkpoint(struct mg_store *st) {
         st->keeping->age++;
         atomic_fetch_add(&st->keeping->checkpoints, 1);
         keep_facts(&c);
-        mg_journal_recycle(st->journal, replay_from(&c));
+        mg_journal_recycle(st->journal, c.replay_from);
         tell_parts(&c);
     }
     // Otherwise the store is closing or poisoned: the parts free what they sealed (mg_store_close).

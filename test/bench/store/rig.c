@@ -118,7 +118,9 @@ uint64_t rig_bytes(const char *dir, const char *folder) {
 
 static bool before_poll(void *arg) {
     struct rig *r = arg;
+    uint64_t began = r->turns ? mg_loop_clock(r->loop) : 0;
     bool more = mg_store_part_turn(r->part);
+    if (r->turns) hist_add(r->turns, mg_loop_clock(r->loop) - began);
     enum rig_step step = RIG_DONE;
     r->wake_at = MG_NEVER;
     if (r->stopping) {

@@ -42,6 +42,7 @@ struct rig {
     enum rig_step (*step)(void *arg);
     void *arg;
     bool stopping;
+    struct hist *turns; // how long the part's turns take; NULL: nobody asks
 };
 
 void rig_open(struct rig *r, const char *dir, uint64_t ring_bytes); // a store that is there is recovered

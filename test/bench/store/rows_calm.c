@@ -13,7 +13,7 @@
 
 #define RING (64u << 20)
 #define READERS 20
-#define A_TURN 512 // messages that a reader takes in one turn, as a consumer would
+#define A_TURN 64 // messages that a reader takes in one turn, as a consumer would
 
 struct reader {
     struct mg_stream *stream;
@@ -108,6 +108,7 @@ static void scenes(const struct bench *b, bool bulk, unsigned readers, struct hi
     struct load old;
     unsigned rounds = b->quick ? 3 : 10;
     uint64_t got = 0;
+    struct hist *turns = mg_zalloc(sizeof(*turns));
     rig_open(&r, b->dir, RING);
     load_init(&s.probe, &r, 1, 0, NULL);
     s.probe.in_flight = 1;
@@ -127,11 +128,16 @@ static void scenes(const struct bench *b, bool bulk, unsigned readers, struct hi
         s.bulk.rate = 150000;
         rig_forget(b->dir);
         add_readers(&s, old.streams[0], readers);
+        r.turns = turns;
         play(&s, &r, seconds, busy);
+        r.turns = NULL;
         got += end_readers(&s);
     }
     fprintf(stderr, "%llu probes quiet, %llu busy, %llu messages read\n", (unsigned long long)quiet->count,
             (unsigned long long)busy->count, (unsigned long long)got);
+    figure(bulk ? "calm_turn_p999" : "readers_turn_p999", hist_us(turns, 0.999), "us");
+    figure(bulk ? "calm_turn_worst" : "readers_turn_worst", hist_us(turns, 1 - 1e-9), "us");
+    mg_free(turns);
     if (bulk) load_fini(&s.bulk);
     load_fini(&old);
     load_fini(&s.probe);
@@ -145,6 +151,7 @@ void row_calm(const struct bench *b) {
     figure("calm_quiet_p999", hist_us(quiet, 0.999), "us");
     figure("calm_busy_median", hist_us(busy, 0.5), "us");
     figure("calm_busy_p999", hist_us(busy, 0.999), "us");
+    figure("calm_p999_to_quiet_p999", hist_us(busy, 0.999) / hist_us(quiet, 0.999), "x");
     figure("calm_p999_to_quiet_median", hist_us(busy, 0.999) / hist_us(quiet, 0.5), "x");
     mg_free(quiet);
     mg_free(busy);
