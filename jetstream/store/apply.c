@@ -16,8 +16,8 @@
 
 uint32_t mg_stream_size_of(const struct mg_stream *s, size_t subject, size_t headers, size_t payload) {
     // spec/jetstream-streams.md 7: what the reference's stores would use for it.
-    size_t head = s->storage == MG_STORAGE_MEMORY ? 16 : headers ? 34 : 30;
-    return (uint32_t)(head + subject + headers + payload);
+    if (s->storage == MG_STORAGE_FILE) return mg_stored_size(subject, headers, payload);
+    return (uint32_t)(16 + subject + headers + payload);
 }
 
 size_t mg_subject_key(const struct mg_stream *s, mg_slice subject, char *out) {

@@ -26,6 +26,7 @@
 #include "server/base/mem.h"
 
 #define RETRY_NS UINT64_C(1000000000)
+#define SYNC_POLL_NS UINT64_C(1000000)
 
 struct cells {
     struct mg_cell **at;
@@ -214,10 +215,22 @@ static uint64_t replay_from(const struct checkpoint *c) {
     for (unsigned i = 0; i < c->st->o.parts; i++) {
         if (c->seals[i]->page < page) page = c->seals[i]->page;
     }
-    // With a sync interval what came back may not be durable yet.
-    struct mg_journal_state state;
-    mg_journal_state(c->st->journal, &state);
-    return page < state.durable ? page : state.durable;
+    return page;
+}
+
+// With a sync interval what came back may not be durable yet. The manifest must not name a page that a power cut could
+// take back.
+static void sync_journal(struct checkpoint *c) {
+    struct mg_store *st = c->st;
+    struct mg_journal_state state = {0};
+    if (st->o.sync_interval == 0) return;
+    mg_journal_sync_soon(st->journal);
+    for (;;) {
+        mg_journal_state(st->journal, &state);
+        if (state.durable >= replay_from(c) || state.poisoned || atomic_load(&st->keeping->closing)) break;
+        mg_keeper_sleep(st, SYNC_POLL_NS);
+    }
+    if (state.durable < c->replay_from) c->replay_from = state.durable;
 }
 
 // Segments in which nothing lives any more go with this checkpoint: its rows say so, and in the manifest that names these
@@ -240,6 +253,8 @@ static void find_dead(struct checkpoint *c) {
 }
 
 static int commit(struct checkpoint *c) {
+    c->replay_from = replay_from(c);
+    sync_journal(c);
     struct mg_store *st = c->st;
     struct mg_files_change change = {
         .job = c->first_id,
@@ -249,7 +264,7 @@ static int commit(struct checkpoint *c) {
         .runs_len = c->runs_len,
         .old_segments = c->dead,
         .old_segments_len = c->dead_len,
-        .replay_from = c->replay_from = replay_from(c),
+        .replay_from = c->replay_from,
     };
     return mg_files_commit(st, &change);
 }

@@ -311,11 +311,15 @@ static int open_runs(struct mg_store *st, const struct mg_manifest *m, struct mg
     for (uint32_t i = 0; i < m->nruns && err == 0; i++) {
         const struct mg_manifest_run *r = &m->runs[i].about;
         err = mg_run_ref_open(&runs[n], st, r->file, r->size, r->foot_sum, r->flags & MG_MANIFEST_RUN_PRIMARY);
-        if (err) {
+        if (err == 0) {
+            n++;
+        } else if (!(r->flags & MG_MANIFEST_RUN_PRIMARY)) {
+            st->recount = true; // it can be computed
+            st->status.damaged_files++;
+            err = 0;
+        } else {
             snprintf(why->text, sizeof(why->text), "table %016llx cannot be read: %s; nothing was changed",
                      (unsigned long long)r->file, mg_strerror(err));
-        } else {
-            n++;
         }
     }
     st->runs = mg_runset_new(runs, n);
@@ -381,6 +385,7 @@ static int read_store(struct mg_store *st, const struct mg_manifest *m, const st
     if (err) return err;
     open_segments(st, m);
     check = (struct mg_file_check){.found = found_file, .arg = st};
+    if (st->look_only) return 0;
     return mg_manifest_check_files(st->disk, m, loaded, &check, why);
 }
 
@@ -388,7 +393,7 @@ int mg_files_open(struct mg_store *st, struct mg_disk_why *why) {
     struct mg_manifest m = {0};
     struct mg_manifest_loaded loaded;
     int err = mg_manifest_load(st->disk, &m, &loaded);
-    if (err == MG_ENOTFOUND) {
+    if (err == MG_ENOTFOUND && !st->look_only) {
         err = new_store(st, why);
     } else if (err) {
         *why = loaded.why;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "jetstream/store/files.h"
+#include "jetstream/store/recount.h"
 #include "jetstream/store/recover.h"
 #include "jetstream/store/seal.h"
 #include "jetstream/store/space.h"
@@ -121,6 +122,7 @@ static int open_journal(struct mg_store *st, struct mg_disk_why *why) {
         .incarnation = (uint32_t)st->head.incarnation,
         .sync_ns = st->o.sync_interval,
         .idle_ns = IDLE_SEAL_NS,
+        .look_only = st->look_only,
         .arg = st,
         .record = mg_recover_record,
         .damage = mg_recover_damage,
@@ -157,6 +159,7 @@ static int recover(struct mg_store *st, struct mg_disk_why *why) {
     uint64_t began = mg_bell_clock();
     snprintf(why->text, sizeof(why->text), "the tables cannot be read");
     int err = mg_recover_rows(st);
+    if (err == 0 && st->recount && !st->look_only) err = mg_recount_subjects(st);
     if (err == 0) err = open_journal(st, why);
     if (err) return err;
     mg_recover_end(st);
@@ -164,23 +167,25 @@ static int recover(struct mg_store *st, struct mg_disk_why *why) {
     return 0;
 }
 
-int mg_store_open(struct mg_store **out, const struct mg_store_options *options, char *err_text, size_t err_size) {
+static int open_store(struct mg_store **out, const struct mg_store_options *options, bool look_only, char *err_text,
+                      size_t err_size) {
     struct mg_disk_why why = {""};
     struct mg_store *st = mg_zalloc(sizeof(*st));
     st->o = *options;
+    st->look_only = look_only;
     set_defaults(&st->o);
     st->env.cache = mg_blockcache_new(st->o.cache_bytes);
     st->env.report = report_fault;
     st->env.arg = st;
     st->keeping = mg_zalloc(sizeof(*st->keeping));
-    int err = mg_disk_open(&st->disk, st->o.dir, "midge-server", MG_DISK_CREATE, &why);
+    int err = mg_disk_open(&st->disk, st->o.dir, "midge-server", look_only ? MG_DISK_LOOK_ONLY : MG_DISK_CREATE, &why);
     if (err == 0) err = mg_files_open(st, &why);
     if (err == 0) {
         st->parts = mg_zalloc(st->o.parts * sizeof(st->parts[0]));
         for (unsigned i = 0; i < st->o.parts; i++) st->parts[i] = new_part(st, i);
         err = recover(st, &why);
     }
-    if (err == 0) err = start_threads(st);
+    if (err == 0 && !look_only) err = start_threads(st);
     if (err) {
         const char *text = why.text[0] ? why.text : mg_strerror(err);
         bool named = strstr(text, st->o.dir) != NULL;
@@ -190,6 +195,14 @@ int mg_store_open(struct mg_store **out, const struct mg_store_options *options,
     }
     *out = st;
     return 0;
+}
+
+int mg_store_open(struct mg_store **out, const struct mg_store_options *o, char *err, size_t err_size) {
+    return open_store(out, o, false, err, err_size);
+}
+
+int mg_store_look(struct mg_store **out, const struct mg_store_options *o, char *err, size_t err_size) {
+    return open_store(out, o, true, err, err_size);
 }
 
 // ---- close ----------------------------------------------------------------------------------------------------------
