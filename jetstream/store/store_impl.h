@@ -62,11 +62,9 @@ void mg_store_poisoned(struct mg_store *st);   // any thread
 // The parts look again whether what waits can go on, or must be refused. Any thread.
 void mg_store_tell_parts(struct mg_store *st);
 void mg_store_say(const struct mg_store *st, int level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+// The same as mg_store_press, but it need not be at once: there is something to clean up. Any thread.
+void mg_store_press_soon(struct mg_store *st);
 // Recovers like mg_store_open, but takes no lock, changes nothing and starts no threads: only for looking at.
 int mg_store_look(struct mg_store **out, const struct mg_store_options *o, char *err, size_t err_size);
-// Asks the keeper for a checkpoint. Any thread.
-void mg_store_press(struct mg_store *st);
-// The same, but it need not be at once: there is something to clean up. Any thread.
-void mg_store_press_soon(struct mg_store *st);
 
 #endif

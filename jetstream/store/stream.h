@@ -168,12 +168,12 @@ void mg_memory_free_all(struct mg_stream *s);
 
 // apply.c: `rec` is verified and stays where it is (`bytes`). live: not a replay.
 void mg_stream_apply(struct mg_stream *s, const struct mg_record_view *rec, const uint8_t *bytes, bool live);
+void mg_stream_freed(struct mg_stream *s, uint64_t bytes); // so many bytes of segments hold nothing any more
+uint64_t mg_stream_cold_bytes(const struct mg_stream *s);  // of records in segments, removed ones included
 // What the reference's file store would use for a message (spec/jetstream-streams.md 7).
 static inline uint32_t mg_stored_size(size_t subject, size_t headers, size_t payload) {
     return (uint32_t)((headers ? 34u : 30u) + subject + headers + payload);
 }
-void mg_stream_freed(struct mg_stream *s, uint64_t bytes); // so many bytes of segments hold nothing any more
-uint64_t mg_stream_cold_bytes(const struct mg_stream *s);  // of records in segments, removed ones included
 uint32_t mg_stream_size_of(const struct mg_stream *s, size_t subject, size_t headers, size_t payload);
 // It was found out which message of a subject is the last one.
 void mg_stream_subject_last_is(struct mg_stream *s, mg_slice subject, uint64_t seq);
