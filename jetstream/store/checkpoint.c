@@ -154,7 +154,7 @@ static int write_segments(struct checkpoint *c) {
 
 static void gather(struct checkpoint *c, const struct mg_rowmap *m) {
     for (uint32_t i = 0; i <= m->mask; i++) {
-        struct mg_cell *cell = m->slots[i];
+        struct mg_cell *cell = mg_rowmap_at(m, i);
         if (cell == NULL) continue;
         struct cells *l = mg_row_kind_primary((uint8_t)cell->key[0]) ? &c->primary : &c->others;
         if (l->count == l->cap) {
@@ -165,14 +165,9 @@ static void gather(struct checkpoint *c, const struct mg_rowmap *m) {
     }
 }
 
-static int compare_cells(const void *a, const void *b) {
-    const struct mg_cell *x = *(struct mg_cell *const *)a, *y = *(struct mg_cell *const *)b;
-    return mg_cell_compare(mg_cell_key(x), mg_cell_key(y));
-}
-
 static int write_run(struct checkpoint *c, struct cells *l, bool primary) {
     if (l->count == 0) return 0;
-    qsort(l->at, l->count, sizeof(l->at[0]), compare_cells);
+    mg_cells_sort(l->at, l->count);
     struct mg_run_write w;
     int err = mg_run_write_open(&w, c->st, c->next_id, primary);
     for (uint32_t i = 0; i < l->count && err == 0; i++) {
