@@ -193,6 +193,7 @@ static void write_record(struct mg_stream *s, struct decision *d, int64_t time) 
         .payload = a->payload,
     };
     if (a->skip) rec.headers = rec.payload = (mg_slice){NULL, 0};
+    s->part->publishes = true;
     mg_stream_write(s, &rec);
     mg_buf_fini(&extra);
 }

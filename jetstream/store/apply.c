@@ -133,7 +133,7 @@ static mg_slice subject_of(const uint8_t *bytes) {
 
 // ---- removals -------------------------------------------------------------------------------------------------------
 
-struct mg_stretch *mg_stream_stretch_of(const struct mg_stream *s, uint64_t seq) {
+uint32_t mg_stream_stretch_at(const struct mg_stream *s, uint64_t seq) {
     uint32_t lo = 0, hi = s->cold_len;
     while (lo < hi) {
         uint32_t mid = (lo + hi) / 2;
@@ -143,7 +143,12 @@ struct mg_stretch *mg_stream_stretch_of(const struct mg_stream *s, uint64_t seq)
             hi = mid;
         }
     }
-    return lo < s->cold_len && s->cold[lo].at.first_seq <= seq ? &s->cold[lo] : NULL;
+    return lo;
+}
+
+struct mg_stretch *mg_stream_stretch_of(const struct mg_stream *s, uint64_t seq) {
+    uint32_t at = mg_stream_stretch_at(s, seq);
+    return at < s->cold_len && s->cold[at].at.first_seq <= seq ? &s->cold[at] : NULL;
 }
 
 uint64_t mg_stream_cold_end(const struct mg_stream *s) {
@@ -160,22 +165,37 @@ static void set_removed(struct mg_stream *s, uint64_t seq) {
     char key[MG_ROW_KEY_HEAD + 8];
     struct mg_cell *r;
     mg_rows_touch(s->rows, mg_slice_of(key, removed_key(s, seq, key)), MG_REMOVED_BYTES, &r);
+    s->removals++;
     uint64_t bit = seq % MG_REMOVED_SPAN;
     r->value[bit / 8] = (char)(r->value[bit / 8] | 1 << (bit % 8));
 }
 
-bool mg_stream_known_removed(const struct mg_stream *s, uint64_t seq) {
-    if (seq < s->first) return true;
+static bool known_removed(const struct mg_stream *s, uint64_t seq, bool *any) {
     char key[MG_ROW_KEY_HEAD + 8];
     mg_slice k = mg_slice_of(key, removed_key(s, seq, key));
     uint64_t hash = mg_row_hash(s->rows->seed, k), bit = seq % MG_REMOVED_SPAN;
     for (int i = -1; i < (int)s->rows->frozen_len; i++) {
         const struct mg_cell *r = mg_rowmap_get(i < 0 ? s->rows->active : s->rows->frozen[i], hash, k);
+        *any |= r != NULL;
         // An unresolved row has the newer bits only, so look further down; a complete one has all.
         if (r && r->value_len == MG_REMOVED_BYTES && (r->value[bit / 8] >> (bit % 8) & 1)) return true;
         if (r && !(r->flags & MG_CELL_UNRESOLVED)) return false;
     }
     return false;
+}
+
+bool mg_stream_known_removed(const struct mg_stream *s, uint64_t seq) {
+    bool any = false;
+    return seq < s->first || known_removed(s, seq, &any);
+}
+
+bool mg_stream_known_removed_in_turn(const struct mg_stream *s, uint64_t seq, uint64_t *clean) {
+    bool any = false;
+    if (seq < s->first) return true;
+    if (seq / MG_REMOVED_SPAN == *clean) return false;
+    bool removed = known_removed(s, seq, &any);
+    if (!any) *clean = seq / MG_REMOVED_SPAN;
+    return removed;
 }
 
 static void tell_removed(struct mg_stream *s, uint64_t seq) {

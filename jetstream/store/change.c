@@ -19,8 +19,25 @@
 #define WAITING_MAX 100000u
 #define WAITING_BYTES_MAX (128u * 1024 * 1024)
 
+// Bytes of the record that a change writes, more or less: lists of removed messages are small beside the reserve.
+static size_t record_bytes(const struct mg_change *c) {
+    const struct mg_append *a = &c->append;
+    return MG_RECORD_SIZE + 256 + a->subject.n + a->headers.n + a->payload.n + c->key.n + c->value.n;
+}
+
+// 0: go on. 1: refused, the answer is queued. MG_EAGAIN: it has to wait for the journal.
+static int admit(struct mg_stream *s, struct mg_change *c) {
+    if (s->storage == MG_STORAGE_MEMORY) return 0;
+    int err = mg_part_admit(s->part, c->kind == MG_CHANGE_APPEND, record_bytes(c));
+    if (err == 0 || err == MG_EAGAIN) return err;
+    if (c->started) return MG_EAGAIN; // half done: the rest must follow
+    mg_stream_answer(s, c->ctx, err, 0, MG_ANSWER_PLAIN);
+    return 1;
+}
+
 static int execute(struct mg_stream *s, struct mg_change *c) {
-    if (mg_part_busy(s->part) && s->storage == MG_STORAGE_FILE) return MG_EAGAIN; // the journal has no room
+    int err = admit(s, c);
+    if (err) return err == 1 ? 0 : err;
     switch (c->kind) {
     case MG_CHANGE_APPEND: return mg_append_execute(s, &c->append, c->ctx);
     case MG_CHANGE_REMOVE: return mg_remove_execute(s, c->seq, c->erase, c->ctx);
@@ -87,16 +104,48 @@ void mg_change_first(struct mg_stream *s, const struct mg_change *proto) {
     mg_part_pump_later(s);
 }
 
+static void forget(struct mg_stream *s, struct mg_change *c) {
+    mg_list_remove(&c->link);
+    s->waiting_len--;
+    s->waiting_bytes -= sizeof(*c) + c->size;
+    mg_free(c);
+}
+
+// The journal has failed: nothing that waits will be done.
+static void fail_all(struct mg_stream *s) {
+    mg_assist_reset(s);
+    while (!mg_list_empty(&s->waiting)) {
+        struct mg_change *c = mg_container_of(s->waiting.next, struct mg_change, link);
+        mg_stream_answer(s, c->ctx, MG_EIO, 0, MG_ANSWER_PLAIN);
+        forget(s, c);
+    }
+}
+
+// What stands behind a change that waits for the journal is refused as it would be at the head.
+static void refuse_behind(struct mg_stream *s) {
+    if (s->storage == MG_STORAGE_MEMORY) return;
+    for (struct mg_list *l = s->waiting.next->next, *next; l != &s->waiting; l = next) {
+        struct mg_change *c = mg_container_of(l, struct mg_change, link);
+        next = l->next;
+        if (c->kind != MG_CHANGE_APPEND || c->started) continue;
+        int err = mg_part_refuses(s->part);
+        if (err == 0) return;
+        mg_stream_answer(s, c->ctx, err, 0, MG_ANSWER_PLAIN);
+        forget(s, c);
+    }
+}
+
 void mg_stream_pump(struct mg_stream *s) {
-    while (!mg_list_empty(&s->waiting) && !s->part->poisoned && !s->part->closed) {
+    if (s->part->poisoned) fail_all(s);
+    while (!mg_list_empty(&s->waiting) && !s->part->closed) {
         struct mg_change *c = mg_container_of(s->waiting.next, struct mg_change, link);
         int err = execute(s, c);
-        if (err == MG_EAGAIN) return;
+        if (err == MG_EAGAIN) {
+            refuse_behind(s);
+            return;
+        }
         mg_assert(err == 0);
-        mg_list_remove(&c->link);
-        s->waiting_len--;
-        s->waiting_bytes -= sizeof(*c) + c->size;
-        mg_free(c);
+        forget(s, c);
     }
 }
 

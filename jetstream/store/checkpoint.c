@@ -16,6 +16,7 @@
 
 #include "jetstream/store/keeper.h"
 #include "jetstream/store/seal.h"
+#include "jetstream/store/space.h"
 #include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
 #include "jetstream/store/worker.h"
@@ -334,11 +335,13 @@ void mg_checkpoint(struct mg_store *st) {
         while (!done && !atomic_load(&st->poisoned) && !atomic_load(&st->keeping->closing)) {
             int err = write_all(&c);
             done = err == 0;
-            if (err) {
-                mg_store_say(st, MG_LOG_ERR, "checkpoint failed: %s; trying again", mg_strerror(err));
-                undo(&c);
-                mg_keeper_sleep(st, RETRY_NS);
-            }
+            bool first = atomic_exchange(&st->stuck, err) == 0;
+            if (err == 0) break;
+            undo(&c);
+            if (first) mg_store_say(st, MG_LOG_ERR, "checkpoint failed: %s; trying again", mg_strerror(err));
+            if (first) mg_store_tell_parts(st);
+            if (err == MG_ENOSPC && mg_space_give_up(st)) continue; // there is room for one now
+            mg_keeper_sleep(st, RETRY_NS);
         }
     }
     if (done) {

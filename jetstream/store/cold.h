@@ -50,6 +50,7 @@ struct mg_cold_read {
     uint64_t stream_id, low;   // messages below `low` are removed
     struct mg_stretch *cold;   // copies, with references
     uint32_t cold_len;
+    bool cut;                  // SCAN: the stream has more of them behind
     struct mg_runset *runs;
     uint32_t installs;
     struct mg_buf filters;     // bytes of the filters

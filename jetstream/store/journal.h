@@ -79,6 +79,9 @@ struct mg_journal_options {
     // Free pages have become few (less than half of the ring), or a batch was refused for want of them: time to
     // recycle. Any thread that submits, and the committer. May be NULL.
     void (*pressure)(void *arg);
+    // A file of the ring could not be made since there is no space (full), or could be made again. The thread that makes
+    // them. May be NULL.
+    void (*space)(void *arg, bool full);
     // The journal was poisoned (once). The committer. May be NULL.
     void (*poisoned)(void *arg, const struct mg_disk_why *why);
 };

@@ -2,6 +2,7 @@
 // Copyright (c) The Midge Authors
 #include "jetstream/store/keeper.h"
 
+#include "jetstream/store/space.h"
 #include "jetstream/store/store_impl.h"
 #include "server/base/mem.h"
 #include "server/shard/bell.h"
@@ -9,18 +10,20 @@
 static void pressed(struct mg_parcel *p) {
     struct mg_keeper *k = mg_container_of(p, struct mg_keeper, press);
     struct mg_store *st = k->store;
-    k->again = true; // the keeper opens its mail while it waits in a checkpoint, too
-    if (k->busy) return;
+    // From here on it can be asked for again: what the committer has to say during the checkpoint must not be lost.
+    atomic_store(&st->pressed, false);
+    k->again = true;
+    if (k->busy) return; // opened from inside of a checkpoint that waits for something
     k->busy = true;
     while (k->again && !atomic_load(&k->closing) && !atomic_load(&st->poisoned)) {
-        // Whoever presses from here on, because pages have become few again, gets another one.
         k->again = false;
-        atomic_store(&st->pressed, false);
         mg_checkpoint(st);
         if (!atomic_load(&k->closing)) mg_merge_runs(st);
     }
     k->busy = false;
 }
+
+static uint64_t idle(void *arg) { return mg_space_idle(arg); }
 
 void mg_store_press(struct mg_store *st) {
     if (st->keeper == NULL || atomic_exchange(&st->pressed, true)) return;
@@ -30,7 +33,8 @@ void mg_store_press(struct mg_store *st) {
 int mg_keeper_start(struct mg_store *st) {
     st->keeping->store = st;
     st->keeping->press.arrived = pressed;
-    return mg_worker_start(&st->keeper, "store-keep", NULL, NULL);
+    mg_space_start(st);
+    return mg_worker_start(&st->keeper, "store-keep", idle, st);
 }
 
 void mg_keeper_stop(struct mg_store *st) {

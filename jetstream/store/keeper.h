@@ -14,7 +14,10 @@ struct mg_keeper {
     struct mg_store *store;
     struct mg_parcel press, wake;
     atomic_bool closing, ended;
-    bool busy, again;         // a checkpoint is being made; another one was asked for meanwhile
+    bool busy, again;         // a checkpoint runs; another was asked for meanwhile
+    struct mg_parcel room, full; // see space.h
+    bool ballast, ballast_wanted, ballast_told;
+    uint64_t ballast_next;    // when it is tried again
     unsigned sealed;          // parts that have given what the checkpoint wants
     struct mg_segment_ref **segments; // all of the store, ascending ids; references
     uint32_t segments_len, segments_cap;

@@ -202,11 +202,15 @@ static bool limits_exceeded(const struct mg_stream *s, const struct mg_head_mess
 
 void mg_stream_enforce(struct mg_stream *s) {
     if (!over(s) || s->part->poisoned || s->deleted) return;
+    if (mg_part_busy(s->part)) {
+        mg_part_want(s);
+        return;
+    }
     if (trim(s, limits_exceeded) != 0) mg_part_pump_later(s);
 }
 
 static bool too_old(const struct mg_stream *s, const struct mg_head_message *m) {
-    int64_t age = mg_part_time(s->part) - m->time;
+    int64_t age = mg_part_aging_time(s->part) - m->time;
     return age > 0 && (uint64_t)age >= s->limits.max_age;
 }
 
@@ -216,9 +220,10 @@ void mg_stream_arm_age(struct mg_stream *s) {
     struct mg_head_message m;
     uint64_t wait = EXPIRE_EVERY;
     if (mg_head_next(s, &walk, &m) == 0) {
-        int64_t left = m.time + (int64_t)s->limits.max_age - mg_part_time(s->part);
+        int64_t left = m.time + (int64_t)s->limits.max_age - mg_part_aging_time(s->part);
         if (left > 0 && (uint64_t)left > wait) wait = (uint64_t)left;
     }
+    if (wait > MG_CLOCK_GRACE) wait = MG_CLOCK_GRACE; // ages may jump at its end
     mg_timer_start(s->part->wheel, &s->age_timer, mg_loop_now(s->part->loop) + wait);
 }
 
@@ -229,7 +234,7 @@ void mg_stream_appended(struct mg_stream *s) {
 void mg_stream_age_due(struct mg_timer *t) {
     struct mg_stream *s = mg_container_of(t, struct mg_stream, age_timer);
     if (s->limits.max_age == 0 || s->deleted || s->part->poisoned) return;
-    if (trim(s, too_old) == MG_EFULL) {
+    if (mg_part_busy(s->part) || trim(s, too_old) == MG_EFULL) {
         mg_timer_start(s->part->wheel, t, mg_loop_now(s->part->loop) + 1000000);
         return;
     }

@@ -20,6 +20,7 @@ struct mg_read_ahead {
     uint32_t count, next;
     uint64_t from, covered; // what a question "next from this number on" may be answered from
     uint32_t installs;
+    uint64_t removals; // of the stream, when the batch was known to be free of removed messages
     struct mg_buf bytes;
 };
 
@@ -118,6 +119,7 @@ static void keep_ahead(struct mg_read *r, struct mg_cold_read *cold) {
     r->ahead = mg_alloc(sizeof(*r->ahead));
     *r->ahead = (struct mg_read_ahead){.entries = cold->entries, .count = cold->count, .next = 0, .from = cold->q.from,
                                        .covered = cold->covered, .installs = cold->part->installs,
+                                       .removals = cold->stream->removals,
                                        .bytes = cold->bytes};
     cold->entries = NULL;
     cold->bytes = (struct mg_buf)MG_BUF_INIT;
@@ -131,7 +133,8 @@ static bool from_ahead(struct mg_stream *s, struct mg_read *r, uint64_t from) {
     while (a->next > 0 && a->entries[a->next - 1].seq >= from) a->next--;
     for (; a->next < a->count; a->next++) {
         const struct mg_cold_entry *e = &a->entries[a->next];
-        if (e->seq < from || mg_stream_known_removed(s, e->seq)) continue;
+        if (e->seq < from) continue;
+        if (a->removals != s->removals && mg_stream_known_removed(s, e->seq)) continue;
         answer_entry(r, e);
         a->next++;
         return true;

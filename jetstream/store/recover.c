@@ -153,6 +153,7 @@ void mg_recover_damage(void *arg, const struct mg_journal_damage *d) {
 void mg_recover_end(struct mg_store *st) {
     for (unsigned i = 0; i < st->o.parts; i++) {
         struct mg_store_part *p = st->parts[i];
+        if (p->last_time > st->last_time) st->last_time = p->last_time;
         for (struct mg_stream *s = mg_stream_next(p, NULL); s; s = mg_stream_next(p, s)) {
             s->visible = s->last;
             st->status.streams++;

@@ -110,6 +110,7 @@ void mg_seal_ask(struct mg_parcel *parcel) {
     }
     mg_assert(p->seal == NULL);
     p->seal = seal;
+    if (p->closed) return; // freed with the part
     seal->generation = p->generation;
     mg_part_submit(p);
     seal->last = p->batch - 1;

@@ -9,6 +9,7 @@
 #include "jetstream/store/files.h"
 #include "jetstream/store/recover.h"
 #include "jetstream/store/seal.h"
+#include "jetstream/store/space.h"
 #include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
 #include "server/base/assert.h"
@@ -46,7 +47,9 @@ uint64_t mg_store_new_id(struct mg_store_part *p) {
 
 struct mg_worker *mg_store_reader(struct mg_store *st, uint64_t key) { return st->readers[key % st->o.readers]; }
 
-void mg_store_poisoned(struct mg_store *st) { atomic_store(&st->poisoned, true); }
+void mg_store_poisoned(struct mg_store *st) {
+    if (!atomic_exchange(&st->poisoned, true)) mg_store_tell_parts(st);
+}
 
 void mg_store_row_lost(struct mg_store *st, mg_slice key, int err) {
     mg_store_say(st, MG_LOG_ERR, "a row of kind %c of stream %llu cannot be read: %s", key.p[0],
@@ -68,6 +71,7 @@ struct mg_store_part *mg_store_part(struct mg_store *st, unsigned index) {
 struct mg_store_status mg_store_status(const struct mg_store *st) {
     struct mg_store_status out = st->status;
     out.poisoned = atomic_load(&st->poisoned);
+    out.full = atomic_load(&st->refuse) != 0;
     if (st->journal) mg_journal_describe(st->journal, out.sync_method, sizeof(out.sync_method));
     return out;
 }
@@ -89,6 +93,7 @@ static struct mg_store_part *new_part(struct mg_store *st, unsigned index) {
 }
 
 static void pressure(void *arg) { mg_store_press(arg); }
+static void space(void *arg, bool full) { mg_space_of_journal(arg, full); }
 
 static void journal_poisoned(void *arg, const struct mg_disk_why *why) {
     mg_store_say(arg, MG_LOG_ERR, "the journal failed: %s; nothing is accepted any more", why->text);
@@ -110,6 +115,7 @@ static int open_journal(struct mg_store *st, struct mg_disk_why *why) {
         .record = mg_recover_record,
         .damage = mg_recover_damage,
         .pressure = pressure,
+        .space = space,
         .poisoned = journal_poisoned,
     };
     return mg_journal_open(&st->journal, &o, why);
@@ -166,7 +172,9 @@ int mg_store_open(struct mg_store **out, const struct mg_store_options *options,
     }
     if (err == 0) err = start_threads(st);
     if (err) {
-        snprintf(err_text, err_size, "%s: %s", st->o.dir, why.text[0] ? why.text : mg_strerror(err));
+        const char *text = why.text[0] ? why.text : mg_strerror(err);
+        bool named = strstr(text, st->o.dir) != NULL;
+        snprintf(err_text, err_size, "%s%s%s", named ? "" : st->o.dir, named ? "" : ": ", text);
         mg_store_close(st);
         return err;
     }

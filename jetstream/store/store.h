@@ -35,6 +35,8 @@ struct mg_stream;
 
 // ---- the store ------------------------------------------------------------------------------------------------------
 
+#define MG_NO_BALLAST UINT64_MAX
+
 struct mg_store_options {
     const char *dir;
     unsigned parts;          // shards, at least 1
@@ -47,6 +49,7 @@ struct mg_store_options {
     uint32_t ring_file_bytes;  // of one file of the journal's ring; 0: 8 MB. Fixed for the life of the store
     uint32_t section_messages; // in a section of a segment; 0: a million
     uint32_t big_stream_bytes; // a stream with so much in a checkpoint gets a segment of its own; 0: 8 MB
+    uint64_t ballast_bytes;  // kept free for a checkpoint when the disk is full; 0: by the ring; or MG_NO_BALLAST
     uint8_t secret[24];      // random bytes; a new store takes its id and salt from them
     // One sentence for the operator. Any thread.
     void (*log)(void *arg, int level, const char *text);
@@ -76,7 +79,8 @@ void mg_store_part_start(struct mg_store_part *p, struct mg_loop *loop, struct m
 // Takes in what the store's threads have finished and hands the open batch over: once in each turn of the shard, before
 // it flushes and before it blocks. True: there is more to do at once.
 bool mg_store_part_turn(struct mg_store_part *p);
-// Stops taking changes; true when nothing of this part is under way.
+// Stops taking changes; true when nothing of this part is under way (or, on a full disk, when what is cannot end). Its
+// loop must live until the store is closed.
 bool mg_store_part_stop(struct mg_store_part *p);
 
 // ---- streams --------------------------------------------------------------------------------------------------------

@@ -113,6 +113,7 @@ struct mg_stream {
     int64_t sealed_subjects;  // how many of the sealed subjects turned out to be new since the seal
     uint64_t visible;         // last number readers may see
     uint64_t batch;           // the part's batch that holds its last record
+    uint64_t removals;        // grows with each message that is removed from a segment
 
     struct mg_memtable mem;
     struct mg_stretch *cold;  // ascending
@@ -171,10 +172,13 @@ uint32_t mg_stream_size_of(const struct mg_stream *s, size_t subject, size_t hea
 void mg_stream_subject_last_is(struct mg_stream *s, mg_slice subject, uint64_t seq);
 // Removed, as far as memory knows? Rows on disk are not asked.
 bool mg_stream_known_removed(const struct mg_stream *s, uint64_t seq);
+// The same for numbers that ascend: *clean is the last chunk of which memory knows nothing; begin with UINT64_MAX.
+bool mg_stream_known_removed_in_turn(const struct mg_stream *s, uint64_t seq, uint64_t *clean);
 // The bitmaps of removed messages that memory knows of, from a number on: {u64 chunk, bitmap}, ascending.
 void mg_stream_removed_bits(const struct mg_stream *s, uint64_t from, struct mg_buf *out);
 // Where messages are in memory only: the first number that no segment can hold.
 uint64_t mg_stream_cold_end(const struct mg_stream *s);
+uint32_t mg_stream_stretch_at(const struct mg_stream *s, uint64_t seq); // index of the first that ends at or behind it
 struct mg_stretch *mg_stream_stretch_of(const struct mg_stream *s, uint64_t seq); // that may hold seq; NULL
 // The key of a subject's row in out (MG_CELL_KEY_MAX); its length.
 size_t mg_subject_key(const struct mg_stream *s, mg_slice subject, char *out);
