@@ -16,6 +16,7 @@
 
 // More removals than this go into records of their own, in front.
 #define REMOVALS_IN_RECORD 256u
+#define REMOVALS_BYTES 32768u
 
 struct decision {
     const struct mg_append *a;
@@ -82,11 +83,15 @@ static int check_discard_new(struct mg_stream *s, const struct decision *d) {
     if (d->replaces && l->discard_new_per_subject && !d->a->no_limit_per_subject) return MG_EMAXPERSUBJECT;
     // spec 13a: a message that replaces one of its subject is not refused for max_msgs, nor for bytes it frees.
     if (l->max_msgs > 0 && s->msgs >= (uint64_t)l->max_msgs && !d->replaces) return MG_EMAXMSGS;
-    if (l->max_bytes > 0 && s->bytes + d->size > (uint64_t)l->max_bytes) {
-        uint32_t freed = d->replaces && d->row->recent_len ? d->row->recent[0].size : 0;
-        if (!d->replaces || freed < d->size) return MG_EMAXBYTES;
-    }
+    if (l->max_bytes > 0 && s->bytes + d->size > (uint64_t)l->max_bytes && !d->replaces) return MG_EMAXBYTES;
     return 0;
+}
+
+// Once it is known what the message replaces.
+static int check_growth(const struct mg_stream *s, const struct decision *d) {
+    const struct mg_stream_limits *l = &s->limits;
+    if (l->discard != MG_DISCARD_NEW || l->max_bytes <= 0 || s->bytes + d->size <= (uint64_t)l->max_bytes) return 0;
+    return d->bytes > s->bytes ? MG_EMAXBYTES : 0;
 }
 
 static void evict(struct mg_stream *s, struct decision *d, uint64_t seq, uint32_t size, mg_slice subject) {
@@ -160,12 +165,13 @@ static int decide(struct mg_stream *s, struct decision *d) {
     d->msgs++;
     d->bytes += d->size;
     if (l->max_msgs_per_subject > 0) err = evict_of_subject(s, d);
+    if (err == 0) err = check_growth(s, d);
     return err ? err : evict_oldest(s, d);
 }
 
 static void write_record(struct mg_stream *s, struct decision *d, int64_t time) {
     const struct mg_append *a = d->a;
-    if (d->list.count > REMOVALS_IN_RECORD) {
+    if (d->list.count > REMOVALS_IN_RECORD || d->list.buf.len > REMOVALS_BYTES) {
         mg_removals_write(s, &d->list);
         mg_removals_clear(&d->list);
     }
@@ -188,27 +194,40 @@ static void write_record(struct mg_stream *s, struct decision *d, int64_t time) 
         .payload = a->payload,
     };
     if (a->skip) rec.headers = rec.payload = (mg_slice){NULL, 0};
+    s->part->publishes = true;
     mg_stream_write(s, &rec);
     mg_buf_fini(&extra);
 }
 
+// A rollup is acknowledged when what it replaces is removed, too.
+static void answer_appended(struct mg_stream *s, const struct mg_append *a, uint64_t seq, void *ctx) {
+    if (a->skip || !(a->rollup_subject || a->rollup_all) || s->first >= seq) {
+        mg_stream_answer(s, ctx, 0, seq, MG_ANSWER_APPENDED);
+        return;
+    }
+    mg_stream_answer(s, NULL, 0, seq, MG_ANSWER_VISIBLE);
+    mg_purge_older(s, a->rollup_all ? (mg_slice){NULL, 0} : a->subject, seq, ctx);
+}
+
 int mg_append_execute(struct mg_stream *s, const struct mg_append *a, void *ctx) {
     int err = check_conditions(s, a, ctx);
-    if (err) return err == 1 ? 0 : err;
+    if (err == 1 || err == MG_EAGAIN) return err == 1 ? 0 : err;
+    if (err) { // what the condition speaks of cannot be read
+        mg_stream_answer(s, ctx, err, 0, MG_ANSWER_PLAIN);
+        return 0;
+    }
     struct decision d = {.a = a, .seq = s->last + 1, .msgs = s->msgs, .bytes = s->bytes};
     d.size = mg_stream_size_of(s, a->subject.n, a->headers.n, a->payload.n);
     err = decide(s, &d);
     if (err == 0) {
         int64_t time = a->time ? a->time : mg_part_time(s->part);
         write_record(s, &d, time > s->last_time ? time : s->last_time);
-        mg_stream_answer(s, ctx, 0, d.seq, MG_ANSWER_APPENDED);
+        answer_appended(s, a, d.seq, ctx);
         mg_stream_appended(s);
     } else if (err != MG_EAGAIN) {
         mg_stream_answer(s, ctx, err, 0, MG_ANSWER_PLAIN);
         err = 0;
     }
     mg_removals_fini(&d.list);
-    if (err == 0 && a->rollup_subject && !a->skip) mg_purge_older(s, a->subject, d.seq);
-    if (err == 0 && a->rollup_all && !a->skip) mg_purge_older(s, (mg_slice){NULL, 0}, d.seq);
     return err;
 }

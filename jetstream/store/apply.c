@@ -6,15 +6,18 @@
 #include <string.h>
 
 #include "jetstream/store/dedupe.h"
+#include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
 
+#define WORTH_A_CHECKPOINT (1024u * 1024)
+
 uint32_t mg_stream_size_of(const struct mg_stream *s, size_t subject, size_t headers, size_t payload) {
     // spec/jetstream-streams.md 7: what the reference's stores would use for it.
-    size_t head = s->storage == MG_STORAGE_MEMORY ? 16 : headers ? 34 : 30;
-    return (uint32_t)(head + subject + headers + payload);
+    if (s->storage == MG_STORAGE_FILE) return mg_stored_size(subject, headers, payload);
+    return (uint32_t)(16 + subject + headers + payload);
 }
 
 size_t mg_subject_key(const struct mg_stream *s, mg_slice subject, char *out) {
@@ -84,13 +87,15 @@ void mg_stream_subject_last_is(struct mg_stream *s, mg_slice subject, uint64_t s
     v->last_gone = 0;
 }
 
-static void forget_recent(struct mg_subject_row *v, uint64_t seq) {
+// False: the row does not name it.
+static bool forget_recent(struct mg_subject_row *v, uint64_t seq) {
     for (uint32_t i = 0; i < v->recent_len; i++) {
         if (v->recent[i].seq != seq) continue;
         memmove(&v->recent[i], &v->recent[i + 1], (v->recent_len - i - 1) * sizeof(v->recent[0]));
         v->recent_len--;
-        return;
+        return true;
     }
+    return false;
 }
 
 static void subject_removed(struct mg_stream *s, mg_slice subject, uint64_t seq) {
@@ -99,7 +104,8 @@ static void subject_removed(struct mg_stream *s, mg_slice subject, uint64_t seq)
     struct mg_subject_row *v = value_of(r);
     if (v->first == 0) v->first = seq;
     v->count--;
-    forget_recent(v, seq);
+    bool named = forget_recent(v, seq);
+    if (!named && r->flags & MG_CELL_UNRESOLVED) v->older_gone = 1;
     if (v->last <= seq) {
         v->last = seq;
         v->last_gone = 1;
@@ -130,7 +136,7 @@ static mg_slice subject_of(const uint8_t *bytes) {
 
 // ---- removals -------------------------------------------------------------------------------------------------------
 
-struct mg_stretch *mg_stream_stretch_of(const struct mg_stream *s, uint64_t seq) {
+uint32_t mg_stream_stretch_at(const struct mg_stream *s, uint64_t seq) {
     uint32_t lo = 0, hi = s->cold_len;
     while (lo < hi) {
         uint32_t mid = (lo + hi) / 2;
@@ -140,7 +146,12 @@ struct mg_stretch *mg_stream_stretch_of(const struct mg_stream *s, uint64_t seq)
             hi = mid;
         }
     }
-    return lo < s->cold_len && s->cold[lo].at.first_seq <= seq ? &s->cold[lo] : NULL;
+    return lo;
+}
+
+struct mg_stretch *mg_stream_stretch_of(const struct mg_stream *s, uint64_t seq) {
+    uint32_t at = mg_stream_stretch_at(s, seq);
+    return at < s->cold_len && s->cold[at].at.first_seq <= seq ? &s->cold[at] : NULL;
 }
 
 uint64_t mg_stream_cold_end(const struct mg_stream *s) {
@@ -157,22 +168,37 @@ static void set_removed(struct mg_stream *s, uint64_t seq) {
     char key[MG_ROW_KEY_HEAD + 8];
     struct mg_cell *r;
     mg_rows_touch(s->rows, mg_slice_of(key, removed_key(s, seq, key)), MG_REMOVED_BYTES, &r);
+    s->removals++;
     uint64_t bit = seq % MG_REMOVED_SPAN;
     r->value[bit / 8] = (char)(r->value[bit / 8] | 1 << (bit % 8));
 }
 
-bool mg_stream_known_removed(const struct mg_stream *s, uint64_t seq) {
-    if (seq < s->first) return true;
+static bool known_removed(const struct mg_stream *s, uint64_t seq, bool *any) {
     char key[MG_ROW_KEY_HEAD + 8];
     mg_slice k = mg_slice_of(key, removed_key(s, seq, key));
     uint64_t hash = mg_row_hash(s->rows->seed, k), bit = seq % MG_REMOVED_SPAN;
     for (int i = -1; i < (int)s->rows->frozen_len; i++) {
         const struct mg_cell *r = mg_rowmap_get(i < 0 ? s->rows->active : s->rows->frozen[i], hash, k);
+        *any |= r != NULL;
         // An unresolved row has the newer bits only, so look further down; a complete one has all.
         if (r && r->value_len == MG_REMOVED_BYTES && (r->value[bit / 8] >> (bit % 8) & 1)) return true;
         if (r && !(r->flags & MG_CELL_UNRESOLVED)) return false;
     }
     return false;
+}
+
+bool mg_stream_known_removed(const struct mg_stream *s, uint64_t seq) {
+    bool any = false;
+    return seq < s->first || known_removed(s, seq, &any);
+}
+
+bool mg_stream_known_removed_in_turn(const struct mg_stream *s, uint64_t seq, uint64_t *clean) {
+    bool any = false;
+    if (seq < s->first) return true;
+    if (seq / MG_REMOVED_SPAN == *clean) return false;
+    bool removed = known_removed(s, seq, &any);
+    if (!any) *clean = seq / MG_REMOVED_SPAN;
+    return removed;
 }
 
 static void tell_removed(struct mg_stream *s, uint64_t seq) {
@@ -201,6 +227,17 @@ void mg_stream_removed_bits(const struct mg_stream *s, uint64_t from, struct mg_
     }
 }
 
+// Files go with a checkpoint: for a lot it is made soon, a little waits for the next one.
+void mg_stream_freed(struct mg_stream *s, uint64_t bytes) {
+    if (bytes >= WORTH_A_CHECKPOINT) mg_store_press_soon(s->part->store);
+}
+
+uint64_t mg_stream_cold_bytes(const struct mg_stream *s) {
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < s->cold_len; i++) n += s->cold[i].at.data_bytes;
+    return n;
+}
+
 static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool live) {
     mg_slice subject = r->subject;
     const uint8_t *bytes = mg_memtable_get(&s->mem, r->seq);
@@ -213,7 +250,7 @@ static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool 
         if (!r->named) return; // its record was damaged: it never counted
         set_removed(s, r->seq);
         struct mg_stretch *stretch = mg_stream_stretch_of(s, r->seq);
-        if (stretch && stretch->live > 0) stretch->live--;
+        if (stretch && stretch->live > 0 && --stretch->live == 0) mg_stream_freed(s, stretch->at.data_bytes);
         mg_head_removed(s, r->seq);
     }
     s->msgs -= s->msgs > 0;
@@ -222,7 +259,6 @@ static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool 
     if (r->seq == s->first) {
         s->first++;
         s->first_exact = false;
-        if (s->storage == MG_STORAGE_MEMORY) mg_memtable_trim(&s->mem);
     }
     if (live) tell_removed(s, r->seq);
 }
@@ -230,6 +266,7 @@ static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool 
 static void apply_removals(struct mg_stream *s, mg_slice list, bool live) {
     struct mg_removal_walk w = mg_removal_walk_of(list);
     for (struct mg_removal r; mg_removal_next(&w, &r);) apply_removal(s, &r, live);
+    if (s->storage == MG_STORAGE_MEMORY) mg_memtable_trim(&s->mem);
     if (!s->first_exact && live) mg_head_advance(s);
 }
 
@@ -241,6 +278,7 @@ static void apply_clear(struct mg_stream *s) {
         if (s->storage == MG_STORAGE_MEMORY) mg_part_garbage(s->part, (void *)(uintptr_t)bytes);
     }
     if (s->storage == MG_STORAGE_MEMORY) mg_memtable_trim(&s->mem);
+    mg_stream_freed(s, mg_stream_cold_bytes(s));
     for (uint32_t i = 0; i < s->cold_len; i++) s->cold[i].live = 0;
     mg_head_reset(s);
     s->epoch++;

@@ -19,6 +19,10 @@ void mg_assist_reset(struct mg_stream *s) {
     memset(a, 0, sizeof(*a));
 }
 
+void mg_assist_stale(struct mg_stream *s) {
+    if (s->assist.asked == NULL) s->assist.kind = MG_ASSIST_NONE;
+}
+
 static void answered(struct mg_cold_read *r) {
     struct mg_stream *s = r->stream;
     struct mg_assist *a = &s->assist;
@@ -28,6 +32,7 @@ static void answered(struct mg_cold_read *r) {
     a->covered = r->covered;
     a->total += r->total;
     a->err = r->err;
+    a->installs = s->part->installs;
     a->bytes = r->bytes;
     r->entries = NULL;
     r->bytes = (struct mg_buf)MG_BUF_INIT;
@@ -37,7 +42,9 @@ static void answered(struct mg_cold_read *r) {
 // True: the answer to exactly this question is there.
 static bool have(struct mg_stream *s, enum mg_assist_kind kind, uint64_t seq, const struct mg_cold_question *q) {
     struct mg_assist *a = &s->assist;
-    if (a->kind == kind && a->seq == seq) return a->asked == NULL;
+    // What came before files changed, or age removed something, speaks of another time.
+    bool stale = a->asked == NULL && a->installs != s->part->installs;
+    if (a->kind == kind && a->seq == seq && !stale) return a->asked == NULL;
     mg_assist_reset(s);
     a->kind = kind;
     a->seq = seq;
@@ -98,9 +105,10 @@ int mg_assist_last(struct mg_stream *s, mg_slice subject, uint64_t seq, uint64_t
     if (s->cold_len == 0) return 0;
     struct mg_cold_question q = {.kind = MG_COLD_LAST, .from = seq, .filters = &subject, .filters_len = 1};
     if (!have(s, MG_ASSIST_LAST, seq, &q)) return MG_EAGAIN;
-    if (s->assist.count) *out = s->assist.entries[0].seq;
     s->assist.kind = MG_ASSIST_NONE;
-    return 0;
+    if (s->assist.err) return s->assist.err;
+    if (s->assist.count) *out = s->assist.entries[0].seq;
+    return s->assist.count ? s->assist.entries[0].err : 0; // one that cannot be read may be the one
 }
 
 int mg_assist_oldest(struct mg_stream *s, mg_slice subject, uint64_t from, uint64_t n, struct mg_removals *list,
@@ -117,6 +125,7 @@ int mg_assist_oldest(struct mg_stream *s, mg_slice subject, uint64_t from, uint6
             n--;
         }
         s->assist.kind = MG_ASSIST_NONE;
+        if (s->assist.err) return s->assist.err;
     }
     struct mg_record_view v;
     uint64_t at = from;
@@ -134,11 +143,11 @@ int mg_assist_oldest(struct mg_stream *s, mg_slice subject, uint64_t from, uint6
 // The part in memory is counted when the question is asked: both parts speak of that moment.
 int mg_assist_count(struct mg_stream *s, mg_slice filter, uint64_t from, uint64_t *out) {
     struct mg_cold_question q = {.kind = MG_COLD_COUNT, .from = from, .filters = &filter, .filters_len = 1};
-    bool new_one = s->assist.kind != MG_ASSIST_COUNT;
+    bool under_way = s->assist.kind == MG_ASSIST_COUNT && s->assist.seq == from && s->assist.asked;
     bool ready = have(s, MG_ASSIST_COUNT, from, &q);
-    if (new_one) s->assist.total = mg_count_memory(s, &filter, 1, from);
+    if (!ready && !under_way) s->assist.total = mg_count_memory(s, &filter, 1, from);
     if (!ready) return MG_EAGAIN;
     *out = s->assist.total;
     s->assist.kind = MG_ASSIST_NONE;
-    return s->assist.err;
+    return s->assist.err == MG_EAGAIN ? mg_assist_count(s, filter, from, out) : s->assist.err;
 }

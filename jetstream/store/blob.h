@@ -39,8 +39,8 @@ static inline int mg_blob_read(const struct mg_blob *b, void *p, size_t n, uint6
 
 enum { MG_WRITER_ALIGN = 4096, MG_WRITER_BYTES = 1024 * 1024 };
 
-// Writes a file from its start to its end in large aligned pieces, as direct transfers want them. Embedded in a builder;
-// one thread. Errors stick: after one, nothing more is written and finish returns it.
+// Writes a file from its start to its end in large aligned pieces, as direct transfers want them. Embedded in a
+// builder; one thread. Errors stick: after one, nothing more is written and finish returns it.
 struct mg_file_writer {
     struct mg_blob out, twin; // twin: gets the same bytes; ops NULL: there is none
     // Called after each piece; may block (pacing). Not MG_OK: stop, with this error. May be NULL.

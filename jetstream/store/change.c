@@ -10,6 +10,7 @@
 // The queue is bounded (spec/jetstream-streams.md 12: 100,000 messages or 128 MiB); what does not fit gets MG_EFULL.
 #include <string.h>
 
+#include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
 #include "server/base/assert.h"
 #include "server/base/errors.h"
@@ -18,8 +19,25 @@
 #define WAITING_MAX 100000u
 #define WAITING_BYTES_MAX (128u * 1024 * 1024)
 
+// Bytes of the record that a change writes, more or less: lists of removed messages are small beside the reserve.
+static size_t record_bytes(const struct mg_change *c) {
+    const struct mg_append *a = &c->append;
+    return MG_RECORD_SIZE + 256 + a->subject.n + a->headers.n + a->payload.n + c->key.n + c->value.n;
+}
+
+// 0: go on. 1: refused, the answer is queued. MG_EAGAIN: it has to wait for the journal.
+static int admit(struct mg_stream *s, struct mg_change *c) {
+    if (s->storage == MG_STORAGE_MEMORY) return 0;
+    int err = mg_part_admit(s->part, c->kind == MG_CHANGE_APPEND, record_bytes(c));
+    if (err == 0 || err == MG_EAGAIN) return err;
+    if (c->started) return MG_EAGAIN; // half done: the rest must follow
+    mg_stream_answer(s, c->ctx, err, 0, MG_ANSWER_PLAIN);
+    return 1;
+}
+
 static int execute(struct mg_stream *s, struct mg_change *c) {
-    if (mg_part_busy(s->part) && s->storage == MG_STORAGE_FILE) return MG_EAGAIN; // the journal has no room
+    int err = admit(s, c);
+    if (err) return err == 1 ? 0 : err;
     switch (c->kind) {
     case MG_CHANGE_APPEND: return mg_append_execute(s, &c->append, c->ctx);
     case MG_CHANGE_REMOVE: return mg_remove_execute(s, c->seq, c->erase, c->ctx);
@@ -28,6 +46,7 @@ static int execute(struct mg_stream *s, struct mg_change *c) {
         if (!mg_head_advance(s) || s->unresolved) return MG_EAGAIN;
         mg_stream_answer(s, c->ctx, 0, s->last, MG_ANSWER_PLAIN);
         return 0;
+    case MG_CHANGE_CONFIGURE: return mg_configure_execute(s, c->value, &c->limits, c->ctx);
     case MG_CHANGE_ROW: return mg_row_execute(s, c->key, c->value, c->delete_row, c->ctx);
     }
     return MG_EINVAL;
@@ -85,21 +104,67 @@ void mg_change_first(struct mg_stream *s, const struct mg_change *proto) {
     mg_part_pump_later(s);
 }
 
+static void forget(struct mg_stream *s, struct mg_change *c) {
+    mg_list_remove(&c->link);
+    s->waiting_len--;
+    s->waiting_bytes -= sizeof(*c) + c->size;
+    mg_free(c);
+}
+
+// The journal has failed: nothing that waits will be done.
+static void fail_all(struct mg_stream *s) {
+    mg_assist_reset(s);
+    while (!mg_list_empty(&s->waiting)) {
+        struct mg_change *c = mg_container_of(s->waiting.next, struct mg_change, link);
+        mg_stream_answer(s, c->ctx, MG_EIO, 0, MG_ANSWER_PLAIN);
+        forget(s, c);
+    }
+}
+
+// What stands behind a change that waits for the journal is refused as it would be at the head.
+static void refuse_behind(struct mg_stream *s) {
+    if (s->storage == MG_STORAGE_MEMORY) return;
+    for (struct mg_list *l = s->waiting.next->next, *next; l != &s->waiting; l = next) {
+        struct mg_change *c = mg_container_of(l, struct mg_change, link);
+        next = l->next;
+        if (c->kind != MG_CHANGE_APPEND || c->started) continue;
+        int err = mg_part_refuses(s->part);
+        if (err == 0) return;
+        mg_stream_answer(s, c->ctx, err, 0, MG_ANSWER_PLAIN);
+        forget(s, c);
+    }
+}
+
 void mg_stream_pump(struct mg_stream *s) {
-    while (!mg_list_empty(&s->waiting) && !s->part->poisoned) {
+    if (s->part->poisoned) fail_all(s);
+    while (!mg_list_empty(&s->waiting) && !s->part->closed) {
         struct mg_change *c = mg_container_of(s->waiting.next, struct mg_change, link);
         int err = execute(s, c);
-        if (err == MG_EAGAIN) return;
+        if (err == MG_EAGAIN) {
+            refuse_behind(s);
+            return;
+        }
         mg_assert(err == 0);
+        forget(s, c);
+    }
+}
+
+void mg_changes_refuse(struct mg_stream *s) {
+    while (!mg_list_empty(&s->waiting)) {
+        struct mg_change *c = mg_container_of(s->waiting.next, struct mg_change, link);
         mg_list_remove(&c->link);
-        s->waiting_len--;
-        s->waiting_bytes -= sizeof(*c) + c->size;
+        mg_stream_answer(s, c->ctx, MG_ECLOSED, 0, MG_ANSWER_PLAIN);
         mg_free(c);
     }
+    s->waiting_len = 0;
+    s->waiting_bytes = 0;
 }
 
 int mg_stream_append(struct mg_stream *s, const struct mg_append *a, void *ctx) {
     if (!a->skip && (a->subject.n == 0 || a->subject.n > UINT16_MAX)) return MG_EINVAL;
+    if (a->headers.n > MG_RECORD_MAX || a->payload.n > MG_RECORD_MAX) return MG_ERANGE;
+    size_t most = (size_t)UINT16_MAX + mg_record_size(0, a->subject.n, a->headers.n, a->payload.n);
+    if (s->storage == MG_STORAGE_FILE && most > mg_journal_max_batch(s->part->store->journal)) return MG_ERANGE;
     struct mg_change c = {.kind = MG_CHANGE_APPEND, .append = *a, .ctx = ctx};
     return mg_change_submit(s, &c);
 }

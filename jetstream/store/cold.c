@@ -10,6 +10,7 @@
 #include "server/proto/subject.h"
 
 #define SCAN_BYTES (256u * 1024)
+#define SCAN_STRETCHES 16u
 
 // ---- the reader's side ----------------------------------------------------------------------------------------------
 
@@ -270,14 +271,26 @@ static void free_read(struct mg_cold_read *r) {
     mg_free(r);
 }
 
-static void submit(struct mg_cold_read *r) {
-    struct mg_stream *s = r->stream;
-    r->cold_len = s->cold_len;
-    r->cold = mg_alloc((s->cold_len ? s->cold_len : 1) * sizeof(r->cold[0]));
-    for (uint32_t i = 0; i < s->cold_len; i++) {
-        r->cold[i] = s->cold[i];
+// A scan takes the next few stretches along and asks again if they have nothing: a long stream has thousands.
+static void snapshot(struct mg_cold_read *r) {
+    const struct mg_stream *s = r->stream;
+    uint32_t first = 0, end = s->cold_len;
+    if (r->q.kind == MG_COLD_SCAN) {
+        first = mg_stream_stretch_at(s, r->q.from);
+        if (end - first > SCAN_STRETCHES) end = first + SCAN_STRETCHES;
+    }
+    r->cut = end < s->cold_len;
+    r->cold_len = end - first;
+    r->cold = mg_alloc((r->cold_len ? r->cold_len : 1) * sizeof(r->cold[0]));
+    for (uint32_t i = 0; i < r->cold_len; i++) {
+        r->cold[i] = s->cold[first + i];
         mg_segment_ref_get(r->cold[i].segment);
     }
+}
+
+static void submit(struct mg_cold_read *r) {
+    struct mg_stream *s = r->stream;
+    snapshot(r);
     r->runs = mg_runset_ref(r->part->rows.runs);
     r->installs = r->part->installs;
     r->low = s->first;
@@ -294,8 +307,9 @@ static void submit(struct mg_cold_read *r) {
 
 static void leave_out_removed(struct mg_cold_read *r) {
     uint32_t kept = 0;
+    uint64_t clean = UINT64_MAX;
     for (uint32_t i = 0; i < r->count; i++) {
-        if (!mg_stream_known_removed(r->stream, r->entries[i].seq)) r->entries[kept++] = r->entries[i];
+        if (!mg_stream_known_removed_in_turn(r->stream, r->entries[i].seq, &clean)) r->entries[kept++] = r->entries[i];
     }
     r->count = kept;
 }
@@ -322,8 +336,16 @@ static void arrived_back(struct mg_parcel *p) {
         return;
     }
     uint32_t before = r->count;
-    if (r->installs == r->part->installs) leave_out_removed(r);
-    if (r->installs != r->part->installs || (before && r->count == 0 && go_on_behind(r))) {
+    bool moved = r->installs != r->part->installs;
+    if (!moved) leave_out_removed(r);
+    if (r->q.kind == MG_COLD_COUNT && moved) { // what was counted in memory beside it may have come into segments
+        r->err = MG_EAGAIN;
+    } else if (moved || (before && r->count == 0 && go_on_behind(r))) {
+        submit(r);
+        return;
+    }
+    if (r->count == 0 && r->cut && r->err == 0) {
+        r->q.from = r->covered;
         submit(r);
         return;
     }

@@ -50,6 +50,7 @@ struct mg_cold_read {
     uint64_t stream_id, low;   // messages below `low` are removed
     struct mg_stretch *cold;   // copies, with references
     uint32_t cold_len;
+    bool cut;                  // SCAN: the stream has more of them behind
     struct mg_runset *runs;
     uint32_t installs;
     struct mg_buf filters;     // bytes of the filters
@@ -58,7 +59,7 @@ struct mg_cold_read {
     uint32_t count, cap;
     uint64_t covered;          // SCAN: every message below was looked at
     uint64_t total;            // COUNT
-    int err;                   // the question as a whole could not be answered
+    int err;                   // the question as a whole could not be answered; MG_EAGAIN: ask again (COUNT)
     struct mg_buf bytes;       // of the entries
     struct mg_buf memory_bits; // COUNT: bitmaps of removed messages that are in memory
 };

@@ -34,7 +34,7 @@ int mg_dedupe_find(struct mg_stream *s, mg_slice id, uint64_t *seq) {
     if (f == MG_ROW_ABSENT || cell->value_len != sizeof(struct mg_dedupe_row)) return MG_ENOTFOUND;
     struct mg_dedupe_row row;
     memcpy(&row, cell->value, sizeof(row));
-    int64_t age = mg_part_time(s->part) - row.time;
+    int64_t age = mg_part_aging_time(s->part) - row.time;
     if (age > 0 && (uint64_t)age > s->limits.dedupe_window) return MG_ENOTFOUND;
     *seq = row.seq;
     return 0;

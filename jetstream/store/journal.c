@@ -134,11 +134,17 @@ uint64_t mg_journal_room(struct mg_journal *j, enum mg_batch_class class) {
 void mg_journal_recycle(struct mg_journal *j, uint64_t page) {
     uint64_t tail = atomic_load(&j->tail);
     mg_assert(page <= atomic_load(&j->durable));
+    // Also when nothing was freed: whoever needs pages must be able to ask again.
+    atomic_store(&j->pressed, false);
     if (page <= tail) return;
     if (MG_PLANTED(early_recycle)) tail -= tail > 20 ? 20 : tail; // what is in use counts as free
     atomic_store(&j->tail, page);
     atomic_fetch_add(&j->free, (int64_t)(page - tail));
-    atomic_store(&j->pressed, false);
+}
+
+void mg_journal_sync_soon(struct mg_journal *j) {
+    atomic_store(&j->sync_wanted, true);
+    mg_bell_ring(&j->bell);
 }
 
 void mg_journal_state(struct mg_journal *j, struct mg_journal_state *out) {

@@ -79,6 +79,9 @@ struct mg_journal_options {
     // Free pages have become few (less than half of the ring), or a batch was refused for want of them: time to
     // recycle. Any thread that submits, and the committer. May be NULL.
     void (*pressure)(void *arg);
+    // A file of the ring could not be made since there is no space (full), or could be made again. The thread that makes
+    // them. May be NULL.
+    void (*space)(void *arg, bool full);
     // The journal was poisoned (once). The committer. May be NULL.
     void (*poisoned)(void *arg, const struct mg_disk_why *why);
 };
@@ -127,6 +130,9 @@ uint64_t mg_journal_max_batch(const struct mg_journal *j); // bytes
 // The keeper: records in pages below `page` are not needed any more, their pages may be used again. Grows only; at most
 // the first page that is not yet durable.
 void mg_journal_recycle(struct mg_journal *j, uint64_t page);
+
+// With a sync interval: syncs what is written without waiting for its time. Returns at once; any thread.
+void mg_journal_sync_soon(struct mg_journal *j);
 
 struct mg_journal_state {
     uint64_t head;    // number of the next page to be written

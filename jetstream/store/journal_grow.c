@@ -84,8 +84,9 @@ static void grow_main(void *arg) {
         uint64_t until = MG_NEVER;
         if (missing < atomic_load(&j->grow_to)) {
             int rc = grow_now(j, missing, NULL);
-            atomic_store(&j->grow_error, rc);
+            int before = atomic_exchange(&j->grow_error, rc);
             mg_bell_ring(&j->bell);
+            if (j->o.space && (before == MG_ENOSPC) != (rc == MG_ENOSPC)) j->o.space(j->o.arg, rc == MG_ENOSPC);
             if (rc == 0) continue;
             if (rc != MG_ENOSPC) return;
             until = mg_bell_clock() + TRY_AGAIN_NS;

@@ -100,6 +100,9 @@ void ring_calibrate(struct mg_journal *j, struct mg_disk_why *why) {
     uint32_t no = ring_file_of(j, atomic_load_explicit(&j->head, memory_order_relaxed));
     bool direct = handle(j, &f, no, RING_DIRECT, why) == 0;
     bool room = atomic_load(&j->free) > j->floor[MG_BATCH_NORMAL] + (int64_t)(j->pages / 4) + 2 * PROBES;
+    // Probes wait for no file: where they would run into one that is not made yet, there are none.
+    uint64_t head = atomic_load_explicit(&j->head, memory_order_relaxed);
+    room &= (bool)atomic_load(&j->file[ring_file_of(j, head + RING_WAYS * PROBES - 1)].ready);
     if (!room || !direct) {
         if (direct) atomic_store_explicit(&j->way, RING_DIRECT, memory_order_relaxed);
         return;

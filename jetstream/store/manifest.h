@@ -7,9 +7,9 @@
 // nothing lists is put aside, not deleted.
 //
 // So a job first stores a manifest with an intent for what it will create; then it creates, syncs files and folders;
-// then it stores a manifest that lists them, without the intent. A file that is taken off the list needs an intent, too,
-// in the same manifest: it is still there until its removal is durable. That intent goes with the next manifest after
-// the folder was synced.
+// then it stores a manifest that lists them, without the intent. A file that is taken off the list needs an intent,
+// too, in the same manifest: it is still there until its removal is durable. That intent goes with the next manifest
+// after the folder was synced.
 //
 // Encoding and decoding are pure. The others block; one thread (the keeper, or whoever opens the store) uses them.
 #ifndef MG_STORE_MANIFEST_H
@@ -51,8 +51,8 @@ bool mg_manifest_remove_intent(struct mg_manifest *m, uint64_t job);
 
 // The bytes of a slot, appended to out.
 void mg_manifest_encode(const struct mg_manifest *m, struct mg_buf *out);
-// Into an empty m. MG_OK; MG_ECORRUPT: damaged or impossible; MG_EUNSUPPORTED: whole, but of a newer version. m is empty
-// after an error.
+// Into an empty m. MG_OK; MG_ECORRUPT: damaged or impossible; MG_EUNSUPPORTED: whole, but of a newer version. m is
+// empty after an error.
 int mg_manifest_decode(struct mg_manifest *m, const void *p, size_t n);
 
 // ---- on disk
@@ -76,8 +76,11 @@ struct mg_manifest_loaded {
 // MG_ECORRUPT, MG_EIO, MG_EUNSUPPORTED: no slot can be read, though there are files (`why` says it in a sentence).
 // With MG_OK one slot may be damaged: the caller reports it.
 int mg_manifest_load(struct mg_disk *d, struct mg_manifest *m, struct mg_manifest_loaded *out);
-// Writes m as the next generation to the slot whose turn it is and syncs it. After an error the outcome is unknown: the
-// old or the new generation is there after a crash; m->head.generation is as before.
+// Makes a slot durable. What a killed process wrote last can be read, but a power cut may yet take it: so this comes
+// before everything that relies on it (mg_manifest_store and mg_manifest_check_files call it).
+int mg_manifest_settle(struct mg_disk *d, int slot, struct mg_disk_why *why);
+// Settles the present slot, then writes m as the next generation to the other one and syncs that. After an error the
+// outcome is unknown: the old or the new generation is there after a crash; m->head.generation is as before.
 int mg_manifest_store(struct mg_disk *d, struct mg_manifest *m, struct mg_disk_why *why);
 
 // ---- files
@@ -118,9 +121,9 @@ struct mg_file_check {
     uint32_t garbage, aside, left;
 };
 
-// Compares the folders with the manifest. First call it with look_only, open what it lists, and only if the primary runs
-// can be read call it again: then what nothing lists goes. It never touches a file while one slot is damaged, for the
-// newer generation may have listed it; intents must then stay in the manifest.
+// Compares the folders with the manifest. First call it with look_only, open what it lists, and only if the primary
+// runs can be read call it again: then what nothing lists goes. It never touches a file while one slot is damaged, for
+// the newer generation may have listed it; intents must then stay in the manifest.
 int mg_manifest_check_files(struct mg_disk *d, const struct mg_manifest *m, const struct mg_manifest_loaded *loaded,
                             struct mg_file_check *check, struct mg_disk_why *why);
 

@@ -120,11 +120,26 @@ static int write_slot(struct mg_disk *d, const char *name, const struct mg_buf *
     return err;
 }
 
+static int settle_slot(struct mg_disk *d, const char *name, struct mg_disk_why *why) {
+    struct mg_file *f;
+    int err = mg_file_open(d, &f, name, MG_FILE_WRITE, why);
+    if (err) return err == MG_ENOTFOUND ? MG_OK : err;
+    err = mg_file_sync(f, why);
+    mg_file_close(f);
+    return err;
+}
+
+int mg_manifest_settle(struct mg_disk *d, int slot, struct mg_disk_why *why) {
+    int err = settle_slot(d, slot_name(slot), why);
+    return err ? err : mg_disk_sync_dir(d, "", why);
+}
+
 int mg_manifest_store(struct mg_disk *d, struct mg_manifest *m, struct mg_disk_why *why) {
     struct mg_buf bytes = MG_BUF_INIT;
     m->head.generation++;
     mg_manifest_encode(m, &bytes);
-    int err = write_slot(d, slot_name((int)(m->head.generation % 2)), &bytes, why);
+    int err = mg_manifest_settle(d, (int)((m->head.generation + 1) % 2), why);
+    if (err == MG_OK) err = write_slot(d, slot_name((int)(m->head.generation % 2)), &bytes, why);
     // The name is new twice in a store's life; asking each time costs nothing when nothing is to be done.
     if (err == MG_OK) err = mg_disk_sync_dir(d, "", why);
     if (err) m->head.generation--;

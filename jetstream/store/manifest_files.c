@@ -166,9 +166,11 @@ static void clear(struct mg_disk *d, const struct mg_manifest *m, struct mg_file
     tell(c, &f);
 }
 
+// Always: what is gone may have been removed by a process that died before it could sync, and come back after a power
+// cut, when no intent knows it any more.
 static int sync_folders(struct mg_disk *d, const struct mg_file_check *c, struct mg_disk_why *why) {
     static const char *const folders[] = {"", "segments", "tables", "lost+found"};
-    if (c->look_only || c->garbage + c->aside == 0) return MG_OK;
+    if (c->look_only) return MG_OK;
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         int err = mg_disk_sync_dir(d, folders[i], why);
         if (err && err != MG_ENOTFOUND) return err;
@@ -182,7 +184,9 @@ int mg_manifest_check_files(struct mg_disk *d, const struct mg_manifest *m, cons
     bool doubt = loaded->slots[0] == MG_SLOT_DAMAGED || loaded->slots[1] == MG_SLOT_DAMAGED;
     c->max_id = 0;
     c->lost = c->garbage = c->aside = c->left = 0;
-    int err = list_all(d, &l, why);
+    // A file may only go when the manifest that does not list it is sure to stay.
+    int err = c->look_only || loaded->used < 0 ? MG_OK : mg_manifest_settle(d, loaded->used, why);
+    if (err == MG_OK) err = list_all(d, &l, why);
     if (err == MG_OK) {
         check_all_listed(m, c, &l);
         for (size_t i = 0; i < l.n; i++) {

@@ -161,6 +161,10 @@ struct mg_mem_block **mg_memtable_seal(struct mg_memtable *t, uint32_t generatio
     return out;
 }
 
+void mg_memtable_trim(struct mg_memtable *t) {
+    while (t->head + 1 < t->count && t->blocks[t->head]->alive == 0) mg_mem_block_unref(t->blocks[t->head++]);
+}
+
 void mg_memtable_drop(struct mg_memtable *t, uint32_t generation) {
     while (t->head < t->count) {
         struct mg_mem_block *b = t->blocks[t->head];
@@ -170,8 +174,4 @@ void mg_memtable_drop(struct mg_memtable *t, uint32_t generation) {
         t->head++;
     }
     if (t->head == t->count) t->head = t->count = 0;
-}
-
-void mg_memtable_trim(struct mg_memtable *t) {
-    while (t->head + 1 < t->count && t->blocks[t->head]->alive == 0) mg_mem_block_unref(t->blocks[t->head++]);
 }

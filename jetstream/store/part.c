@@ -7,18 +7,25 @@
 // When the journal is full (a checkpoint has to free pages first) the open batch stays here and changes wait in their
 // streams, bounded there. When it is poisoned, what was in flight is never answered, and changes get MG_EIO.
 //
+// A checkpoint makes durable what it has sealed, sent or not: so a full journal cannot keep it waiting.
+//
 // What always holds: `durable` <= the numbers of batches in flight < `batch`, the open one; the results' ring is in the
 // order of calls, and a result leaves only when its batch and all before it are durable.
 #include "jetstream/store/part.h"
 
 #include "jetstream/store/cold.h"
 #include "jetstream/store/journal.h"
+#include "jetstream/store/page.h"
 #include "jetstream/store/seal.h"
+#include "jetstream/store/space.h"
 #include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+
+// Changes wait so long for pages of the journal before they are refused.
+#define PATIENCE_NS UINT64_C(5000000000)
 
 struct part_batch {
     struct mg_batch batch;
@@ -30,10 +37,37 @@ struct part_batch {
 
 // ---- records --------------------------------------------------------------------------------------------------------
 
+static void move_clock(struct mg_store_part *p) {
+    uint64_t mono = mg_loop_now(p->loop);
+    if (mono == p->clock.mono) return;
+    int64_t jump = mg_clock_move(&p->clock, mono, mg_loop_wall(p->loop));
+    if (jump && p->index == 0)
+        mg_store_say(p->store, MG_LOG_WRN, "The clock jumped %.1f hours ahead: for 10 minutes nothing expires by it",
+                     (double)jump / 3.6e12);
+}
+
 int64_t mg_part_time(struct mg_store_part *p) {
-    int64_t now = p->loop ? mg_loop_wall(p->loop) : 0;
-    if (now > p->last_time) p->last_time = now;
-    return p->last_time;
+    if (p->loop == NULL) return p->last_time;
+    move_clock(p);
+    return p->clock.now;
+}
+
+int64_t mg_part_aging_time(struct mg_store_part *p) {
+    if (p->loop == NULL) return p->last_time;
+    move_clock(p);
+    return mg_clock_aging(&p->clock);
+}
+
+static void start_clock(struct mg_store_part *p) {
+    int64_t last = p->store->last_time;
+    int64_t jump = mg_clock_start(&p->clock, mg_loop_now(p->loop), mg_loop_wall(p->loop), last);
+    if (jump == 0 || p->index != 0) return;
+    if (jump > 0)
+        mg_store_say(p->store, MG_LOG_WRN, "The clock is %.1f hours ahead of what was stored last: for 10 minutes "
+                     "nothing expires by it", (double)jump / 3.6e12);
+    else
+        mg_store_say(p->store, MG_LOG_WRN, "The clock is %.1f hours behind what was stored last: stored times run at half "
+                     "speed until it has caught up", -(double)jump / 3.6e12);
 }
 
 static void new_chunk(struct mg_store_part *p, size_t size) {
@@ -48,6 +82,8 @@ static void new_chunk(struct mg_store_part *p, size_t size) {
 }
 
 uint8_t *mg_part_reserve(struct mg_store_part *p, size_t size) {
+    size_t open = p->chunk ? p->chunk->used - p->batch_at : 0;
+    if (open > 0 && p->store->journal && open + size > mg_journal_max_batch(p->store->journal)) mg_part_submit(p);
     if (p->chunk == NULL || p->chunk->size - p->chunk->used < size) {
         if (p->chunk && p->chunk->used > p->batch_at) mg_part_submit(p);
         new_chunk(p, size);
@@ -60,7 +96,58 @@ void mg_part_recorded(struct mg_store_part *p, struct mg_stream *s, size_t size)
     s->batch = p->batch;
 }
 
+// ---- room -----------------------------------------------------------------------------------------------------------
+
 bool mg_part_busy(const struct mg_store_part *p) { return p->unsent_len > 0; }
+
+static bool is_full(const struct mg_store_part *p) {
+    return atomic_load_explicit(&p->store->refuse, memory_order_relaxed) != 0;
+}
+
+// Each part may use its share of the free pages, so that all together do not take more than there are.
+static bool has_room(struct mg_store_part *p, size_t size) {
+    if (size <= p->room) return true;
+    // The open batch will take whole pages.
+    uint64_t open = (p->chunk ? p->chunk->used - p->batch_at : 0) + MG_PAGE_BYTES_MAX;
+    uint64_t share = mg_journal_room(p->store->journal, MG_BATCH_NORMAL) / p->store->o.parts;
+    p->room = share > open ? share - open : 0;
+    return size <= p->room;
+}
+
+static void send_unsent(struct mg_store_part *p);
+
+static void lost_patience(struct mg_timer *t) {
+    struct mg_store_part *p = mg_container_of(t, struct mg_store_part, patience);
+    p->impatient = true;
+    send_unsent(p);
+    mg_part_pump_all(p);
+}
+
+static void calm(struct mg_store_part *p) {
+    p->impatient = false;
+    if (mg_timer_active(&p->patience)) mg_timer_stop(p->wheel, &p->patience);
+}
+
+int mg_part_refuses(const struct mg_store_part *p) {
+    if (is_full(p)) return MG_ENOSPC;
+    return p->impatient ? MG_EFULL : 0;
+}
+
+int mg_part_admit(struct mg_store_part *p, bool publish, size_t size) {
+    if (publish && is_full(p)) return MG_ENOSPC;
+    if (p->unsent_len == 0 && (!publish || has_room(p, size))) {
+        if (publish) p->room -= size;
+        if (MG_UNLIKELY(mg_timer_active(&p->patience) || p->impatient)) calm(p);
+        return 0;
+    }
+    if (size > mg_journal_max_batch(p->store->journal)) return MG_ERANGE;
+    if (publish && atomic_load_explicit(&p->store->stuck, memory_order_relaxed)) return MG_EFULL;
+    mg_store_press(p->store);
+    if (p->impatient) return MG_EFULL;
+    if (p->wheel && !mg_timer_active(&p->patience))
+        mg_timer_start(p->wheel, &p->patience, mg_loop_now(p->loop) + PATIENCE_NS);
+    return MG_EAGAIN;
+}
 
 void mg_part_batch_free(struct part_batch *b) {
     mg_chunk_unref(b->chunk);
@@ -69,29 +156,56 @@ void mg_part_batch_free(struct part_batch *b) {
 
 // ---- to the journal and back ----------------------------------------------------------------------------------------
 
+// What waits is refused; what was in flight is never answered.
+static void poison(struct mg_store_part *p) {
+    if (p->poisoned) return;
+    p->poisoned = true;
+    for (struct mg_list *l = p->streams.next; l != &p->streams; l = l->next)
+        mg_part_want(mg_container_of(l, struct mg_stream, link));
+    p->pump = true;
+}
+
+static void news(struct mg_parcel *parcel) {
+    struct mg_store_part *p = mg_container_of(parcel, struct mg_store_part, news);
+    atomic_store(&p->news_out, false);
+    if (atomic_load(&p->store->poisoned)) poison(p);
+    mg_part_pump_all(p);
+}
+
+void mg_store_tell_parts(struct mg_store *st) {
+    for (unsigned i = 0; i < st->o.parts; i++) {
+        struct mg_store_part *p = st->parts[i];
+        if (atomic_exchange(&p->news_out, true)) continue;
+        p->news.arrived = news;
+        mg_inbox_post(&p->inbox, &p->news);
+    }
+}
+
 static void batch_back(struct mg_parcel *parcel) {
     struct part_batch *b = mg_container_of(parcel, struct part_batch, batch.parcel);
     struct mg_store_part *p = b->part;
     p->batches_out--;
     if (b->batch.result == 0) {
-        mg_assert(b->number > p->durable);
-        p->durable = b->number;
+        if (b->number > p->durable) p->durable = b->number; // else a checkpoint was faster
         // What is sealed ends here; the next batch may begin in the same page.
         if (p->seal && b->number == p->seal->batch) p->seal->page = b->batch.pages_end - 1;
-    } else if (!p->poisoned) {
-        p->poisoned = true;
+        if (MG_UNLIKELY(!atomic_load_explicit(&p->store->written, memory_order_relaxed))) mg_space_written(p->store);
+    } else {
         mg_store_poisoned(p->store);
+        poison(p);
     }
     mg_part_batch_free(b);
 }
 
 static bool send(struct mg_store_part *p, struct part_batch *b) {
+    // It was decided before the pages ran out. A checkpoint that waits for it, or a full disk, must not wait for ever.
+    if (is_full(p) || p->impatient || (p->seal && !p->seal->given)) b->batch.class = MG_BATCH_RESERVED;
     int err = mg_journal_submit(p->store->journal, &b->batch);
     if (err == 0) {
         p->batches_out++;
         return true;
     }
-    if (err == MG_EFULL) return false;
+    if (err == MG_EFULL || err == MG_ENOSPC) return false;
     b->batch.result = err;
     p->batches_out++;
     batch_back(&b->batch.parcel);
@@ -99,11 +213,25 @@ static bool send(struct mg_store_part *p, struct part_batch *b) {
 }
 
 static void send_unsent(struct mg_store_part *p) {
+    bool full = p->unsent_len > 0;
     while (p->unsent_len > 0 && send(p, p->unsent[0])) {
         p->unsent_len--;
         memmove(p->unsent, p->unsent + 1, p->unsent_len * sizeof(p->unsent[0]));
         if (p->unsent_len == 0) p->pump = true; // changes that waited for room
     }
+    if (full && p->unsent_len == 0) p->pump = true; // changes waited for it
+}
+
+uint64_t mg_part_sent(const struct mg_store_part *p) {
+    return p->unsent_len ? p->unsent[0]->number - 1 : p->batch - 1;
+}
+
+void mg_part_durable(struct mg_store_part *p, uint64_t last) {
+    uint32_t n = 0;
+    while (n < p->unsent_len && p->unsent[n]->number <= last) mg_part_batch_free(p->unsent[n++]);
+    p->unsent_len -= n;
+    if (n) memmove(p->unsent, p->unsent + n, p->unsent_len * sizeof(p->unsent[0]));
+    if (last > p->durable) p->durable = last;
 }
 
 void mg_part_submit(struct mg_store_part *p) {
@@ -118,7 +246,9 @@ void mg_part_submit(struct mg_store_part *p) {
     b->batch.spans = &b->span;
     b->batch.nspans = 1;
     b->batch.bytes = b->span.n;
-    b->batch.class = MG_BATCH_NORMAL;
+    b->batch.class = p->publishes ? MG_BATCH_NORMAL : MG_BATCH_RESERVED;
+    p->publishes = false;
+    p->room = 0; // to be asked for again
     p->batch_at = p->chunk->used;
     if (p->unsent_len == 0 && send(p, b)) return;
     if (p->unsent_len == p->unsent_cap) {
@@ -143,23 +273,24 @@ static void ring_add(struct mg_result_ring *r, const struct mg_pending_result *r
 
 void mg_stream_answer(struct mg_stream *s, void *ctx, int err, uint64_t seq, enum mg_answer kind) {
     struct mg_store_part *p = s->part;
-    bool memory = s->storage == MG_STORAGE_MEMORY;
+    // After a failure of the journal nothing becomes durable any more: errors do not wait for it.
+    bool now = s->storage == MG_STORAGE_MEMORY || p->poisoned;
     struct mg_pending_result r = {
-        .stream = s, .ctx = ctx, .seq = seq, .batch = memory ? 0 : s->batch, .err = err, .kind = kind};
-    ring_add(memory ? &p->at_once : &p->results, &r);
+        .stream = s, .ctx = ctx, .seq = seq, .batch = now ? 0 : s->batch, .err = err, .kind = kind};
+    ring_add(now ? &p->at_once : &p->results, &r);
     s->results_out++;
 }
 
 static void give(struct mg_store_part *p, const struct mg_pending_result *r) {
     struct mg_stream *s = r->stream;
     s->results_out--;
-    if (r->kind == MG_ANSWER_APPENDED && r->seq > s->visible) {
+    if ((r->kind == MG_ANSWER_APPENDED || r->kind == MG_ANSWER_VISIBLE) && r->seq > s->visible) {
         s->visible = r->seq;
         if (mg_list_empty(&s->told)) mg_list_push_back(&p->told, &s->told);
     }
     if (s->ops && r->kind == MG_ANSWER_REMOVED) {
         s->ops->removed(s->app, r->seq);
-    } else if (s->ops && s->ops->result) {
+    } else if (s->ops && s->ops->result && r->kind != MG_ANSWER_VISIBLE) {
         struct mg_result out = {.ctx = r->ctx, .seq = r->seq, .err = r->err, .duplicate = r->kind == MG_ANSWER_DUPLICATE};
         s->ops->result(s->app, &out);
     }
@@ -255,8 +386,7 @@ static void look_up(struct mg_parcel *parcel) {
     mg_inbox_post(&l->part->inbox, &l->parcel);
 }
 
-void mg_part_look_up(struct mg_store_part *p) {
-    if (p->rows.wanted_len == 0) return;
+static struct look_up *next_look_up(struct mg_store_part *p) {
     struct look_up *l = mg_zalloc(sizeof(*l));
     l->parcel.arrived = look_up;
     l->part = p;
@@ -266,7 +396,18 @@ void mg_part_look_up(struct mg_store_part *p) {
     p->rows.wanted = (struct mg_buf)MG_BUF_INIT;
     p->rows.wanted_len = 0;
     p->jobs_out++;
-    mg_worker_post(mg_store_reader(p->store, p->index), &l->parcel);
+    return l;
+}
+
+void mg_part_look_up(struct mg_store_part *p) {
+    if (p->rows.wanted_len) mg_worker_post(mg_store_reader(p->store, p->index), &next_look_up(p)->parcel);
+}
+
+void mg_part_look_up_now(struct mg_store_part *p) {
+    while (p->rows.wanted_len) {
+        look_up(&next_look_up(p)->parcel);
+        mg_inbox_open(&p->inbox);
+    }
 }
 
 // ---- turns ----------------------------------------------------------------------------------------------------------
@@ -337,7 +478,9 @@ void mg_part_pump_later(struct mg_stream *s) {
 }
 
 void mg_part_pump_all(struct mg_store_part *p) {
+    if (p->closed) return;
     struct mg_list now;
+    if (p->closed) return;
     mg_list_init(&now);
     mg_list_splice(&now, &p->wanting);
     while (!mg_list_empty(&now)) {
@@ -387,10 +530,13 @@ static void ring(void *arg) {
 void mg_store_part_start(struct mg_store_part *p, struct mg_loop *loop, struct mg_wheel *wheel) {
     p->loop = loop;
     p->wheel = wheel;
+    mg_timer_init(&p->patience, lost_patience);
+    start_clock(p);
     p->inbox.ring = ring;
     p->inbox.arg = p;
     for (struct mg_stream *s = mg_stream_next(p, NULL); s; s = mg_stream_next(p, s)) {
         mg_head_advance(s);
+        mg_stream_enforce(s); // a crash may have come between limits and what they remove
         mg_stream_arm_age(s);
     }
 }
@@ -398,5 +544,10 @@ void mg_store_part_start(struct mg_store_part *p, struct mg_loop *loop, struct m
 bool mg_store_part_stop(struct mg_store_part *p) {
     p->stopping = true;
     mg_store_part_turn(p);
-    return p->poisoned || (p->batches_out == 0 && p->results.len == 0 && p->at_once.len == 0 && p->jobs_out == 0);
+    if (p->jobs_out > 0 || p->at_once.len > 0) return false;
+    // On a full disk what was not written yet is not waited for: nobody was told about it.
+    bool hopeless = is_full(p) || atomic_load(&p->store->stuck);
+    if (!hopeless && (p->batches_out > 0 || (p->results.len > 0 && !p->poisoned))) return false;
+    if (p->wheel && mg_timer_active(&p->patience)) mg_timer_stop(p->wheel, &p->patience);
+    return true;
 }

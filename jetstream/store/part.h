@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 
 #include "jetstream/store/chunk.h"
+#include "jetstream/store/clock.h"
 #include "jetstream/store/inbox.h"
 #include "jetstream/store/rows.h"
 #include "jetstream/store/store.h"
@@ -22,7 +23,13 @@
 struct mg_seal;
 struct mg_record;
 
-enum mg_answer { MG_ANSWER_PLAIN, MG_ANSWER_DUPLICATE, MG_ANSWER_APPENDED, MG_ANSWER_REMOVED };
+enum mg_answer {
+    MG_ANSWER_PLAIN,
+    MG_ANSWER_DUPLICATE,
+    MG_ANSWER_APPENDED, // and the message may be seen
+    MG_ANSWER_VISIBLE,  // no result: the message may be seen, its append is not done yet
+    MG_ANSWER_REMOVED,  // no result: a message is gone
+};
 
 struct mg_pending_result {
     struct mg_stream *stream;
@@ -60,11 +67,19 @@ struct mg_store_part {
     struct mg_wheel *wheel;   // the shard's
     void **garbage;           // records of memory streams, freed at the next turn
     uint32_t garbage_len, garbage_cap;
-    int64_t last_time;        // the store's time never goes back
+    int64_t last_time;        // the newest that the recovery saw
+    struct mg_clock clock;
     uint32_t installs;        // checkpoints and compactions taken in; see cold.c
     struct mg_seal *seal;     // the checkpoint that is being made; NULL: none
     struct mg_chunk *chunks_first, *chunks_last; // all chunks that memtables point into, the open one last
+    struct mg_parcel news;    // from the store: it was poisoned, or its room for changes has changed
+    atomic_bool news_out;
+    uint64_t room;            // bytes of records that publishes may write before the journal is asked again
+    bool publishes;           // the open batch has some
+    struct mg_timer patience; // runs while changes wait for the journal
+    bool impatient;           // they have waited for too long
     bool poisoned, stopping;
+    bool closed;              // the threads have ended: nothing is asked or written any more
     struct mg_list wanting;   // streams with changes or reads that wait, or limits to enforce
     struct mg_stream **by_id; // open addressing, a power of two
     uint32_t by_id_len, by_id_cap;
@@ -78,13 +93,24 @@ uint8_t *mg_part_reserve(struct mg_store_part *p, size_t size);
 void mg_part_recorded(struct mg_store_part *p, struct mg_stream *s, size_t size);
 // True while the journal takes no more: changes wait.
 bool mg_part_busy(const struct mg_store_part *p);
+// May a change be decided that writes `size` bytes? 0; MG_EAGAIN: it has to wait for the journal; MG_EFULL: it has waited
+// for too long, or there is no end in sight; MG_ENOSPC: a publish, and the disk is full; MG_ERANGE: never.
+int mg_part_admit(struct mg_store_part *p, bool publish, size_t size);
+// What publishes that wait must be told at present; 0: nothing.
+int mg_part_refuses(const struct mg_store_part *p);
 void mg_part_batch_free(struct part_batch *b);
 // Hands the open batch to the journal.
 void mg_part_submit(struct mg_store_part *p);
+// The last batch that the journal has taken.
+uint64_t mg_part_sent(const struct mg_store_part *p);
+// Batches up to this one are durable, in whatever files: what was not sent of them never will be.
+void mg_part_durable(struct mg_store_part *p, uint64_t last);
 // Frees memory at the beginning of the next turn: slices of it may have been given out in this one.
 void mg_part_garbage(struct mg_store_part *p, void *memory);
 // ns since the epoch, never goes back.
 int64_t mg_part_time(struct mg_store_part *p);
+// The same for the question whether something is too old: a clock that jumped ahead does not count (clock.h).
+int64_t mg_part_aging_time(struct mg_store_part *p);
 // A stream by its number, deleted ones too; NULL.
 struct mg_stream *mg_part_stream(struct mg_store_part *p, uint64_t id);
 void mg_part_index(struct mg_store_part *p, struct mg_stream *s);
@@ -97,5 +123,7 @@ void mg_part_pump_all(struct mg_store_part *p);
 bool mg_part_slice_over(struct mg_store_part *p);
 // Sends the keys that were wanted to a reader.
 void mg_part_look_up(struct mg_store_part *p);
+// Looks them up on this thread, until none is wanted: for a store without threads.
+void mg_part_look_up_now(struct mg_store_part *p);
 
 #endif

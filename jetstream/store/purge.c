@@ -61,7 +61,13 @@ static int clear_all(struct mg_stream *s, void *ctx) {
 }
 
 static void answer(struct mg_stream *s, const struct mg_change *c, uint64_t removed) {
-    if (!c->silent) mg_stream_answer(s, c->ctx, 0, removed, MG_ANSWER_PLAIN);
+    bool rollup = c->rolled_up > 0;
+    mg_stream_answer(s, c->ctx, 0, rollup ? c->rolled_up : removed, rollup ? MG_ANSWER_APPENDED : MG_ANSWER_PLAIN);
+}
+
+// Something that it needs cannot be read: what was removed stays removed, the rest stays.
+static void fail(struct mg_stream *s, const struct mg_change *c, int err) {
+    mg_stream_answer(s, c->ctx, err, 0, MG_ANSWER_PLAIN);
 }
 
 static bool wanted(const struct mg_change *c, mg_slice subject) {
@@ -125,7 +131,9 @@ int mg_purge_execute(struct mg_stream *s, struct mg_change *c) {
     if (!c->started) {
         if (c->filter.n == 0 && c->keep == 0 && (c->up_to == 0 || c->up_to > s->last)) return clear_all(s, c->ctx);
         int err = start(s, c);
-        if (err) return err == MG_EEOF ? 0 : err;
+        if (err == MG_EAGAIN) return err;
+        if (err != 0 && err != MG_EEOF) fail(s, c, err);
+        if (err) return 0;
         // From here on the state of the purge must live with the change: it has to be one that waits.
         if (mg_list_empty(&s->waiting)) {
             mg_part_pump_later(s);
@@ -135,6 +143,10 @@ int mg_purge_execute(struct mg_stream *s, struct mg_change *c) {
     for (bool more = true; more;) {
         int err = slice_of_purge(s, c, &more);
         if (err == MG_EAGAIN) return err;
+        if (err) {
+            fail(s, c, err);
+            return 0;
+        }
         if (more && mg_part_slice_over(s->part)) {
             mg_part_pump_later(s);
             return MG_EAGAIN;
@@ -144,12 +156,11 @@ int mg_purge_execute(struct mg_stream *s, struct mg_change *c) {
     return 0;
 }
 
-// Not answered, and in front of whatever waits: it is the second half of the change that is being decided.
-void mg_purge_older(struct mg_stream *s, mg_slice filter, uint64_t below) {
-    struct mg_change c = {.kind = MG_CHANGE_PURGE, .filter = filter, .up_to = below, .silent = true};
+// In front of whatever waits: it is the second half of the change that is being decided.
+void mg_purge_older(struct mg_stream *s, mg_slice filter, uint64_t below, void *ctx) {
+    struct mg_change c = {.kind = MG_CHANGE_PURGE, .filter = filter, .up_to = below, .rolled_up = below, .ctx = ctx};
     c.cursor = s->first;
     c.started = true;
-    if (below <= s->first) return;
     mg_change_first(s, &c);
 }
 
@@ -178,6 +189,7 @@ static int trim(struct mg_stream *s, bool (*too_much)(const struct mg_stream *s,
     s->msgs = msgs;
     s->bytes = bytes;
     bool full = list.count == SLICE;
+    if (list.count) mg_assist_stale(s);
     if (list.count) mg_removals_write(s, &list);
     mg_removals_fini(&list);
     return full ? MG_EFULL : err == MG_EAGAIN ? err : 0;
@@ -190,11 +202,15 @@ static bool limits_exceeded(const struct mg_stream *s, const struct mg_head_mess
 
 void mg_stream_enforce(struct mg_stream *s) {
     if (!over(s) || s->part->poisoned || s->deleted) return;
+    if (mg_part_busy(s->part)) {
+        mg_part_want(s);
+        return;
+    }
     if (trim(s, limits_exceeded) != 0) mg_part_pump_later(s);
 }
 
 static bool too_old(const struct mg_stream *s, const struct mg_head_message *m) {
-    int64_t age = mg_part_time(s->part) - m->time;
+    int64_t age = mg_part_aging_time(s->part) - m->time;
     return age > 0 && (uint64_t)age >= s->limits.max_age;
 }
 
@@ -204,9 +220,10 @@ void mg_stream_arm_age(struct mg_stream *s) {
     struct mg_head_message m;
     uint64_t wait = EXPIRE_EVERY;
     if (mg_head_next(s, &walk, &m) == 0) {
-        int64_t left = m.time + (int64_t)s->limits.max_age - mg_part_time(s->part);
+        int64_t left = m.time + (int64_t)s->limits.max_age - mg_part_aging_time(s->part);
         if (left > 0 && (uint64_t)left > wait) wait = (uint64_t)left;
     }
+    if (wait > MG_CLOCK_GRACE) wait = MG_CLOCK_GRACE; // ages may jump at its end
     mg_timer_start(s->part->wheel, &s->age_timer, mg_loop_now(s->part->loop) + wait);
 }
 
@@ -217,7 +234,7 @@ void mg_stream_appended(struct mg_stream *s) {
 void mg_stream_age_due(struct mg_timer *t) {
     struct mg_stream *s = mg_container_of(t, struct mg_stream, age_timer);
     if (s->limits.max_age == 0 || s->deleted || s->part->poisoned) return;
-    if (trim(s, too_old) == MG_EFULL) {
+    if (mg_part_busy(s->part) || trim(s, too_old) == MG_EFULL) {
         mg_timer_start(s->part->wheel, t, mg_loop_now(s->part->loop) + 1000000);
         return;
     }

@@ -20,6 +20,7 @@ struct mg_read_ahead {
     uint32_t count, next;
     uint64_t from, covered; // what a question "next from this number on" may be answered from
     uint32_t installs;
+    uint64_t removals; // of the stream, when the batch was known to be free of removed messages
     struct mg_buf bytes;
 };
 
@@ -118,6 +119,7 @@ static void keep_ahead(struct mg_read *r, struct mg_cold_read *cold) {
     r->ahead = mg_alloc(sizeof(*r->ahead));
     *r->ahead = (struct mg_read_ahead){.entries = cold->entries, .count = cold->count, .next = 0, .from = cold->q.from,
                                        .covered = cold->covered, .installs = cold->part->installs,
+                                       .removals = cold->stream->removals,
                                        .bytes = cold->bytes};
     cold->entries = NULL;
     cold->bytes = (struct mg_buf)MG_BUF_INIT;
@@ -131,7 +133,8 @@ static bool from_ahead(struct mg_stream *s, struct mg_read *r, uint64_t from) {
     while (a->next > 0 && a->entries[a->next - 1].seq >= from) a->next--;
     for (; a->next < a->count; a->next++) {
         const struct mg_cold_entry *e = &a->entries[a->next];
-        if (e->seq < from || mg_stream_known_removed(s, e->seq)) continue;
+        if (e->seq < from) continue;
+        if (a->removals != s->removals && mg_stream_known_removed(s, e->seq)) continue;
         answer_entry(r, e);
         a->next++;
         return true;
@@ -139,12 +142,17 @@ static bool from_ahead(struct mg_stream *s, struct mg_read *r, uint64_t from) {
     return false;
 }
 
+static int execute(struct mg_stream *s, struct mg_read *r);
+
 static void cold_done(struct mg_cold_read *cold) {
     struct mg_read *r = cold->user;
     struct mg_stream *s = cold->stream;
     int err = 0;
     r->cold = NULL;
-    if (cold->err) {
+    if (cold->err == MG_EAGAIN) {
+        r->seq = cold->q.from;
+        err = execute(s, r);
+    } else if (cold->err) {
         answer(r, cold->err);
     } else if (r->kind == MG_READ_COUNT) {
         r->count += cold->total;
@@ -156,6 +164,12 @@ static void cold_done(struct mg_cold_read *cold) {
         err = next_in_memory(s, r, cold->covered);
     } else if (r->kind == MG_READ_TIME) {
         err = time_in_memory(s, r);
+    } else if (r->last_of_subject) { // what was its last one has been removed meanwhile
+        r->last_of_subject = false;
+        r->kind = MG_READ_LAST;
+        r->seq = r->partial;
+        r->partial = 0;
+        err = execute(s, r);
     } else {
         answer(r, MG_ENOTFOUND);
     }
@@ -203,8 +217,12 @@ static int read_last_of_subject(struct mg_stream *s, struct mg_read *r, bool *an
     if (f == MG_ROW_ABSENT) return answer(r, MG_ENOTFOUND);
     const struct mg_subject_row *row = (const struct mg_subject_row *)(const void *)cell->value;
     if (!row->last_gone && row->last <= s->visible) {
+        r->partial = r->seq; // for another try
         int err = read_seq(s, r, row->last);
-        if (err == MG_EAGAIN) r->kind = MG_READ_SEQ;
+        if (err == MG_EAGAIN) {
+            r->kind = MG_READ_SEQ;
+            r->last_of_subject = true;
+        }
         return err;
     }
     *answered = false;
@@ -271,6 +289,7 @@ int mg_stream_read(struct mg_stream *s, struct mg_read *r) {
     mg_assert(r->cold == NULL);
     r->stream = s;
     r->partial = 0;
+    r->last_of_subject = false;
     mg_list_init(&r->waits);
     r->err = 0;
     if (s->deleted) return answer(r, MG_ECLOSED);

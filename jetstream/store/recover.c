@@ -61,8 +61,15 @@ static int take_stretch(struct mg_store *st, uint64_t id, mg_slice value) {
     if (s == NULL) return 0;
     if (mg_stretch_decode(value, &file, &at, &live) != 0 || at.stream != id) return MG_ECORRUPT;
     struct mg_segment_ref *g = mg_keeper_segment(st, file);
+    if (g == NULL && live == 0 && !mg_keeper_segment_lost(st, file)) {
+        // Dropped in the same manifest that has this row; the row is left over.
+        char key[MG_STRETCH_KEY];
+        mg_stretch_key(&at, key);
+        mg_rows_delete(s->rows, mg_slice_of(key, sizeof(key)));
+        return 0;
+    }
     if (g == NULL) { // reported when it could not be opened
-        s->lost += live;
+        s->unreadable += live;
         return 0;
     }
     mg_stream_add_stretch(s, &(struct mg_stretch){.at = at, .segment = mg_segment_ref_get(g), .live = live,
@@ -153,6 +160,7 @@ void mg_recover_damage(void *arg, const struct mg_journal_damage *d) {
 void mg_recover_end(struct mg_store *st) {
     for (unsigned i = 0; i < st->o.parts; i++) {
         struct mg_store_part *p = st->parts[i];
+        if (p->last_time > st->last_time) st->last_time = p->last_time;
         for (struct mg_stream *s = mg_stream_next(p, NULL); s; s = mg_stream_next(p, s)) {
             s->visible = s->last;
             st->status.streams++;

@@ -27,7 +27,9 @@ static void merge_subject(struct mg_rowmap *m, struct mg_cell *change, mg_slice 
         now->last_gone |= old.last_gone;
     }
     uint32_t total = old.recent_len + now->recent_len;
-    if (old.recent_len == 0 || total > MG_SUBJECT_RECENT_MAX) return;
+    bool stale = now->older_gone;
+    now->older_gone = 0;
+    if (old.recent_len == 0 || total > MG_SUBJECT_RECENT_MAX || stale) return;
     uint32_t mine = now->recent_len;
     mg_rowmap_resize(m, change, mg_subject_row_size(total));
     now = (struct mg_subject_row *)(void *)change->value;

@@ -22,7 +22,8 @@ struct mg_subject_row {
     int64_t count;
     uint64_t first;      // no message of the subject is older; may itself be gone
     uint64_t last;       // no message of the subject is newer; may itself be gone if last_gone
-    uint32_t last_gone;
+    uint16_t last_gone;
+    uint16_t older_gone; // in an unresolved row: `recent` of the older value names some that are removed
     uint32_t recent_len; // when == count, `recent` names all of them, oldest first
     struct mg_subject_recent recent[];
 };

@@ -24,8 +24,8 @@ struct run_part {
     struct mg_block_view blocks; // first key -> mg_run_block
 };
 
-// Loads the part that a row of the top names. If its frame is damaged in all copies, its data frames are walked, and the
-// index made of them; what could not be read is a block of length 0 there. Cannot fail.
+// Loads the part that a row of the top names. If its frame is damaged in all copies, its data frames are walked, and
+// the index made of them; what could not be read is a block of length 0 there. Cannot fail.
 void run_part_load(const struct mg_run *r, const struct mg_row *top_row, struct run_part *part);
 void run_part_release(struct run_part *part);
 // Where the data frame is that a row of a part's index names. MG_ECORRUPT: nowhere, its rows cannot be read.

@@ -60,7 +60,8 @@ static void index_add(struct mg_block_builder *index, mg_slice key, uint64_t off
     mg_block_builder_add(index, &(struct mg_row){key, {value, sizeof value}, false});
 }
 
-// Makes an index of the data frames that can be read; `last` becomes the greatest key seen. True if that is all of them.
+// Makes an index of the data frames that can be read; `last` becomes the greatest key seen. True if that is all of
+// them.
 static bool walk_part(const struct mg_run *r, const struct run_part *part, struct mg_block_builder *index,
                       struct mg_buf *last) {
     uint64_t at = part->ref.data;

@@ -17,8 +17,8 @@
 // Deletions are not in here: who asks knows them.
 //
 // Readers block; they run on the store's own threads. An open segment is immutable and may be used by any number of
-// them; walks, scans and buffers belong to one. Memory of an open segment: sizeof(struct mg_segment), at most 128 bytes,
-// and whatever the cache holds.
+// them; walks, scans and buffers belong to one. Memory of an open segment: sizeof(struct mg_segment), at most 128
+// bytes, and whatever the cache holds.
 #ifndef MG_STORE_SEGMENT_H
 #define MG_STORE_SEGMENT_H
 
@@ -51,6 +51,13 @@ void mg_segment_builder_free(struct mg_segment_builder *b);
 // Adds an encoded record that this process wrote or has checked. (stream, seq) ascend, sequences are at least 1,
 // the subject is not empty: MG_EINVAL otherwise. Or the writer's error.
 int mg_segment_builder_add(struct mg_segment_builder *b, const void *record);
+// Sections end at mg_segment_builder_break and with their stream only, not at limits.
+void mg_segment_builder_unlimited(struct mg_segment_builder *b);
+// What follows is in a new section, also if it is of the same stream.
+void mg_segment_builder_break(struct mg_segment_builder *b);
+// The section that is being built: messages, bytes of records, bytes of distinct subjects.
+void mg_segment_builder_section(const struct mg_segment_builder *b, uint64_t *messages, uint64_t *bytes,
+                                uint64_t *subjects);
 // Writes what is left. The file is complete, but neither synced nor closed.
 int mg_segment_builder_finish(struct mg_segment_builder *b, struct mg_segment_summary *out);
 
@@ -68,8 +75,8 @@ int mg_segment_open(struct mg_segment **out, const struct mg_table_env *env, str
                     uint64_t size, uint64_t foot_sum);
 void mg_segment_close(struct mg_segment *g);
 
-// Section number `ordinal`. MG_ENOTFOUND, MG_ECORRUPT, MG_EIO. A struct mg_section is plain data: it may be kept, packed
-// into a row and used with this segment again. The functions below check what they need of it.
+// Section number `ordinal`. MG_ENOTFOUND, MG_ECORRUPT, MG_EIO. A struct mg_section is plain data: it may be kept,
+// packed into a row and used with this segment again. The functions below check what they need of it.
 int mg_segment_section(const struct mg_segment *g, uint32_t ordinal, struct mg_section *out);
 // The first section of the stream that ends at or behind seq. MG_ENOTFOUND: none does.
 int mg_segment_find(const struct mg_segment *g, uint64_t stream, uint64_t seq, uint32_t *ordinal,
@@ -155,8 +162,8 @@ void mg_section_walk_seek(struct mg_section_walk *w, uint64_t seq);
 int mg_section_walk_next(struct mg_section_walk *w, struct mg_section_entry *e);
 int mg_section_walk_prev(struct mg_section_walk *w, struct mg_section_entry *e);
 
-// A walk with the records. Reads ahead, up to `window` bytes at a time (0: 1 MB) once it sees that records come one after
-// the other. once: what was read will not be wanted again soon and need not stay in the page cache.
+// A walk with the records. Reads ahead, up to `window` bytes at a time (0: 1 MB) once it sees that records come one
+// after the other. once: what was read will not be wanted again soon and need not stay in the page cache.
 struct mg_section_scan;
 struct mg_section_scan *mg_section_scan_new(const struct mg_segment *g, const struct mg_section *s,
                                             const struct mg_section_filter *filter, size_t window, bool once);
@@ -188,8 +195,8 @@ struct mg_segment_health {
 // first error. pace: called after each piece, not MG_OK ends it with this error; may be NULL.
 int mg_segment_verify(const struct mg_segment *g, int (*pace)(void *arg, size_t bytes), void *arg,
                       struct mg_segment_health *out);
-// Adds all records that can be read to a builder, in order: a damaged segment becomes a whole one of what is left. Needs
-// the list of sections. `lost` counts sequences in unreadable ranges.
+// Adds all records that can be read to a builder, in order: a damaged segment becomes a whole one of what is left.
+// Needs the list of sections. `lost` counts sequences in unreadable ranges.
 int mg_segment_salvage(const struct mg_segment *g, struct mg_segment_builder *b, uint64_t *lost);
 
 #endif

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// Building a segment. Records go straight to the writer; of each one 24 bytes and of each distinct subject its text stay
-// in memory until its section ends, which a new stream or a limit of the section brings about. Then the section's
+// Building a segment. Records go straight to the writer; of each one 24 bytes and of each distinct subject its text
+// stay in memory until its section ends, which a new stream or a limit of the section brings about. Then the section's
 // metadata is written behind its records. The list of sections comes last, twice.
 //
-// A section of one leaf and one block of subjects is the usual case when a checkpoint holds thousands of streams: it has
-// no dir, no index and no filter, its line in the list says it all.
+// A section of one leaf and one block of subjects is the usual case when a checkpoint holds thousands of streams: it
+// has no dir, no index and no filter, its line in the list says it all.
 #include "jetstream/store/segment_impl.h"
 
 #include "server/base/assert.h"
@@ -213,6 +213,20 @@ int mg_segment_builder_add(struct mg_segment_builder *b, const void *record) {
     s->last_seq = v.head.seq;
     s->messages++;
     return b->w->err;
+}
+
+void mg_segment_builder_unlimited(struct mg_segment_builder *b) {
+    b->o.section_messages = b->o.section_subjects = UINT32_MAX;
+    b->o.section_bytes = UINT64_C(16) << 30; // offsets in a section are 32 bits, in units of 8 bytes
+}
+
+void mg_segment_builder_break(struct mg_segment_builder *b) { end_section(b); }
+
+void mg_segment_builder_section(const struct mg_segment_builder *b, uint64_t *messages, uint64_t *bytes,
+                                uint64_t *subjects) {
+    *messages = b->section.messages;
+    *bytes = b->section.data_bytes;
+    *subjects = b->names.text.len;
 }
 
 // ---- the end of the file

@@ -183,8 +183,8 @@ static void add_lost(struct leaf_making *m, uint64_t seq, uint64_t at) {
     segment_report_record(m->g, m->s, &e, MG_ECORRUPT);
 }
 
-// Adds the records of a range; true if each of its bytes belongs to one. `damaged`: say so of every hole between them. A
-// hole may be a record that was there and now has another one of this stream in its place.
+// Adds the records of a range; true if each of its bytes belongs to one. `damaged`: say so of every hole between them.
+// A hole may be a record that was there and now has another one of this stream in its place.
 static bool add_records(struct leaf_making *m, const struct mg_dir_row *row, bool damaged) {
     uint64_t at = m->s->data + (uint64_t)row->data * 8, end = m->s->data + (uint64_t)row->data_end * 8;
     struct rescan r;

@@ -35,6 +35,8 @@ struct mg_stream;
 
 // ---- the store ------------------------------------------------------------------------------------------------------
 
+#define MG_NO_BALLAST UINT64_MAX
+
 struct mg_store_options {
     const char *dir;
     unsigned parts;          // shards, at least 1
@@ -43,6 +45,11 @@ struct mg_store_options {
     uint64_t rows_bytes;     // of generations of rows kept as a cache, all parts together; 0: 64 MB
     uint64_t sync_interval;  // ns; 0: always, an acknowledgement means on disk. Else acknowledged first, synced later
     unsigned readers;        // threads for cold reads; 0: 2
+    // Sizes that tests make small; 0: as in a server.
+    uint32_t ring_file_bytes;  // of one file of the journal's ring; 0: 8 MB. Fixed for the life of the store
+    uint32_t section_messages; // in a section of a segment; 0: a million
+    uint32_t big_stream_bytes; // a stream with so much in a checkpoint gets a segment of its own; 0: 8 MB
+    uint64_t ballast_bytes;  // kept free for a checkpoint when the disk is full; 0: by the ring; or MG_NO_BALLAST
     uint8_t secret[24];      // random bytes; a new store takes its id and salt from them
     // One sentence for the operator. Any thread.
     void (*log)(void *arg, int level, const char *text);
@@ -55,6 +62,11 @@ struct mg_store_status {
     uint64_t lost_messages, damaged_pages, damaged_files;
     uint64_t journal_pages_read, records_replayed;
     uint32_t recovery_ms;
+    // What the background work did since the start.
+    uint64_t checkpoints, compactions, merges;
+    uint64_t scrubs, scrub_damaged, scrub_healed; // passes; files found damaged, and written again
+    uint64_t faults;                              // damaged pieces of files that were met
+    bool resting;                                 // nothing to do in the background
     bool poisoned, full;
     char sync_method[96]; // the sentence of the calibration
 };
@@ -64,7 +76,11 @@ struct mg_store_status {
 int mg_store_open(struct mg_store **out, const struct mg_store_options *o, char *err, size_t err_size);
 // All parts must have stopped. What was acknowledged is on disk already.
 void mg_store_close(struct mg_store *st);
-struct mg_store_status mg_store_status(const struct mg_store *st);
+struct mg_store_status mg_store_status(const struct mg_store *st); // any thread
+// Asks for a checkpoint, or for a pass of verifying all files at full speed. Both happen by themselves in time; this is
+// for tools and tests. Any thread; see `checkpoints`, `scrubs` and `resting` of the status for when it is done.
+void mg_store_press(struct mg_store *st);
+void mg_store_scrub(struct mg_store *st);
 
 // The part of shard `index`. Its loop is woken when there is work for mg_store_part_turn; timers are in the shard's wheel.
 struct mg_store_part *mg_store_part(struct mg_store *st, unsigned index);
@@ -72,7 +88,8 @@ void mg_store_part_start(struct mg_store_part *p, struct mg_loop *loop, struct m
 // Takes in what the store's threads have finished and hands the open batch over: once in each turn of the shard, before
 // it flushes and before it blocks. True: there is more to do at once.
 bool mg_store_part_turn(struct mg_store_part *p);
-// Stops taking changes; true when nothing of this part is under way.
+// Stops taking changes; true when nothing of this part is under way (or, on a full disk, when what is cannot end). Its
+// loop must live until the store is closed.
 bool mg_store_part_stop(struct mg_store_part *p);
 
 // ---- streams --------------------------------------------------------------------------------------------------------
@@ -109,7 +126,8 @@ struct mg_stream_ops {
 int mg_stream_create(struct mg_store_part *p, mg_slice name, mg_slice config, enum mg_stream_storage storage,
                      const struct mg_stream_limits *limits, uint64_t first_seq, struct mg_stream **out, void *ctx);
 int mg_stream_configure(struct mg_stream *s, mg_slice config, const struct mg_stream_limits *limits, void *ctx);
-// Deletes it with all messages and rows. The struct is freed after result(ctx).
+// Deletes it with all messages and rows, at once: changes that still wait for something get MG_ECLOSED. The struct is
+// freed after result(ctx).
 int mg_stream_delete(struct mg_stream *s, void *ctx);
 void mg_stream_set_ops(struct mg_stream *s, const struct mg_stream_ops *ops, void *app);
 
@@ -204,6 +222,7 @@ struct mg_read {
     struct mg_read_ahead *ahead;
     struct mg_list waits;
     uint64_t partial;
+    bool last_of_subject;
 };
 // 0: answered at once, see r->err; done is not called. MG_EAGAIN: done will be called.
 int mg_stream_read(struct mg_stream *s, struct mg_read *r);

@@ -32,7 +32,14 @@ struct mg_stretch {
 struct mg_cold_read;
 struct mg_cold_entry;
 
-enum mg_change_kind { MG_CHANGE_APPEND, MG_CHANGE_REMOVE, MG_CHANGE_PURGE, MG_CHANGE_BARRIER, MG_CHANGE_ROW };
+enum mg_change_kind {
+    MG_CHANGE_APPEND,
+    MG_CHANGE_REMOVE,
+    MG_CHANGE_PURGE,
+    MG_CHANGE_BARRIER,
+    MG_CHANGE_ROW,
+    MG_CHANGE_CONFIGURE,
+};
 
 // A change that waits its turn because something before it, or it itself, needs a row or a message from disk.
 struct mg_change {
@@ -43,8 +50,9 @@ struct mg_change {
     uint64_t done;                // purge: messages removed so far
     uint64_t cursor;              // purge: where the next slice begins
     mg_slice filter, key, value;
+    struct mg_stream_limits limits;
     bool erase, delete_row, started;
-    bool silent;                  // no result
+    uint64_t rolled_up;           // purge: it is the second half of this message's rollup; 0: it is not
     void *ctx;
     size_t size;
     char bytes[];
@@ -75,6 +83,7 @@ struct mg_assist {
     struct mg_cold_entry *entries; // the answer: owned
     uint32_t count;
     uint64_t covered, total;
+    uint32_t installs;        // of the part, when it was answered
     int err;
     struct mg_buf bytes;
 };
@@ -94,6 +103,7 @@ struct mg_stream {
     uint64_t op;              // of the last record
     uint64_t first, last;     // first is a lower bound unless first_exact
     uint64_t msgs, bytes, subjects, lost;
+    uint64_t unreadable;      // messages in segments that could not be opened at the start; lost for as long
     int64_t last_time;
     uint32_t epoch;           // of subject rows; a purge of everything begins a new one
     uint32_t unresolved;      // subject rows whose older value is being looked up: `subjects` is not exact
@@ -104,6 +114,7 @@ struct mg_stream {
     int64_t sealed_subjects;  // how many of the sealed subjects turned out to be new since the seal
     uint64_t visible;         // last number readers may see
     uint64_t batch;           // the part's batch that holds its last record
+    uint64_t removals;        // grows with each message that is removed from a segment
 
     struct mg_memtable mem;
     struct mg_stretch *cold;  // ascending
@@ -133,6 +144,7 @@ struct mg_stream {
 int mg_change_submit(struct mg_stream *s, struct mg_change *proto);
 void mg_change_first(struct mg_stream *s, const struct mg_change *proto); // before all that wait
 void mg_stream_pump(struct mg_stream *s); // tries the waiting changes again
+void mg_changes_refuse(struct mg_stream *s); // those that wait get MG_ECLOSED
 // part.c: queues an answer behind everything of the stream so far.
 void mg_stream_answer(struct mg_stream *s, void *ctx, int err, uint64_t seq, enum mg_answer kind);
 
@@ -141,7 +153,8 @@ int mg_append_execute(struct mg_stream *s, const struct mg_append *a, void *ctx)
 // purge.c
 int mg_remove_execute(struct mg_stream *s, uint64_t seq, bool erase, void *ctx);
 int mg_purge_execute(struct mg_stream *s, struct mg_change *c);
-void mg_purge_older(struct mg_stream *s, mg_slice filter, uint64_t below); // of a rollup; before other changes
+// The second half of a rollup, which is answered then: removes all below the new message.
+void mg_purge_older(struct mg_stream *s, mg_slice filter, uint64_t below, void *ctx);
 void mg_stream_enforce(struct mg_stream *s);  // limits that became smaller
 void mg_stream_appended(struct mg_stream *s); // arms the timer of age
 void mg_stream_arm_age(struct mg_stream *s);
@@ -155,15 +168,24 @@ void mg_memory_free_all(struct mg_stream *s);
 
 // apply.c: `rec` is verified and stays where it is (`bytes`). live: not a replay.
 void mg_stream_apply(struct mg_stream *s, const struct mg_record_view *rec, const uint8_t *bytes, bool live);
+void mg_stream_freed(struct mg_stream *s, uint64_t bytes); // so many bytes of segments hold nothing any more
+uint64_t mg_stream_cold_bytes(const struct mg_stream *s);  // of records in segments, removed ones included
+// What the reference's file store would use for a message (spec/jetstream-streams.md 7).
+static inline uint32_t mg_stored_size(size_t subject, size_t headers, size_t payload) {
+    return (uint32_t)((headers ? 34u : 30u) + subject + headers + payload);
+}
 uint32_t mg_stream_size_of(const struct mg_stream *s, size_t subject, size_t headers, size_t payload);
 // It was found out which message of a subject is the last one.
 void mg_stream_subject_last_is(struct mg_stream *s, mg_slice subject, uint64_t seq);
 // Removed, as far as memory knows? Rows on disk are not asked.
 bool mg_stream_known_removed(const struct mg_stream *s, uint64_t seq);
+// The same for numbers that ascend: *clean is the last chunk of which memory knows nothing; begin with UINT64_MAX.
+bool mg_stream_known_removed_in_turn(const struct mg_stream *s, uint64_t seq, uint64_t *clean);
 // The bitmaps of removed messages that memory knows of, from a number on: {u64 chunk, bitmap}, ascending.
 void mg_stream_removed_bits(const struct mg_stream *s, uint64_t from, struct mg_buf *out);
 // Where messages are in memory only: the first number that no segment can hold.
 uint64_t mg_stream_cold_end(const struct mg_stream *s);
+uint32_t mg_stream_stretch_at(const struct mg_stream *s, uint64_t seq); // index of the first that ends at or behind it
 struct mg_stretch *mg_stream_stretch_of(const struct mg_stream *s, uint64_t seq); // that may hold seq; NULL
 // The key of a subject's row in out (MG_CELL_KEY_MAX); its length.
 size_t mg_subject_key(const struct mg_stream *s, mg_slice subject, char *out);
@@ -183,6 +205,7 @@ int mg_assist_oldest(struct mg_stream *s, mg_slice subject, uint64_t from, uint6
                      uint64_t *bytes);
 int mg_assist_count(struct mg_stream *s, mg_slice filter, uint64_t from, uint64_t *out);
 void mg_assist_reset(struct mg_stream *s);
+void mg_assist_stale(struct mg_stream *s); // something was removed that was not this change
 
 // read.c
 void mg_reads_pump(struct mg_stream *s);
@@ -214,11 +237,13 @@ void mg_subjects_pump(struct mg_stream *s);
 void mg_subjects_fail(struct mg_stream *s);
 
 // streams.c
+int mg_configure_execute(struct mg_stream *s, mg_slice config, const struct mg_stream_limits *limits, void *ctx);
 void mg_stream_apply_self(struct mg_stream *s, const struct mg_record_view *rec, bool live);
 void mg_stream_apply_drop(struct mg_stream *s);
 int mg_stream_decode_row(struct mg_stream *s, mg_slice value); // MG_ECORRUPT
 void mg_stream_add_stretch(struct mg_stream *s, const struct mg_stretch *c); // takes its reference
 struct mg_stream *mg_stream_new(struct mg_store_part *p, uint64_t id);
+void mg_stream_give_up(struct mg_stream *s); // whatever was asked of readers for it
 void mg_stream_free(struct mg_stream *s);
 
 #endif

@@ -33,17 +33,21 @@ struct mg_stream *mg_stream_new(struct mg_store_part *p, uint64_t id) {
     return s;
 }
 
+void mg_stream_give_up(struct mg_stream *s) {
+    mg_head_reset(s);
+    mg_assist_reset(s);
+    mg_reads_fail(s);
+    mg_subjects_fail(s);
+    mg_cold_cancel_all(s);
+}
+
 void mg_stream_free(struct mg_stream *s) {
     mg_list_remove(&s->link);
     mg_list_remove(&s->told);
     mg_list_remove(&s->wants);
     mg_part_unindex(s->part, s);
     if (mg_timer_active(&s->age_timer)) mg_timer_stop(s->part->wheel, &s->age_timer);
-    mg_head_reset(s);
-    mg_assist_reset(s);
-    mg_reads_fail(s);
-    mg_subjects_fail(s);
-    mg_cold_cancel_all(s);
+    mg_stream_give_up(s);
     while (!mg_list_empty(&s->waiting)) {
         struct mg_list *l = s->waiting.next;
         mg_list_remove(l);
@@ -146,6 +150,7 @@ void mg_stream_apply_drop(struct mg_stream *s) {
         mg_rows_delete(s->rows, mg_slice_of(key, sizeof(key)));
     }
     s->deleted = true;
+    mg_stream_freed(s, mg_stream_cold_bytes(s));
 }
 
 static void write_self(struct mg_stream *s) {
@@ -185,9 +190,12 @@ int mg_stream_create(struct mg_store_part *p, mg_slice name, mg_slice config, en
 }
 
 int mg_stream_configure(struct mg_stream *s, mg_slice config, const struct mg_stream_limits *limits, void *ctx) {
-    if (s->deleted || s->part->stopping) return MG_ECLOSED;
-    if (s->part->poisoned) return MG_EIO;
     if (config.n > (1u << 20)) return MG_EINVAL;
+    struct mg_change c = {.kind = MG_CHANGE_CONFIGURE, .value = config, .limits = *limits, .ctx = ctx};
+    return mg_change_submit(s, &c);
+}
+
+int mg_configure_execute(struct mg_stream *s, mg_slice config, const struct mg_stream_limits *limits, void *ctx) {
     replace(&s->config, config);
     s->limits = *limits;
     if (s->storage == MG_STORAGE_FILE) write_self(s);
@@ -200,6 +208,7 @@ int mg_stream_configure(struct mg_stream *s, mg_slice config, const struct mg_st
 int mg_stream_delete(struct mg_stream *s, void *ctx) {
     if (s->deleted || s->part->stopping) return MG_ECLOSED;
     if (s->part->poisoned) return MG_EIO;
+    mg_changes_refuse(s);
     if (s->storage == MG_STORAGE_FILE) {
         struct mg_record_view rec = {.head = {.type = MG_RECORD_DROP}};
         mg_stream_write(s, &rec);
@@ -243,7 +252,7 @@ int mg_stream_state(struct mg_stream *s, struct mg_stream_state *out) {
         .first = s->first,
         .last = s->last,
         .subjects = s->subjects,
-        .lost = s->lost,
+        .lost = s->lost + s->unreadable,
         .deleted = s->last + 1 - s->first - s->msgs,
         .last_time = s->last_time,
     };

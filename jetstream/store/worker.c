@@ -7,6 +7,10 @@
 #include "server/shard/bell.h"
 #include "server/shard/loop.h"
 
+// Readers of old messages and the keeper's files must not slow down a publish. They do not starve: a shard waits for the
+// keeper when the ring is full.
+#define NICE 5
+
 struct mg_worker {
     struct mg_inbox inbox;
     struct mg_bell bell;
@@ -34,6 +38,7 @@ void mg_worker_wait(struct mg_worker *w) { mg_worker_wait_until(w, MG_NEVER); }
 
 static void run(void *arg) {
     struct mg_worker *w = arg;
+    mg_thread_yield_to_others(NICE);
     while (!w->stopping) {
         if (mg_inbox_open(&w->inbox)) continue;
         sleep_until(w, w->idle ? w->idle(w->arg) : MG_NEVER);
@@ -48,14 +53,14 @@ int mg_worker_start(struct mg_worker **out, const char *name, uint64_t (*idle)(v
     w->inbox.arg = w;
     w->idle = idle;
     w->arg = arg;
+    *out = w; // the thread may look at it
     int err = mg_thread_start(&w->thread, name, run, w);
     if (err) {
+        *out = NULL;
         mg_bell_fini(&w->bell);
         mg_free(w);
-        return err;
     }
-    *out = w;
-    return 0;
+    return err;
 }
 
 void mg_worker_post(struct mg_worker *w, struct mg_parcel *p) { mg_inbox_post(&w->inbox, p); }

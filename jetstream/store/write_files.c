@@ -40,7 +40,8 @@ int mg_segment_write_open(struct mg_segment_write *w, struct mg_store *st, uint6
     mg_table_file_name(name, MG_FILE_SEGMENT, id);
     int err = create(st, &w->file, name);
     if (err) return err;
-    struct mg_segment_options o = {.env = &st->env, .file = id, .section = section, .arg = arg};
+    struct mg_segment_options o = {.env = &st->env, .file = id, .section = section, .arg = arg,
+                                  .section_messages = st->o.section_messages};
     mg_file_writer_init(&w->writer, mg_blob_of_file(w->file), 0);
     w->builder = mg_segment_builder_new(&o, &w->writer);
     return 0;

@@ -58,6 +58,8 @@ static inline void mg_loop_switch_point(void) {}
 // Runs fn(arg) on a new thread named `name` (at most 15 characters). Signals are blocked in it. 0 or an error.
 int mg_thread_start(struct mg_thread **out, const char *name, void (*fn)(void *), void *arg);
 void mg_thread_join(struct mg_thread *t); // waits for the end and frees
+// The calling thread lets others go first where there is not enough CPU: 0 not at all, 19 always. A hint.
+void mg_thread_yield_to_others(int nice);
 
 // Off-loop work: run() on a worker thread, then done() on the loop that asked. The struct belongs to the caller and
 // must stay until done() was called. Work of a loop finishes in any order. At most `mg_loop_work_threads` run at a

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "server/base/assert.h"
@@ -154,6 +155,15 @@ int mg_thread_start(struct mg_thread **out, const char *name, void (*fn)(void *)
 void mg_thread_join(struct mg_thread *t) {
     uv_thread_join(&t->uv);
     mg_free(t);
+}
+
+// On Linux a "process" of setpriority is a thread. Elsewhere it would be all of them, so nothing is done.
+void mg_thread_yield_to_others(int nice) {
+#ifdef __linux__
+    setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + nice);
+#else
+    (void)nice;
+#endif
 }
 
 _Static_assert(sizeof(uv_work_t) <= sizeof(((struct mg_work *)0)->impl), "uv_work_t fits into mg_work");

@@ -439,6 +439,16 @@ int sim_disk_set(struct sim_disk *d, const char *name, const void *p, size_t n) 
     return 0;
 }
 
+bool sim_disk_some_file(struct sim_disk *d, char name[MG_DISK_NAME_MAX + 1]) {
+    uint64_t n = 0;
+    for (struct mg_list *l = d->now.next; l != &d->now; l = l->next) {
+        struct entry *e = mg_container_of(l, struct entry, link);
+        if (e->node->dir || e->node->now.size == 0 || sim_below(d->sim, ++n) != 0) continue;
+        snprintf(name, MG_DISK_NAME_MAX + 1, "%s", e->name);
+    }
+    return n > 0;
+}
+
 const uint8_t *sim_disk_peek(struct sim_disk *d, const char *name, uint64_t *size) {
     struct entry *e = entry_find(&d->now, name);
     if (e == NULL) return NULL;

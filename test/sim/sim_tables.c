@@ -2,8 +2,8 @@
 // Copyright (c) The Midge Authors
 //
 // Manifest, runs and segments on the simulated disk. In each life a process opens the store, checks everything that the
-// manifest lists, then runs jobs: an intent, a segment and a primary run, syncs, a manifest that lists them and drops old
-// ones, and the removal of these. A life ends in peace, by a kill or by a power cut. What must hold afterwards:
+// manifest lists, then runs jobs: an intent, a segment and a primary run, syncs, a manifest that lists them and drops
+// old ones, and the removal of these. A life ends in peace, by a kill or by a power cut. What must hold afterwards:
 //
 //   - the manifest is the last one that was stored, or the one that was being stored
 //   - all that it lists is there and whole; what a file holds follows from its id
@@ -44,7 +44,9 @@ static bool fine(const struct world *w, int err, const char *what) {
 
 // ---- what a file holds follows from its id
 
-static mg_slice key_of(char key[32], uint64_t i) { return mg_slice_of(key, (size_t)snprintf(key, 32, "key %04d", (int)i)); }
+static mg_slice key_of(char key[32], uint64_t i) {
+    return mg_slice_of(key, (size_t)snprintf(key, 32, "key %04d", (int)i));
+}
 static mg_slice value_of(char value[32], uint64_t id, uint64_t i) {
     return mg_slice_of(value, (size_t)snprintf(value, 32, "%d of %d", (int)i, (int)id));
 }
@@ -140,7 +142,8 @@ static void check_segment(struct world *w, struct mg_disk *d, const struct mg_ma
             struct mg_record_view v;
             char payload[32];
             if (!fine(w, mg_section_get(g, &section, i + 1, &buf, &v), "a message")) continue;
-            sim_check(v.head.stream == s->file && mg_slice_eq(v.payload, value_of(payload, s->file, i)), "a wrong message");
+            bool right = v.head.stream == s->file && mg_slice_eq(v.payload, value_of(payload, s->file, i));
+            sim_check(right, "a wrong message");
         }
         mg_record_buf_fini(&buf);
         mg_segment_close(g);

@@ -90,7 +90,8 @@ static void build_run(struct run *r, uint64_t id, uint64_t first, uint64_t step,
     struct mg_run_builder *b = mg_run_builder_new(&(struct mg_run_options){.env = &env, .file = id}, &w);
     for (uint64_t i = 0; i < n; i++) {
         char key[48];
-        ok(mg_run_builder_add(b, &(struct mg_row){key_of(key, first + i * step), MG_S("0123456789abcdef"), false}), "add");
+        const struct mg_row row = {key_of(key, first + i * step), MG_S("0123456789abcdef"), false};
+        ok(mg_run_builder_add(b, &row), "add");
     }
     ok(mg_run_builder_finish(b, &r->sum), "finish");
     finish_run(r, b, &w);

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "jetstream/store/format.h"
+#include "jetstream/store/format_tables.h"
 #include "jetstream/store/record.h"
 #include "server/base/buf.h"
 
@@ -33,6 +33,7 @@ static void add_fields(struct mg_buf *b, const struct field *f, size_t n) {
         add_fields(b, fields, sizeof(fields) / sizeof(fields[0]));                                                     \
     }
 MG_FORMATS(ADD_FORMAT)
+MG_TABLE_FORMATS(ADD_FORMAT)
 
 static void add_record_types(struct mg_buf *b) {
     mg_buf_adds(b, "Behind the header: extra, subject, headers, payload, zeros up to the length. Types:\n\n"
@@ -54,6 +55,12 @@ static void document(struct mg_buf *b) {
     add_##lower(b);                                                                                                    \
     if (strcmp(#lower, "record") == 0) add_record_types(b);
     MG_FORMATS(X)
+    mg_buf_adds(b, "# Runs, segments and the manifest\n\n"
+                   "Runs (`tables/*.run`, copies `*.dup`) and segments (`segments/*.seg`) are made of frames: a head,\n"
+                   "a payload, zeros up to a multiple of 8. `jetstream/store/format_tables.h` draws the order, and\n"
+                   "`run_block.h` the blocks of rows. Two copies of the foot fill the last two pages of 4,096 bytes.\n"
+                   "`manifest-0` and `manifest-1` are written in turn.\n\n");
+    MG_TABLE_FORMATS(X)
 #undef X
 }
 

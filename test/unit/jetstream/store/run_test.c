@@ -347,7 +347,8 @@ static void copy_stands_in_for_a_missing_file(void **state) {
     b.main.n = 4096; // cut off
     probe_damaged(&b, &m, true);
     struct mg_run *r;
-    assert_int_equal(mg_run_open(&r, &env, (struct mg_blob){0}, mem_blob(&b.copy), 5, b.sum.size, b.sum.foot_sum), MG_OK);
+    struct mg_blob none = {0};
+    assert_int_equal(mg_run_open(&r, &env, none, mem_blob(&b.copy), 5, b.sum.size, b.sum.foot_sum), MG_OK);
     check_gets(r, &m, &seed);
     mg_run_close(r);
     // Not this file, not this store, not this version of it.
@@ -422,7 +423,8 @@ static void refuses_what_it_cannot_keep(void **state) {
     struct mg_run_builder *rb = mg_run_builder_new(&(struct mg_run_options){&env, 1, 0, 0}, &w);
     char *big = mg_zalloc(MG_ROW_KEY_MAX + 1);
     const struct mg_row b = {MG_S("b"), MG_S("1"), false}, a = {MG_S("a"), MG_S("2"), false};
-    const struct mg_row none = {mg_slice_of("", 0), MG_S("2"), false}, huge = {{big, MG_ROW_KEY_MAX + 1}, MG_S(""), false};
+    const struct mg_row none = {mg_slice_of("", 0), MG_S("2"), false};
+    const struct mg_row huge = {{big, MG_ROW_KEY_MAX + 1}, MG_S(""), false};
     assert_int_equal(mg_run_builder_add(rb, &b), MG_OK);
     assert_int_equal(mg_run_builder_add(rb, &b), MG_EINVAL);
     assert_int_equal(mg_run_builder_add(rb, &a), MG_EINVAL);

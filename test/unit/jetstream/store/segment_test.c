@@ -2,8 +2,8 @@
 // Copyright (c) The Midge Authors
 //
 // Segments against a list of messages: every question, with random sections, filters and places. Then the same with
-// damage: each byte of a small file flipped, sectors lost, zeroed or taken from elsewhere. An answer is the right one or
-// an error; a flipped byte costs one record at most.
+// damage: each byte of a small file flipped, sectors lost, zeroed or taken from elsewhere. An answer is the right one
+// or an error; a flipped byte costs one record at most.
 #include "test/unit/cmocka_inc.h"
 
 #include <stdio.h>
@@ -138,7 +138,8 @@ static struct mg_subject_match any_match(uint64_t *seed, char text[32], uint32_t
     *salt = (uint32_t)rnd(seed);
     uint32_t kind = rnd_to(seed, 4);
     if (kind & 1) m.match = every_third;
-    if (kind & 2) m.prefix = mg_slice_of(text, (size_t)snprintf(text, 32, "a.%u.%u", rnd_to(seed, 4), rnd_to(seed, 30)));
+    int n = snprintf(text, 32, "a.%u.%u", rnd_to(seed, 4), rnd_to(seed, 30));
+    if (kind & 2) m.prefix = mg_slice_of(text, (size_t)n);
     if (kind == 2) m.literal = rnd_to(seed, 2);
     return m;
 }

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// One part on a loop of its own, as a shard would have it. rig_run is the shard's main loop: a step of the row, then the
+// part's turn, then the poll. Raw writes go to a file of a second directory beside the store's, so that both are on the
+// same device and file system.
+#include "test/bench/store/rig.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "server/base/assert.h"
+#include "server/base/errors.h"
+#include "server/base/mem.h"
+#include "server/shard/bell.h"
+
+#define RAW_FILE (64u << 20)
+
+// ---- figures ------------------------------------------------------------------------------------------------------
+
+void figure(const char *name, double value, const char *unit) {
+    printf("%s\t%.6g\t%s\n", name, value, unit);
+    fflush(stdout);
+}
+
+// 16 slots for each power of two: 6 % wide.
+void hist_add(struct hist *h, uint64_t ns) {
+    unsigned log = ns < 16 ? 0 : 59u - (unsigned)__builtin_clzll(ns);
+    h->slots[log * 16 + (ns >> log)]++;
+    h->count++;
+}
+
+double hist_us(const struct hist *h, double quantile) {
+    uint64_t wanted = (uint64_t)(quantile * (double)h->count), seen = 0;
+    for (unsigned i = 0; i < sizeof(h->slots) / sizeof(h->slots[0]); i++) {
+        seen += h->slots[i];
+        if (seen <= wanted) continue;
+        unsigned log = i < 32 ? 0 : i / 16 - 1;
+        return (double)((uint64_t)(i - log * 16) << log) / 1000;
+    }
+    return 0;
+}
+
+static int by_value(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double median(double *values, unsigned n) {
+    qsort(values, n, sizeof(*values), by_value);
+    return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+double cpu_seconds(void) {
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+struct io io_now(void) {
+    struct io io = {0};
+    char line[128];
+    FILE *f = fopen("/proc/self/io", "r");
+    while (f && fgets(line, sizeof(line), f)) {
+        if (strncmp(line, "read_bytes: ", 12) == 0) io.read = strtoull(line + 12, NULL, 10);
+        if (strncmp(line, "write_bytes: ", 13) == 0) io.written = strtoull(line + 13, NULL, 10);
+    }
+    if (f) fclose(f);
+    return io;
+}
+
+// ---- the directory ------------------------------------------------------------------------------------------------
+
+static uint64_t each_file(const char *dir, bool remove_all, bool forget) {
+    char path[4096];
+    uint64_t bytes = 0;
+    DIR *d = opendir(dir);
+    if (d == NULL) return 0;
+    for (struct dirent *e; (e = readdir(d));) {
+        struct stat st;
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
+        snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
+        if (lstat(path, &st) != 0) continue;
+        if (S_ISDIR(st.st_mode)) {
+            bytes += each_file(path, remove_all, forget);
+            continue;
+        }
+        bytes += (uint64_t)st.st_size;
+        int fd = forget ? open(path, O_RDONLY) : -1;
+        if (fd >= 0) {
+            fdatasync(fd);
+            posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+            close(fd);
+        }
+        if (remove_all) unlink(path);
+    }
+    closedir(d);
+    if (remove_all) rmdir(dir);
+    return bytes;
+}
+
+void rig_remove(const char *dir) { each_file(dir, true, false); }
+void rig_forget(const char *dir) { each_file(dir, false, true); }
+
+uint64_t rig_bytes(const char *dir, const char *folder) {
+    char path[4096];
+    snprintf(path, sizeof(path), "%s/%s", dir, folder);
+    return each_file(path, false, false);
+}
+
+// ---- the loop -----------------------------------------------------------------------------------------------------
+
+static bool before_poll(void *arg) {
+    struct rig *r = arg;
+    uint64_t began = r->turns ? mg_loop_clock(r->loop) : 0;
+    bool more = mg_store_part_turn(r->part);
+    if (r->turns) hist_add(r->turns, mg_loop_clock(r->loop) - began);
+    enum rig_step step = RIG_DONE;
+    r->wake_at = MG_NEVER;
+    if (r->stopping) {
+        if (!mg_store_part_stop(r->part)) step = RIG_WAIT;
+    } else {
+        step = r->step(r->arg);
+        more |= mg_store_part_turn(r->part);
+    }
+    uint64_t due = mg_wheel_next(&r->wheel);
+    mg_loop_set_timer(r->loop, due < r->wake_at ? due : r->wake_at);
+    if (step == RIG_DONE) mg_loop_stop(r->loop);
+    return more || step != RIG_WAIT;
+}
+
+static void timer(void *arg) {
+    struct rig *r = arg;
+    mg_wheel_advance(&r->wheel, mg_loop_now(r->loop));
+}
+
+static void say(void *arg, int level, const char *text) {
+    (void)arg;
+    fprintf(stderr, "[%d] %s\n", level, text);
+}
+
+void rig_open(struct rig *r, const char *dir, uint64_t ring_bytes) {
+    char err[256];
+    struct mg_store_options o = {.dir = dir, .parts = 1, .ring_bytes = ring_bytes, .log = say};
+    memset(o.secret, 7, sizeof(o.secret));
+    *r = (struct rig){.dir = dir};
+    if (mg_store_open(&r->store, &o, err, sizeof(err)) != 0) {
+        fprintf(stderr, "%s\n", err);
+        exit(1);
+    }
+    struct mg_loop_hooks hooks = {.arg = r, .before_poll = before_poll, .timer = timer};
+    mg_assert(mg_loop_new(&r->loop, &hooks) == 0);
+    mg_wheel_init(&r->wheel, mg_loop_clock(r->loop));
+    r->part = mg_store_part(r->store, 0);
+    mg_store_part_start(r->part, r->loop, &r->wheel);
+}
+
+void rig_run(struct rig *r, enum rig_step (*step)(void *arg), void *arg) {
+    r->step = step;
+    r->arg = arg;
+    mg_loop_run(r->loop);
+}
+
+void rig_close(struct rig *r) {
+    r->stopping = true;
+    mg_loop_run(r->loop);
+    mg_store_close(r->store);
+    mg_loop_free(r->loop);
+}
+
+struct mg_stream *rig_stream(struct rig *r, unsigned n, const struct mg_stream_limits *limits) {
+    char name[32];
+    mg_slice slice = {name, (size_t)snprintf(name, sizeof(name), "S%u", n)};
+    struct mg_stream_limits none = {0};
+    struct mg_stream *s = mg_stream_find(r->part, slice);
+    if (s == NULL)
+        mg_assert(mg_stream_create(r->part, slice, MG_S("{}"), MG_STORAGE_FILE, limits ? limits : &none, 0, &s, NULL) == 0);
+    return s;
+}
+
+struct awaited {
+    struct rig *r;
+    uint32_t installs;
+};
+
+static enum rig_step wait_installed(void *arg) {
+    struct awaited *a = arg;
+    a->r->wake_at = mg_loop_clock(a->r->loop) + 1000000;
+    return a->r->part->installs != a->installs && a->r->part->seal == NULL ? RIG_DONE : RIG_WAIT;
+}
+
+void rig_checkpoint(struct rig *r) {
+    struct awaited a = {r, r->part->installs};
+    mg_store_press(r->store);
+    rig_run(r, wait_installed, &a);
+}
+
+// ---- raw writes ---------------------------------------------------------------------------------------------------
+
+static void must(int err, const char *what) {
+    if (err == 0) return;
+    fprintf(stderr, "%s: %s\n", what, mg_strerror(err));
+    exit(1);
+}
+
+// The file was filled before, as the ring is.
+static struct mg_file *open_raw(struct mg_disk *d) {
+    struct mg_file *f;
+    uint64_t size;
+    must(mg_file_open(d, &f, "raw", MG_FILE_WRITE | MG_FILE_CREATE, NULL), "raw");
+    must(mg_file_size(f, &size, NULL), "raw");
+    if (size < RAW_FILE) {
+        void *zeros = mg_zalloc(1u << 20);
+        for (uint64_t at = 0; at < RAW_FILE; at += 1u << 20) must(mg_file_write(f, zeros, 1u << 20, at, NULL), "raw");
+        must(mg_file_sync(f, NULL), "raw");
+        mg_free(zeros);
+    }
+    mg_file_close(f);
+    must(mg_file_open(d, &f, "raw", MG_FILE_WRITE | MG_FILE_DIRECT | MG_FILE_DSYNC, NULL), "raw");
+    return f;
+}
+
+double raw_write_us(struct rig *r, size_t bytes, unsigned rounds) {
+    char path[4096];
+    struct mg_disk *d;
+    struct mg_disk_why why = {""};
+    bytes = (bytes + 4095) & ~(size_t)4095;
+    snprintf(path, sizeof(path), "%s.raw", r->dir);
+    must(mg_disk_open(&d, path, "store_bench", MG_DISK_CREATE, &why), why.text);
+    struct mg_file *f = open_raw(d);
+    double *us = mg_alloc(rounds * sizeof(*us));
+    void *p = mg_disk_alloc(bytes);
+    memset(p, 7, bytes);
+    uint64_t at = 0;
+    for (unsigned i = 0; i < rounds; i++, at += bytes) {
+        if (at + bytes > RAW_FILE) at = 0;
+        uint64_t began = mg_bell_clock();
+        must(mg_file_write(f, p, bytes, at, NULL), "raw write");
+        us[i] = (double)(mg_bell_clock() - began) / 1000;
+    }
+    double m = median(us, rounds);
+    mg_disk_free(p);
+    mg_free(us);
+    mg_file_close(f);
+    mg_disk_close(d);
+    return m;
+}
+
+// ---- load ---------------------------------------------------------------------------------------------------------
+
+
+static void result(void *app, const struct mg_result *r) {
+    struct load *l = app;
+    if (r->ctx == NULL) return; // of the stream's creation
+    if (r->ctx == l) {
+        uint64_t now = l->latency ? mg_loop_clock(l->rig->loop) : 0;
+        if (l->latency) hist_add(l->latency, now - l->starts[l->answered % l->in_flight]);
+        l->answered++;
+        l->failed += r->err != 0;
+    }
+    if (l->done) l->done(l, r);
+}
+
+static const struct mg_stream_ops ops = {.result = result};
+
+void load_init(struct load *l, struct rig *r, unsigned nstreams, unsigned first, const struct mg_stream_limits *limits) {
+    *l = (struct load){.rig = r, .nstreams = nstreams, .subjects = 1, .size = 128, .in_flight = 1000, .seed = 1};
+    l->streams = mg_alloc(nstreams * sizeof(l->streams[0]));
+    l->payload = mg_zalloc(1u << 20);
+    l->starts = mg_zalloc(65536 * sizeof(uint64_t));
+    for (unsigned i = 0; i < nstreams; i++) {
+        l->streams[i] = rig_stream(r, first + i, limits);
+        mg_stream_set_ops(l->streams[i], &ops, l);
+    }
+}
+
+void load_fini(struct load *l) {
+    for (unsigned i = 0; i < l->nstreams; i++) mg_stream_set_ops(l->streams[i], NULL, NULL);
+    mg_free(l->streams);
+    mg_free(l->payload);
+    mg_free(l->starts);
+}
+
+static void send(struct load *l) {
+    char subject[32] = "orders.";
+    uint64_t n = l->sent / l->nstreams % l->subjects;
+    if (l->random) {
+        l->seed = l->seed * 6364136223846793005u + 1442695040888963407u;
+        n = (l->seed >> 33) % l->subjects;
+    }
+    size_t len = 7;
+    do {
+        subject[len++] = (char)('0' + n % 10);
+    } while ((n /= 10) != 0);
+    struct mg_append a = {.subject = {subject, len}, .payload = {l->payload, l->size}, .expect_last = MG_ANY_SEQ,
+                          .expect_subject_last = MG_ANY_SEQ};
+    if (l->latency) l->starts[l->sent % l->in_flight] = mg_loop_clock(l->rig->loop);
+    mg_assert(mg_stream_append(l->streams[l->sent % l->nstreams], &a, l) == 0);
+    l->sent++;
+}
+
+void load_push(struct load *l) {
+    uint64_t now = mg_loop_clock(l->rig->loop), most = l->total ? l->total : UINT64_MAX;
+    if (l->began == 0) l->began = now;
+    if (l->rate) {
+        uint64_t due = (uint64_t)((double)(now - l->began) / 1e9 * (double)l->rate) + 1;
+        if (due < most) most = due;
+        if (l->rig->wake_at > now + 1000000) l->rig->wake_at = now + 1000000;
+    }
+    while (l->sent < most && l->sent - l->answered < l->in_flight) send(l);
+}
+
+enum rig_step load_step(void *arg) {
+    struct load *l = arg;
+    load_push(l);
+    return l->total && l->answered == l->total ? RIG_DONE : RIG_WAIT;
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// What the rows of store_bench share: a store with one part on a loop of its own, the raw writes beside it, histograms.
+// All of it belongs to the thread that runs the loop.
+#ifndef MG_BENCH_STORE_RIG_H
+#define MG_BENCH_STORE_RIG_H
+
+#include "jetstream/store/store_impl.h"
+#include "jetstream/store/stream.h"
+#include "server/shard/loop.h"
+
+// ---- figures
+
+// One line: name, value, unit. What it has to reach stands in scripts/bench-store.
+void figure(const char *name, double value, const char *unit);
+
+struct hist {
+    uint64_t slots[64 * 16], count;
+};
+void hist_add(struct hist *h, uint64_t ns);
+double hist_us(const struct hist *h, double quantile);
+
+double median(double *values, unsigned n); // sorts
+double cpu_seconds(void);                  // of all threads
+struct io { // of this process, bytes that reached the device
+    uint64_t read, written;
+};
+struct io io_now(void);
+
+// ---- the store
+
+enum rig_step { RIG_WAIT, RIG_MORE, RIG_DONE };
+
+struct rig {
+    const char *dir;
+    struct mg_store *store;
+    struct mg_store_part *part;
+    struct mg_loop *loop;
+    struct mg_wheel wheel;
+    uint64_t wake_at; // a step that waits for a time sets it
+    enum rig_step (*step)(void *arg);
+    void *arg;
+    bool stopping;
+    struct hist *turns; // how long the part's turns take; NULL: nobody asks
+};
+
+void rig_open(struct rig *r, const char *dir, uint64_t ring_bytes); // a store that is there is recovered
+void rig_close(struct rig *r);
+// Runs the loop; step is called in each turn until it says RIG_DONE.
+void rig_run(struct rig *r, enum rig_step (*step)(void *arg), void *arg);
+struct mg_stream *rig_stream(struct rig *r, unsigned n, const struct mg_stream_limits *limits); // finds or creates it
+void rig_checkpoint(struct rig *r); // and waits for it
+void rig_remove(const char *dir);   // the whole directory
+void rig_forget(const char *dir);   // drops its files from the page cache
+uint64_t rig_bytes(const char *dir, const char *folder); // of the files in it
+
+// us that a raw write of so many bytes takes, as the journal writes: the median of some.
+double raw_write_us(struct rig *r, size_t bytes, unsigned rounds);
+
+// ---- a load of appends
+
+struct load {
+    struct rig *rig;
+    struct mg_stream **streams;
+    unsigned nstreams, subjects;
+    size_t size;
+    unsigned in_flight;       // at most
+    uint64_t rate;            // appends a second; 0: as fast as they go
+    uint64_t total;           // 0: until somebody stops it
+    bool random;              // subjects at random, else in turn
+    struct hist *latency;     // may be NULL
+    void (*done)(struct load *l, const struct mg_result *res); // may be NULL
+    // Its own.
+    uint64_t sent, answered, failed, began, seed;
+    uint64_t *starts;
+    char *payload;
+};
+void load_init(struct load *l, struct rig *r, unsigned nstreams, unsigned first, const struct mg_stream_limits *limits);
+void load_fini(struct load *l);
+enum rig_step load_step(void *load); // for rig_run: until `total` is answered
+void load_push(struct load *l);      // sends what may be sent now
+
+#endif

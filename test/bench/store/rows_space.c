@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// Memory and disk: what a segment and a hot subject cost in memory, what a work queue and a key-value stream write.
+#include <malloc.h>
+#include <stdio.h>
+
+#include "jetstream/store/seal.h"
+#include "server/base/assert.h"
+#include "server/base/mem.h"
+#include "test/bench/store/rig.h"
+#include "test/bench/store/rows.h"
+
+#define RING (64u << 20)
+
+// The same segment opened many times, as a store with so many has them open.
+static double segment_memory(struct rig *r) {
+    enum { N = 500 };
+    struct mg_segment_ref *refs[N], *like = r->store->keeping->segments[0];
+    size_t before = mallinfo2().uordblks;
+    for (unsigned i = 0; i < N; i++)
+        mg_assert(mg_segment_ref_open(&refs[i], r->store, like->id, like->size, like->foot_sum) == 0);
+    size_t after = mallinfo2().uordblks;
+    for (unsigned i = 0; i < N; i++) mg_segment_ref_put(refs[i]);
+    return (double)(after - before) / N + sizeof(struct mg_stretch) + sizeof(struct mg_segment_ref *);
+}
+
+void row_memory(const struct bench *b) {
+    struct rig r;
+    struct load l;
+    rig_open(&r, b->dir, 256u << 20);
+    load_init(&l, &r, 1, 0, NULL);
+    l.subjects = 300000;
+    l.total = 300000;
+    rig_run(&r, load_step, &l);
+    const struct mg_rowmap *m = r.part->rows.active;
+    if (m->count >= 300000) figure("memory_subject", (double)m->bytes / m->count, "B");
+    rig_checkpoint(&r);
+    figure("memory_segment", segment_memory(&r), "B");
+    load_fini(&l);
+    rig_close(&r);
+}
+
+// ---- work queue -----------------------------------------------------------------------------------------------------
+
+struct queue {
+    struct load l;
+    struct {
+        uint64_t seqs[4096];
+        unsigned head, len;
+    } unacked;
+};
+
+// What was accepted is acknowledged a little later, that is: removed.
+static void acknowledge(struct load *l, const struct mg_result *res) {
+    struct queue *q = mg_container_of(l, struct queue, l);
+    if (res->ctx != l || res->err) return;
+    unsigned cap = sizeof(q->unacked.seqs) / sizeof(q->unacked.seqs[0]);
+    if (q->unacked.len == 3000) {
+        mg_assert(mg_stream_remove(l->streams[0], q->unacked.seqs[q->unacked.head], false, &q->unacked) == 0);
+        q->unacked.head = (q->unacked.head + 1) % cap;
+        q->unacked.len--;
+    }
+    q->unacked.seqs[(q->unacked.head + q->unacked.len++) % cap] = res->seq;
+}
+
+void row_queue(const struct bench *b) {
+    struct rig r;
+    struct queue *q = mg_zalloc(sizeof(*q));
+    struct mg_journal_state before, after;
+    rig_open(&r, b->dir, RING);
+    load_init(&q->l, &r, 1, 0, NULL);
+    q->l.done = acknowledge;
+    uint64_t lap = RING / 208;
+    for (unsigned i = 0; i < 2; i++) { // the ring is made
+        q->l.total += lap;
+        rig_run(&r, load_step, &q->l);
+    }
+    struct io io = io_now();
+    double cpu = cpu_seconds();
+    mg_journal_state(r.store->journal, &before);
+    uint64_t n = (b->quick ? 2 : 20) * lap;
+    q->l.total += n;
+    rig_run(&r, load_step, &q->l);
+    cpu = cpu_seconds() - cpu;
+    uint64_t written = io_now().written - io.written;
+    mg_journal_state(r.store->journal, &after);
+    uint64_t journal = after.page_bytes - before.page_bytes, records = after.record_bytes - before.record_bytes;
+    figure("queue_files_to_accepted", (double)(written - journal) / ((double)n * 200), "x");
+    figure("queue_journal_to_records", (double)journal / (double)records, "x");
+    figure("queue_cpu", cpu / (double)n * 1e6, "us");
+    load_fini(&q->l);
+    rig_close(&r);
+    mg_free(q);
+}
+
+// ---- key-value ------------------------------------------------------------------------------------------------------
+
+void row_kv(const struct bench *b) {
+    struct rig r;
+    struct load l;
+    unsigned keys = b->quick ? 100000 : 400000;
+    rig_open(&r, b->dir, RING);
+    load_init(&l, &r, 1, 0, &(struct mg_stream_limits){.max_msgs_per_subject = 1});
+    l.subjects = keys;
+    l.size = 400;
+    l.total = keys;
+    rig_run(&r, load_step, &l);
+    l.random = true;
+    uint64_t laps = b->quick ? 4 : 20;
+    l.rate = 100000;
+    double worst = 0, last = 0;
+    double live = (double)keys * (64 + 14 + 400);
+    for (uint64_t i = 0; i < laps; i++) { // pieces of a fifth of all keys
+        l.total += keys / 5;
+        rig_run(&r, load_step, &l);
+        last = (double)(rig_bytes(b->dir, "segments") + rig_bytes(b->dir, "tables")) / live;
+        if (last > worst) worst = last;
+    }
+    figure("kv_space_worst", worst, "x");
+    figure("kv_space", last, "x");
+    load_fini(&l);
+    rig_close(&r);
+}

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// The whole store on the simulated disk. A world has one disk and several lives: in each a process opens the store, one
+// thread a part asks for random things (store_driver.c), and the life ends in peace, by a kill, or by a power cut,
+// perhaps while it is still recovering. What is checked:
+//
+//   - each answer is what a plain model of the stream says (store_model.c), in order, none twice
+//   - each read gives bytes that were written, nothing that was known to be removed, and passes over nothing
+//   - after a restart each stream is in a state that it had, not older than what anybody has heard of
+//   - counts and state equal a recount by a full scan
+//   - what is missing after damage has been reported
+//   - where a power cut has torn the journal's end so that this cannot be told from damage, which is reported then, all
+//     that was acknowledged is there; the rest need not be a prefix
+//
+// Workloads: `calm` has no crash but restarts, with another number of parts; `points` crashes a short life at each of
+// its operations in turn, and its recovery too; `lives` is long; `rot` spoils bytes at rest; `errors` lets writes and
+// syncs fail; `stray` loses and misdirects writes; `full` fills the disk; `interval` acks before it syncs.
+#include <stdio.h>
+#include <string.h>
+
+#include "jetstream/store/store_impl.h"
+#include "server/base/errors.h"
+#include "server/base/log.h"
+#include "test/sim/store_driver.h"
+
+// ---- a life ---------------------------------------------------------------------------------------------------------
+
+static void on_log(void *arg, int level, const char *text) {
+    struct world *w = arg;
+    sim_trace("log %d: %s", level, text);
+    w->torn |= strstr(text, "perhaps the torn end") != NULL;
+    if (!world_over(w) && (level == MG_LOG_ERR || level == MG_LOG_WRN)) w->reports++;
+}
+
+static void serve(struct world *w) {
+    struct mg_thread *threads[3];
+    slots_found(w);
+    w->working = w->o.parts;
+    for (unsigned i = 0; i < w->o.parts; i++) {
+        w->shards[i] = (struct shard){.w = w, .no = i};
+        mg_thread_start(&threads[i], "shard", shard_main, &w->shards[i]);
+    }
+    for (unsigned i = 0; i < w->o.parts; i++) mg_thread_join(threads[i]);
+}
+
+static void process_main(void *arg) {
+    struct world *w = arg;
+    char err[256] = "";
+    int rc = mg_store_open(&w->store, &w->o, err, sizeof(err));
+    if (rc != 0) {
+        sim_trace("open: %s: %s", mg_strerror(rc), err);
+        sim_check(world_over(w) || w->damaged || w->faulty, "the store does not open: %s", err);
+        w->failed = true;
+        return;
+    }
+    w->opened = !world_over(w);
+    if (w->opened) serve(w);
+    mg_store_close(w->store);
+    for (unsigned i = 0; i < w->o.parts; i++) {
+        if (w->shards[i].loop) mg_loop_free(w->shards[i].loop);
+        w->shards[i].loop = NULL;
+    }
+}
+
+static bool all_ended(void *arg) { return sim_all_ended(arg); }
+
+// crash_at 0: in peace. Returns the operations that it took.
+static uint64_t live(struct world *w, uint64_t crash_at, enum sim_crash how) {
+    uint64_t before = sim_disk_counts(w->disk)->operations;
+    sim_trace("a life with %u parts", w->o.parts);
+    w->opened = w->failed = w->torn = false;
+    w->reports = 0;
+    w->patience = sim_now(w->sim) + UINT64_C(3600000000000);
+    sim_disk_crash_at(w->disk, crash_at, how);
+    sim_set_step_limit(w->sim, 50000000);
+    sim_spawn(w->sim, "process", process_main, w);
+    enum sim_end end = sim_run(w->sim, all_ended, w->sim, MG_NEVER);
+    sim_check(end == SIM_DONE, "%s", end == SIM_STEPS ? "somebody spins" : "somebody waits for ever");
+    sim_disk_crash_at(w->disk, 0, how);
+    slots_end(w, sim_disk_crashed(w->disk) && how == SIM_POWER_CUT);
+    return sim_disk_counts(w->disk)->operations - before;
+}
+
+static void draw_parts(struct world *w) { w->o.parts = 1 + (unsigned)sim_below(w->sim, 3); }
+
+static void world_init(struct world *w, uint64_t seed, const struct sim_args *args) {
+    static const unsigned garbage[] = {0, 64, 255};
+    static const uint32_t sections[] = {0, 7, 40}, big[] = {0, 3000, 20000};
+    *w = (struct world){.sim = sim_new(seed)};
+    struct sim *s = w->sim;
+    w->disk = sim_disk_new(s, "/store");
+    w->o = (struct mg_store_options){.dir = "/store", .log = on_log, .log_arg = w};
+    draw_parts(w);
+    if (args->shards && args->shards <= 3) w->o.parts = args->shards;
+    w->o.ring_file_bytes = 16 * 4096u << sim_below(s, 3);
+    w->o.ring_bytes = w->o.ring_file_bytes * (8 + sim_below(s, 4));
+    w->o.section_messages = sections[sim_below(s, 3)];
+    w->o.big_stream_bytes = big[sim_below(s, 3)];
+    w->o.rows_bytes = sim_chance(s, 128) ? 1 : 0;
+    w->o.cache_bytes = sim_chance(s, 128) ? 1 << 16 : 0;
+    w->o.readers = 1 + (unsigned)sim_below(s, 3);
+    for (size_t i = 0; i < sizeof(w->o.secret); i++) w->o.secret[i] = (uint8_t)sim_random(s);
+    w->quota = 1 + sim_below(s, 200);
+    w->room_at = MG_NEVER;
+    struct sim_disk_faults *f = sim_disk_faults(w->disk);
+    f->garbage = garbage[sim_below(s, 3)];
+    f->no_direct = sim_chance(s, 64);
+    f->slow = sim_chance(s, 128) ? 20000 : 0;
+    f->slow_ns = 3000000;
+    slots_init(w);
+}
+
+static void world_fini(struct world *w) {
+    slots_fini(w);
+    sim_disk_free(w->disk);
+    sim_free(w->sim);
+}
+
+static enum sim_crash draw_crash(struct world *w) { return sim_chance(w->sim, 128) ? SIM_KILL : SIM_POWER_CUT; }
+
+// ---- workloads ------------------------------------------------------------------------------------------------------
+
+static void run_points(uint64_t seed, const struct sim_args *args) {
+    uint64_t total = 1, step = 1;
+    for (uint64_t at = 0; at <= total; at += step) {
+        struct world w;
+        world_init(&w, seed, args);
+        w.quota = 1 + seed % 12;
+        uint64_t n = live(&w, at, (at + seed) % 2 ? SIM_KILL : SIM_POWER_CUT);
+        if (at == 0) {
+            total = n;
+            step = total / 100 + 1;
+        }
+        // Once more, crashed in recovery at a point that moves along too.
+        if (at > 0) live(&w, 1 + at % 60, SIM_POWER_CUT);
+        live(&w, 0, SIM_KILL);
+        world_fini(&w);
+    }
+}
+
+static void run_calm(struct world *w) {
+    unsigned lives = 1 + (unsigned)sim_below(w->sim, 4);
+    w->quota = 1 + sim_below(w->sim, 1500);
+    for (unsigned i = 0; i < lives; i++, draw_parts(w)) live(w, 0, SIM_KILL);
+}
+
+static void run_lives(struct world *w) {
+    unsigned lives = 2 + (unsigned)sim_below(w->sim, 8);
+    for (unsigned i = 0; i < lives; i++, draw_parts(w)) {
+        uint64_t at = sim_chance(w->sim, 40) ? 0 : 1 + sim_below(w->sim, sim_chance(w->sim, 100) ? 80 : 1500);
+        live(w, at, draw_crash(w));
+    }
+}
+
+static void spoil_file(struct world *w, const char *name) {
+    uint64_t size;
+    if (sim_disk_peek(w->disk, name, &size) == NULL || size == 0) return;
+    uint64_t at = sim_below(w->sim, size);
+    sim_trace("spoils %s at %llu", name, (unsigned long long)at);
+    if (sim_chance(w->sim, 128)) sim_disk_flip(w->disk, name, at, (unsigned)sim_below(w->sim, 8));
+    else sim_disk_bad_sector(w->disk, name, at);
+}
+
+// Spoils some places between two lives.
+static void spoil(struct world *w) {
+    uint64_t n = 1 + sim_below(w->sim, 3);
+    for (uint64_t i = 0; i < n; i++) {
+        char name[MG_DISK_NAME_MAX + 1];
+        if (sim_disk_some_file(w->disk, name)) spoil_file(w, name);
+    }
+    w->damaged = true;
+}
+
+static void run_rot(struct world *w) {
+    unsigned lives = 1 + (unsigned)sim_below(w->sim, 3);
+    for (unsigned i = 0; i < lives; i++) live(w, sim_chance(w->sim, 128) ? 0 : 1 + sim_below(w->sim, 1500), SIM_KILL);
+    spoil(w);
+    w->look_only = true;
+}
+
+static void run_errors(struct world *w) {
+    struct sim_disk_faults *f = sim_disk_faults(w->disk);
+    for (unsigned i = 0; i < 4; i++, draw_parts(w)) {
+        f->fail_write = sim_chance(w->sim, 128) ? 500 : 0;
+        f->fail_sync = sim_chance(w->sim, 128) ? 500 : 0;
+        w->faulty = true;
+        live(w, sim_chance(w->sim, 128) ? 0 : 1 + sim_below(w->sim, 1500), SIM_POWER_CUT);
+        f->fail_write = f->fail_sync = 0;
+        w->faulty = false;
+        // What a failed sync has dropped shows when the system goes, at the latest.
+        sim_disk_crash(w->disk, SIM_POWER_CUT);
+    }
+}
+
+static void run_stray(struct world *w) {
+    struct sim_disk_faults *f = sim_disk_faults(w->disk);
+    live(w, 0, SIM_KILL);
+    f->lose_write = sim_chance(w->sim, 128) ? 300 : 0;
+    f->misdirect = sim_chance(w->sim, 128) ? 300 : 0;
+    w->damaged = true;
+    live(w, sim_chance(w->sim, 128) ? 0 : 1 + sim_below(w->sim, 1500), SIM_KILL);
+    f->lose_write = f->misdirect = 0;
+    w->look_only = true;
+}
+
+static void run_full(struct world *w) {
+    struct sim_disk_faults *f = sim_disk_faults(w->disk);
+    f->capacity = sim_below(w->sim, w->o.ring_bytes * 2);
+    w->room_at = sim_now(w->sim) + sim_below(w->sim, UINT64_C(60000000000));
+    w->faulty = true;
+    live(w, sim_chance(w->sim, 128) ? 0 : 1 + sim_below(w->sim, 1000), SIM_POWER_CUT);
+    w->faulty = false;
+    f->capacity = 0;
+    live(w, 0, SIM_KILL);
+}
+
+static void run_interval(struct world *w) {
+    w->interval = true;
+    w->o.sync_interval = 5000000;
+    run_lives(w);
+}
+
+static void run_random(uint64_t seed, const struct sim_args *args, void (*workload)(struct world *w)) {
+    struct world w;
+    world_init(&w, seed, args);
+    workload(&w);
+    w.o.sync_interval = 0;
+    w.quota = 1;
+    live(&w, 0, SIM_KILL);
+    live(&w, 0, SIM_KILL); // what the first has recovered, the second must
+    world_fini(&w);
+}
+
+static void run(uint64_t seed, const struct sim_args *args) {
+    static const struct {
+        const char *name;
+        void (*run)(struct world *w);
+    } all[] = {{"calm", run_calm}, {"lives", run_lives}, {"rot", run_rot},   {"errors", run_errors},
+               {"lives", run_lives}, {"stray", run_stray}, {"full", run_full}, {"interval", run_interval}};
+    const uint64_t n = sizeof(all) / sizeof(all[0]);
+    if (args->workload ? strcmp(args->workload, "points") == 0 : seed % 16 == 0) {
+        run_points(seed, args);
+        return;
+    }
+    for (uint64_t i = 0; i < n; i++) {
+        if (args->workload ? strcmp(args->workload, all[i].name) != 0 : seed % n != i) continue;
+        run_random(seed, args, all[i].run);
+        return;
+    }
+}
+
+int main(int argc, char **argv) { return sim_main(argc, argv, 400, run); }

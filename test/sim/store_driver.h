@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// Who uses a store in the simulator: for each part of it a thread with a loop that asks for random things, watches the
+// answers, and holds each against the model of its stream (store_model.h). sim_store.c makes the world: disk, lives,
+// crashes.
+#ifndef MG_TEST_SIM_STORE_DRIVER_H
+#define MG_TEST_SIM_STORE_DRIVER_H
+
+#include "server/base/timer.h"
+#include "test/sim/sim_disk.h"
+#include "test/sim/store_model.h"
+
+#define SLOTS 6u
+
+enum slot_phase { SLOT_ABSENT, SLOT_PRESENT, SLOT_DELETING };
+
+struct world;
+
+// A name, under which there is a stream or not.
+struct slot {
+    struct world *w;
+    unsigned no;
+    enum slot_phase phase;
+    bool memory;         // or on disk
+    bool aging;          // nothing but appends, and age takes them
+    bool sure;           // that it exists, or does not
+    unsigned mood;       // what it is mostly asked
+    struct model model;
+    uint64_t visible;    // as told
+    // Of this life.
+    struct mg_stream *stream;
+    struct shard *shard; // whose stream it is
+    struct mg_list reads; // of struct reading
+    bool checked;
+};
+
+struct shard {
+    struct world *w;
+    unsigned no;
+    struct mg_loop *loop;
+    struct mg_wheel wheel;
+    struct mg_store_part *part;
+    bool polled; // in step()
+    unsigned in_flight;
+    uint64_t until; // of a pause
+};
+
+struct world {
+    struct sim *sim;
+    struct sim_disk *disk;
+    struct mg_store *store;
+    struct mg_store_options o;
+    struct slot slots[SLOTS];
+    struct shard shards[3];
+    uint64_t uids, quota;
+    uint64_t room_at;    // when a full disk gets room again
+    uint64_t patience;   // when somebody has waited for ever
+    unsigned working;
+    unsigned reports;    // lines of warnings and errors in this life
+    bool damaged;        // the disk was spoiled: what is missing must be reported
+    bool faulty;         // writes fail: the store may refuse
+    bool torn;           // the journal says that its end is perhaps torn: in this life
+    bool interval;       // acknowledged before it is synced
+    bool opened;         // the store, in this life
+    bool failed;         // the store did refuse in this life
+    bool look_only;      // a life that changes nothing
+};
+
+static inline bool world_over(const struct world *w) { return sim_disk_crashed(w->disk); }
+
+void slots_init(struct world *w);
+void slots_fini(struct world *w);
+void slots_found(struct world *w);  // the store is open: which streams are there?
+void slots_end(struct world *w, bool power_cut); // the process is gone: memory streams are
+// The thread of a part; arg is the shard.
+void shard_main(void *arg);
+
+// store_reads.c
+bool reads_begin(struct shard *sh, struct slot *sl); // a random one
+void reads_drop(struct slot *sl);                    // gives up what waits
+// Reads all of the stream, and compares it with the model: after a restart (which goes back to what was found), or now.
+void reads_check_all(struct shard *sh, struct slot *sl, bool restart);
+mg_slice draw_filter(struct sim *s);
+
+// One turn of the shard's loop, waiting if there is nothing to do.
+void shard_step(struct shard *sh);
+bool shard_stuck(const struct shard *sh); // the process has died, or the store refuses
+
+#endif

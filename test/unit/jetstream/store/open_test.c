@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// What happens between two starts: another server, another number of parts, another time.
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "server/base/errors.h"
+#include "test/unit/jetstream/store/store_driver.h"
+
+static int setup(void **state) {
+    static struct driver d;
+    driver_init(&d, 1);
+    *state = &d;
+    return 0;
+}
+
+static int teardown(void **state) {
+    driver_fini(*state);
+    return 0;
+}
+
+static void second_server_is_refused(void **state) {
+    struct driver *d = *state;
+    assert_int_equal(driver_open(d), 0);
+    struct mg_store *second;
+    struct mg_store_options o = d->o;
+    char text[256], process[32];
+    assert_int_equal(mg_store_open(&second, &o, text, sizeof(text)), MG_EBUSY);
+    snprintf(process, sizeof(process), "process %ld", (long)getpid());
+    assert_non_null(strstr(text, d->dir));
+    assert_non_null(strstr(text, "in use by midge-server"));
+    assert_non_null(strstr(text, process));
+    // The first one is none the worse for it.
+    struct mg_stream *s = driver_stream(d, 0, "S", NULL);
+    assert_int_equal(driver_publish(d, s, "a", 10, 0), 0);
+    driver_run(d, driver_quiet);
+    assert_int_equal(d->ok, 2);
+}
+
+static uint64_t messages_of(struct driver *d, const char *name) {
+    struct mg_stream *s = driver_find(d, name);
+    struct mg_stream_state state = {0};
+    assert_non_null(s);
+    while (mg_stream_state(s, &state) == MG_EAGAIN) {
+        d->open++;
+        mg_stream_barrier(s, d);
+        driver_run(d, driver_quiet);
+    }
+    if (state.msgs) assert_int_equal(driver_read(d, s, state.last), 0);
+    return state.msgs;
+}
+
+// Streams and their messages are found again, and nothing of an old stream comes up in a new one.
+static void parts_may_change(void **state) {
+    struct driver *d = *state;
+    static const unsigned parts[] = {1, 3, 2, 4, 1};
+    char name[16];
+    for (unsigned round = 0; round < 5; round++) {
+        d->o.parts = parts[round];
+        assert_int_equal(driver_open(d), 0);
+        for (unsigned i = 0; i < round * 2; i++) {
+            snprintf(name, sizeof(name), "S%u", i);
+            assert_int_equal(messages_of(d, name), 5 * (round - i / 2));
+        }
+        for (unsigned i = round * 2; i < round * 2 + 2; i++) {
+            snprintf(name, sizeof(name), "S%u", i);
+            driver_stream(d, i % parts[round], name, NULL);
+            assert_int_equal(messages_of(d, name), 0);
+        }
+        for (unsigned i = 0; i < round * 2 + 2; i++) {
+            snprintf(name, sizeof(name), "S%u", i);
+            struct mg_stream *s = driver_find(d, name);
+            for (int k = 0; k < 5; k++) assert_int_equal(driver_publish(d, s, "a.b", 100, 0), 0);
+        }
+        driver_run(d, driver_quiet);
+        assert_int_equal(d->failed, 0);
+        driver_close(d);
+    }
+}
+
+// ---- time -----------------------------------------------------------------------------------------------------------
+
+#define HOUR INT64_C(3600000000000)
+#define MINUTE UINT64_C(60000000000)
+
+static int64_t shift; // of the wall clock
+int64_t __wrap_mg_loop_wall(struct mg_loop *loop);
+int64_t __wrap_mg_loop_wall(struct mg_loop *loop) {
+    struct timespec ts;
+    (void)loop;
+    clock_gettime(CLOCK_REALTIME, &ts);
+    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec + shift;
+}
+
+static const struct mg_stream_limits seventy_minutes = {.max_age = 70 * MINUTE};
+
+static void store_three(struct driver *d) {
+    struct mg_stream *s = driver_stream(d, 0, "S", &seventy_minutes);
+    for (int i = 0; i < 3; i++) assert_int_equal(driver_publish(d, s, "a", 10, 0), 0);
+    driver_run(d, driver_quiet);
+}
+
+// Timers of the next ten minutes fire.
+static void let_timers_fire(struct driver *d) {
+    uint64_t next = mg_wheel_next(&d->wheel);
+    assert_true(next != UINT64_MAX);
+    mg_wheel_advance(&d->wheel, next + 10 * MINUTE);
+}
+
+static void clock_that_jumped(void **state) {
+    struct driver *d = *state;
+    shift = 0;
+    assert_int_equal(driver_open(d), 0);
+    store_three(d);
+    driver_close(d);
+    shift = 2 * HOUR;
+    assert_int_equal(driver_open(d), 0);
+    let_timers_fire(d);
+    assert_int_equal(messages_of(d, "S"), 3);
+    assert_true(driver_said(d, "2.0 hours ahead of what was stored last"));
+    // Set back: what was stored keeps its order.
+    driver_close(d);
+    shift = -2 * HOUR;
+    assert_int_equal(driver_open(d), 0);
+    assert_true(driver_said(d, "2.0 hours behind what was stored last"));
+    let_timers_fire(d);
+    assert_int_equal(messages_of(d, "S"), 3);
+}
+
+static void old_messages_do_expire(void **state) {
+    struct driver *d = *state;
+    shift = 0;
+    assert_int_equal(driver_open(d), 0);
+    store_three(d);
+    for (int i = 0; i < 4; i++) { // no jump, but a clock that goes too fast
+        shift += HOUR / 2;
+        assert_int_equal(driver_read(d, driver_find(d, "S"), 99), MG_ENOTFOUND);
+        struct mg_stream *s = driver_find(d, "S");
+        assert_int_equal(driver_publish(d, s, "a", 10, 0), 0);
+        driver_run(d, driver_quiet);
+    }
+    let_timers_fire(d);
+    assert_int_equal(messages_of(d, "S"), 3); // those of the last 70 minutes
+    assert_false(driver_said(d, "hours"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(second_server_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(parts_may_change, setup, teardown),
+        cmocka_unit_test_setup_teardown(clock_that_jumped, setup, teardown),
+        cmocka_unit_test_setup_teardown(old_messages_do_expire, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
