@@ -92,8 +92,9 @@ static int default_from_limits(struct mg_js_consumer_config *c, const struct mg_
     return 0;
 }
 
-void mg_js_consumer_settle(struct mg_js_consumer_config *c) {
-    if (!mg_js_consumer_is_durable(c) && c->inactive_threshold <= 0) c->inactive_threshold = DEFAULT_INACTIVE;
+void mg_js_consumer_settle(struct mg_js_consumer_config *c, const struct mg_js_consumer_config *old) {
+    bool durable = mg_js_consumer_is_durable(old != NULL ? old : c);
+    if (!durable && c->inactive_threshold <= 0) c->inactive_threshold = DEFAULT_INACTIVE;
 }
 
 // ---- names, replicas, acks -------------------------------------------------------------------------------------------

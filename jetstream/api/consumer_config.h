@@ -92,8 +92,9 @@ bool mg_js_consumer_violates(const struct mg_js_consumer_config *c, const struct
 // Does a filter of a collide with b's filters, or has b none? That an a without filters collides with nothing is the
 // reference's (spec/jetstream-consumers.md 14.2). For work-queue streams, b any other consumer that counts.
 bool mg_js_consumer_collide(const struct mg_js_consumer_config *a, const struct mg_js_consumer_config *b);
-// An ephemeral without inactive_threshold gets 5 s, when everything is checked and compared, on create and on update.
-void mg_js_consumer_settle(struct mg_js_consumer_config *c);
+// An ephemeral without inactive_threshold gets 5 s, when everything is checked and compared. On update old, else NULL,
+// says whether it is one, whatever the new configuration says.
+void mg_js_consumer_settle(struct mg_js_consumer_config *c, const struct mg_js_consumer_config *old);
 
 // The filters as one list, whichever member they stand in: filter(c, i) for i < filters(c).
 size_t mg_js_consumer_filters(const struct mg_js_consumer_config *c);
