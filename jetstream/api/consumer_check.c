@@ -23,7 +23,7 @@ static int invalid(struct mg_js_error *e, const char *text) {
 
 static int pedant(struct mg_js_error *e, const char *text) { return mg_js_failf(e, MG_JSE_PEDANTIC, "%s", text); }
 
-// ---- defaults --------------------------------------------------------------------------------------------------------
+// ---- defaults -----------------------------------------------------------------------------------------------------
 
 // Numbers below what means anything become `low`.
 static int default_negatives(struct mg_js_consumer_config *c, bool pedantic, struct mg_js_error *e) {
@@ -97,7 +97,7 @@ void mg_js_consumer_settle(struct mg_js_consumer_config *c, const struct mg_js_c
     if (!durable && c->inactive_threshold <= 0) c->inactive_threshold = DEFAULT_INACTIVE;
 }
 
-// ---- names, replicas, acks -------------------------------------------------------------------------------------------
+// ---- names, replicas, acks ----------------------------------------------------------------------------------------
 
 static int check_names(const struct mg_js_consumer_config *c, struct mg_js_error *e) {
     if (c->name.n > 0 && !mg_js_name_valid(c->name))
@@ -144,7 +144,7 @@ static int check_acks(const struct mg_js_consumer_config *c, struct mg_js_error 
     return 0;
 }
 
-// ---- push and pull ---------------------------------------------------------------------------------------------------
+// ---- push and pull ------------------------------------------------------------------------------------------------
 
 static int check_push(const struct mg_js_consumer_config *c, const struct mg_js_stream_config *s,
                       struct mg_js_error *e) {
@@ -190,7 +190,7 @@ static int check_limits(const struct mg_js_consumer_config *c, const struct mg_j
     return 0;
 }
 
-// ---- filters and the start -------------------------------------------------------------------------------------------
+// ---- filters and the start ----------------------------------------------------------------------------------------
 
 static int check_filters(const struct mg_js_consumer_config *c, struct mg_js_error *e) {
     if (c->filter_subject.n > 0 && c->filter_subjects.n > 0)
@@ -244,7 +244,7 @@ static int check_start(const struct mg_js_consumer_config *c, struct mg_js_error
     return 0;
 }
 
-// ---- the rest --------------------------------------------------------------------------------------------------------
+// ---- the rest -----------------------------------------------------------------------------------------------------
 
 // As strconv.Atoi: a sign, then digits, in 64 bits.
 static const char *bad_integer(mg_slice s) {

@@ -14,7 +14,7 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-// ---- words -----------------------------------------------------------------------------------------------------------
+// ---- words --------------------------------------------------------------------------------------------------------
 
 static const struct mg_word deliver_words[] = {
     {"all", MG_JS_DELIVER_ALL},
@@ -43,7 +43,7 @@ static const struct mg_words replay = {MG_WORDS_PLAIN, NULL, replay_words, COUNT
 static const struct mg_words priority = {MG_WORDS_NAMED, "priority policy", priority_words, COUNT(priority_words)};
 static const struct mg_words action = {MG_WORDS_NAMED, "consumer action", action_words, COUNT(action_words)};
 
-// ---- shapes ----------------------------------------------------------------------------------------------------------
+// ---- shapes -------------------------------------------------------------------------------------------------------
 
 #define SHOW(key, kind, ...) {#key, MG_KIND_##kind, .at = offsetof(struct mg_js_consumer_config, key), ##__VA_ARGS__}
 #define OMIT(key, kind, ...) SHOW(key, kind, .omit = true, ##__VA_ARGS__)
@@ -97,7 +97,7 @@ static const struct mg_field request_fields[] = {
 static const struct mg_shape request_shape = {"CreateConsumerRequest", sizeof(struct mg_js_consumer_request),
                                               request_fields, COUNT(request_fields)};
 
-// ---- what follows ----------------------------------------------------------------------------------------------------
+// ---- what follows -------------------------------------------------------------------------------------------------
 
 int mg_js_consumer_read(struct mg_js_consumer_request *req, mg_slice body, bool strict, struct mg_js_error *e) {
     struct mg_buf text = MG_BUF_INIT;

@@ -8,7 +8,7 @@
 #include "server/base/errors.h"
 #include "server/proto/subject.h"
 
-// ---- the subject of a create -----------------------------------------------------------------------------------------
+// ---- the subject of a create --------------------------------------------------------------------------------------
 
 // Token `at` of the subject, from 0; empty if there is none. rest: with everything behind it.
 static mg_slice token_at(mg_slice subject, size_t at, bool rest) {
@@ -56,7 +56,7 @@ int mg_js_consumer_check_name(const struct mg_js_consumer_config *c, struct mg_j
     return 0;
 }
 
-// ---- the stream and its consumers ------------------------------------------------------------------------------------
+// ---- the stream and its consumers ---------------------------------------------------------------------------------
 
 int64_t mg_js_consumer_maximum(const struct mg_js_stream_config *stream, const struct mg_js_limits *limits) {
     int64_t own = stream->max_consumers, account = limits->account_max_consumers;
@@ -80,7 +80,7 @@ bool mg_js_consumer_violates(const struct mg_js_consumer_config *c, const struct
            (limits->max_ack_pending > 0 && c->max_ack_pending > limits->max_ack_pending);
 }
 
-// ---- updates ---------------------------------------------------------------------------------------------------------
+// ---- updates ------------------------------------------------------------------------------------------------------
 
 static int refuse(struct mg_js_error *e, const char *what) {
     return mg_js_failf(e, MG_JSE_CONSUMER_CREATE, "%s can not be updated", what);

@@ -2,7 +2,7 @@
 // Copyright (c) The Midge Authors
 #include "jetstream/api/info.h"
 
-// ---- streams ---------------------------------------------------------------------------------------------------------
+// ---- streams ------------------------------------------------------------------------------------------------------
 
 static void write_subjects(struct mg_jw *w, const struct mg_js_stream_state *s) {
     if (s->nsubjects == 0) return;
@@ -98,7 +98,7 @@ void mg_js_write_stream_info(struct mg_jw *w, const struct mg_js_stream_info *in
     mg_js_write_time(w, "ts", info->now);
 }
 
-// ---- consumers -------------------------------------------------------------------------------------------------------
+// ---- consumers ----------------------------------------------------------------------------------------------------
 
 static void write_sequence(struct mg_jw *w, const char *key, const struct mg_js_sequence_info *s) {
     mg_jw_key(w, key);
@@ -155,7 +155,7 @@ void mg_js_reply_pause(struct mg_buf *out, const struct mg_js_pause *p) {
     mg_buf_fini(&until);
 }
 
-// ---- the account -----------------------------------------------------------------------------------------------------
+// ---- the account --------------------------------------------------------------------------------------------------
 
 static void write_limits(struct mg_jw *w, const struct mg_js_account_info *a) {
     mg_jw_key(w, "limits");

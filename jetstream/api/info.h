@@ -2,8 +2,8 @@
 // Copyright (c) The Midge Authors
 //
 // What the API tells of an account, a stream and a consumer (spec/jetstream-streams.md 3, 7;
-// spec/jetstream-consumers.md 13), from plain structs. Everything in them is borrowed. Times are nanoseconds since 1970,
-// INT64_MIN is the zero time.
+// spec/jetstream-consumers.md 13), from plain structs. Everything in them is borrowed. Times are nanoseconds since
+// 1970, INT64_MIN is the zero time.
 #ifndef MG_JETSTREAM_API_INFO_H
 #define MG_JETSTREAM_API_INFO_H
 

@@ -83,7 +83,7 @@ void mg_js_reply_purged(struct mg_buf *out, uint64_t purged) {
     mg_js_reply_end(&w);
 }
 
-// ---- pages -------------------------------------------------------------------------------------------------------------
+// ---- pages --------------------------------------------------------------------------------------------------------
 
 struct mg_js_page mg_js_page_at(int64_t total, int64_t offset, int64_t limit) {
     if (offset < 0) offset = 0;
@@ -118,7 +118,7 @@ void mg_js_reply_names(struct mg_buf *out, enum mg_js_reply reply, struct mg_js_
     mg_js_reply_end(&w);
 }
 
-// ---- members -----------------------------------------------------------------------------------------------------------
+// ---- members ------------------------------------------------------------------------------------------------------
 
 void mg_js_write_time(struct mg_jw *w, const char *key, int64_t ns) {
     char text[40];
@@ -130,7 +130,7 @@ void mg_js_write_slice(struct mg_jw *w, const char *key, mg_slice s) {
     mg_jw_str(w, s);
 }
 
-// ---- acknowledgements --------------------------------------------------------------------------------------------------
+// ---- acknowledgements ---------------------------------------------------------------------------------------------
 
 // spec/jetstream-streams.md 12
 void mg_js_ack_prefix(struct mg_buf *out, mg_slice stream, mg_slice domain) {
@@ -182,7 +182,7 @@ void mg_js_pub_error(struct mg_buf *out, mg_slice stream, const struct mg_js_err
     mg_jw_end_obj(&w);
 }
 
-// ---- a stored message --------------------------------------------------------------------------------------------------
+// ---- a stored message ---------------------------------------------------------------------------------------------
 
 static void write_base64(struct mg_jw *w, const char *key, mg_slice bytes) {
     if (bytes.n == 0) return;

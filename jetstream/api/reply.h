@@ -69,7 +69,7 @@ void mg_js_reply_success(struct mg_buf *out, enum mg_js_reply reply);
 void mg_js_reply_plain(struct mg_buf *out, enum mg_js_reply reply); // the type alone: unpin
 void mg_js_reply_purged(struct mg_buf *out, uint64_t purged);
 
-// ---- pages -----------------------------------------------------------------------------------------------------------
+// ---- pages --------------------------------------------------------------------------------------------------------
 
 enum { MG_JS_NAMES_LIMIT = 1024, MG_JS_LIST_LIMIT = 256, MG_JS_SUBJECTS_LIMIT = 100000 };
 
@@ -85,13 +85,13 @@ void mg_js_write_page(struct mg_jw *w, struct mg_js_page page);
 // Names, sorted, of which the page is taken. Streams without names are null, consumers [].
 void mg_js_reply_names(struct mg_buf *out, enum mg_js_reply reply, struct mg_js_page page, const mg_slice *names);
 
-// ---- members ---------------------------------------------------------------------------------------------------------
+// ---- members ------------------------------------------------------------------------------------------------------
 
 // A time: nanoseconds since 1970, INT64_MIN is the zero time.
 void mg_js_write_time(struct mg_jw *w, const char *key, int64_t ns);
 void mg_js_write_slice(struct mg_jw *w, const char *key, mg_slice s);
 
-// ---- acknowledgements of publishes -----------------------------------------------------------------------------------
+// ---- acknowledgements of publishes --------------------------------------------------------------------------------
 
 // Byte for byte as spec/jetstream-streams.md 12 has them. All acknowledgements of a stream begin alike: the owner of
 // the stream keeps that beginning.
@@ -110,7 +110,7 @@ void mg_js_pub_ack(struct mg_buf *out, const struct mg_js_pub_ack *ack);
 // An error names the stream, sequence 0 and never the domain.
 void mg_js_pub_error(struct mg_buf *out, mg_slice stream, const struct mg_js_error *e);
 
-// ---- a stored message ------------------------------------------------------------------------------------------------
+// ---- a stored message ---------------------------------------------------------------------------------------------
 
 struct mg_js_message {
     mg_slice subject, headers, payload; // headers: the whole block; empty: left out

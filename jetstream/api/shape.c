@@ -21,7 +21,7 @@ static void free_string(mg_slice *s) {
 
 static mg_slice dup_string(mg_slice s) { return s.n ? mg_slice_of(mg_slice_dup(s), s.n) : mg_slice_of(NULL, 0); }
 
-// ---- members ---------------------------------------------------------------------------------------------------------
+// ---- members ------------------------------------------------------------------------------------------------------
 
 void mg_string_set(mg_slice *s, mg_slice to) {
     mg_slice copy = dup_string(to);
@@ -89,7 +89,7 @@ uint64_t mg_map_bytes(const struct mg_map *m) {
     return sum;
 }
 
-// ---- freeing and copying ---------------------------------------------------------------------------------------------
+// ---- freeing and copying ------------------------------------------------------------------------------------------
 
 static void fini_strings(struct mg_strings *s) {
     for (size_t i = 0; i < s->n; i++) free_string(&s->v[i]);
@@ -189,7 +189,7 @@ void mg_shape_copy(const struct mg_shape *shape, void *dst, const void *src) {
     }
 }
 
-// ---- comparing -------------------------------------------------------------------------------------------------------
+// ---- comparing ----------------------------------------------------------------------------------------------------
 
 static bool equal_strings(const struct mg_strings *a, const struct mg_strings *b) {
     bool equal = a->n == b->n;
@@ -253,7 +253,7 @@ bool mg_shape_equal(const struct mg_shape *shape, const void *a, const void *b) 
     return true;
 }
 
-// ---- writing ---------------------------------------------------------------------------------------------------------
+// ---- writing ------------------------------------------------------------------------------------------------------
 
 // What Go's omitempty leaves out. A struct is never empty.
 static bool is_empty(const struct mg_field *f, const void *m) {
@@ -281,7 +281,7 @@ static bool is_empty(const struct mg_field *f, const void *m) {
 static const char *word_of(const struct mg_words *words, int value) {
     for (size_t i = 0; i < words->n; i++)
         if (words->v[i].value == value) return words->v[i].text;
-    mg_assert(!"an enumeration has a word for each of its values");
+    mg_assert(words == NULL); // an enumeration has a word for each of its values
     return "";
 }
 

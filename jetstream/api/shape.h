@@ -113,7 +113,7 @@ void mg_shape_copy(const struct mg_shape *shape, void *dst, const void *src);
 // Frees what it owns and zeroes it.
 void mg_shape_fini(const struct mg_shape *shape, void *v);
 
-// ---- members -------------------------------------------------------------------------------------------------------
+// ---- members ------------------------------------------------------------------------------------------------------
 
 void mg_string_set(mg_slice *s, mg_slice to); // frees the old one
 void mg_strings_add(struct mg_strings *s, mg_slice one);

@@ -28,7 +28,7 @@ struct reader {
     struct mg_buf *err;  // the error that stopped
 };
 
-// ---- errors ----------------------------------------------------------------------------------------------------------
+// ---- errors -------------------------------------------------------------------------------------------------------
 
 static const char *type_of(mg_slice v) {
     switch (v.p[0]) {
@@ -76,7 +76,7 @@ static bool shape_mismatch(struct reader *r, mg_slice v, const char *prefix, con
 
 static bool is_null(mg_slice v) { return v.p[0] == 'n'; }
 
-// ---- plain members ---------------------------------------------------------------------------------------------------
+// ---- plain members ------------------------------------------------------------------------------------------------
 
 static mg_slice inside(mg_slice string) { return mg_slice_of(string.p + 1, string.n - 2); }
 
@@ -152,7 +152,7 @@ static bool read_time(struct reader *r, mg_slice v, struct mg_js_time *out) {
     return mg_js_time_parse(inside(v), out, r->err);
 }
 
-// ---- words -----------------------------------------------------------------------------------------------------------
+// ---- words --------------------------------------------------------------------------------------------------------
 
 static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c; }
 
@@ -201,7 +201,7 @@ static bool read_word(struct reader *r, mg_slice v, const struct mg_words *words
     return false;
 }
 
-// ---- members with parts ----------------------------------------------------------------------------------------------
+// ---- members with parts -------------------------------------------------------------------------------------------
 
 static void clear_strings(struct mg_strings *s) {
     for (size_t i = 0; i < s->n; i++) mg_string_set(&s->v[i], mg_slice_of(NULL, 0));
@@ -304,7 +304,7 @@ static bool read_member(struct reader *r, mg_slice v, const struct mg_field *f, 
     }
 }
 
-// ---- structs ---------------------------------------------------------------------------------------------------------
+// ---- structs ------------------------------------------------------------------------------------------------------
 
 // The field of a key, in embedded structs too: *base is the struct that holds it, *within the embedded one or NULL.
 static const struct mg_field *find_field(const struct mg_shape *shape, mg_slice key, void **base,

@@ -49,7 +49,8 @@ static int default_limits(struct mg_js_stream_config *c, bool pedantic, struct m
                   {&size, "max_msg_size"},
                   {&c->max_consumers, "max_consumers"}};
     for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-        if (pedantic && *limits[i].v < -1) return mg_js_failf(e, MG_JSE_PEDANTIC, "%s must be set to -1", limits[i].key);
+        if (pedantic && *limits[i].v < -1)
+            return mg_js_failf(e, MG_JSE_PEDANTIC, "%s must be set to -1", limits[i].key);
         if (*limits[i].v <= 0) *limits[i].v = -1;
     }
     c->max_msg_size = (int32_t)size;
@@ -148,9 +149,9 @@ static int check_features(struct mg_js_stream_config *c, bool pedantic, struct m
     return 0;
 }
 
-// ---- subjects ----------------------------------------------------------------------------------------------------------
+// ---- subjects -----------------------------------------------------------------------------------------------------
 
-// Subjects of the server's own, which a stream may capture only without acknowledging, for an ack would be captured too.
+// Subjects of the server's own, which a stream may capture only without acknowledging: an ack would be captured too.
 static int check_namespaces(mg_slice subject, struct mg_js_error *e) {
     static const char *const api[] = {"$JS.>", "$JSC.>", "$NRG.>"};
     for (size_t i = 0; i < sizeof(api) / sizeof(api[0]); i++)
@@ -205,7 +206,7 @@ bool mg_js_subjects_collide(const struct mg_strings *a, const struct mg_strings 
     return false;
 }
 
-// ---- what looks at subjects ------------------------------------------------------------------------------------------
+// ---- what looks at subjects ---------------------------------------------------------------------------------------
 
 static int check_max_bytes(const struct mg_js_stream_config *c, const struct mg_js_limits *l, struct mg_js_error *e) {
     int64_t limit = c->storage == MG_JS_MEMORY ? l->memory_max_stream_bytes : l->storage_max_stream_bytes;
@@ -268,7 +269,7 @@ static int check_placement(struct mg_js_stream_config *c, struct mg_js_error *e)
     return 0;
 }
 
-// ---- all of it ---------------------------------------------------------------------------------------------------------
+// ---- all of it ----------------------------------------------------------------------------------------------------
 
 int mg_js_stream_check(struct mg_js_stream_config *c, const struct mg_js_stream_env *env, bool pedantic,
                        struct mg_js_error *e) {

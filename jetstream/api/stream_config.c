@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// The stream configuration's tables, in the order in which the reference prints the members, and what follows from them:
-// reading, writing, comparing. The rules are in stream_check.c, stream_sources.c and stream_update.c.
+// The stream configuration's tables, in the order in which the reference prints the members, and what follows from
+// them: reading, writing, comparing. The rules are in stream_check.c, stream_sources.c and stream_update.c.
 #include "jetstream/api/stream_config.h"
 
 #include "jetstream/api/metadata.h"
@@ -13,7 +13,7 @@
 #define SHAPE(type, go, fields) {go, sizeof(struct type), fields, COUNT(fields)}
 #define WORDS(style, words) {style, NULL, words, COUNT(words)}
 
-// ---- words -----------------------------------------------------------------------------------------------------------
+// ---- words --------------------------------------------------------------------------------------------------------
 
 static const struct mg_word retention_words[] = {
     {"limits", MG_JS_LIMITS}, {"interest", MG_JS_INTEREST}, {"workqueue", MG_JS_WORKQUEUE}};
@@ -29,7 +29,7 @@ static const struct mg_words storage = WORDS(MG_WORDS_PLAIN, storage_words);
 static const struct mg_words compression = WORDS(MG_WORDS_COMPRESSED, compression_words);
 static const struct mg_words persist = WORDS(MG_WORDS_PLAIN, persist_words);
 
-// ---- shapes ----------------------------------------------------------------------------------------------------------
+// ---- shapes -------------------------------------------------------------------------------------------------------
 
 // Go's `json:"key"` and `json:"key,omitempty"`
 #define SHOW(type, key, kind, ...) {#key, MG_KIND_##kind, .at = offsetof(struct type, key), ##__VA_ARGS__}
@@ -134,7 +134,7 @@ static const struct mg_field request_fields[] = {
 };
 static const struct mg_shape request_shape = SHAPE(mg_js_stream_request, "StreamConfigRequest", request_fields);
 
-// ---- what follows ----------------------------------------------------------------------------------------------------
+// ---- what follows -------------------------------------------------------------------------------------------------
 
 int mg_js_stream_read(struct mg_js_stream_request *req, mg_slice body, bool strict, struct mg_js_error *e) {
     struct mg_buf text = MG_BUF_INIT;

@@ -20,7 +20,7 @@ static const struct mg_js_stream_config *find(const struct mg_js_stream_env *env
 
 static bool collide(mg_slice a, mg_slice b) { return mg_slice_eq(a, b) || mg_subject_collide(a, b); }
 
-// ---- one origin ------------------------------------------------------------------------------------------------------
+// ---- one origin ---------------------------------------------------------------------------------------------------
 
 static bool consumer_valid(const struct mg_js_source *s) {
     return mg_js_name_valid(s->consumer->name) && mg_subject_valid_strict(s->consumer->deliver_subject) &&
@@ -33,7 +33,7 @@ static bool too_small(const struct mg_js_stream_config *c, const struct mg_js_st
     return origin != NULL && c->max_msg_size > 0 && origin->max_msg_size > 0 && c->max_msg_size < origin->max_msg_size;
 }
 
-// ---- the mirror ------------------------------------------------------------------------------------------------------
+// ---- the mirror ---------------------------------------------------------------------------------------------------
 
 static int check_mirror_features(const struct mg_js_stream_config *c, struct mg_js_error *e) {
     if (c->first_seq > 0) return mg_js_fail(e, MG_JSE_MIRROR_WITH_FIRST_SEQ);
@@ -81,7 +81,7 @@ static int check_mirror(struct mg_js_stream_config *c, const struct mg_js_stream
     return 0;
 }
 
-// ---- the sources -----------------------------------------------------------------------------------------------------
+// ---- the sources --------------------------------------------------------------------------------------------------
 
 static bool same_or_all(mg_slice a, mg_slice b) {
     mg_slice all = MG_S(">");
@@ -145,7 +145,7 @@ static int check_source(const struct mg_js_stream_config *c, size_t at, const st
     return too_small(c, find(env, s)) ? mg_js_fail(e, MG_JSE_SOURCE_MAX_MESSAGE_SIZE_TOO_BIG) : 0;
 }
 
-// ---- prefixes --------------------------------------------------------------------------------------------------------
+// ---- prefixes -----------------------------------------------------------------------------------------------------
 
 // What an external origin delivers under a prefix may not come in at a visible origin of the same stream.
 static int overlaps_origin(mg_slice prefix, const struct mg_js_stream_config *origin, struct mg_js_error *e) {
@@ -206,7 +206,7 @@ static int check_prefixes(const struct mg_js_stream_config *c, const struct mg_j
     return rc;
 }
 
-// ---- cycles ----------------------------------------------------------------------------------------------------------
+// ---- cycles -------------------------------------------------------------------------------------------------------
 
 // The names of streams that messages of this one may come from, in the order of the walk.
 struct walk {

@@ -31,7 +31,7 @@ static void skip_blanks(struct scan *s) {
     while (s->p < s->end && is_blank(*s->p)) s->p++;
 }
 
-// ---- errors ---------------------------------------------------------------------------------------------------------
+// ---- errors -------------------------------------------------------------------------------------------------------
 
 // The byte is shown as the code point of its value, so 0xc3 is shown as U+00C3.
 void mg_syntax_quote(struct mg_buf *out, char c) {
@@ -62,7 +62,7 @@ static bool fail(struct scan *s, const char *where) {
     return false;
 }
 
-// ---- values without parts --------------------------------------------------------------------------------------------
+// ---- values without parts -----------------------------------------------------------------------------------------
 
 static bool scan_escape(struct scan *s) {
     if (s->p == s->end || *s->p == '\0' || !strchr("\"\\/bfnrtu", *s->p)) return fail(s, "in string escape code");
@@ -116,7 +116,7 @@ static bool scan_word(struct scan *s, const char *word) {
     return true;
 }
 
-// ---- the machine -----------------------------------------------------------------------------------------------------
+// ---- the machine --------------------------------------------------------------------------------------------------
 
 enum state { WANT_VALUE, WANT_FIRST_ITEM, WANT_FIRST_KEY, WANT_KEY, AFTER_VALUE, BAD };
 
@@ -208,7 +208,7 @@ enum mg_syntax mg_syntax_next(mg_slice text, size_t *at, mg_slice *value, struct
     return MG_SYNTAX_VALUE;
 }
 
-// ---- walking ---------------------------------------------------------------------------------------------------------
+// ---- walking ------------------------------------------------------------------------------------------------------
 
 static const char *past_blanks(const char *p) {
     while (is_blank(*p)) p++;
@@ -257,7 +257,7 @@ bool mg_members_next(struct mg_members *it, mg_slice *key, mg_slice *value) {
     return true;
 }
 
-// ---- strings ---------------------------------------------------------------------------------------------------------
+// ---- strings ------------------------------------------------------------------------------------------------------
 
 static uint32_t hex4(const char *p) {
     uint32_t v = 0;

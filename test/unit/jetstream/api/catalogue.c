@@ -46,7 +46,7 @@ static void keep_consumer(struct mg_js_consumer_config *to, const struct mg_js_c
     mg_buf_fini(&json);
 }
 
-// ---- streams -----------------------------------------------------------------------------------------------------------
+// ---- streams ------------------------------------------------------------------------------------------------------
 
 static int create_stream(struct catalogue *c, mg_slice token, struct mg_js_stream_request *r, struct mg_js_error *e) {
     const struct mg_js_stream_env env = {&c->limits, find_origin, c};
@@ -91,7 +91,7 @@ static int play_stream(struct catalogue *c, mg_slice token, mg_slice body, bool 
     return rc;
 }
 
-// ---- consumers ---------------------------------------------------------------------------------------------------------
+// ---- consumers ----------------------------------------------------------------------------------------------------
 
 struct others {
     size_t n;
@@ -168,7 +168,7 @@ static int play_consumer(struct catalogue *c, mg_slice subject, mg_slice body, s
     return rc;
 }
 
-// ---- playing -----------------------------------------------------------------------------------------------------------
+// ---- playing ------------------------------------------------------------------------------------------------------
 
 void catalogue_play(struct catalogue *c, mg_slice subject, mg_slice body, struct mg_buf *out) {
     const mg_slice create = MG_S("STREAM.CREATE."), update = MG_S("STREAM.UPDATE.");

@@ -76,6 +76,15 @@ static void obeys_limits(void **state) {
     catalogue_fini(&c);
 }
 
+static void takes_nothing_for_an_empty_request(void **state) {
+    (void)state;
+    struct catalogue c = {.nstreams = 0};
+    expect(&c, "STREAM.CREATE.S", "", ":10056,");
+    expect(&c, "STREAM.CREATE.S", " \t\r\n", ":10056,");
+    expect(&c, "CONSUMER.CREATE.S", "", ":10056,");
+    catalogue_fini(&c);
+}
+
 static void reads_leniently_when_asked(void **state) {
     (void)state;
     static const struct {
@@ -111,6 +120,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_bodies_of_all_shapes), cmocka_unit_test(answers_as_the_reference),
         cmocka_unit_test(refuses_long_texts),           cmocka_unit_test(obeys_limits),
+        cmocka_unit_test(takes_nothing_for_an_empty_request),
         cmocka_unit_test(reads_leniently_when_asked),   cmocka_unit_test(refuses_a_stored_form_that_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
