@@ -113,10 +113,12 @@ static void add_string(struct mg_buf *out, mg_slice s) {
     mg_buf_addc(out, '"');
 }
 
-void mg_jw_key(struct mg_jw *w, const char *key) {
+void mg_jw_key(struct mg_jw *w, const char *key) { mg_jw_key_slice(w, mg_cstr(key)); }
+
+void mg_jw_key_slice(struct mg_jw *w, mg_slice key) {
     mg_assert(w->depth > 0 && !w->after_key);
     lead_in(w);
-    add_string(w->out, mg_cstr(key));
+    add_string(w->out, key);
     mg_buf_adds(w->out, w->indent ? ": " : ":");
     w->after_key = true;
 }

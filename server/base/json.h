@@ -28,6 +28,7 @@ void mg_jw_end_obj(struct mg_jw *w);
 void mg_jw_arr(struct mg_jw *w); // [
 void mg_jw_end_arr(struct mg_jw *w);
 void mg_jw_key(struct mg_jw *w, const char *key);
+void mg_jw_key_slice(struct mg_jw *w, mg_slice key);
 // Escapes as Go does: also < > & U+2028 U+2029; invalid UTF-8 becomes U+FFFD (monitoring sheet 0.7).
 void mg_jw_str(struct mg_jw *w, mg_slice s);
 void mg_jw_cstr(struct mg_jw *w, const char *s); // NULL writes ""
