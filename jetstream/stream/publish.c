@@ -35,56 +35,27 @@ struct wishes {
 
 // ---- answers --------------------------------------------------------------------------------------------------------
 
-static void answer_error(struct mg_js_stream *s, mg_slice reply, const struct mg_js_error *e) {
-    struct mg_buf out = MG_BUF_INIT;
+static const mg_slice none = {NULL, 0};
+
+// Sends the error and forgets it.
+static void refuse(struct mg_js_stream *s, mg_slice reply, struct mg_js_error *e) {
     s->refused++;
     if (reply.n && !s->config.no_ack) {
-        struct mg_jw w;
-        mg_buf_adds(&out, "{\"error\":");
-        mg_jw_init(&w, &out, 0);
-        mg_js_error_write(e, &w);
-        mg_buf_adds(&out, ",\"stream\":");
-        mg_jw_init(&w, &out, 0);
-        mg_jw_str(&w, mg_js_stream_name(s));
-        mg_buf_adds(&out, ",\"seq\":0}");
-        mg_js_publish(s->js, reply, (mg_slice){NULL, 0}, (mg_slice){NULL, 0}, mg_buf_slice(&out));
+        struct mg_buf out = MG_BUF_INIT;
+        mg_js_reply_publish_error(&out, mg_js_stream_name(s), e);
+        mg_js_publish(s->js, reply, none, none, mg_buf_slice(&out));
+        mg_buf_fini(&out);
     }
-    mg_buf_fini(&out);
-}
-
-static void refuse(struct mg_js_stream *s, mg_slice reply, enum mg_js_err err) {
-    struct mg_js_error e;
-    mg_js_error_set(&e, err);
-    answer_error(s, reply, &e);
+    mg_js_error_fini(e);
 }
 
 static void acknowledge(struct mg_js_stream *s, mg_slice reply, uint64_t seq, bool duplicate) {
-    struct mg_buf out = MG_BUF_INIT;
     s->acks++;
     if (reply.n == 0 || s->config.no_ack) return;
-    mg_buf_addf(&out, "{\"stream\":\"%.*s\",", (int)s->config.name.n, s->config.name.p);
-    if (s->js->domain.n) mg_buf_addf(&out, "\"domain\":\"%.*s\",", (int)s->js->domain.n, s->js->domain.p);
-    mg_buf_addf(&out, "\"seq\":%llu%s}", (unsigned long long)seq, duplicate ? ",\"duplicate\": true" : "");
-    mg_js_publish(s->js, reply, (mg_slice){NULL, 0}, (mg_slice){NULL, 0}, mg_buf_slice(&out));
+    struct mg_buf out = MG_BUF_INIT;
+    mg_js_reply_publish(&out, mg_js_stream_name(s), s->js->domain, seq, duplicate);
+    mg_js_publish(s->js, reply, none, none, mg_buf_slice(&out));
     mg_buf_fini(&out);
-}
-
-static void answer_store_error(struct mg_js_stream *s, mg_slice reply, const struct mg_result *r) {
-    struct mg_js_error e;
-    char number[24];
-    switch (r->err) {
-    case MG_EWRONGSEQ:
-        snprintf(number, sizeof(number), "%llu", (unsigned long long)r->seq);
-        mg_js_error_set1(&e, MG_JS_ERR_STREAM_WRONG_LAST_SEQUENCE, mg_cstr(number));
-        break;
-    case MG_EMAXMSGS:
-    case MG_EMAXBYTES:
-    case MG_EMAXPERSUBJECT: mg_js_error_set1(&e, MG_JS_ERR_STREAM_STORE_FAILED, mg_cstr(mg_strerror(r->err))); break;
-    case MG_EFULL: mg_js_error_set(&e, MG_JS_ERR_STREAM_TOO_MANY_REQUESTS); break;
-    case MG_ENOSPC: mg_js_error_set(&e, MG_JS_ERR_INSUFFICIENT_RESOURCES); break;
-    default: mg_js_error_set1(&e, MG_JS_ERR_STREAM_STORE_FAILED, mg_cstr(mg_strerror(r->err))); break;
-    }
-    answer_error(s, reply, &e);
 }
 
 // ---- headers --------------------------------------------------------------------------------------------------------
@@ -110,14 +81,14 @@ static int read_wishes(struct mg_js_stream *s, mg_slice headers, struct wishes *
     *w = (struct wishes){.last = MG_ANY_SEQ, .subject_last = MG_ANY_SEQ};
     if (headers.n == 0) return 0;
     if (mg_hdr_get(headers, MG_S("Nats-Expected-Stream"), &v) && !mg_slice_eq(v, mg_js_stream_name(s)))
-        return MG_JS_ERR_STREAM_NOT_MATCH + 1;
+        return MG_JSE_STREAM_NOT_MATCH;
     if (mg_hdr_get(headers, MG_S("Nats-TTL"), &v)) {
-        if (!s->config.allow_msg_ttl) return MG_JS_ERR_MESSAGE_TTL_DISABLED + 1;
+        if (!s->config.allow_msg_ttl) return MG_JSE_MESSAGE_TTL_DISABLED;
         w->ttl = true;
     }
     if (mg_hdr_get(headers, MG_S("Nats-Expected-Last-Subject-Sequence"), &v)) w->subject_last = number_of(v);
     if (mg_hdr_get(headers, MG_S("Nats-Expected-Last-Subject-Sequence-Subject"), &v)) {
-        if (w->subject_last == MG_ANY_SEQ) return MG_JS_ERR_STREAM_EXPECTED_LAST_SEQ_PER_SUBJECT_INVALID + 1;
+        if (w->subject_last == MG_ANY_SEQ) return MG_JSE_STREAM_EXPECTED_LAST_SEQ_PER_SUBJECT_INVALID;
         w->subject = v;
     }
     if (mg_hdr_get(headers, MG_S("Nats-Expected-Last-Sequence"), &v)) w->last = number_of(v);
