@@ -160,6 +160,8 @@ int mg_store_open(struct mg_store **out, const struct mg_store_options *options,
     st->o = *options;
     set_defaults(&st->o);
     st->env.cache = mg_blockcache_new(st->o.cache_bytes);
+    st->filters.max = st->o.cache_bytes / 2; // 32 MB: of 25 million rows
+    st->env.filters = &st->filters;
     st->env.report = report_fault;
     st->env.arg = st;
     st->keeping = mg_zalloc(sizeof(*st->keeping));
