@@ -210,7 +210,11 @@ static void answer_appended(struct mg_stream *s, const struct mg_append *a, uint
 
 int mg_append_execute(struct mg_stream *s, const struct mg_append *a, void *ctx) {
     int err = check_conditions(s, a, ctx);
-    if (err) return err == 1 ? 0 : err;
+    if (err == 1 || err == MG_EAGAIN) return err == 1 ? 0 : err;
+    if (err) { // what the condition speaks of cannot be read
+        mg_stream_answer(s, ctx, err, 0, MG_ANSWER_PLAIN);
+        return 0;
+    }
     struct decision d = {.a = a, .seq = s->last + 1, .msgs = s->msgs, .bytes = s->bytes};
     d.size = mg_stream_size_of(s, a->subject.n, a->headers.n, a->payload.n);
     err = decide(s, &d);

@@ -6,15 +6,18 @@
 #include <string.h>
 
 #include "jetstream/store/dedupe.h"
+#include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
 
+#define WORTH_A_CHECKPOINT (1024u * 1024)
+
 uint32_t mg_stream_size_of(const struct mg_stream *s, size_t subject, size_t headers, size_t payload) {
     // spec/jetstream-streams.md 7: what the reference's stores would use for it.
-    size_t head = s->storage == MG_STORAGE_MEMORY ? 16 : headers ? 34 : 30;
-    return (uint32_t)(head + subject + headers + payload);
+    if (s->storage == MG_STORAGE_FILE) return mg_stored_size(subject, headers, payload);
+    return (uint32_t)(16 + subject + headers + payload);
 }
 
 size_t mg_subject_key(const struct mg_stream *s, mg_slice subject, char *out) {
@@ -224,6 +227,17 @@ void mg_stream_removed_bits(const struct mg_stream *s, uint64_t from, struct mg_
     }
 }
 
+// Files go with a checkpoint: for a lot it is made soon, a little waits for the next one.
+void mg_stream_freed(struct mg_stream *s, uint64_t bytes) {
+    if (bytes >= WORTH_A_CHECKPOINT) mg_store_press_soon(s->part->store);
+}
+
+uint64_t mg_stream_cold_bytes(const struct mg_stream *s) {
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < s->cold_len; i++) n += s->cold[i].at.data_bytes;
+    return n;
+}
+
 static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool live) {
     mg_slice subject = r->subject;
     const uint8_t *bytes = mg_memtable_get(&s->mem, r->seq);
@@ -236,7 +250,7 @@ static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool 
         if (!r->named) return; // its record was damaged: it never counted
         set_removed(s, r->seq);
         struct mg_stretch *stretch = mg_stream_stretch_of(s, r->seq);
-        if (stretch && stretch->live > 0) stretch->live--;
+        if (stretch && stretch->live > 0 && --stretch->live == 0) mg_stream_freed(s, stretch->at.data_bytes);
         mg_head_removed(s, r->seq);
     }
     s->msgs -= s->msgs > 0;
@@ -264,6 +278,7 @@ static void apply_clear(struct mg_stream *s) {
         if (s->storage == MG_STORAGE_MEMORY) mg_part_garbage(s->part, (void *)(uintptr_t)bytes);
     }
     if (s->storage == MG_STORAGE_MEMORY) mg_memtable_trim(&s->mem);
+    mg_stream_freed(s, mg_stream_cold_bytes(s));
     for (uint32_t i = 0; i < s->cold_len; i++) s->cold[i].live = 0;
     mg_head_reset(s);
     s->epoch++;

@@ -105,9 +105,10 @@ int mg_assist_last(struct mg_stream *s, mg_slice subject, uint64_t seq, uint64_t
     if (s->cold_len == 0) return 0;
     struct mg_cold_question q = {.kind = MG_COLD_LAST, .from = seq, .filters = &subject, .filters_len = 1};
     if (!have(s, MG_ASSIST_LAST, seq, &q)) return MG_EAGAIN;
-    if (s->assist.count) *out = s->assist.entries[0].seq;
     s->assist.kind = MG_ASSIST_NONE;
-    return 0;
+    if (s->assist.err) return s->assist.err;
+    if (s->assist.count) *out = s->assist.entries[0].seq;
+    return s->assist.count ? s->assist.entries[0].err : 0; // one that cannot be read may be the one
 }
 
 int mg_assist_oldest(struct mg_stream *s, mg_slice subject, uint64_t from, uint64_t n, struct mg_removals *list,
@@ -124,6 +125,7 @@ int mg_assist_oldest(struct mg_stream *s, mg_slice subject, uint64_t from, uint6
             n--;
         }
         s->assist.kind = MG_ASSIST_NONE;
+        if (s->assist.err) return s->assist.err;
     }
     struct mg_record_view v;
     uint64_t at = from;

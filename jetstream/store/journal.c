@@ -142,6 +142,11 @@ void mg_journal_recycle(struct mg_journal *j, uint64_t page) {
     atomic_fetch_add(&j->free, (int64_t)(page - tail));
 }
 
+void mg_journal_sync_soon(struct mg_journal *j) {
+    atomic_store(&j->sync_wanted, true);
+    mg_bell_ring(&j->bell);
+}
+
 void mg_journal_state(struct mg_journal *j, struct mg_journal_state *out) {
     *out = (struct mg_journal_state){
         .head = atomic_load(&j->head),

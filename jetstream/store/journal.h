@@ -131,6 +131,9 @@ uint64_t mg_journal_max_batch(const struct mg_journal *j); // bytes
 // the first page that is not yet durable.
 void mg_journal_recycle(struct mg_journal *j, uint64_t page);
 
+// With a sync interval: syncs what is written without waiting for its time. Returns at once; any thread.
+void mg_journal_sync_soon(struct mg_journal *j);
+
 struct mg_journal_state {
     uint64_t head;    // number of the next page to be written
     uint64_t durable; // pages below are durable

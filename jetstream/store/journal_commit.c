@@ -257,6 +257,7 @@ void commit_main(void *journal) {
     press(j); // what was recovered may fill the ring
     for (;;) {
         drain(j);
+        if (atomic_exchange(&j->sync_wanted, false) && j->sync_at != MG_NEVER) j->sync_at = 0;
         if (j->waiting) {
             commit_waiting(j);
             if (j->sync_at != MG_NEVER && mg_bell_clock() >= j->sync_at) idle(j, false);

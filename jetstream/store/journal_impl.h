@@ -43,6 +43,7 @@ struct mg_journal {
     // Shared by all threads.
     struct mg_inbox in; // to the committer
     struct mg_bell bell;
+    atomic_bool sync_wanted; // at once, not at sync_at
     atomic_bool poisoned, stopping, pressed;
     _Atomic int grow_error;  // the ring cannot grow at present: this is why
     _Atomic int64_t free;    // pages that are neither in use nor charged to a batch

@@ -160,8 +160,14 @@ static size_t keep(struct replay *r, const uint8_t *p, size_t n, uint64_t page) 
 static size_t take_bytes(struct replay *r, const uint8_t *p, size_t n, uint64_t rest, uint64_t page) {
     uint32_t length;
     if (r->have > 0 && r->have < MG_RECORD_SIZE) {
-        size_t more = MG_RECORD_SIZE - r->have;
-        return keep(r, p, more < n ? more : n, page);
+        size_t more = MG_RECORD_SIZE - r->have, taken = keep(r, p, more < n ? more : n, page);
+        bool whole = r->have == MG_RECORD_SIZE && mg_record_measure(&length, r->part, MG_RECORD_SIZE) == 0 &&
+                     length == MG_RECORD_SIZE;
+        if (whole) { // one without a body: no further byte would tell
+            r->have = 0;
+            deliver(r, r->part, length, r->part_page);
+        }
+        return taken;
     }
     const uint8_t *header = r->have ? r->part : p;
     if (r->have == 0 && n < MG_RECORD_SIZE) return keep(r, p, n, page);

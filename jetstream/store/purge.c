@@ -65,6 +65,11 @@ static void answer(struct mg_stream *s, const struct mg_change *c, uint64_t remo
     mg_stream_answer(s, c->ctx, 0, rollup ? c->rolled_up : removed, rollup ? MG_ANSWER_APPENDED : MG_ANSWER_PLAIN);
 }
 
+// Something that it needs cannot be read: what was removed stays removed, the rest stays.
+static void fail(struct mg_stream *s, const struct mg_change *c, int err) {
+    mg_stream_answer(s, c->ctx, err, 0, MG_ANSWER_PLAIN);
+}
+
 static bool wanted(const struct mg_change *c, mg_slice subject) {
     return c->filter.n == 0 || mg_subject_match(subject, c->filter);
 }
@@ -126,7 +131,9 @@ int mg_purge_execute(struct mg_stream *s, struct mg_change *c) {
     if (!c->started) {
         if (c->filter.n == 0 && c->keep == 0 && (c->up_to == 0 || c->up_to > s->last)) return clear_all(s, c->ctx);
         int err = start(s, c);
-        if (err) return err == MG_EEOF ? 0 : err;
+        if (err == MG_EAGAIN) return err;
+        if (err != 0 && err != MG_EEOF) fail(s, c, err);
+        if (err) return 0;
         // From here on the state of the purge must live with the change: it has to be one that waits.
         if (mg_list_empty(&s->waiting)) {
             mg_part_pump_later(s);
@@ -136,6 +143,10 @@ int mg_purge_execute(struct mg_stream *s, struct mg_change *c) {
     for (bool more = true; more;) {
         int err = slice_of_purge(s, c, &more);
         if (err == MG_EAGAIN) return err;
+        if (err) {
+            fail(s, c, err);
+            return 0;
+        }
         if (more && mg_part_slice_over(s->part)) {
             mg_part_pump_later(s);
             return MG_EAGAIN;

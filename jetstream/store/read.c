@@ -167,7 +167,8 @@ static void cold_done(struct mg_cold_read *cold) {
     } else if (r->last_of_subject) { // what was its last one has been removed meanwhile
         r->last_of_subject = false;
         r->kind = MG_READ_LAST;
-        r->seq = MG_ANY_SEQ;
+        r->seq = r->partial;
+        r->partial = 0;
         err = execute(s, r);
     } else {
         answer(r, MG_ENOTFOUND);
@@ -216,6 +217,7 @@ static int read_last_of_subject(struct mg_stream *s, struct mg_read *r, bool *an
     if (f == MG_ROW_ABSENT) return answer(r, MG_ENOTFOUND);
     const struct mg_subject_row *row = (const struct mg_subject_row *)(const void *)cell->value;
     if (!row->last_gone && row->last <= s->visible) {
+        r->partial = r->seq; // for another try
         int err = read_seq(s, r, row->last);
         if (err == MG_EAGAIN) {
             r->kind = MG_READ_SEQ;

@@ -61,8 +61,15 @@ static int take_stretch(struct mg_store *st, uint64_t id, mg_slice value) {
     if (s == NULL) return 0;
     if (mg_stretch_decode(value, &file, &at, &live) != 0 || at.stream != id) return MG_ECORRUPT;
     struct mg_segment_ref *g = mg_keeper_segment(st, file);
+    if (g == NULL && live == 0 && !mg_keeper_segment_lost(st, file)) {
+        // Dropped in the same manifest that has this row; the row is left over.
+        char key[MG_STRETCH_KEY];
+        mg_stretch_key(&at, key);
+        mg_rows_delete(s->rows, mg_slice_of(key, sizeof(key)));
+        return 0;
+    }
     if (g == NULL) { // reported when it could not be opened
-        s->lost += live;
+        s->unreadable += live;
         return 0;
     }
     mg_stream_add_stretch(s, &(struct mg_stretch){.at = at, .segment = mg_segment_ref_get(g), .live = live,

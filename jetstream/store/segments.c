@@ -13,10 +13,11 @@ struct mg_segment_ref *mg_segment_ref_get(struct mg_segment_ref *g) {
     return g;
 }
 
-static void unlink_file(struct mg_store *st, const char *name) {
+static bool unlink_file(struct mg_store *st, const char *name) {
     struct mg_disk_why why;
     int err = mg_disk_unlink(st->disk, name, &why);
     if (err && err != MG_ENOTFOUND) mg_store_say(st, MG_LOG_WRN, "cannot delete %s: %s", name, why.text);
+    return err == 0 || err == MG_ENOTFOUND;
 }
 
 static void close_segment(struct mg_parcel *p) {
@@ -26,8 +27,7 @@ static void close_segment(struct mg_parcel *p) {
     if (atomic_load(&g->doomed)) {
         char name[MG_FILE_NAME_MAX];
         mg_table_file_name(name, MG_FILE_SEGMENT, g->id);
-        unlink_file(g->store, name);
-        mg_files_unlinked(g->store, g->id);
+        if (unlink_file(g->store, name)) mg_files_unlinked(g->store, g->id);
     }
     mg_free(g);
 }
@@ -62,7 +62,6 @@ int mg_segment_ref_open(struct mg_segment_ref **out, struct mg_store *st, uint64
     g->id = id;
     g->size = size;
     g->foot_sum = sum;
-    g->messages = g->segment->messages;
     *out = g;
     return 0;
 }
@@ -79,12 +78,13 @@ static void close_run(struct mg_parcel *p) {
     mg_run_close(r->run);
     mg_file_close(r->main);
     mg_file_close(r->copy);
+    bool gone = atomic_load(&r->doomed);
     for (int copy = 0; copy <= (int)r->primary && atomic_load(&r->doomed); copy++) {
         char name[MG_FILE_NAME_MAX];
         mg_table_file_name(name, copy ? MG_FILE_RUN_COPY : MG_FILE_RUN, r->id);
-        unlink_file(r->store, name);
+        gone &= unlink_file(r->store, name);
     }
-    mg_files_unlinked(r->store, r->id);
+    if (gone) mg_files_unlinked(r->store, r->id);
     mg_free(r);
 }
 

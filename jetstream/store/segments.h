@@ -24,7 +24,10 @@ struct mg_segment_ref {
     struct mg_file *file;
     struct mg_segment *segment;
     uint64_t id, size, foot_sum;
-    uint64_t live, messages; // the keeper's: for the choice of compaction
+    // The keeper's.
+    uint32_t age;    // of the checkpoint that wrote its newest messages
+    bool busy;       // input of a job: stays in the manifest until the job ends
+    bool left_alone; // it is damaged, or does not agree with the facts: never rewritten
 };
 struct mg_segment_ref *mg_segment_ref_get(struct mg_segment_ref *g);
 void mg_segment_ref_put(struct mg_segment_ref *g); // any thread; NULL is fine

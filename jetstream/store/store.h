@@ -62,6 +62,11 @@ struct mg_store_status {
     uint64_t lost_messages, damaged_pages, damaged_files;
     uint64_t journal_pages_read, records_replayed;
     uint32_t recovery_ms;
+    // What the background work did since the start.
+    uint64_t checkpoints, compactions, merges;
+    uint64_t scrubs, scrub_damaged, scrub_healed; // passes; files found damaged, and written again
+    uint64_t faults;                              // damaged pieces of files that were met
+    bool resting;                                 // nothing to do in the background
     bool poisoned, full;
     char sync_method[96]; // the sentence of the calibration
 };
@@ -71,7 +76,11 @@ struct mg_store_status {
 int mg_store_open(struct mg_store **out, const struct mg_store_options *o, char *err, size_t err_size);
 // All parts must have stopped. What was acknowledged is on disk already.
 void mg_store_close(struct mg_store *st);
-struct mg_store_status mg_store_status(const struct mg_store *st);
+struct mg_store_status mg_store_status(const struct mg_store *st); // any thread
+// Asks for a checkpoint, or for a pass of verifying all files at full speed. Both happen by themselves in time; this is
+// for tools and tests. Any thread; see `checkpoints`, `scrubs` and `resting` of the status for when it is done.
+void mg_store_press(struct mg_store *st);
+void mg_store_scrub(struct mg_store *st);
 
 // The part of shard `index`. Its loop is woken when there is work for mg_store_part_turn; timers are in the shard's wheel.
 struct mg_store_part *mg_store_part(struct mg_store *st, unsigned index);

@@ -103,6 +103,7 @@ struct mg_stream {
     uint64_t op;              // of the last record
     uint64_t first, last;     // first is a lower bound unless first_exact
     uint64_t msgs, bytes, subjects, lost;
+    uint64_t unreadable;      // messages in segments that could not be opened at the start; lost for as long
     int64_t last_time;
     uint32_t epoch;           // of subject rows; a purge of everything begins a new one
     uint32_t unresolved;      // subject rows whose older value is being looked up: `subjects` is not exact
@@ -167,6 +168,12 @@ void mg_memory_free_all(struct mg_stream *s);
 
 // apply.c: `rec` is verified and stays where it is (`bytes`). live: not a replay.
 void mg_stream_apply(struct mg_stream *s, const struct mg_record_view *rec, const uint8_t *bytes, bool live);
+void mg_stream_freed(struct mg_stream *s, uint64_t bytes); // so many bytes of segments hold nothing any more
+uint64_t mg_stream_cold_bytes(const struct mg_stream *s);  // of records in segments, removed ones included
+// What the reference's file store would use for a message (spec/jetstream-streams.md 7).
+static inline uint32_t mg_stored_size(size_t subject, size_t headers, size_t payload) {
+    return (uint32_t)((headers ? 34u : 30u) + subject + headers + payload);
+}
 uint32_t mg_stream_size_of(const struct mg_stream *s, size_t subject, size_t headers, size_t payload);
 // It was found out which message of a subject is the last one.
 void mg_stream_subject_last_is(struct mg_stream *s, mg_slice subject, uint64_t seq);

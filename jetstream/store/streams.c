@@ -150,6 +150,7 @@ void mg_stream_apply_drop(struct mg_stream *s) {
         mg_rows_delete(s->rows, mg_slice_of(key, sizeof(key)));
     }
     s->deleted = true;
+    mg_stream_freed(s, mg_stream_cold_bytes(s));
 }
 
 static void write_self(struct mg_stream *s) {
@@ -251,7 +252,7 @@ int mg_stream_state(struct mg_stream *s, struct mg_stream_state *out) {
         .first = s->first,
         .last = s->last,
         .subjects = s->subjects,
-        .lost = s->lost,
+        .lost = s->lost + s->unreadable,
         .deleted = s->last + 1 - s->first - s->msgs,
         .last_time = s->last_time,
     };

@@ -37,6 +37,7 @@ static void on_result(void *app, const struct mg_result *r) {
         return;
     }
     if (sl->phase == SLOT_DELETING && r->err == MG_ECLOSED) return;
+    if (sl->w->damaged) return; // the model has lost its way
     sim_check(r->err == op->want.err && r->duplicate == op->want.duplicate,
               "stream %u: operation %u: %s%s, not %s%s (seq %llu, %llu)", sl->no, m->answered, mg_strerror(r->err),
               r->duplicate ? " (duplicate)" : "", mg_strerror(op->want.err), op->want.duplicate ? " (duplicate)" : "",
@@ -44,12 +45,12 @@ static void on_result(void *app, const struct mg_result *r) {
     sim_check(r->seq == op->want.seq, "stream %u: operation %u: %llu, not %llu", sl->no, m->answered,
               (unsigned long long)r->seq, (unsigned long long)op->want.seq);
     model_heard(m, op->state);
-    sl->sure = true;
+    sl->sure |= sl->phase == SLOT_PRESENT;
 }
 
 static void on_visible(void *app, uint64_t last) {
     struct slot *sl = app;
-    if (world_over(sl->w) || sl->phase == SLOT_DELETING) return;
+    if (world_over(sl->w) || sl->phase == SLOT_DELETING || sl->w->damaged) return;
     const struct model_msg *g = model_msg(&sl->model, last);
     sim_check(g != NULL, "stream %u: %llu is visible and does not exist", sl->no, (unsigned long long)last);
     sim_check(last >= sl->visible, "stream %u: visible goes back", sl->no);
@@ -60,7 +61,7 @@ static void on_visible(void *app, uint64_t last) {
 
 static void on_removed(void *app, uint64_t seq) {
     struct slot *sl = app;
-    if (world_over(sl->w) || sl->phase == SLOT_DELETING) return;
+    if (world_over(sl->w) || sl->phase == SLOT_DELETING || sl->w->damaged) return;
     struct model_msg *g = model_msg(&sl->model, seq);
     sim_check(g != NULL && g->uid, "stream %u: %llu was removed and did not exist", sl->no, (unsigned long long)seq);
     if (g->present) {
@@ -112,6 +113,7 @@ static _Noreturn void stuck(const struct shard *sh) {
 void shard_step(struct shard *sh) {
     if (sim_now(sh->w->sim) > sh->w->patience) stuck(sh);
     sh->polled = false;
+    if (sh->w->room_at < sim_now(sh->w->sim)) sim_disk_faults(sh->w->disk)->capacity = 0; // somebody has made room
     // Whoever waits looks up now and then: the disk may have died without a word to this shard.
     uint64_t soon = sim_now(sh->w->sim) + 200000000;
     if (sh->until > soon) sh->until = soon;
@@ -331,7 +333,7 @@ static void act(struct shard *sh, struct slot *sl) {
         barrier(sh, sl);
     } else if (dice < 254) {
         configure(sh, sl);
-    } else {
+    } else if (!sh->w->interval) { // what was deleted could come back as what it was
         delete (sh, sl);
     }
 }
@@ -414,6 +416,8 @@ static void found(struct world *w, struct shard *sh, struct mg_stream *st) {
     sim_check(name.n == 2 && name.p[0] == 'S' && (unsigned)(name.p[1] - '0') < SLOTS, "invented: stream %.*s",
               (int)name.n, name.p);
     struct slot *sl = &w->slots[name.p[1] - '0'];
+    // A deletion that was lost, and said to be.
+    if (sl->stream && w->damaged && w->reports) return;
     sim_check(sl->stream == NULL, "stream %u is there twice", sl->no);
     sim_check(sl->phase != SLOT_ABSENT || w->damaged, "stream %u was deleted and is there", sl->no);
     sl->stream = st;

@@ -54,11 +54,13 @@ struct world {
     struct slot slots[SLOTS];
     struct shard shards[3];
     uint64_t uids, quota;
+    uint64_t room_at;    // when a full disk gets room again
     uint64_t patience;   // when somebody has waited for ever
     unsigned working;
     unsigned reports;    // lines of warnings and errors in this life
     bool damaged;        // the disk was spoiled: what is missing must be reported
     bool faulty;         // writes fail: the store may refuse
+    bool torn;           // the journal says that its end is perhaps torn: in this life
     bool interval;       // acknowledged before it is synced
     bool opened;         // the store, in this life
     bool failed;         // the store did refuse in this life

@@ -81,7 +81,7 @@ static void check_found(const struct reading *rd) {
     sim_check(may_see(rd, g) || sl->w->damaged, "stream %u: %llu was removed and is read", sl->no,
               (unsigned long long)got->seq);
     sim_check(matches(rd, g), "stream %u: %llu does not match", sl->no, (unsigned long long)got->seq);
-    sim_check(got->seq <= sl->visible, "stream %u: %llu is read and was not visible", sl->no,
+    sim_check(got->seq <= sl->visible || sl->w->damaged, "stream %u: %llu is read and was not visible", sl->no,
               (unsigned long long)got->seq);
     model_heard(&sl->model, g->added);
     uint64_t seq = got->seq;
@@ -252,6 +252,7 @@ struct scan {
     uint64_t digest, from;
     uint64_t next; // numbers below have been judged: what age may have taken counts as there
     bool end;
+    struct mg_buf found; // u64 numbers
 };
 
 static void count_expired(struct scan *sc, uint64_t end) {
@@ -279,6 +280,8 @@ static void take(struct scan *sc, const struct mg_read *r) {
               (unsigned long long)sc->from);
     sim_check(g && model_same(g, &r->msg), "stream %u: %llu has other bytes than were written", sl->no,
               (unsigned long long)seq);
+    sim_trace("S%u has %llu", sl->no, (unsigned long long)seq);
+    mg_buf_add(&sc->found, &seq, sizeof(seq));
     count_expired(sc, seq);
     sc->digest ^= model_digest_msg(seq, g->uid);
     sc->from = sc->next = seq + 1;
@@ -357,27 +360,51 @@ static bool state_of(struct shard *sh, struct slot *sl, struct mg_stream_state *
     }
 }
 
+// What everybody knows to be there is, and what everybody knows to be gone is not.
+static void check_known(const struct slot *sl, const struct scan *sc) {
+    const struct model *m = &sl->model;
+    size_t at = 0, n = sc->found.len / sizeof(uint64_t);
+    for (uint64_t seq = m->first_seq; seq <= m->last; seq++) {
+        const struct model_msg *g = model_msg(m, seq);
+        uint64_t got = 0;
+        if (at < n) memcpy(&got, sc->found.p + at * sizeof(got), sizeof(got));
+        bool there = at < n && got == seq;
+        at += there;
+        bool must = g->present && g->uid && g->added <= m->floor && !expired(sl, g);
+        sim_check(there || !must, "stream %u: %llu was acknowledged and is lost", sl->no, (unsigned long long)seq);
+        sim_check(!there || g->present || g->removed > m->floor, "stream %u: %llu was removed and is back", sl->no,
+                  (unsigned long long)seq);
+    }
+}
+
+static void check_restart(struct slot *sl, const struct scan *sc, const struct mg_stream_state *st) {
+    struct model *m = &sl->model;
+    struct world *w = sl->w;
+    if (model_go_back(m, sc->digest)) return;
+    if (w->torn && !w->damaged) {
+        check_known(sl, sc);
+        w->damaged = w->look_only = true;
+        return;
+    }
+    sim_check(!w->damaged || w->reports || st->lost, "stream %u: damage was not reported", sl->no);
+    sim_check(w->damaged,
+              "stream %u: found in no state that it may be in (last %llu, %llu messages; states %u to %u, last %llu)",
+              sl->no, (unsigned long long)st->last, (unsigned long long)st->msgs, m->floor, m->nstates - 1,
+              (unsigned long long)m->last);
+}
+
 void reads_check_all(struct shard *sh, struct slot *sl, bool restart) {
     struct mg_stream_state st;
     struct scan sc = {.sh = sh, .sl = sl, .next = sl->model.first_seq};
     if (restart) sl->visible = sl->stream->visible;
     if (!state_of(sh, sl, &st)) return;
     sc.digest = model_digest_last(st.last) ^ model_digest_config(number(mg_stream_config(sl->stream)));
-    if (!scan_all(&sc)) return;
-    if (restart && sl->w->damaged) {
-        bool whole = model_go_back(&sl->model, sc.digest);
-        sim_check(whole || sl->w->reports || st.lost, "stream %u: damage was not reported", sl->no);
-        return;
-    }
-    if (restart) {
-        sim_check(model_go_back(&sl->model, sc.digest),
-                  "stream %u: found in no state that it may be in (last %llu, %llu messages; states %u to %u, last %llu)",
-                  sl->no, (unsigned long long)st.last, (unsigned long long)st.msgs, sl->model.floor,
-                  sl->model.nstates - 1, (unsigned long long)sl->model.last);
-    } else {
+    bool read = scan_all(&sc);
+    if (read && restart) check_restart(sl, &sc, &st);
+    if (read && !restart)
         sim_check(sc.digest == sl->model.digest, "stream %u: is not what it should be (last %llu, %llu messages, not %llu)",
                   sl->no, (unsigned long long)st.last, (unsigned long long)st.msgs,
                   (unsigned long long)sl->model.count);
-    }
-    if (!sl->aging && state_of(sh, sl, &st)) check_state(sl, &st);
+    mg_buf_fini(&sc.found);
+    if (read && !sl->aging && !sl->w->damaged && state_of(sh, sl, &st)) check_state(sl, &st);
 }

@@ -183,6 +183,32 @@ static void what_is_written_comes_back(void **state) {
     assert_int_equal(state_of(f).incarnation, 4);
 }
 
+// A header without a body, half of it in the next page, with nothing behind it.
+static void a_bare_record_that_two_pages_share(void **state) {
+    struct fixture *f = *state;
+    const size_t body = f->o.page_bytes - MG_PAGE_SIZE;
+    reopen(f);
+    struct one *one = mg_zalloc(sizeof(*one) + 2 * body);
+    struct mg_record_view v = {.head = {.type = MG_RECORD_MSG, .stream = 5, .op = 1}};
+    char *payload = mg_alloc(body);
+    for (size_t i = 0; i < body; i++) payload[i] = (char)(1 + i);
+    v.payload = mg_slice_of(payload, body - MG_RECORD_SIZE - MG_RECORD_SIZE / 2);
+    size_t n = mg_record_encode(one->bytes, &v);
+    v = (struct mg_record_view){.head = {.type = MG_RECORD_MSG, .stream = 5, .op = 2}};
+    n += mg_record_encode(one->bytes + n, &v);
+    assert_int_equal(n, body + MG_RECORD_SIZE / 2);
+    one->f = f;
+    one->span = (struct mg_span){one->bytes, n};
+    one->batch = (struct mg_batch){
+        .parcel.arrived = arrived, .home = &f->home, .spans = &one->span, .nspans = 1, .bytes = n};
+    assert_int_equal(mg_journal_submit(f->j, &one->batch), 0);
+    wait_for(f, 1);
+    mg_free(payload);
+    reopen(f);
+    assert_int_equal(f->damages, 0);
+    assert_int_equal(f->records, 2);
+}
+
 static void the_ring_laps(void **state) {
     struct fixture *f = *state;
     uint64_t op = 1, from_op = 1;
@@ -339,6 +365,7 @@ int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(what_is_written_comes_back),
+        T(a_bare_record_that_two_pages_share),
         T(the_ring_laps),
         T(a_full_ring_refuses),
         T(a_bad_page_costs_its_records_only),
