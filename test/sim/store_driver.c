@@ -24,6 +24,13 @@ static void on_result(void *app, const struct mg_result *r) {
     struct model *m = &sl->model;
     if (world_over(sl->w)) return; // nobody is there to hear it
     sim_check(m->answered < m->nops, "stream %u: a result too many", sl->no);
+    if (r->err == MG_EIO && sl->shard->part->poisoned) { // those in front of it are under way, and never answered
+        uint32_t refused = (uint32_t)(uintptr_t)r->ctx - 1;
+        sim_check(sl->w->faulty && refused >= m->answered, "stream %u: the journal has failed", sl->no);
+        model_refused(m, refused);
+        m->answered = refused + 1;
+        return;
+    }
     const struct model_op *op = &m->ops[m->answered];
     sim_check((uintptr_t)r->ctx == m->answered + 1u, "stream %u: results are out of order: %llu, not %u", sl->no,
               (unsigned long long)(uintptr_t)r->ctx, m->answered + 1);
@@ -38,6 +45,11 @@ static void on_result(void *app, const struct mg_result *r) {
     }
     if (sl->phase == SLOT_DELETING && r->err == MG_ECLOSED) return;
     if (sl->w->damaged) return; // the model has lost its way
+    if (r->err == MG_ENOSPC && sl->w->tight) {
+        sim_check(m->answered == m->nops, "stream %u: more was asked than one thing at a time", sl->no);
+        model_cancel(m, m->answered - 1);
+        return;
+    }
     sim_check(r->err == op->want.err && r->duplicate == op->want.duplicate,
               "stream %u: operation %u: %s%s, not %s%s (seq %llu, %llu)", sl->no, m->answered, mg_strerror(r->err),
               r->duplicate ? " (duplicate)" : "", mg_strerror(op->want.err), op->want.duplicate ? " (duplicate)" : "",
@@ -316,6 +328,10 @@ static void barrier(struct shard *sh, struct slot *sl) {
 static void act(struct shard *sh, struct slot *sl) {
     struct sim *s = sh->w->sim;
     unsigned dice = (unsigned)sim_below(s, 256);
+    // What is refused must not be followed by what relies on it.
+    while (sh->w->tight && sl->phase == SLOT_PRESENT && sl->model.answered < sl->model.nops && !shard_stuck(sh))
+        shard_step(sh);
+    if (shard_stuck(sh) || sl->phase == SLOT_DELETING) return;
     if (sl->phase == SLOT_ABSENT) {
         create(sh, sl);
     } else if (sl->aging) {
