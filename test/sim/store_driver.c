@@ -19,22 +19,35 @@
 
 static bool refused(int err) { return err == MG_EIO || err == MG_ECLOSED || err == MG_ENOSPC; }
 
+// When the journal has failed, what waits is refused at once, and what is under way may still turn out to be done.
+static void heard_after_failure(struct slot *sl, const struct mg_result *r) {
+    struct model *m = &sl->model;
+    uint32_t index = (uint32_t)(uintptr_t)r->ctx - 1;
+    sim_check(index < m->nops && !m->ops[index].told, "stream %u: a result too many", sl->no);
+    m->ops[index].told = true;
+    if (r->err == MG_EIO) {
+        model_refused(m, index);
+    } else {
+        sim_check(r->err == m->ops[index].want.err && r->seq == m->ops[index].want.seq,
+                  "stream %u: operation %u: %s, %llu", sl->no, index + 1, mg_strerror(r->err),
+                  (unsigned long long)r->seq);
+        model_heard(m, m->ops[index].state);
+    }
+}
+
 static void on_result(void *app, const struct mg_result *r) {
     struct slot *sl = app;
     struct model *m = &sl->model;
     if (world_over(sl->w)) return; // nobody is there to hear it
-    sim_check(m->answered < m->nops, "stream %u: a result too many", sl->no);
-    if (r->err == MG_EIO && sl->shard->part->poisoned) { // those in front of it are under way, and never answered
-        uint32_t refused = (uint32_t)(uintptr_t)r->ctx - 1;
-        sim_check(sl->w->faulty && refused >= m->answered, "stream %u: the journal has failed", sl->no);
-        model_refused(m, refused);
-        m->answered = refused + 1;
+    if (sl->shard->part->poisoned && sl->w->faulty) {
+        heard_after_failure(sl, r);
         return;
     }
+    sim_check(m->answered < m->nops, "stream %u: a result too many", sl->no);
     const struct model_op *op = &m->ops[m->answered];
     sim_check((uintptr_t)r->ctx == m->answered + 1u, "stream %u: results are out of order: %llu, not %u", sl->no,
               (unsigned long long)(uintptr_t)r->ctx, m->answered + 1);
-    m->answered++;
+    m->ops[m->answered++].told = true;
     sl->shard->in_flight--;
     if (sl->phase == SLOT_DELETING && m->answered == m->nops) {
         sim_check(r->err == 0, "stream %u: deleted: %s", sl->no, mg_strerror(r->err));

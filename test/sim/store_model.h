@@ -56,6 +56,7 @@ struct model_op {
     struct mg_result want;
     uint32_t before, state; // the state when it was asked, and that which an answer tells of
     uint32_t end;   // the last state that it makes
+    bool told;      // there was a result
 };
 
 struct model {
