@@ -23,6 +23,7 @@
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 
 #define RETRY_NS UINT64_C(1000000000)
 #define SYNC_POLL_NS UINT64_C(1000000)
@@ -264,11 +265,11 @@ static void undo(struct checkpoint *c) {
         z->stretches_len = 0;
     }
     for (uint32_t i = 0; i < c->segments_len; i++) {
-        atomic_store(&c->segments[i]->doomed, !c->segments[i]->doubtful);
+        atomic_store(&c->segments[i]->doomed, !c->segments[i]->doubtful || MG_PLANTED(doubtful_unlinked));
         mg_segment_ref_put(c->segments[i]);
     }
     for (uint32_t i = 0; i < c->runs_len; i++) {
-        atomic_store(&c->runs[i]->doomed, !c->runs[i]->doubtful);
+        atomic_store(&c->runs[i]->doomed, !c->runs[i]->doubtful || MG_PLANTED(doubtful_unlinked));
         mg_run_ref_put(c->runs[i]);
     }
     c->segments_len = c->runs_len = 0;
@@ -333,6 +334,7 @@ void mg_checkpoint(struct mg_store *st) {
     if (ask_parts(&c)) {
         list_streams(&c);
         while (!done && !atomic_load(&st->poisoned) && !atomic_load(&st->keeping->closing)) {
+            if (MG_PLANTED(recycle_first)) mg_journal_recycle(st->journal, replay_from(&c));
             int err = write_all(&c);
             done = err == 0;
             bool first = atomic_exchange(&st->stuck, err) == 0;

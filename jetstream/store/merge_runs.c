@@ -8,6 +8,7 @@
 #include "jetstream/store/merge.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 
 #define RUNS_MANY 6u
 
@@ -38,7 +39,7 @@ static int merge(struct mg_store *st, struct mg_run_ref **runs, uint32_t n, bool
     struct mg_run_write w;
     err = mg_run_write_open(&w, st, id, primary);
     if (err) return err;
-    struct mg_merge_job job = {.inputs = inputs, .ninputs = n, .drop_tombstones = oldest, .go_on = go_on, .arg = st};
+    struct mg_merge_job job = {.inputs = inputs, .ninputs = n, .drop_tombstones = oldest || MG_PLANTED(lost_tombstone), .go_on = go_on, .arg = st};
     struct mg_run_summary sum = {0};
     err = mg_run_merge(&job, w.builder, &sum);
     struct mg_run_ref *product = NULL;
