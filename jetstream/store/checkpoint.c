@@ -24,6 +24,7 @@
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 
 #define RETRY_NS UINT64_C(1000000000)
 #define SYNC_POLL_NS UINT64_C(1000000)
@@ -391,6 +392,7 @@ void mg_checkpoint(struct mg_store *st) {
         join_facts(&c);
         find_dead(&c);
         while (!done && !atomic_load(&st->poisoned) && !atomic_load(&st->keeping->closing)) {
+            if (MG_PLANTED(recycle_first)) mg_journal_recycle(st->journal, replay_from(&c));
             int err = write_all(&c);
             done = err == 0;
             bool first = atomic_exchange(&st->stuck, err) == 0;

@@ -7,6 +7,7 @@
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 #include "server/proto/subject.h"
 
 #define SCAN_BYTES (256u * 1024)
@@ -129,7 +130,7 @@ static bool scan_stretch(struct mg_cold_read *r, const struct mg_stretch *c, uin
             bool gone;
             r->err = is_removed(x, e.seq, &gone);
             if (r->err) more = false;
-            if (more && !gone) add_entry(r, e.seq, &v, err);
+            if (more && !gone && !(err && MG_PLANTED(damage_is_absence))) add_entry(r, e.seq, &v, err);
             r->covered = (err ? e.last_seq : e.seq) + 1;
             if (enough(r)) more = false;
         }
@@ -336,7 +337,7 @@ static void arrived_back(struct mg_parcel *p) {
         return;
     }
     uint32_t before = r->count;
-    bool moved = r->installs != r->part->installs;
+    bool moved = r->installs != r->part->installs && !MG_PLANTED(old_snapshot);
     if (!moved) leave_out_removed(r);
     if (r->q.kind == MG_COLD_COUNT && moved) { // what was counted in memory beside it may have come into segments
         r->err = MG_EAGAIN;

@@ -11,6 +11,7 @@
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 
 // ---- sealing --------------------------------------------------------------------------------------------------------
 
@@ -38,7 +39,7 @@ static void correct_state(struct mg_sealed_stream *z) {
     struct mg_state_row row;
     mg_state_row_unpack(&row, z->state->value);
     row.subjects = (uint64_t)((int64_t)row.subjects + z->stream->sealed_subjects);
-    mg_state_row_pack(z->state->value, &row);
+    if (!MG_PLANTED(sealed_count)) mg_state_row_pack(z->state->value, &row);
 }
 
 static void put_stretches(struct mg_stream *s) {
@@ -160,7 +161,7 @@ void mg_seal_ask(struct mg_parcel *parcel) {
 void mg_seal_step(struct mg_store_part *p) {
     struct mg_seal *seal = p->seal;
     if (seal == NULL || seal->given || p->poisoned) return;
-    if (p->durable < seal->batch || seal->rows->unresolved > 0) return;
+    if (p->durable < seal->batch || (seal->rows->unresolved > 0 && !MG_PLANTED(half_row))) return;
     for (uint32_t i = 0; i < seal->streams_len; i++) correct_state(&seal->streams[i]);
     seal->given = true;
     seal->parcel.arrived = seal->sealed;

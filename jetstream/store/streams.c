@@ -11,6 +11,7 @@
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 
 struct mg_stream *mg_stream_new(struct mg_store_part *p, uint64_t id) {
     struct mg_stream *s = mg_zalloc(sizeof(*s));
@@ -147,7 +148,7 @@ void mg_stream_apply_drop(struct mg_stream *s) {
     static const enum mg_row_kind kinds[] = {MG_ROW_STREAM, MG_ROW_STATE};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         mg_row_key_head(key, kinds[i], s->id);
-        mg_rows_delete(s->rows, mg_slice_of(key, sizeof(key)));
+        if (!MG_PLANTED(risen_stream)) mg_rows_delete(s->rows, mg_slice_of(key, sizeof(key)));
     }
     s->deleted = true;
     mg_stream_freed(s, mg_stream_cold_bytes(s));
