@@ -325,7 +325,7 @@ static void list_streams(struct rebuild *r) {
     }
     r->streams = mg_alloc((r->rows->count + 1) * sizeof(r->streams[0]));
     for (uint32_t i = 0; i <= r->rows->mask; i++) {
-        const struct mg_cell *c = r->rows->slots[i];
+        const struct mg_cell *c = mg_rowmap_at(r->rows, i);
         if (c && c->key[0] == MG_ROW_STREAM) r->streams[r->nstreams++] = mg_get_be64(c->key + 1);
     }
     qsort(r->streams, r->nstreams, sizeof(r->streams[0]), by_number);
@@ -334,7 +334,7 @@ static void list_streams(struct rebuild *r) {
 // ---- counting -------------------------------------------------------------------------------------------------------
 
 static void put_state(struct rebuild *r, const struct mg_recount *n, struct mg_state_row *row, bool known) {
-    char key[MG_ROW_KEY_HEAD], value[MG_STATE_ROW_SIZE];
+    char key[MG_ROW_KEY_HEAD], value[MG_STATE_ROW_SIZE + MG_LOST_BYTES_MAX];
     uint64_t had = known ? row->msgs : n->msgs + n->unreadable;
     if (had > n->msgs) {
         row->lost += had - n->msgs;
@@ -350,8 +350,9 @@ static void put_state(struct rebuild *r, const struct mg_recount *n, struct mg_s
     row->subjects = n->subjects;
     row->first_exact = 1;
     mg_state_row_pack(value, row);
+    size_t size = MG_STATE_ROW_SIZE + mg_lost_encode(&n->lost, value + MG_STATE_ROW_SIZE);
     mg_row_key_head(key, MG_ROW_STATE, n->stream);
-    put_row(r, mg_slice_of(key, sizeof(key)), mg_slice_of(value, sizeof(value)));
+    put_row(r, mg_slice_of(key, sizeof(key)), mg_slice_of(value, size));
     r->messages += n->msgs;
 }
 
@@ -360,7 +361,7 @@ static int recount_stream(struct rebuild *r, uint64_t id, uint32_t *at, struct m
     struct mg_state_row state = {.first = 1};
     struct mg_stream_row row = {0};
     const struct mg_cell *old = get_row(r, MG_ROW_STATE, id), *self = get_row(r, MG_ROW_STREAM, id);
-    bool known = old && old->value_len == MG_STATE_ROW_SIZE;
+    bool known = old && old->value_len >= MG_STATE_ROW_SIZE;
     uint32_t n = 0;
     while (*at < r->nplaces && r->places[*at].at.at.stream < id) ++*at; // of streams that are gone
     for (; *at < r->nplaces && r->places[*at].at.at.stream == id; ++*at) {
@@ -473,7 +474,7 @@ static int look_at_record(void *arg, const struct mg_record_view *rec, const voi
     const struct mg_cell *c = get_row(f->r, MG_ROW_STATE, rec->head.stream);
     (void)bytes;
     bool needed = rec->head.type == MG_RECORD_STREAM && rec->head.op == 1; // of a new stream
-    if (c && c->value_len == MG_STATE_ROW_SIZE) {
+    if (c && c->value_len >= MG_STATE_ROW_SIZE) {
         mg_state_row_unpack(&state, c->value);
         needed = rec->head.op > state.op;
     }
