@@ -61,7 +61,8 @@ static void count_subject(struct mg_recount *r, struct mg_rowmap *rows, uint64_t
     v->recent_len = n + 1;
 }
 
-static void count_stretch(struct mg_recount *r, struct mg_rowmap *rows, const struct mg_stretch *at, struct removed *x) {
+static void count_stretch(struct mg_recount *r, struct mg_rowmap *rows, const struct mg_stretch *at,
+                          struct removed *x) {
     struct mg_section_scan *scan = mg_section_scan_new(at->segment->segment, &at->at, NULL, 0, true);
     struct mg_section_entry e;
     struct mg_record_view v;

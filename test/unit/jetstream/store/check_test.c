@@ -305,7 +305,7 @@ static void lost_is_counted_once(void **state) {
     assert_true(driver_said(d, "1 messages from"));
 }
 
-// ---- writing it anew -------------------------------------------------------------------------------------------------
+// ---- writing it anew ------------------------------------------------------------------------------------------------
 
 static enum mg_check_verdict rebuild(struct driver *d) {
     told[0] = '\0';
