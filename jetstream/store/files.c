@@ -301,7 +301,9 @@ static int new_store(struct mg_store *st, struct mg_disk_why *why) {
     h->ring_pages = st->o.ring_bytes / st->o.ring_file_bytes * h->ring_file_pages;
     st->keeping->next_file = 1;
     st->runs = mg_runset_new(NULL, 0);
+    // Both slots: one that rots before the first checkpoint must not take the journal with it.
     int err = write_manifest(st, st->runs, NULL);
+    if (err == 0) err = write_manifest(st, st->runs, NULL);
     return err ? err : mg_disk_sync_dir(st->disk, "", why);
 }
 

@@ -67,8 +67,8 @@ static void start_clock(struct mg_store_part *p) {
         mg_store_say(p->store, MG_LOG_WRN, "The clock is %.1f hours ahead of what was stored last: for 10 minutes "
                      "nothing expires by it", (double)jump / 3.6e12);
     else
-        mg_store_say(p->store, MG_LOG_WRN, "The clock is %.1f hours behind what was stored last: stored times run at half "
-                     "speed until it has caught up", -(double)jump / 3.6e12);
+        mg_store_say(p->store, MG_LOG_WRN, "The clock is %.1f hours behind what was stored last: stored times run at "
+                     "half speed until it has caught up", -(double)jump / 3.6e12);
 }
 
 static void new_chunk(struct mg_store_part *p, size_t size) {

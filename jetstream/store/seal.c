@@ -28,10 +28,11 @@ static struct mg_cell *put_state(struct mg_stream *s) {
         .epoch = s->epoch,
         .first_exact = s->first_exact,
     };
-    char key[MG_ROW_KEY_HEAD], value[MG_STATE_ROW_SIZE];
+    char key[MG_ROW_KEY_HEAD], value[MG_STATE_ROW_SIZE + MG_LOST_BYTES_MAX];
     mg_state_row_pack(value, &row);
+    size_t n = MG_STATE_ROW_SIZE + mg_lost_encode(&s->lost_ranges, value + MG_STATE_ROW_SIZE);
     mg_row_key_head(key, MG_ROW_STATE, s->id);
-    return mg_rows_put(s->rows, mg_slice_of(key, sizeof(key)), mg_slice_of(value, sizeof(value)));
+    return mg_rows_put(s->rows, mg_slice_of(key, sizeof(key)), mg_slice_of(value, n));
 }
 
 // Look-ups that came after the seal said how many of the sealed subjects were new.
