@@ -116,7 +116,8 @@ static void fail_all(struct mg_stream *s) {
     mg_assist_reset(s);
     while (!mg_list_empty(&s->waiting)) {
         struct mg_change *c = mg_container_of(s->waiting.next, struct mg_change, link);
-        mg_stream_answer(s, c->ctx, MG_EIO, 0, MG_ANSWER_PLAIN);
+        // Of one that has begun nobody knows how much of it is on disk: it is not answered, like what was in flight.
+        if (!c->started) mg_stream_answer(s, c->ctx, MG_EIO, 0, MG_ANSWER_PLAIN);
         forget(s, c);
     }
 }

@@ -126,6 +126,7 @@ struct ring_reader {
     uint64_t file_size;
     uint8_t *window;
     uint32_t from, count; // pages of the file in the window
+    bool last_pass;       // what was read is not needed again: the system may forget it
     uint32_t singly_to;   // pages below are read one by one: among them is one that cannot be read
 };
 void reader_init(struct ring_reader *r, struct mg_journal *j);

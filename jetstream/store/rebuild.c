@@ -325,7 +325,7 @@ static void list_streams(struct rebuild *r) {
     }
     r->streams = mg_alloc((r->rows->count + 1) * sizeof(r->streams[0]));
     for (uint32_t i = 0; i <= r->rows->mask; i++) {
-        const struct mg_cell *c = r->rows->slots[i];
+        const struct mg_cell *c = mg_rowmap_at(r->rows, i);
         if (c && c->key[0] == MG_ROW_STREAM) r->streams[r->nstreams++] = mg_get_be64(c->key + 1);
     }
     qsort(r->streams, r->nstreams, sizeof(r->streams[0]), by_number);

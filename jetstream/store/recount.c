@@ -98,7 +98,8 @@ int mg_recount_write(struct mg_run_builder *b, const struct mg_rowmap *rows) {
     uint32_t n = 0;
     int err = 0;
     for (uint32_t i = 0; i <= rows->mask; i++) {
-        if (rows->slots[i]) list[n++] = rows->slots[i];
+        struct mg_cell *c = mg_rowmap_at(rows, i);
+        if (c) list[n++] = c;
     }
     qsort(list, n, sizeof(list[0]), compare_cells);
     for (uint32_t i = 0; i < n && err == 0; i++)

@@ -173,9 +173,7 @@ void mg_runset_unref(struct mg_runset *s) {
 
 bool mg_runset_may_have(const struct mg_runset *s, mg_slice key) {
     for (uint32_t i = 0; s && i < s->count; i++) {
-        mg_slice low, high;
-        mg_run_range(s->runs[i]->run, &low, &high);
-        if (mg_key_cmp(key, low) >= 0 && mg_key_cmp(key, high) <= 0) return true;
+        if (mg_run_may_have(s->runs[i]->run, key)) return true;
     }
     return false;
 }

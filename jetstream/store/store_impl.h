@@ -34,6 +34,7 @@ struct mg_store {
     struct mg_journal *journal;
     struct mg_manifest_head head; // of the manifest; the keeper's after the start
     struct mg_table_env env;     // salt, cache: for runs and segments
+    struct mg_filter_budget filters;
     int64_t last_time;           // the newest that was stored before the start
     uint64_t seed;               // of hashes of rows, from the salt
     struct mg_store_part **parts;

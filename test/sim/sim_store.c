@@ -208,9 +208,9 @@ static void run_full(struct world *w) {
     struct sim_disk_faults *f = sim_disk_faults(w->disk);
     f->capacity = sim_below(w->sim, w->o.ring_bytes * 2);
     w->room_at = sim_now(w->sim) + sim_below(w->sim, UINT64_C(60000000000));
-    w->faulty = true;
+    w->faulty = w->tight = true;
     live(w, sim_chance(w->sim, 128) ? 0 : 1 + sim_below(w->sim, 1000), SIM_POWER_CUT);
-    w->faulty = false;
+    w->faulty = w->tight = false;
     f->capacity = 0;
     live(w, 0, SIM_KILL);
 }
