@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "jetstream/store/dedupe.h"
+#include "jetstream/store/erase.h"
 #include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
 #include "server/base/assert.h"
@@ -272,6 +273,11 @@ static void apply_removals(struct mg_stream *s, mg_slice list, bool live) {
     if (!s->first_exact && live) mg_head_advance(s);
 }
 
+static void want_erased(struct mg_stream *s, mg_slice list, bool live) {
+    struct mg_removal_walk w = mg_removal_walk_of(list);
+    for (struct mg_removal r; mg_removal_next(&w, &r);) mg_erase_want(s, r.seq, live);
+}
+
 // Everything up to `last` is gone, in one stroke: the subjects' rows of the old epoch mean nothing any more.
 static void apply_clear(struct mg_stream *s) {
     uint64_t seq = s->first;
@@ -341,7 +347,10 @@ void mg_stream_apply(struct mg_stream *s, const struct mg_record_view *rec, cons
     switch (rec->head.type) {
     case MG_RECORD_MSG: apply_message(s, rec, bytes, live); break;
     case MG_RECORD_SKIP: apply_skip(s, rec); break;
-    case MG_RECORD_REMOVE: apply_removals(s, rec->payload, live); break;
+    case MG_RECORD_REMOVE:
+        apply_removals(s, rec->payload, live);
+        if (rec->head.flags & MG_RECORD_ERASE) want_erased(s, rec->payload, live);
+        break;
     case MG_RECORD_CLEAR: apply_clear(s); break;
     case MG_RECORD_ROW: apply_row(s, rec); break;
     case MG_RECORD_STREAM: mg_stream_apply_self(s, rec, live); break;

@@ -15,6 +15,7 @@
 // deleted, and it is tried again after a while. The journal fills up meanwhile, and changes wait or are refused.
 #include <stdlib.h>
 
+#include "jetstream/store/erase.h"
 #include "jetstream/store/keeper.h"
 #include "jetstream/store/seal.h"
 #include "jetstream/store/space.h"
@@ -158,6 +159,8 @@ static void gather(struct checkpoint *c, const struct mg_rowmap *m) {
     for (uint32_t i = 0; i <= m->mask; i++) {
         struct mg_cell *cell = mg_rowmap_at(m, i);
         if (cell == NULL) continue;
+        if (cell->key[0] == MG_ROW_ERASE && !(cell->flags & MG_CELL_DELETED))
+            mg_erase_add(c->st->keeping, mg_cell_key(cell));
         struct cells *l = mg_row_kind_primary((uint8_t)cell->key[0]) ? &c->primary : &c->others;
         if (l->count == l->cap) {
             l->cap = l->cap ? l->cap * 2 : 256;
@@ -253,6 +256,7 @@ static int commit(struct checkpoint *c) {
     c->replay_from = replay_from(c);
     sync_journal(c);
     struct mg_store *st = c->st;
+    mg_erase_mark(st, &c->facts); // one that dies right now, too
     struct mg_files_change change = {
         .job = c->first_id,
         .segments = c->segments,

@@ -427,6 +427,7 @@ void mg_files_close(struct mg_store *st) {
     for (uint32_t i = 0; i < k->limbo_runs_len; i++) mg_run_ref_put(k->limbo_runs[i]);
     k->limbo_segments_len = k->limbo_runs_len = 0;
     mg_facts_fini(&k->facts);
+    mg_free(k->erase);
     mg_free(k->lost);
     k->lost = NULL;
     k->lost_len = 0;

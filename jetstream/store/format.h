@@ -127,6 +127,7 @@ enum mg_record_type {
 enum mg_record_flag {
     MG_RECORD_DEDUPED = 1,     // MSG, SKIP: extra begins with the hash of the message's id
     MG_RECORD_ROW_DELETED = 2, // ROW
+    MG_RECORD_ERASE = 4,       // REMOVE: and their bytes are to be overwritten
 };
 
 // ---- pages: what the journal's ring is made of -----------------------------------------------------------------------

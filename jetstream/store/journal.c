@@ -140,10 +140,17 @@ void mg_journal_recycle(struct mg_journal *j, uint64_t page) {
     if (MG_PLANTED(early_recycle)) tail -= tail > 20 ? 20 : tail; // what is in use counts as free
     atomic_store(&j->tail, page);
     atomic_fetch_add(&j->free, (int64_t)(page - tail));
+    if (atomic_load(&j->wipe_to) > page) mg_bell_ring(&j->bell);
 }
 
 void mg_journal_sync_soon(struct mg_journal *j) {
     atomic_store(&j->sync_wanted, true);
+    mg_bell_ring(&j->bell);
+}
+
+void mg_journal_wipe(struct mg_journal *j, uint64_t page) {
+    uint64_t to = atomic_load(&j->wipe_to);
+    while (to < page && !atomic_compare_exchange_weak(&j->wipe_to, &to, page)) continue;
     mg_bell_ring(&j->bell);
 }
 

@@ -134,6 +134,10 @@ void mg_journal_recycle(struct mg_journal *j, uint64_t page);
 // With a sync interval: syncs what is written without waiting for its time. Returns at once; any thread.
 void mg_journal_sync_soon(struct mg_journal *j);
 
+// Overwrites what is in free pages: the committer writes empty pages, when it has nothing else to do and half of the ring
+// is free, until `page` is durable. Grows only. Any thread.
+void mg_journal_wipe(struct mg_journal *j, uint64_t page);
+
 struct mg_journal_state {
     uint64_t head;    // number of the next page to be written
     uint64_t durable; // pages below are durable

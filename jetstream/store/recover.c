@@ -9,6 +9,7 @@
 // is behind the gap is kept.
 #include <string.h>
 
+#include "jetstream/store/erase.h"
 #include "jetstream/store/merge.h"
 #include "jetstream/store/recover.h"
 #include "jetstream/store/seal.h"
@@ -91,6 +92,17 @@ static int take_row(struct mg_store *st, const struct mg_row *row) {
     }
 }
 
+// What was to be erased and may not be yet.
+static int take_erasures(struct mg_store *st, struct mg_merge *m) {
+    char from[1] = {MG_ROW_ERASE};
+    int err = mg_merge_seek(m, mg_slice_of(from, 1));
+    while (err == 0 && mg_merge_row(m)->key.p[0] == MG_ROW_ERASE) {
+        mg_erase_add(st->keeping, mg_merge_row(m)->key);
+        err = mg_merge_next(m);
+    }
+    return err == MG_ENOTFOUND ? 0 : err;
+}
+
 int mg_recover_rows(struct mg_store *st) {
     struct mg_run *runs[MG_MERGE_MAX];
     size_t n = 0;
@@ -105,8 +117,9 @@ int mg_recover_rows(struct mg_store *st) {
         err = take_row(st, mg_merge_row(m));
         if (err == 0) err = mg_merge_next(m);
     }
+    if (err == MG_ENOTFOUND || err == MG_EEOF) err = take_erasures(st, m);
     mg_merge_free(m);
-    return err == MG_ENOTFOUND || err == MG_EEOF ? 0 : err;
+    return err;
 }
 
 // ---- the journal ----------------------------------------------------------------------------------------------------

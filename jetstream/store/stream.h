@@ -164,7 +164,7 @@ void mg_stream_age_due(struct mg_timer *t);
 
 // write.c
 void mg_stream_write(struct mg_stream *s, struct mg_record_view *rec); // completes, encodes, applies
-void mg_removals_write(struct mg_stream *s, const struct mg_removals *list);
+void mg_removals_write(struct mg_stream *s, const struct mg_removals *list, bool erase);
 int mg_row_execute(struct mg_stream *s, mg_slice key, mg_slice value, bool delete_row, void *ctx);
 void mg_memory_free_all(struct mg_stream *s);
 
