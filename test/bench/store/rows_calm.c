@@ -101,6 +101,19 @@ static uint64_t end_readers(struct scene *s) {
     return got;
 }
 
+static enum rig_step rest_step(void *arg) {
+    struct scene *s = arg;
+    uint64_t now = mg_loop_clock(s->probe.rig->loop);
+    s->probe.rig->wake_at = s->until;
+    return now < s->until ? RIG_WAIT : RIG_DONE;
+}
+
+// Compaction goes on behind a busy scene.
+static void rest(struct scene *s, struct rig *r, double seconds) {
+    s->until = mg_loop_clock(r->loop) + (uint64_t)(seconds * 1e9);
+    rig_run(r, rest_step, s);
+}
+
 // Quiet and busy in turn.
 static void scenes(const struct bench *b, bool bulk, unsigned readers, struct hist *quiet, struct hist *busy) {
     struct rig r;
@@ -123,6 +136,7 @@ static void scenes(const struct bench *b, bool bulk, unsigned readers, struct hi
     for (unsigned i = 0; i < rounds; i++) {
         double seconds = b->quick ? 1 : 3;
         s.bulk.rig = NULL;
+        rest(&s, &r, 2);
         play(&s, &r, seconds, quiet);
         s.bulk.rig = bulk_rig;
         s.bulk.rate = 150000;
