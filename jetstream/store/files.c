@@ -89,7 +89,7 @@ static struct mg_runset *changed_runs(const struct mg_runset *now, const struct 
     return set;
 }
 
-// ---- files that are not part of the store ----------------------------------------------------------------------------
+// ---- files that are not part of the store -----------------------------------------------------------------------
 
 bool mg_keeper_segment_lost(const struct mg_store *st, uint64_t id) {
     const struct mg_keeper *k = st->keeping;
