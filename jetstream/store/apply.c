@@ -12,6 +12,7 @@
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 
 #define WORTH_A_CHECKPOINT (1024u * 1024)
 
@@ -246,7 +247,8 @@ static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool 
         subject = subject_of(bytes);
         if (s->storage == MG_STORAGE_MEMORY) mg_part_garbage(s->part, (void *)(uintptr_t)bytes);
         // A message of an earlier generation may be in a segment soon: its removal must be a row, too.
-        if (mg_memtable_remove(&s->mem, r->seq, s->part->generation) == MG_MEM_SEALED) set_removed(s, r->seq);
+        if (mg_memtable_remove(&s->mem, r->seq, s->part->generation) == MG_MEM_SEALED && !MG_PLANTED(lost_removal))
+            set_removed(s, r->seq);
     } else {
         if (!r->named) return; // its record was damaged: it never counted
         set_removed(s, r->seq);
@@ -287,7 +289,7 @@ static void apply_clear(struct mg_stream *s) {
     mg_stream_freed(s, mg_stream_cold_bytes(s));
     for (uint32_t i = 0; i < s->cold_len; i++) s->cold[i].live = 0;
     mg_head_reset(s);
-    s->epoch++;
+    s->epoch += !MG_PLANTED(same_epoch);
     s->msgs = s->bytes = s->subjects = 0;
     s->unresolved = 0;
     s->last_row = NULL;
@@ -310,10 +312,10 @@ static void apply_message(struct mg_stream *s, const struct mg_record_view *rec,
     s->bytes += size;
     subject_added(s, rec->subject, rec->head.seq, size);
     if (rec->head.flags & MG_RECORD_DEDUPED && extra.n >= MG_DEDUPE_HASH) {
-        mg_dedupe_put(s, extra.p, rec->head.seq, rec->head.time);
+        if (live || !MG_PLANTED(late_dedupe)) mg_dedupe_put(s, extra.p, rec->head.seq, rec->head.time);
         extra = mg_slice_of(extra.p + MG_DEDUPE_HASH, extra.n - MG_DEDUPE_HASH);
     }
-    if (extra.n) apply_removals(s, extra, live);
+    if (extra.n && (live || !MG_PLANTED(replay_decides))) apply_removals(s, extra, live);
 }
 
 static void apply_skip(struct mg_stream *s, const struct mg_record_view *rec) {

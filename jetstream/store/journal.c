@@ -171,3 +171,11 @@ void mg_journal_state(struct mg_journal *j, struct mg_journal_state *out) {
         .poisoned = atomic_load(&j->poisoned),
     };
 }
+
+void mg_journal_histograms(const struct mg_journal *j, uint64_t ns[MG_JOURNAL_BUCKETS],
+                           uint64_t bytes[MG_JOURNAL_BUCKETS]) {
+    for (int i = 0; i < MG_JOURNAL_BUCKETS; i++) {
+        ns[i] = atomic_load_explicit(&j->ns_buckets[i], memory_order_relaxed);
+        bytes[i] = atomic_load_explicit(&j->bytes_buckets[i], memory_order_relaxed);
+    }
+}

@@ -152,6 +152,11 @@ struct mg_journal_state {
 };
 void mg_journal_state(struct mg_journal *j, struct mg_journal_state *out); // any thread; figures of one moment or so
 
+// How long commits took and how many bytes of records they had: buckets [i] for 2^i <= v < 2^(i+1). Any thread.
+#define MG_JOURNAL_BUCKETS 40
+void mg_journal_histograms(const struct mg_journal *j, uint64_t ns[MG_JOURNAL_BUCKETS],
+                           uint64_t bytes[MG_JOURNAL_BUCKETS]);
+
 // One sentence for the log: how commits are written, what that takes, what is known of the device. Any thread, after
 // the first commit; before it says so.
 void mg_journal_describe(struct mg_journal *j, char *out, size_t cap);

@@ -202,6 +202,14 @@ static int prepare(struct mg_journal *j, uint32_t count) {
     return MG_EPOISONED;
 }
 
+// One thread writes.
+static void add_to(_Atomic uint64_t buckets[MG_JOURNAL_BUCKETS], uint64_t v) {
+    int i = v ? 63 - __builtin_clzll(v) : 0;
+    if (i >= MG_JOURNAL_BUCKETS) i = MG_JOURNAL_BUCKETS - 1;
+    uint64_t n = atomic_load_explicit(&buckets[i], memory_order_relaxed);
+    atomic_store_explicit(&buckets[i], n + 1, memory_order_relaxed);
+}
+
 static void commit_waiting(struct mg_journal *j) {
     uint64_t bytes, began = mg_bell_clock();
     uint32_t charged;
@@ -220,6 +228,8 @@ static void commit_waiting(struct mg_journal *j) {
         j->written_at = mg_bell_clock();
         j->seal_due = j->o.idle_ns != 0;
         atomic_store_explicit(&j->commit_ns, j->written_at - began, memory_order_relaxed);
+        add_to(j->ns_buckets, j->written_at - began);
+        add_to(j->bytes_buckets, bytes);
         atomic_fetch_add_explicit(&j->record_bytes, bytes, memory_order_relaxed);
         atomic_fetch_add(&j->free, (int64_t)charged - count);
     }

@@ -16,6 +16,7 @@
 #include "jetstream/store/stream.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 
 static struct mg_store_part *part_of(struct mg_store *st, uint64_t stream) {
     return st->parts[stream % st->o.parts]; // numbers are given so that the part that creates a stream keeps it
@@ -39,7 +40,9 @@ static int take_state(struct mg_store *st, uint64_t id, mg_slice value) {
     }
     struct mg_stream *s = find(st, id);
     if (s == NULL) return 0;
-    if (value.n != MG_STATE_ROW_SIZE) return MG_ECORRUPT;
+    if (value.n < MG_STATE_ROW_SIZE) return MG_ECORRUPT;
+    if (!mg_lost_decode(&s->lost_ranges, mg_slice_of(value.p + MG_STATE_ROW_SIZE, value.n - MG_STATE_ROW_SIZE)))
+        return MG_ECORRUPT;
     mg_state_row_unpack(&row, value.p);
     s->op = row.op;
     s->first = row.first;
@@ -134,8 +137,8 @@ static void check_gap(struct mg_stream *s, const struct mg_record_view *rec) {
     uint64_t missing = rec->head.op - s->op - 1;
     mg_store_say(s->part->store, MG_LOG_ERR, "stream %.*s: %llu operations before message %llu were lost in the journal",
                  (int)s->name.n, s->name.p, (unsigned long long)missing, (unsigned long long)rec->head.seq);
-    if (rec->head.type == MG_RECORD_MSG && rec->head.seq > s->last + 1) s->lost += rec->head.seq - s->last - 1;
-    s->part->store->status.lost_messages += missing;
+    if (rec->head.type == MG_RECORD_MSG && rec->head.seq > s->last + 1)
+        mg_stream_found_lost(s, s->last + 1, rec->head.seq - 1, rec->head.seq - 1 - s->last);
 }
 
 int mg_recover_record(void *arg, const struct mg_record_view *rec, const void *bytes, uint64_t page) {
@@ -143,9 +146,10 @@ int mg_recover_record(void *arg, const struct mg_record_view *rec, const void *b
     uint64_t id = rec->head.stream;
     (void)page;
     st->status.records_replayed++;
+    if (st->o.progress) atomic_fetch_add_explicit(&st->o.progress->records, 1, memory_order_relaxed);
     if (id >= atomic_load(&st->next_stream)) atomic_store(&st->next_stream, id);
     struct mg_stream *s = find(st, id);
-    if (s && rec->head.op <= s->op) return 0;
+    if (s && rec->head.op + MG_PLANTED(off_by_one) <= s->op) return 0;
     if (s == NULL) {
         // A stream that the tables do not know: new since the checkpoint, or dropped before it.
         if (rec->head.type != MG_RECORD_STREAM || rec->head.op != 1) return 0;
@@ -164,6 +168,7 @@ int mg_recover_record(void *arg, const struct mg_record_view *rec, const void *b
 
 void mg_recover_damage(void *arg, const struct mg_journal_damage *d) {
     struct mg_store *st = arg;
+    if (MG_PLANTED(silent_recovery)) return;
     st->status.damaged_pages += d->pages_end - d->page;
     mg_store_say(st, d->perhaps_torn ? MG_LOG_WRN : MG_LOG_ERR, "journal: pages %llu to %llu: %s%s",
                  (unsigned long long)d->page, (unsigned long long)(d->pages_end - 1), mg_damage_text(d->cause),
