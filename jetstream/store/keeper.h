@@ -47,7 +47,7 @@ struct mg_keeper {
     struct mg_intent {
         uint64_t first;
         uint32_t count;
-        enum { MG_INTENT_JOB, MG_INTENT_DOOMED, MG_INTENT_GONE } state;
+        enum mg_intent_state { MG_INTENT_JOB, MG_INTENT_DOOMED, MG_INTENT_GONE } state;
     } *intents;
     uint32_t intents_len, intents_cap;
     struct mg_manifest_segment *lost; // segments that could not be opened: not used, not deleted
