@@ -233,8 +233,8 @@ static void sync_journal(struct checkpoint *c) {
     if (state.durable < c->replay_from) c->replay_from = state.durable;
 }
 
-// Segments in which nothing lives any more go with this checkpoint: its rows say so, and in the manifest that names these
-// rows the segments are not named.
+// Segments in which nothing lives any more go with this checkpoint: its rows say so, and in the manifest that names
+// these rows the segments are not named.
 static void find_dead(struct checkpoint *c) {
     struct mg_keeper *k = c->st->keeping;
     uint32_t n;

@@ -90,7 +90,7 @@ static struct mg_runset *changed_runs(const struct mg_runset *now, const struct 
     return set;
 }
 
-// ---- files that are not part of the store ----------------------------------------------------------------------------
+// ---- files that are not part of the store -----------------------------------------------------------------------
 
 bool mg_keeper_segment_lost(const struct mg_store *st, uint64_t id) {
     const struct mg_keeper *k = st->keeping;
@@ -100,7 +100,7 @@ bool mg_keeper_segment_lost(const struct mg_store *st, uint64_t id) {
     return false;
 }
 
-static void add_intent(struct mg_keeper *k, uint64_t first, uint32_t count, int state) {
+static void add_intent(struct mg_keeper *k, uint64_t first, uint32_t count, enum mg_intent_state state) {
     if (k->intents_len == k->intents_cap) {
         k->intents_cap = k->intents_cap ? k->intents_cap * 2 : 16;
         k->intents = mg_realloc(k->intents, k->intents_cap * sizeof(k->intents[0]));

@@ -2,8 +2,8 @@
 // Copyright (c) The Midge Authors
 //
 // What the keeper does when. Checkpoints come first, for the journal waits for them: also in the middle of another job,
-// which takes a break after each megabyte and lets one in (mg_keeper_pace). After a checkpoint it looks for runs to merge
-// and segments to compact, until nothing is worth it. Then it scrubs, slowly.
+// which takes a break after each megabyte and lets one in (mg_keeper_pace). After a checkpoint it looks for runs to
+// merge and segments to compact, until nothing is worth it. Then it scrubs, slowly.
 //
 // Breaks are as long as the work before them, so that readers and the journal have at least half of the device; when
 // there is more garbage than there should be, there are none.

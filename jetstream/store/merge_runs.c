@@ -2,9 +2,9 @@
 // Copyright (c) The Midge Authors
 //
 // Merging table runs in the background. Each checkpoint adds a run of primary rows and one of the others; a look-up may
-// have to ask all of them. When there are many of a kind, the newest ones whose sizes are alike become one. Rows that the
-// facts call garbage are left out: the facts are those of the last checkpoint, so no input is newer (facts.c says why
-// that is enough).
+// have to ask all of them. When there are many of a kind, the newest ones whose sizes are alike become one. Rows that
+// the facts call garbage are left out: the facts are those of the last checkpoint, so no input is newer (facts.c says
+// why that is enough).
 #include "jetstream/store/files.h"
 #include "jetstream/store/keeper.h"
 #include "jetstream/store/merge.h"

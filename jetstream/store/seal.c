@@ -196,8 +196,8 @@ static void add_stretches(struct mg_stream *s, const struct mg_sealed_stream *z)
     mg_free(z->stretches);
 }
 
-// Segments in which nothing lived at the seal are not in the manifest any more. That their messages are gone is durable;
-// the rows of the stretches go with the next checkpoint (recover.c knows that they may be left over).
+// Segments in which nothing lived at the seal are not in the manifest any more. That their messages are gone is
+// durable; the rows of the stretches go with the next checkpoint (recover.c knows that they may be left over).
 static void drop_stretches(struct mg_stream *s, const struct mg_seal *seal) {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < s->cold_len; i++) {

@@ -108,7 +108,7 @@ static uint64_t messages_in_files(struct rig *r) {
     return n;
 }
 
-// ---- cleaning up ----------------------------------------------------------------------------------------------------------------
+// ---- cleaning up -----------------------------------------------------------------------------------------------------
 
 static void random_work(struct rig *r, struct model *m, unsigned n, unsigned steps, uint64_t *seed, size_t base) {
     for (unsigned i = 0; i < steps; i++) {
@@ -282,7 +282,7 @@ static void test_scrub_heals_a_copy(void **state) {
     for (unsigned i = 0; i < 300; i++) {
         char key[16];
         int n = snprintf(key, sizeof(key), "row%u", i);
-        mg_stream_row_put(m->s, mg_slice_of(key, (size_t)n), mg_slice_of("0123456789012345678901234567890123456789", 40), &r);
+        mg_stream_row_put(m->s, mg_slice_of(key, (size_t)n), mg_slice_of("01234567890123456789", 20), &r);
         r.asked++;
     }
     rig_checkpoint(&r);
