@@ -13,6 +13,7 @@
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 
 // More removals than this go into records of their own, in front.
 #define REMOVALS_IN_RECORD 256u
@@ -171,7 +172,7 @@ static int decide(struct mg_stream *s, struct decision *d) {
 static void write_record(struct mg_stream *s, struct decision *d, int64_t time) {
     const struct mg_append *a = d->a;
     if (d->list.count > REMOVALS_IN_RECORD || d->list.buf.len > REMOVALS_BYTES) {
-        mg_removals_write(s, &d->list);
+        mg_removals_write(s, &d->list, false);
         mg_removals_clear(&d->list);
     }
     char hash[MG_DEDUPE_HASH];
@@ -204,7 +205,8 @@ static void answer_appended(struct mg_stream *s, const struct mg_append *a, uint
         mg_stream_answer(s, ctx, 0, seq, MG_ANSWER_APPENDED);
         return;
     }
-    mg_stream_answer(s, NULL, 0, seq, MG_ANSWER_VISIBLE);
+    if (MG_PLANTED(rollup_half_done)) mg_stream_answer(s, ctx, 0, seq, MG_ANSWER_APPENDED);
+    else mg_stream_answer(s, NULL, 0, seq, MG_ANSWER_VISIBLE);
     mg_purge_older(s, a->rollup_all ? (mg_slice){NULL, 0} : a->subject, seq, ctx);
 }
 

@@ -33,6 +33,11 @@ struct mg_keeper {
     struct mg_segment_ref **segments; // all of the store, ascending ids; references
     uint32_t segments_len, segments_cap;
     uint64_t next_file;
+    struct mg_erase {
+        uint64_t stream, seq;
+        uint64_t target;      // page of the journal at which its bytes are overwritten; 0: not begun
+    } *erase;                 // messages to be erased (erase.c)
+    uint32_t erase_len, erase_cap;
     uint32_t age;             // of the newest checkpoint that wrote a segment
     struct mg_facts facts;    // of the last checkpoint, segments as they are now
     bool knows;               // there was a checkpoint

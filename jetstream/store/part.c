@@ -23,6 +23,7 @@
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 
 // Changes wait so long for pages of the journal before they are refused.
 #define PATIENCE_NS UINT64_C(5000000000)
@@ -66,8 +67,8 @@ static void start_clock(struct mg_store_part *p) {
         mg_store_say(p->store, MG_LOG_WRN, "The clock is %.1f hours ahead of what was stored last: for 10 minutes "
                      "nothing expires by it", (double)jump / 3.6e12);
     else
-        mg_store_say(p->store, MG_LOG_WRN, "The clock is %.1f hours behind what was stored last: stored times run at half "
-                     "speed until it has caught up", -(double)jump / 3.6e12);
+        mg_store_say(p->store, MG_LOG_WRN, "The clock is %.1f hours behind what was stored last: stored times run at "
+                     "half speed until it has caught up", -(double)jump / 3.6e12);
 }
 
 static void new_chunk(struct mg_store_part *p, size_t size) {
@@ -275,9 +276,11 @@ void mg_stream_answer(struct mg_stream *s, void *ctx, int err, uint64_t seq, enu
     struct mg_store_part *p = s->part;
     // After a failure of the journal nothing becomes durable any more: errors do not wait for it.
     bool now = s->storage == MG_STORAGE_MEMORY || p->poisoned;
+    now |= MG_PLANTED(duplicate_at_once) && kind == MG_ANSWER_DUPLICATE;
     struct mg_pending_result r = {
         .stream = s, .ctx = ctx, .seq = seq, .batch = now ? 0 : s->batch, .err = err, .kind = kind};
     ring_add(now ? &p->at_once : &p->results, &r);
+    if (MG_PLANTED(early_visible) && kind == MG_ANSWER_APPENDED) s->visible = seq;
     s->results_out++;
 }
 
@@ -524,8 +527,9 @@ bool mg_store_part_turn(struct mg_store_part *p) {
     pump(p);
     mg_part_submit(p);
     mg_part_look_up(p);
+    const uint64_t durable = MG_PLANTED(early_ack) ? p->batch : p->durable;
     bool gave = give_ready(p, &p->at_once, 0);
-    gave |= give_ready(p, &p->results, p->durable);
+    gave |= give_ready(p, &p->results, durable);
     tell_visible(p);
     mg_seal_step(p);
     // From here on who posts rings; what came just before means another turn.

@@ -19,6 +19,7 @@ struct mg_recount {
     const struct mg_runset *runs; // rows of removed messages
     // Found.
     uint64_t first, last, msgs, bytes, subjects, unreadable;
+    struct mg_lost lost;    // the unreadable ones
     uint64_t op;            // the highest of any record
     int64_t last_time;
 };

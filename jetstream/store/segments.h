@@ -27,6 +27,7 @@ struct mg_segment_ref {
     // The keeper's.
     uint32_t age;    // of the checkpoint that wrote its newest messages
     bool busy;       // input of a job: stays in the manifest until the job ends
+    bool wipe;       // overwritten before it is deleted
     bool left_alone; // it is damaged, or does not agree with the facts: never rewritten
 };
 struct mg_segment_ref *mg_segment_ref_get(struct mg_segment_ref *g);

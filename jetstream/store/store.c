@@ -22,6 +22,8 @@
 #define DEFAULT_CACHE (64u * 1024 * 1024)
 #define DEFAULT_ROWS (64u * 1024 * 1024)
 #define BIG_STREAM (8u * 1024 * 1024)
+_Static_assert(MG_STORE_BUCKETS == MG_JOURNAL_BUCKETS, "of the same histograms");
+
 #define IDLE_SEAL_NS UINT64_C(20000000)
 
 // ---- small things ---------------------------------------------------------------------------------------------------
@@ -73,6 +75,7 @@ struct mg_store_part *mg_store_part(struct mg_store *st, unsigned index) {
 struct mg_store_status mg_store_status(const struct mg_store *st) {
     struct mg_store_status out = st->status;
     struct mg_keeper *k = st->keeping;
+    out.lost_messages += atomic_load(&st->lost_messages);
     out.poisoned = atomic_load(&st->poisoned);
     out.checkpoints = atomic_load(&k->checkpoints);
     out.compactions = atomic_load(&k->compactions);
@@ -84,6 +87,21 @@ struct mg_store_status mg_store_status(const struct mg_store *st) {
     out.resting = atomic_load(&k->resting) && !atomic_load(&st->pressed) && !atomic_load(&st->pressed_soon);
     out.full = atomic_load(&st->refuse) != 0;
     if (st->journal) mg_journal_describe(st->journal, out.sync_method, sizeof(out.sync_method));
+    return out;
+}
+
+struct mg_store_counters mg_store_counters(const struct mg_store *st) {
+    struct mg_store_counters out = {.checkpoint_ns = atomic_load(&st->checkpoint_ns)};
+    struct mg_journal_state j;
+    mg_journal_state(st->journal, &j);
+    mg_journal_histograms(st->journal, out.commit_ns, out.commit_bytes);
+    out.commits = j.commits;
+    out.syncs = j.syncs;
+    out.seals = j.seals;
+    out.record_bytes = j.record_bytes;
+    out.page_bytes = j.page_bytes;
+    out.pages = j.pages;
+    out.free_pages = j.pages - (j.head - j.tail);
     return out;
 }
 
@@ -104,6 +122,12 @@ static struct mg_store_part *new_part(struct mg_store *st, unsigned index) {
 }
 
 static void pressure(void *arg) { mg_store_press(arg); }
+static void progress(void *arg, uint64_t done, uint64_t total) {
+    struct mg_store_progress *p = ((struct mg_store *)arg)->o.progress;
+    if (p == NULL) return;
+    atomic_store_explicit(&p->bytes_total, total, memory_order_relaxed);
+    atomic_store_explicit(&p->bytes, done, memory_order_relaxed);
+}
 static void space(void *arg, bool full) { mg_space_of_journal(arg, full); }
 
 static void journal_poisoned(void *arg, const struct mg_disk_why *why) {
@@ -126,6 +150,7 @@ static int open_journal(struct mg_store *st, struct mg_disk_why *why) {
         .arg = st,
         .record = mg_recover_record,
         .damage = mg_recover_damage,
+        .progress = progress,
         .pressure = pressure,
         .space = space,
         .poisoned = journal_poisoned,

@@ -44,6 +44,7 @@ struct mg_store {
     atomic_uint_fast64_t faults;       // damaged pieces of files that were met
     atomic_int refuse;           // MG_ENOSPC: the disk is full, publishes get this; see space.h
     atomic_int stuck;            // why the last checkpoint failed; 0: it did not
+    _Atomic uint64_t lost_messages, checkpoint_ns;
     atomic_bool written;         // something durable was written since the start
     struct mg_worker *keeper;
     struct mg_worker *readers[MG_READERS_MAX];
