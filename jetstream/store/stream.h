@@ -91,6 +91,7 @@ struct mg_assist {
 
 struct mg_stream {
     struct mg_list link;      // of the part's streams
+    struct mg_list same_name; // of the list of its name's bucket
     struct mg_list told;      // of the part's list of those whose `visible` has moved
     struct mg_list wants;     // of the part's list of those that want to be pumped
     struct mg_store_part *part;
