@@ -101,16 +101,16 @@ static void add_entry(struct mg_cold_read *r, uint64_t seq, uint64_t last_seq, c
     if (err) return;
     // Offsets for now: the buffer may move. They become pointers when all is there.
     e->time = v->head.time;
-    e->subject = mg_slice_of((const char *)r->bytes.len, v->subject.n);
-    e->headers = mg_slice_of((const char *)r->bytes.len + v->subject.n, v->headers.n);
-    e->payload = mg_slice_of((const char *)r->bytes.len + v->subject.n + v->headers.n, v->payload.n);
-    mg_buf_add_slice(&r->bytes, v->subject);
-    mg_buf_add_slice(&r->bytes, v->headers);
-    mg_buf_add_slice(&r->bytes, v->payload);
+    e->subject = mg_slice_of((const char *)r->answer->bytes.len, v->subject.n);
+    e->headers = mg_slice_of((const char *)r->answer->bytes.len + v->subject.n, v->headers.n);
+    e->payload = mg_slice_of((const char *)r->answer->bytes.len + v->subject.n + v->headers.n, v->payload.n);
+    mg_buf_add_slice(&r->answer->bytes, v->subject);
+    mg_buf_add_slice(&r->answer->bytes, v->headers);
+    mg_buf_add_slice(&r->answer->bytes, v->payload);
 }
 
 static bool enough(const struct mg_cold_read *r) {
-    return r->count >= r->q.max || r->bytes.len >= (r->q.max_bytes ? r->q.max_bytes : SCAN_BYTES);
+    return r->count >= r->q.max || r->answer->bytes.len >= (r->q.max_bytes ? r->q.max_bytes : SCAN_BYTES);
 }
 
 // From `from` on through one stretch. True: go on with the next one.
@@ -236,6 +236,8 @@ static void arrived_back(struct mg_parcel *p);
 
 static void work(struct mg_parcel *p) {
     struct mg_cold_read *r = mg_container_of(p, struct mg_cold_read, parcel);
+    r->answer = mg_zalloc(sizeof(*r->answer));
+    r->answer->reader = mg_store_reader(r->part->store, r->stream_id);
     switch (r->q.kind) {
     case MG_COLD_SCAN: scan(r, r->q.from); break;
     case MG_COLD_LAST: find_last(r); break;
@@ -244,12 +246,20 @@ static void work(struct mg_parcel *p) {
     }
     for (uint32_t i = 0; i < r->count; i++) {
         struct mg_cold_entry *e = &r->entries[i];
-        e->subject.p = r->bytes.p + (size_t)e->subject.p;
-        e->headers.p = r->bytes.p + (size_t)e->headers.p;
-        e->payload.p = r->bytes.p + (size_t)e->payload.p;
+        e->subject.p = r->answer->bytes.p + (size_t)e->subject.p;
+        e->headers.p = r->answer->bytes.p + (size_t)e->headers.p;
+        e->payload.p = r->answer->bytes.p + (size_t)e->payload.p;
     }
+    r->answer->entries = r->entries;
     r->parcel.arrived = arrived_back;
     mg_inbox_post(&r->part->inbox, &r->parcel);
+}
+
+static void free_answer(struct mg_parcel *p) {
+    struct mg_cold_answer *a = mg_container_of(p, struct mg_cold_answer, parcel);
+    mg_free(a->entries);
+    mg_buf_fini(&a->bytes);
+    mg_free(a);
 }
 
 // ---- the shard's side -----------------------------------------------------------------------------------------------
@@ -263,12 +273,17 @@ static void forget_snapshot(struct mg_cold_read *r) {
     r->runs = NULL;
 }
 
+void mg_cold_answer_free(struct mg_cold_answer *a) {
+    if (a == NULL) return;
+    a->parcel.arrived = free_answer;
+    mg_worker_post(a->reader, &a->parcel);
+}
+
 static void free_read(struct mg_cold_read *r) {
     forget_snapshot(r);
-    mg_free(r->entries);
+    mg_cold_answer_free(r->answer);
     mg_free((void *)(uintptr_t)r->q.filters);
     mg_buf_fini(&r->filters);
-    mg_buf_fini(&r->bytes);
     mg_buf_fini(&r->memory_bits);
     mg_free(r);
 }
@@ -296,8 +311,10 @@ static void submit(struct mg_cold_read *r) {
     r->runs = mg_runset_ref(r->part->rows.runs);
     r->installs = r->part->installs;
     r->low = s->first;
-    r->count = 0;
-    r->bytes.len = 0;
+    mg_cold_answer_free(r->answer); // there was one in vain
+    r->answer = NULL;
+    r->entries = NULL;
+    r->count = r->cap = 0;
     r->total = 0;
     r->err = 0;
     r->memory_bits.len = 0;

@@ -35,6 +35,16 @@ struct mg_cold_question {
     size_t max_bytes;        // SCAN: of records; 0: 256 KB
 };
 
+// What a reader has allocated, it frees: malloc's lock of its memory may be held by a reader that has no CPU just now,
+// and a shard must not wait for that. Who takes the answer over gives it back.
+struct mg_cold_answer {
+    struct mg_parcel parcel;
+    struct mg_worker *reader;
+    struct mg_cold_entry *entries;
+    struct mg_buf bytes; // of the entries
+};
+void mg_cold_answer_free(struct mg_cold_answer *a); // the shard; NULL is fine
+
 struct mg_cold_read;
 // The answer, on the shard. Entries that were removed are left out; slices live until it returns.
 typedef void (*mg_cold_done)(struct mg_cold_read *r);
@@ -56,12 +66,12 @@ struct mg_cold_read {
     uint32_t installs;
     struct mg_buf filters;     // bytes of the filters
     // The answer.
-    struct mg_cold_entry *entries;
+    struct mg_cold_answer *answer; // done may take it over, and sets it to NULL
+    struct mg_cold_entry *entries; // of the answer
     uint32_t count, cap;
     uint64_t covered;          // SCAN: every message below was looked at
     uint64_t total;            // COUNT
     int err;                   // the question as a whole could not be answered; MG_EAGAIN: ask again (COUNT)
-    struct mg_buf bytes;       // of the entries
     struct mg_buf memory_bits; // COUNT: bitmaps of removed messages that are in memory
 };
 

@@ -14,6 +14,7 @@
 #include "server/base/planted.h"
 
 #define RUNS_MANY 6u
+#define RUNS_AT_ONCE 64u // each is read ahead
 
 static uint32_t of_kind(const struct mg_store *st, bool primary, struct mg_run_ref **out) {
     uint32_t n = 0;
@@ -27,7 +28,7 @@ static uint32_t of_kind(const struct mg_store *st, bool primary, struct mg_run_r
 static uint32_t how_many(struct mg_run_ref *const *runs, uint32_t n) {
     uint64_t sum = runs[0]->size;
     uint32_t k = 1;
-    while (k < n && (k < RUNS_MANY / 2 || runs[k]->size <= 2 * sum)) sum += runs[k++]->size;
+    while (k < n && k < RUNS_AT_ONCE && (k < RUNS_MANY / 2 || runs[k]->size <= 2 * sum)) sum += runs[k++]->size;
     return k;
 }
 

@@ -328,11 +328,14 @@ struct look_up {
     struct mg_runset *runs;
     struct mg_buf keys;     // u32 length, key
     uint32_t count;
-    struct mg_buf values;
-    struct look_up_answer {
-        uint32_t at, len;
-        int err;
-    } *answers;
+    struct found_rows {     // the reader's, who frees it: see struct mg_cold_answer
+        struct mg_parcel parcel;
+        struct mg_buf values;
+        struct look_up_answer {
+            uint32_t at, len;
+            int err;
+        } answers[];
+    } *rows;
 };
 
 static bool next_key(const struct mg_buf *keys, size_t *at, mg_slice *key) {
@@ -353,23 +356,29 @@ static void merged(void *arg, mg_slice before, const struct mg_cell *after, bool
         mg_stream_subject_merged(s, before, after, frozen);
 }
 
+static void free_rows(struct mg_parcel *parcel) {
+    struct found_rows *rows = mg_container_of(parcel, struct found_rows, parcel);
+    mg_buf_fini(&rows->values);
+    mg_free(rows);
+}
+
 static void looked_up(struct mg_parcel *parcel) {
     struct look_up *l = mg_container_of(parcel, struct look_up, parcel);
     struct mg_store_part *p = l->part;
     mg_slice key;
     size_t at = 0;
     for (uint32_t i = 0; next_key(&l->keys, &at, &key); i++) {
-        const struct look_up_answer *a = &l->answers[i];
+        const struct look_up_answer *a = &l->rows->answers[i];
         // A row that cannot be read is not "no row": its subject stays unresolved and the part says so.
         if (a->err && a->err != MG_ENOTFOUND) mg_store_row_lost(p->store, key, a->err);
-        mg_slice value = a->err ? (mg_slice){NULL, 0} : mg_slice_of(l->values.p + a->at, a->len);
+        mg_slice value = a->err ? (mg_slice){NULL, 0} : mg_slice_of(l->rows->values.p + a->at, a->len);
         mg_rows_resolve(&p->rows, key, value, merged, p);
     }
     p->jobs_out--;
     mg_runset_unref(l->runs);
     mg_buf_fini(&l->keys);
-    mg_buf_fini(&l->values);
-    mg_free(l->answers);
+    l->rows->parcel.arrived = free_rows;
+    mg_worker_post(mg_store_reader(p->store, p->index), &l->rows->parcel);
     mg_free(l);
     mg_part_pump_all(p);
 }
@@ -378,13 +387,14 @@ static void look_up(struct mg_parcel *parcel) {
     struct look_up *l = mg_container_of(parcel, struct look_up, parcel);
     mg_slice key;
     size_t at = 0;
-    l->answers = mg_alloc(l->count * sizeof(l->answers[0]));
+    struct found_rows *rows = mg_zalloc(sizeof(*rows) + l->count * sizeof(rows->answers[0]));
+    l->rows = rows;
     for (uint32_t i = 0; next_key(&l->keys, &at, &key); i++) {
-        size_t from = l->values.len;
-        int err = mg_runset_get(l->runs, key, &l->values);
-        l->answers[i] = (struct look_up_answer){(uint32_t)from, (uint32_t)(l->values.len - from), err};
+        size_t from = rows->values.len;
+        int err = mg_runset_get(l->runs, key, &rows->values);
+        rows->answers[i] = (struct look_up_answer){(uint32_t)from, (uint32_t)(rows->values.len - from), err};
     }
-    mg_buf_reserve(&l->values, 1);
+    mg_buf_reserve(&rows->values, 1);
     l->parcel.arrived = looked_up;
     mg_inbox_post(&l->part->inbox, &l->parcel);
 }

@@ -20,6 +20,8 @@
 #include "server/base/timer.h"
 #include "server/shard/loop.h"
 
+#define MG_NAME_BUCKETS 1024u // lists of streams by a hash of their names
+
 struct mg_seal;
 struct mg_record;
 
@@ -50,6 +52,7 @@ struct mg_store_part {
     unsigned index;
     struct mg_loop *loop; // NULL until started
     struct mg_list streams;
+    struct mg_list names[MG_NAME_BUCKETS]; // of the same streams
     struct mg_rows rows;
     uint32_t generation;  // of rows.active; what is removed from memtables now is marked with it
 

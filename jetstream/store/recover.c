@@ -109,6 +109,7 @@ int mg_recover_rows(struct mg_store *st) {
     for (uint32_t i = 0; i < st->runs->count && n < MG_MERGE_MAX; i++) {
         if (st->runs->runs[i]->primary) runs[n++] = st->runs->runs[i]->run;
     }
+    if (n == MG_MERGE_MAX) return MG_EFULL; // the oldest rows would be missing: never a part of the streams
     if (n == 0) return 0;
     struct mg_merge *m = mg_merge_new(runs, n, true, false);
     char from[1] = {MG_ROW_STREAM};

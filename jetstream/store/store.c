@@ -114,6 +114,7 @@ static struct mg_store_part *new_part(struct mg_store *st, unsigned index) {
     p->generation = 1;
     p->batch = 1;
     mg_list_init(&p->streams);
+    for (unsigned i = 0; i < MG_NAME_BUCKETS; i++) mg_list_init(&p->names[i]);
     mg_list_init(&p->told);
     mg_list_init(&p->wanting);
     mg_rows_init(&p->rows, st->seed);

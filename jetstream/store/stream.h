@@ -81,16 +81,17 @@ struct mg_assist {
     enum mg_assist_kind { MG_ASSIST_NONE, MG_ASSIST_META, MG_ASSIST_SLICE, MG_ASSIST_LAST, MG_ASSIST_OLDEST,
                           MG_ASSIST_COUNT } kind;
     uint64_t seq;             // with which it was asked
-    struct mg_cold_entry *entries; // the answer: owned
+    struct mg_cold_answer *answer; // owned
+    struct mg_cold_entry *entries; // in it
     uint32_t count;
     uint64_t covered, total;
     uint32_t installs;        // of the part, when it was answered
     int err;
-    struct mg_buf bytes;
 };
 
 struct mg_stream {
     struct mg_list link;      // of the part's streams
+    struct mg_list same_name; // of the list of its name's bucket
     struct mg_list told;      // of the part's list of those whose `visible` has moved
     struct mg_list wants;     // of the part's list of those that want to be pumped
     struct mg_store_part *part;

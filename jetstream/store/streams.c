@@ -20,6 +20,7 @@ struct mg_stream *mg_stream_new(struct mg_store_part *p, uint64_t id) {
     s->first = 1;
     s->first_exact = true;
     s->rows = &p->rows;
+    mg_list_init(&s->same_name);
     mg_list_init(&s->told);
     mg_list_init(&s->wants);
     mg_list_init(&s->waiting);
@@ -44,6 +45,7 @@ void mg_stream_give_up(struct mg_stream *s) {
 
 void mg_stream_free(struct mg_stream *s) {
     mg_list_remove(&s->link);
+    mg_list_remove(&s->same_name);
     mg_list_remove(&s->told);
     mg_list_remove(&s->wants);
     mg_part_unindex(s->part, s);
@@ -105,6 +107,16 @@ static void replace(mg_slice *old, mg_slice with) {
     *old = mg_slice_of(copy, with.n);
 }
 
+static struct mg_list *bucket_of(struct mg_store_part *p, mg_slice name) {
+    return &p->names[mg_row_hash(p->rows.seed, name) % MG_NAME_BUCKETS];
+}
+
+static void set_name(struct mg_stream *s, mg_slice name) {
+    replace(&s->name, name);
+    mg_list_remove(&s->same_name);
+    mg_list_push_back(bucket_of(s->part, name), &s->same_name);
+}
+
 int mg_stream_decode_row(struct mg_stream *s, mg_slice value) {
     struct mg_stream_row row;
     if (value.n < MG_STREAM_ROW_SIZE) return MG_ECORRUPT;
@@ -126,7 +138,7 @@ int mg_stream_decode_row(struct mg_stream *s, mg_slice value) {
         s->first = row.first_seq;
         s->last = row.first_seq - 1;
     }
-    replace(&s->name, mg_slice_of(value.p + MG_STREAM_ROW_SIZE, row.name_len));
+    set_name(s, mg_slice_of(value.p + MG_STREAM_ROW_SIZE, row.name_len));
     replace(&s->config, mg_slice_of(value.p + MG_STREAM_ROW_SIZE + row.name_len, row.config_len));
     return 0;
 }
@@ -171,7 +183,7 @@ int mg_stream_create(struct mg_store_part *p, mg_slice name, mg_slice config, en
     if (name.n == 0 || name.n > UINT16_MAX || config.n > (1u << 20)) return MG_EINVAL;
     if (mg_stream_find(p, name)) return MG_EEXISTS;
     struct mg_stream *s = mg_stream_new(p, mg_store_new_id(p));
-    replace(&s->name, name);
+    set_name(s, name);
     replace(&s->config, config);
     s->storage = storage;
     s->limits = *limits;
@@ -234,8 +246,10 @@ struct mg_stream *mg_stream_next(struct mg_store_part *p, struct mg_stream *afte
 }
 
 struct mg_stream *mg_stream_find(struct mg_store_part *p, mg_slice name) {
-    for (struct mg_stream *s = mg_stream_next(p, NULL); s; s = mg_stream_next(p, s)) {
-        if (mg_slice_eq(s->name, name)) return s;
+    struct mg_list *bucket = bucket_of(p, name);
+    for (struct mg_list *l = bucket->next; l != bucket; l = l->next) {
+        struct mg_stream *s = mg_container_of(l, struct mg_stream, same_name);
+        if (!s->deleted && mg_slice_eq(s->name, name)) return s;
     }
     return NULL;
 }
