@@ -25,7 +25,7 @@ static void heard_after_failure(struct slot *sl, const struct mg_result *r) {
     uint32_t index = (uint32_t)(uintptr_t)r->ctx - 1;
     sim_check(index < m->nops && !m->ops[index].told, "stream %u: a result too many", sl->no);
     m->ops[index].told = true;
-    if (r->err == MG_EIO) {
+    if (r->err == MG_EIO || r->err == MG_EFULL || r->err == MG_ENOSPC) {
         model_refused(m, index);
     } else {
         sim_check(r->err == m->ops[index].want.err && r->seq == m->ops[index].want.seq,
@@ -58,7 +58,7 @@ static void on_result(void *app, const struct mg_result *r) {
     }
     if (sl->phase == SLOT_DELETING && r->err == MG_ECLOSED) return;
     if (sl->w->damaged) return; // the model has lost its way
-    if (r->err == MG_ENOSPC && sl->w->tight) {
+    if ((r->err == MG_ENOSPC || r->err == MG_EFULL) && sl->w->tight) {
         sim_check(m->answered == m->nops, "stream %u: more was asked than one thing at a time", sl->no);
         model_cancel(m, m->answered - 1);
         return;
