@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "jetstream/store/check.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
 #include "server/config/check.h"
@@ -101,6 +102,13 @@ static int check_config(const struct mg_cmdline *cl) {
     mg_config_report_fini(&report);
     mg_options_free(o);
     return code;
+}
+
+// `--check-store` and `--rebuild-store`: exit code is the verdict.
+static void print_verdict(void *arg, enum mg_check_verdict meaning, const char *text) {
+    static const char *const words[] = {"", "damaged: ", "lost: "};
+    (void)arg;
+    printf("%s%s\n", words[meaning], text);
 }
 
 static int send_signal(const struct mg_cmdline *cl) {
@@ -313,6 +321,8 @@ int main(int argc, char **argv) {
         code = p->cmdline.exit_code;
         break;
     case MG_CMDLINE_CHECK: code = check_config(&p->cmdline); break;
+    case MG_CMDLINE_CHECK_STORE: code = (int)mg_store_check(p->cmdline.store, print_verdict, NULL); break;
+    case MG_CMDLINE_REBUILD_STORE: code = (int)mg_store_rebuild(p->cmdline.store, print_verdict, NULL); break;
     case MG_CMDLINE_SIGNAL: code = send_signal(&p->cmdline); break;
     case MG_CMDLINE_RUN: code = run(p); break;
     }

@@ -172,7 +172,7 @@ static int decide(struct mg_stream *s, struct decision *d) {
 static void write_record(struct mg_stream *s, struct decision *d, int64_t time) {
     const struct mg_append *a = d->a;
     if (d->list.count > REMOVALS_IN_RECORD || d->list.buf.len > REMOVALS_BYTES) {
-        mg_removals_write(s, &d->list);
+        mg_removals_write(s, &d->list, false);
         mg_removals_clear(&d->list);
     }
     char hash[MG_DEDUPE_HASH];

@@ -6,16 +6,20 @@
 #include <string.h>
 
 #include "jetstream/store/dedupe.h"
+#include "jetstream/store/erase.h"
+#include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
 #include "server/base/planted.h"
 
+#define WORTH_A_CHECKPOINT (1024u * 1024)
+
 uint32_t mg_stream_size_of(const struct mg_stream *s, size_t subject, size_t headers, size_t payload) {
     // spec/jetstream-streams.md 7: what the reference's stores would use for it.
-    size_t head = s->storage == MG_STORAGE_MEMORY ? 16 : headers ? 34 : 30;
-    return (uint32_t)(head + subject + headers + payload);
+    if (s->storage == MG_STORAGE_FILE) return mg_stored_size(subject, headers, payload);
+    return (uint32_t)(16 + subject + headers + payload);
 }
 
 size_t mg_subject_key(const struct mg_stream *s, mg_slice subject, char *out) {
@@ -225,6 +229,17 @@ void mg_stream_removed_bits(const struct mg_stream *s, uint64_t from, struct mg_
     }
 }
 
+// Files go with a checkpoint: for a lot it is made soon, a little waits for the next one.
+void mg_stream_freed(struct mg_stream *s, uint64_t bytes) {
+    if (bytes >= WORTH_A_CHECKPOINT) mg_store_press_soon(s->part->store);
+}
+
+uint64_t mg_stream_cold_bytes(const struct mg_stream *s) {
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < s->cold_len; i++) n += s->cold[i].at.data_bytes;
+    return n;
+}
+
 static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool live) {
     mg_slice subject = r->subject;
     const uint8_t *bytes = mg_memtable_get(&s->mem, r->seq);
@@ -238,7 +253,7 @@ static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool 
         if (!r->named) return; // its record was damaged: it never counted
         set_removed(s, r->seq);
         struct mg_stretch *stretch = mg_stream_stretch_of(s, r->seq);
-        if (stretch && stretch->live > 0) stretch->live--;
+        if (stretch && stretch->live > 0 && --stretch->live == 0) mg_stream_freed(s, stretch->at.data_bytes);
         mg_head_removed(s, r->seq);
     }
     s->msgs -= s->msgs > 0;
@@ -258,6 +273,11 @@ static void apply_removals(struct mg_stream *s, mg_slice list, bool live) {
     if (!s->first_exact && live) mg_head_advance(s);
 }
 
+static void want_erased(struct mg_stream *s, mg_slice list, bool live) {
+    struct mg_removal_walk w = mg_removal_walk_of(list);
+    for (struct mg_removal r; mg_removal_next(&w, &r);) mg_erase_want(s, r.seq, live);
+}
+
 // Everything up to `last` is gone, in one stroke: the subjects' rows of the old epoch mean nothing any more.
 static void apply_clear(struct mg_stream *s) {
     uint64_t seq = s->first;
@@ -266,6 +286,7 @@ static void apply_clear(struct mg_stream *s) {
         if (s->storage == MG_STORAGE_MEMORY) mg_part_garbage(s->part, (void *)(uintptr_t)bytes);
     }
     if (s->storage == MG_STORAGE_MEMORY) mg_memtable_trim(&s->mem);
+    mg_stream_freed(s, mg_stream_cold_bytes(s));
     for (uint32_t i = 0; i < s->cold_len; i++) s->cold[i].live = 0;
     mg_head_reset(s);
     s->epoch += !MG_PLANTED(same_epoch);
@@ -326,7 +347,10 @@ void mg_stream_apply(struct mg_stream *s, const struct mg_record_view *rec, cons
     switch (rec->head.type) {
     case MG_RECORD_MSG: apply_message(s, rec, bytes, live); break;
     case MG_RECORD_SKIP: apply_skip(s, rec); break;
-    case MG_RECORD_REMOVE: apply_removals(s, rec->payload, live); break;
+    case MG_RECORD_REMOVE:
+        apply_removals(s, rec->payload, live);
+        if (rec->head.flags & MG_RECORD_ERASE) want_erased(s, rec->payload, live);
+        break;
     case MG_RECORD_CLEAR: apply_clear(s); break;
     case MG_RECORD_ROW: apply_row(s, rec); break;
     case MG_RECORD_STREAM: mg_stream_apply_self(s, rec, live); break;

@@ -5,15 +5,17 @@
 //
 //   1. every part seals (seal.h) and gives what is durable
 //   2. the ids of the files to come are written into the manifest (an orphan of a crash is then known garbage)
-//   3. one segment for all streams, and one for each that has a lot; one run of primary rows, one of the others
+//   3. one segment for all streams, and one for each that has a lot; one run of primary rows, one of the others;
+//      segments in which nothing lives are found
 //   4. files synced, directories synced
-//   5. the manifest names the files and the page to replay from: this is the moment of the checkpoint
+//   5. the manifest names the new files, not the dead ones, and the page to replay from: the moment of the checkpoint
 //   6. the journal recycles, the parts read from the new files and drop the memory
 //
 // When a write fails (the disk is full), nothing is given up: the sealed state stays in memory, what was begun is
 // deleted, and it is tried again after a while. The journal fills up meanwhile, and changes wait or are refused.
 #include <stdlib.h>
 
+#include "jetstream/store/erase.h"
 #include "jetstream/store/keeper.h"
 #include "jetstream/store/seal.h"
 #include "jetstream/store/space.h"
@@ -24,6 +26,7 @@
 #include "server/base/errors.h"
 #include "server/base/mem.h"
 #include "server/base/planted.h"
+#include "server/shard/bell.h"
 
 #define RETRY_NS UINT64_C(1000000000)
 #define SYNC_POLL_NS UINT64_C(1000000)
@@ -40,7 +43,10 @@ struct checkpoint {
     uint32_t streams_len;
     struct mg_rowmap *extra;           // rows of the new stretches
     struct cells primary, others;
-    struct mg_manifest next;           // as it will be
+    struct mg_facts facts;             // of all parts
+    struct mg_segment_ref **dead;      // segments in which nothing lives
+    uint64_t *dead_ids;                // theirs, ascending
+    uint32_t dead_len;
     struct mg_segment_ref *segments[MG_KEEPER_FILES];
     uint32_t segments_len;
     struct mg_run_ref *runs[2];
@@ -125,6 +131,7 @@ static int write_segment(struct checkpoint *c, bool (*pick)(const struct mg_seal
     struct mg_segment_ref *g = NULL;
     err = mg_segment_write_close(&w, err, has_sections, &sink, &g);
     if (err == 0 && g) {
+        g->age = c->st->keeping->age + 1;
         c->next_id++;
         c->segments[c->segments_len++] = g;
         give_stretches(c, &sink, g);
@@ -150,8 +157,10 @@ static int write_segments(struct checkpoint *c) {
 
 static void gather(struct checkpoint *c, const struct mg_rowmap *m) {
     for (uint32_t i = 0; i <= m->mask; i++) {
-        struct mg_cell *cell = m->slots[i];
+        struct mg_cell *cell = mg_rowmap_at(m, i);
         if (cell == NULL) continue;
+        if (cell->key[0] == MG_ROW_ERASE && !(cell->flags & MG_CELL_DELETED))
+            mg_erase_add(c->st->keeping, mg_cell_key(cell));
         struct cells *l = mg_row_kind_primary((uint8_t)cell->key[0]) ? &c->primary : &c->others;
         if (l->count == l->cap) {
             l->cap = l->cap ? l->cap * 2 : 256;
@@ -161,14 +170,9 @@ static void gather(struct checkpoint *c, const struct mg_rowmap *m) {
     }
 }
 
-static int compare_cells(const void *a, const void *b) {
-    const struct mg_cell *x = *(struct mg_cell *const *)a, *y = *(struct mg_cell *const *)b;
-    return mg_cell_compare(mg_cell_key(x), mg_cell_key(y));
-}
-
 static int write_run(struct checkpoint *c, struct cells *l, bool primary) {
     if (l->count == 0) return 0;
-    qsort(l->at, l->count, sizeof(l->at[0]), compare_cells);
+    mg_cells_sort(l->at, l->count);
     struct mg_run_write w;
     int err = mg_run_write_open(&w, c->st, c->next_id, primary);
     for (uint32_t i = 0; i < l->count && err == 0; i++) {
@@ -229,15 +233,38 @@ static void sync_journal(struct checkpoint *c) {
     if (state.durable < c->replay_from) c->replay_from = state.durable;
 }
 
+// Segments in which nothing lives any more go with this checkpoint: its rows say so, and in the manifest that names these
+// rows the segments are not named.
+static void find_dead(struct checkpoint *c) {
+    struct mg_keeper *k = c->st->keeping;
+    uint32_t n;
+    struct mg_fact_segment *list = mg_facts_segments(&c->facts, &n);
+    c->dead = mg_alloc((k->segments_len + 1u) * sizeof(struct mg_segment_ref *));
+    c->dead_ids = mg_alloc((k->segments_len + 1u) * sizeof(c->dead_ids[0]));
+    c->dead_len = 0;
+    for (uint32_t i = 0; i < k->segments_len; i++) {
+        struct mg_segment_ref *g = k->segments[i];
+        const struct mg_fact_segment *f = mg_fact_segment_find(list, n, g->id);
+        if (g->busy || (f && f->live > 0)) continue;
+        c->dead_ids[c->dead_len] = g->id;
+        c->dead[c->dead_len++] = g;
+    }
+    mg_free(list);
+}
+
 static int commit(struct checkpoint *c) {
     c->replay_from = replay_from(c);
     sync_journal(c);
     struct mg_store *st = c->st;
+    mg_erase_mark(st, &c->facts); // one that dies right now, too
     struct mg_files_change change = {
+        .job = c->first_id,
         .segments = c->segments,
         .segments_len = c->segments_len,
         .runs = c->runs,
         .runs_len = c->runs_len,
+        .old_segments = c->dead,
+        .old_segments_len = c->dead_len,
         .replay_from = c->replay_from,
     };
     return mg_files_commit(st, &change);
@@ -264,16 +291,47 @@ static void undo(struct checkpoint *c) {
         z->stretches = NULL;
         z->stretches_len = 0;
     }
-    for (uint32_t i = 0; i < c->segments_len; i++) {
-        atomic_store(&c->segments[i]->doomed, !c->segments[i]->doubtful || MG_PLANTED(doubtful_unlinked));
-        mg_segment_ref_put(c->segments[i]);
-    }
-    for (uint32_t i = 0; i < c->runs_len; i++) {
-        atomic_store(&c->runs[i]->doomed, !c->runs[i]->doubtful || MG_PLANTED(doubtful_unlinked));
-        mg_run_ref_put(c->runs[i]);
-    }
+    mg_files_abandon(c->st, c->segments, c->segments_len, c->runs, c->runs_len);
+    mg_files_end(c->st, c->first_id);
     c->segments_len = c->runs_len = 0;
     c->primary.count = c->others.count = 0;
+}
+
+// ---- facts ----------------------------------------------------------------------------------------------------------
+
+static void add_facts(struct mg_facts *all, const struct mg_facts *f) {
+    for (uint32_t i = 0; i < f->len; i++) {
+        const struct mg_fact *x = &f->streams[i];
+        mg_facts_add(all, x->stream, x->first, x->epoch, x->dedupe_before);
+        for (uint32_t k = 0; k < x->len; k++) mg_facts_add_stretch(all, &f->stretches[x->at + k]);
+    }
+}
+
+static void join_facts(struct checkpoint *c) {
+    for (unsigned i = 0; i < c->st->o.parts; i++) add_facts(&c->facts, &c->seals[i]->facts);
+    mg_facts_sort(&c->facts);
+}
+
+// The new stretches stand behind the older ones of their stream: as of the seal, all in them lives.
+static void keep_facts(struct checkpoint *c) {
+    struct mg_facts *now = &c->st->keeping->facts;
+    mg_facts_fini(now);
+    for (uint32_t i = 0, at = 0; i < c->facts.len; i++) {
+        const struct mg_fact *x = &c->facts.streams[i];
+        mg_facts_add(now, x->stream, x->first, x->epoch, x->dedupe_before);
+        for (uint32_t k = 0; k < x->len; k++) {
+            const struct mg_fact_stretch *old = &c->facts.stretches[x->at + k];
+            if (mg_keeper_segment(c->st, old->segment)) mg_facts_add_stretch(now, old);
+        }
+        while (at < c->streams_len && c->streams[at]->id < x->stream) at++;
+        const struct mg_sealed_stream *z = at < c->streams_len ? c->streams[at] : NULL;
+        for (uint32_t k = 0; z && z->id == x->stream && k < z->stretches_len; k++) {
+            const struct mg_stretch *n = &z->stretches[k];
+            mg_facts_add_stretch(now, &(struct mg_fact_stretch){n->segment->id, n->at.first_seq, n->at.last_seq,
+                                                                n->at.messages, n->at.messages});
+        }
+    }
+    c->st->keeping->knows = true;
 }
 
 // ---- parts ----------------------------------------------------------------------------------------------------------
@@ -320,6 +378,9 @@ static void tell_parts(struct checkpoint *c) {
     for (unsigned i = 0; i < st->o.parts; i++) {
         struct mg_seal *seal = c->seals[i];
         seal->runs = mg_runset_ref(st->runs);
+        seal->dead = mg_alloc((c->dead_len + 1u) * sizeof(seal->dead[0]));
+        memcpy(seal->dead, c->dead_ids, c->dead_len * sizeof(seal->dead[0]));
+        seal->dead_len = c->dead_len;
         seal->parcel.arrived = mg_seal_installed;
         mg_inbox_post(&seal->part->inbox, &seal->parcel);
     }
@@ -331,8 +392,11 @@ void mg_checkpoint(struct mg_store *st) {
     struct checkpoint c = {.st = st, .extra = mg_rowmap_new()};
     c.seals = mg_zalloc(st->o.parts * sizeof(c.seals[0]));
     bool done = false;
+    uint64_t began = mg_bell_clock();
     if (ask_parts(&c)) {
         list_streams(&c);
+        join_facts(&c);
+        find_dead(&c);
         while (!done && !atomic_load(&st->poisoned) && !atomic_load(&st->keeping->closing)) {
             if (MG_PLANTED(recycle_first)) mg_journal_recycle(st->journal, replay_from(&c));
             int err = write_all(&c);
@@ -347,11 +411,18 @@ void mg_checkpoint(struct mg_store *st) {
         }
     }
     if (done) {
+        st->keeping->age++;
+        atomic_fetch_add(&st->keeping->checkpoints, 1);
+        atomic_fetch_add(&st->checkpoint_ns, mg_bell_clock() - began);
+        keep_facts(&c);
         mg_journal_recycle(st->journal, c.replay_from);
         tell_parts(&c);
     }
     // Otherwise the store is closing or poisoned: the parts free what they sealed (mg_store_close).
     mg_rowmap_unref(c.extra);
+    mg_facts_fini(&c.facts);
+    mg_free(c.dead);
+    mg_free(c.dead_ids);
     mg_free(c.primary.at);
     mg_free(c.others.at);
     mg_free(c.streams);

@@ -91,13 +91,13 @@ static struct mg_subject_match match_of(struct mg_cold_question *q) {
     return m;
 }
 
-static void add_entry(struct mg_cold_read *r, uint64_t seq, const struct mg_record_view *v, int err) {
+static void add_entry(struct mg_cold_read *r, uint64_t seq, uint64_t last_seq, const struct mg_record_view *v, int err) {
     if (r->count == r->cap) {
         r->cap = r->cap ? r->cap * 2 : 16;
         r->entries = mg_realloc(r->entries, r->cap * sizeof(r->entries[0]));
     }
     struct mg_cold_entry *e = &r->entries[r->count++];
-    *e = (struct mg_cold_entry){.seq = seq, .err = err};
+    *e = (struct mg_cold_entry){.seq = seq, .last_seq = err ? last_seq : seq, .err = err};
     if (err) return;
     // Offsets for now: the buffer may move. They become pointers when all is there.
     e->time = v->head.time;
@@ -130,7 +130,8 @@ static bool scan_stretch(struct mg_cold_read *r, const struct mg_stretch *c, uin
             bool gone;
             r->err = is_removed(x, e.seq, &gone);
             if (r->err) more = false;
-            if (more && !gone && !(err && MG_PLANTED(damage_is_absence))) add_entry(r, e.seq, &v, err);
+            bool hidden = err && MG_PLANTED(damage_is_absence);
+            if (more && !gone && !hidden) add_entry(r, e.seq, e.last_seq, &v, err);
             r->covered = (err ? e.last_seq : e.seq) + 1;
             if (enough(r)) more = false;
         }
@@ -155,7 +156,7 @@ static void read_entry(struct mg_cold_read *r, const struct mg_stretch *c, const
     struct mg_record_buf buf = {0};
     struct mg_record_view v;
     if (err == 0) err = mg_section_read(c->segment->segment, &c->at, e, &buf, &v);
-    add_entry(r, e->seq, &v, err);
+    add_entry(r, e->seq, e->last_seq, &v, err);
     mg_record_buf_fini(&buf);
 }
 
@@ -195,7 +196,7 @@ static void find_time(struct mg_cold_read *r) {
         int err = mg_section_first_at(c->segment->segment, &c->at, r->q.from, r->q.time, &e);
         if (err == MG_ENOTFOUND) continue;
         if (err) {
-            add_entry(r, e.seq, NULL, err);
+            add_entry(r, e.seq, e.last_seq, NULL, err);
             return;
         }
         scan(r, e.seq);
@@ -328,6 +329,13 @@ static bool go_on_behind(struct mg_cold_read *r) {
     return true;
 }
 
+static void tell_lost(const struct mg_cold_read *r) {
+    for (uint32_t i = 0; i < r->count; i++) {
+        const struct mg_cold_entry *e = &r->entries[i];
+        if (e->err) mg_stream_found_lost(r->stream, e->seq, e->last_seq, e->last_seq - e->seq + 1);
+    }
+}
+
 static void arrived_back(struct mg_parcel *p) {
     struct mg_cold_read *r = mg_container_of(p, struct mg_cold_read, parcel);
     r->part->jobs_out--;
@@ -351,6 +359,7 @@ static void arrived_back(struct mg_parcel *p) {
         return;
     }
     mg_list_remove(&r->link);
+    tell_lost(r);
     r->done(r);
     free_read(r);
 }

@@ -12,6 +12,7 @@
 
 struct mg_cold_entry {
     uint64_t seq;
+    uint64_t last_seq; // the same, or, with err, the last one that may be damaged
     int64_t time;
     mg_slice subject, headers, payload;
     int err; // MG_ECORRUPT, MG_EIO: it is there and cannot be read

@@ -3,6 +3,12 @@
 //
 // Which files the store consists of. The keeper's lists of segments and runs say it in memory, the manifest on disk; a
 // change is a new manifest, and only when that is durable do the lists change and are replaced files doomed.
+//
+// The manifest also names the files that may be there without being part of the store, so that a crash leaves nothing
+// behind: those that a running job may create, and those that are doomed, until their deletion is durable.
+//
+// When a manifest cannot be written, nobody knows whether the disk has the old one or the new one. So the files of both
+// stay (`limbo`) until a later one was written.
 #include "jetstream/store/files.h"
 
 #include <stdio.h>
@@ -65,7 +71,7 @@ static bool goes(const struct mg_files_change *c, const struct mg_run_ref *r) {
 
 // New runs stand in front; the product of a merge in the place of the runs that it replaces.
 static struct mg_runset *changed_runs(const struct mg_runset *now, const struct mg_files_change *c) {
-    struct mg_run_ref *list[MG_MERGE_MAX * 2];
+    struct mg_run_ref **list = mg_alloc((now->count + c->runs_len + 1) * sizeof(struct mg_run_ref *));
     uint32_t n = 0;
     bool placed = c->old_runs_len == 0;
     if (placed) {
@@ -79,60 +85,102 @@ static struct mg_runset *changed_runs(const struct mg_runset *now, const struct 
             placed = true;
         }
     }
-    return mg_runset_new(list, n);
+    struct mg_runset *set = mg_runset_new(list, n);
+    mg_free(list);
+    return set;
 }
 
-// ---- files that go --------------------------------------------------------------------------------------------------
+// ---- files that are not part of the store ----------------------------------------------------------------------------
 
-static void doom(struct mg_keeper *k, uint64_t id, bool doubtful) {
-    if (k->doomed_len == k->doomed_cap) {
-        k->doomed_cap = k->doomed_cap ? k->doomed_cap * 2 : 16;
-        k->doomed = mg_realloc(k->doomed, k->doomed_cap * sizeof(k->doomed[0]));
+bool mg_keeper_segment_lost(const struct mg_store *st, uint64_t id) {
+    const struct mg_keeper *k = st->keeping;
+    for (uint32_t i = 0; i < k->lost_len; i++) {
+        if (k->lost[i].file == id) return true;
     }
-    k->doomed[k->doomed_len++] = (struct mg_doomed){.id = id, .state = doubtful ? MG_DOOMED_DOUBTFUL : MG_DOOMED_THERE};
+    return false;
+}
+
+static void add_intent(struct mg_keeper *k, uint64_t first, uint32_t count, int state) {
+    if (k->intents_len == k->intents_cap) {
+        k->intents_cap = k->intents_cap ? k->intents_cap * 2 : 16;
+        k->intents = mg_realloc(k->intents, k->intents_cap * sizeof(k->intents[0]));
+    }
+    struct mg_intent *in = &k->intents[k->intents_len++];
+    in->first = first;
+    in->count = count;
+    in->state = state;
+}
+
+static void remove_intents(struct mg_keeper *k, bool (*which)(const struct mg_intent *in, uint64_t id), uint64_t id) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < k->intents_len; i++) {
+        if (!which(&k->intents[i], id)) k->intents[kept++] = k->intents[i];
+    }
+    k->intents_len = kept;
+}
+
+static bool is_gone(const struct mg_intent *in, uint64_t id) {
+    (void)id;
+    return in->state == MG_INTENT_GONE;
+}
+static bool is_job(const struct mg_intent *in, uint64_t id) { return in->state == MG_INTENT_JOB && in->first == id; }
+static bool is_doomed(const struct mg_intent *in, uint64_t id) {
+    return in->state == MG_INTENT_DOOMED && in->first == id;
 }
 
 void mg_files_unlinked(struct mg_store *st, uint64_t id) {
     struct mg_keeper *k = st->keeping;
-    for (uint32_t i = 0; i < k->doomed_len; i++) {
-        if (k->doomed[i].id == id) k->doomed[i].state = MG_DOOMED_UNLINKED;
+    for (uint32_t i = 0; i < k->intents_len; i++) {
+        if (is_doomed(&k->intents[i], id)) k->intents[i].state = MG_INTENT_GONE;
     }
 }
 
-// Their removal is durable: the next manifest need not speak of them.
-static void forget_synced(struct mg_keeper *k) {
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < k->doomed_len; i++) {
-        if (k->doomed[i].state != MG_DOOMED_SYNCED) k->doomed[kept++] = k->doomed[i];
+void mg_files_end(struct mg_store *st, uint64_t job) {
+    struct mg_keeper *k = st->keeping;
+    for (uint32_t i = 0; i < k->intents_len; i++) {
+        if (is_job(&k->intents[i], job)) k->intents[i].state = MG_INTENT_GONE;
     }
-    k->doomed_len = kept;
+}
+
+static void doom(struct mg_segment_ref *const *segments, uint32_t segments_len, struct mg_run_ref *const *runs,
+                 uint32_t runs_len) {
+    for (uint32_t i = 0; i < segments_len; i++) {
+        atomic_store(&segments[i]->doomed, true);
+        mg_segment_ref_put(segments[i]);
+    }
+    for (uint32_t i = 0; i < runs_len; i++) {
+        atomic_store(&runs[i]->doomed, true);
+        mg_run_ref_put(runs[i]);
+    }
+}
+
+void mg_files_abandon(struct mg_store *st, struct mg_segment_ref *const *segments, uint32_t segments_len,
+                      struct mg_run_ref *const *runs, uint32_t runs_len) {
+    struct mg_keeper *k = st->keeping;
+    for (uint32_t i = 0; i < segments_len; i++) add_intent(k, segments[i]->id, 1, MG_INTENT_DOOMED);
+    for (uint32_t i = 0; i < runs_len; i++) add_intent(k, runs[i]->id, 1, MG_INTENT_DOOMED);
+    // Is limbo taken, then by the one job whose commit failed: every other job begins with a manifest that succeeds.
+    if (!k->in_doubt || k->limbo_segments_len + k->limbo_runs_len > 0 || MG_PLANTED(doubtful_unlinked)) {
+        doom(segments, segments_len, runs, runs_len);
+        return;
+    }
+    for (uint32_t i = 0; i < segments_len; i++) k->limbo_segments[k->limbo_segments_len++] = segments[i];
+    for (uint32_t i = 0; i < runs_len; i++) k->limbo_runs[k->limbo_runs_len++] = runs[i];
+}
+
+static void leave_limbo(struct mg_keeper *k) {
+    k->in_doubt = false;
+    doom(k->limbo_segments, k->limbo_segments_len, k->limbo_runs, k->limbo_runs_len);
+    k->limbo_segments_len = k->limbo_runs_len = 0;
 }
 
 int mg_files_sync_dirs(struct mg_store *st) {
-    struct mg_keeper *k = st->keeping;
     struct mg_disk_why why;
     int err = MG_PLANTED(folder_not_synced) ? 0 : mg_disk_sync_dir(st->disk, "segments", &why);
     if (err == 0 && !MG_PLANTED(folder_not_synced)) err = mg_disk_sync_dir(st->disk, "tables", &why);
     if (err) mg_store_say(st, MG_LOG_ERR, "cannot sync a directory: %s", why.text);
-    for (uint32_t i = 0; i < k->doomed_len && err == 0; i++) {
-        if (k->doomed[i].state == MG_DOOMED_UNLINKED) k->doomed[i].state = MG_DOOMED_SYNCED;
-    }
-    forget_synced(k);
+    else remove_intents(st->keeping, is_gone, 0);
     return err;
-}
-
-// A manifest is durable that does not name them, after one that perhaps is not.
-static void unlink_doubtful(struct mg_store *st) {
-    struct mg_keeper *k = st->keeping;
-    for (uint32_t i = 0; i < k->doomed_len; i++) {
-        if (k->doomed[i].state != MG_DOOMED_DOUBTFUL) continue;
-        for (int kind = MG_FILE_SEGMENT; kind <= MG_FILE_RUN_COPY; kind++) {
-            char name[MG_FILE_NAME_MAX];
-            mg_table_file_name(name, (enum mg_table_file)kind, k->doomed[i].id);
-            mg_disk_unlink(st->disk, name, NULL);
-        }
-        k->doomed[i].state = MG_DOOMED_UNLINKED;
-    }
 }
 
 // ---- the manifest ---------------------------------------------------------------------------------------------------
@@ -149,7 +197,7 @@ static void add_run(struct mg_manifest *m, const struct mg_run_ref *r) {
 static void add_file(struct mg_manifest *m, const struct mg_segment_ref *g) {
     struct mg_manifest_segment about = {.file = g->id, .size = g->size, .foot_sum = g->foot_sum,
                                         .messages = g->segment->messages, .record_bytes = g->segment->record_bytes,
-                                        .sections = g->segment->sections};
+                                        .sections = g->segment->sections, .age = g->age};
     mg_manifest_add_segment(m, &about);
 }
 
@@ -160,9 +208,8 @@ static bool goes_segment(const struct mg_files_change *c, const struct mg_segmen
     return false;
 }
 
-// Writes what there will be after the change (NULL: what there is), with the ids that the job may use.
-static int write_manifest(struct mg_store *st, const struct mg_runset *runs, const struct mg_files_change *c,
-                          uint64_t first, uint32_t count) {
+// Writes what there will be after the change (NULL: what there is).
+static int write_manifest(struct mg_store *st, const struct mg_runset *runs, const struct mg_files_change *c) {
     struct mg_keeper *k = st->keeping;
     struct mg_manifest m = {.head = st->head};
     struct mg_disk_why why;
@@ -178,20 +225,18 @@ static int write_manifest(struct mg_store *st, const struct mg_runset *runs, con
         if (!goes_segment(c, k->segments[i])) add_file(&m, k->segments[i]);
     }
     for (uint32_t i = 0; c && i < c->segments_len; i++) add_file(&m, c->segments[i]);
-    if (count) mg_manifest_add_intent(&m, first, first, count);
-    for (uint32_t i = 0; i < k->kept_len; i++)
-        mg_manifest_add_intent(&m, k->kept[i].job, k->kept[i].first, k->kept[i].count);
-    for (uint32_t i = 0; i < k->doomed_len; i++) mg_manifest_add_intent(&m, k->doomed[i].id, k->doomed[i].id, 1);
-    for (uint32_t i = 0; c && i < c->old_segments_len; i++)
-        mg_manifest_add_intent(&m, c->old_segments[i]->id, c->old_segments[i]->id, 1);
-    for (uint32_t i = 0; c && i < c->old_runs_len; i++)
-        mg_manifest_add_intent(&m, c->old_runs[i]->id, c->old_runs[i]->id, 1);
+    for (uint32_t i = 0; i < k->lost_len; i++) mg_manifest_add_segment(&m, &k->lost[i]);
+    for (uint32_t i = 0; i < k->intents_len; i++) {
+        const struct mg_intent *in = &k->intents[i];
+        if (c == NULL || !is_job(in, c->job)) mg_manifest_add_intent(&m, in->first, in->first, in->count);
+    }
     int err = mg_manifest_store(st->disk, &m, &why);
     if (err) {
         mg_store_say(st, MG_LOG_ERR, "cannot write the manifest: %s", why.text);
+        k->in_doubt = true;
     } else {
         st->head = m.head;
-        unlink_doubtful(st);
+        leave_limbo(k);
     }
     mg_manifest_fini(&m);
     return err;
@@ -200,7 +245,20 @@ static int write_manifest(struct mg_store *st, const struct mg_runset *runs, con
 int mg_files_begin(struct mg_store *st, uint32_t n, uint64_t *first) {
     *first = st->keeping->next_file;
     st->keeping->next_file += n;
-    return write_manifest(st, st->runs, NULL, *first, n);
+    add_intent(st->keeping, *first, n, MG_INTENT_JOB);
+    int err = write_manifest(st, st->runs, NULL);
+    if (err) mg_files_end(st, *first);
+    return err;
+}
+
+static void doom_old(struct mg_keeper *k, const struct mg_files_change *c) {
+    for (uint32_t i = 0; i < c->old_segments_len; i++) add_intent(k, c->old_segments[i]->id, 1, MG_INTENT_DOOMED);
+    for (uint32_t i = 0; i < c->old_runs_len; i++) add_intent(k, c->old_runs[i]->id, 1, MG_INTENT_DOOMED);
+}
+
+static void spare_old(struct mg_keeper *k, const struct mg_files_change *c) {
+    for (uint32_t i = 0; i < c->old_segments_len; i++) remove_intents(k, is_doomed, c->old_segments[i]->id);
+    for (uint32_t i = 0; i < c->old_runs_len; i++) remove_intents(k, is_doomed, c->old_runs[i]->id);
 }
 
 int mg_files_commit(struct mg_store *st, const struct mg_files_change *c) {
@@ -210,35 +268,20 @@ int mg_files_commit(struct mg_store *st, const struct mg_files_change *c) {
         char name[MG_FILE_NAME_MAX];
         mg_table_file_name(name, MG_FILE_RUN, c->old_runs[i]->id);
         mg_disk_unlink(st->disk, name, NULL);
-        mg_table_file_name(name, MG_FILE_RUN_COPY, c->old_runs[i]->id);
-        mg_disk_unlink(st->disk, name, NULL);
     }
-    int err = write_manifest(st, runs, c, 0, 0);
+    doom_old(k, c);
+    int err = write_manifest(st, runs, c);
     if (err) {
-        // The manifest may be on disk all the same, and be what the next start finds: its files must stay until another
-        // one is durable.
-        for (uint32_t i = 0; i < c->segments_len; i++) {
-            c->segments[i]->doubtful = true;
-            doom(k, c->segments[i]->id, true);
-        }
-        for (uint32_t i = 0; i < c->runs_len; i++) {
-            c->runs[i]->doubtful = true;
-            doom(k, c->runs[i]->id, true);
-        }
+        spare_old(k, c);
         mg_runset_unref(runs);
         return err;
     }
+    remove_intents(k, is_job, c->job);
     mg_runset_unref(st->runs);
     st->runs = runs;
     for (uint32_t i = 0; i < c->segments_len; i++) add_segment(k, mg_segment_ref_get(c->segments[i]));
-    for (uint32_t i = 0; i < c->old_segments_len; i++) {
-        doom(k, c->old_segments[i]->id, false);
-        remove_segment(k, c->old_segments[i]);
-    }
-    for (uint32_t i = 0; i < c->old_runs_len; i++) {
-        doom(k, c->old_runs[i]->id, false);
-        atomic_store(&c->old_runs[i]->doomed, true);
-    }
+    for (uint32_t i = 0; i < c->old_segments_len; i++) remove_segment(k, c->old_segments[i]);
+    for (uint32_t i = 0; i < c->old_runs_len; i++) atomic_store(&c->old_runs[i]->doomed, true);
     return 0;
 }
 
@@ -258,7 +301,9 @@ static int new_store(struct mg_store *st, struct mg_disk_why *why) {
     h->ring_pages = st->o.ring_bytes / st->o.ring_file_bytes * h->ring_file_pages;
     st->keeping->next_file = 1;
     st->runs = mg_runset_new(NULL, 0);
-    int err = write_manifest(st, st->runs, NULL, 0, 0);
+    // Both slots: one that rots before the first checkpoint must not take the journal with it.
+    int err = write_manifest(st, st->runs, NULL);
+    if (err == 0) err = write_manifest(st, st->runs, NULL);
     return err ? err : mg_disk_sync_dir(st->disk, "", why);
 }
 
@@ -274,11 +319,15 @@ static int open_runs(struct mg_store *st, const struct mg_manifest *m, struct mg
     for (uint32_t i = 0; i < m->nruns && err == 0; i++) {
         const struct mg_manifest_run *r = &m->runs[i].about;
         err = mg_run_ref_open(&runs[n], st, r->file, r->size, r->foot_sum, r->flags & MG_MANIFEST_RUN_PRIMARY);
-        if (err) {
+        if (err == 0) {
+            n++;
+        } else if (!(r->flags & MG_MANIFEST_RUN_PRIMARY)) {
+            st->recount = true; // it can be computed
+            st->status.damaged_files++;
+            err = 0;
+        } else {
             snprintf(why->text, sizeof(why->text), "table %016llx cannot be read: %s; nothing was changed",
                      (unsigned long long)r->file, mg_strerror(err));
-        } else {
-            n++;
         }
     }
     st->runs = mg_runset_new(runs, n);
@@ -289,12 +338,17 @@ static int open_runs(struct mg_store *st, const struct mg_manifest *m, struct mg
 
 // A segment that cannot be opened does not stop the others: its messages are lost, as the log and the streams say.
 static void open_segments(struct mg_store *st, const struct mg_manifest *m) {
+    struct mg_keeper *k = st->keeping;
     for (uint32_t i = 0; i < m->nsegments; i++) {
         const struct mg_manifest_segment *a = &m->segments[i];
         struct mg_segment_ref *g;
+        if (a->age > k->age) k->age = a->age;
         if (mg_segment_ref_open(&g, st, a->file, a->size, a->foot_sum) == 0) {
-            add_segment(st->keeping, g);
+            g->age = a->age;
+            add_segment(k, g);
         } else {
+            k->lost = mg_realloc(k->lost, (k->lost_len + 1) * sizeof(k->lost[0]));
+            k->lost[k->lost_len++] = *a;
             st->status.damaged_files++;
             st->status.lost_messages += a->messages;
         }
@@ -314,10 +368,10 @@ static void found_file(void *arg, const struct mg_file_finding *f) {
     mg_store_say(arg, level, "%s %s", f->name, words[f->fate]);
 }
 
+// Beside a damaged slot nothing is cleaned up: what could not be now is at a later start.
 static void keep_intents(struct mg_keeper *k, const struct mg_manifest *m) {
-    k->kept = mg_alloc((m->nintents ? m->nintents : 1) * sizeof(k->kept[0]));
-    if (m->nintents) memcpy(k->kept, m->intents, m->nintents * sizeof(k->kept[0]));
-    k->kept_len = m->nintents;
+    for (uint32_t i = 0; i < m->nintents; i++)
+        add_intent(k, m->intents[i].first, m->intents[i].count, MG_INTENT_DOOMED);
 }
 
 static int read_store(struct mg_store *st, const struct mg_manifest *m, const struct mg_manifest_loaded *loaded,
@@ -339,6 +393,7 @@ static int read_store(struct mg_store *st, const struct mg_manifest *m, const st
     if (err) return err;
     open_segments(st, m);
     check = (struct mg_file_check){.found = found_file, .arg = st};
+    if (st->look_only) return 0;
     return mg_manifest_check_files(st->disk, m, loaded, &check, why);
 }
 
@@ -346,7 +401,7 @@ int mg_files_open(struct mg_store *st, struct mg_disk_why *why) {
     struct mg_manifest m = {0};
     struct mg_manifest_loaded loaded;
     int err = mg_manifest_load(st->disk, &m, &loaded);
-    if (err == MG_ENOTFOUND) {
+    if (err == MG_ENOTFOUND && !st->look_only) {
         err = new_store(st, why);
     } else if (err) {
         *why = loaded.why;
@@ -365,9 +420,15 @@ void mg_files_close(struct mg_store *st) {
     st->runs = NULL;
     for (uint32_t i = 0; i < k->segments_len; i++) mg_segment_ref_put(k->segments[i]);
     mg_free(k->segments);
-    mg_free(k->doomed);
-    mg_free(k->kept);
     k->segments = NULL;
-    k->segments_len = k->doomed_len = 0;
-    k->doomed = NULL;
+    k->segments_len = 0;
+    // Limbo: the start will see which manifest it is, and what belongs to nothing.
+    for (uint32_t i = 0; i < k->limbo_segments_len; i++) mg_segment_ref_put(k->limbo_segments[i]);
+    for (uint32_t i = 0; i < k->limbo_runs_len; i++) mg_run_ref_put(k->limbo_runs[i]);
+    k->limbo_segments_len = k->limbo_runs_len = 0;
+    mg_facts_fini(&k->facts);
+    mg_free(k->erase);
+    mg_free(k->lost);
+    k->lost = NULL;
+    k->lost_len = 0;
 }

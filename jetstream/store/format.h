@@ -127,6 +127,7 @@ enum mg_record_type {
 enum mg_record_flag {
     MG_RECORD_DEDUPED = 1,     // MSG, SKIP: extra begins with the hash of the message's id
     MG_RECORD_ROW_DELETED = 2, // ROW
+    MG_RECORD_ERASE = 4,       // REMOVE: and their bytes are to be overwritten
 };
 
 // ---- pages: what the journal's ring is made of -----------------------------------------------------------------------
@@ -187,6 +188,12 @@ enum mg_page_kind {
     F(u32, epoch, "of the rows of subjects")                                                                           \
     F(u32, first_exact, "1: first is the first message's number")
 
+// Behind the counters: messages that were found damaged, one of these for each range of numbers, ascending.
+#define MG_LOST_RANGE_FIELDS(F)                                                                                        \
+    F(u64, first, "number of the first")                                                                               \
+    F(u64, last, "number of the last")                                                                                 \
+    F(u64, count, "how many in between are lost")
+
 // ---- all of them ------------------------------------------------------------------------------------------------------
 
 // X(lower, UPPER, size, "title"), in the order of docs/FORMATS.md.
@@ -194,7 +201,8 @@ enum mg_page_kind {
     X(record, RECORD, 64, "Record")                                                                                    \
     X(page, PAGE, 64, "Page of the journal")                                                                           \
     X(stream_row, STREAM_ROW, 72, "Row of a stream")                                                                   \
-    X(state_row, STATE_ROW, 72, "Row of a stream's counters")
+    X(state_row, STATE_ROW, 72, "Row of a stream's counters")                                                          \
+    X(lost_range, LOST_RANGE, 24, "Lost messages, behind the counters")
 
 MG_FORMATS(MG_FORMAT)
 

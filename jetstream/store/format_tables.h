@@ -197,7 +197,7 @@ enum {
     F(u64, messages, "in all sections")                                                                                \
     F(u64, record_bytes, "of all records")                                                                             \
     F(u32, sections, "number of sections")                                                                             \
-    F(u32, reserved, "0")
+    F(u32, age, "of the checkpoint that wrote its newest messages: 1 and counting")
 
 #define MG_MANIFEST_INTENT_FIELDS(F)                                                                                   \
     F(u64, job, "the job's number")                                                                                    \

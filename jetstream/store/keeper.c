@@ -1,40 +1,107 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
+//
+// What the keeper does when. Checkpoints come first, for the journal waits for them: also in the middle of another job,
+// which takes a break after each megabyte and lets one in (mg_keeper_pace). After a checkpoint it looks for runs to merge
+// and segments to compact, until nothing is worth it. Then it scrubs, slowly.
+//
+// Breaks are as long as the work before them, so that readers and the journal have at least half of the device; when
+// there is more garbage than there should be, there are none.
 #include "jetstream/store/keeper.h"
 
+#include "jetstream/store/compact.h"
+#include "jetstream/store/erase.h"
+#include "jetstream/store/scrub.h"
 #include "jetstream/store/space.h"
 #include "jetstream/store/store_impl.h"
+#include "server/base/errors.h"
 #include "server/base/mem.h"
 #include "server/shard/bell.h"
+
+#define BREAK_MAX UINT64_C(50000000)    // ns
+#define SOON_NS UINT64_C(5000000000)    // between checkpoints that nobody waits for
+
+static bool ends(const struct mg_store *st) {
+    return atomic_load(&st->keeping->closing) || atomic_load(&st->poisoned);
+}
 
 static void pressed(struct mg_parcel *p) {
     struct mg_keeper *k = mg_container_of(p, struct mg_keeper, press);
     struct mg_store *st = k->store;
     // From here on it can be asked for again: what the committer has to say during the checkpoint must not be lost.
     atomic_store(&st->pressed, false);
-    k->again = true;
-    if (k->busy) return; // opened from inside of a checkpoint that waits for something
-    k->busy = true;
-    while (k->again && !atomic_load(&k->closing) && !atomic_load(&st->poisoned)) {
-        k->again = false;
-        mg_checkpoint(st);
-        if (!atomic_load(&k->closing)) mg_merge_runs(st);
-    }
-    k->busy = false;
+    k->pressed = true;
 }
-
-static uint64_t idle(void *arg) { return mg_space_idle(arg); }
 
 void mg_store_press(struct mg_store *st) {
     if (st->keeper == NULL || atomic_exchange(&st->pressed, true)) return;
+    atomic_store(&st->keeping->resting, false);
     mg_worker_post(st->keeper, &st->keeping->press);
 }
 
+static void nothing(struct mg_parcel *p) { (void)p; }
+
+void mg_store_press_soon(struct mg_store *st) {
+    if (st->keeper == NULL || atomic_exchange(&st->pressed_soon, true)) return;
+    mg_worker_post(st->keeper, &st->keeping->soon);
+}
+
+static void checkpoint(struct mg_store *st) {
+    struct mg_keeper *k = st->keeping;
+    k->pressed = false;
+    atomic_store(&k->resting, false);
+    atomic_store(&st->pressed_soon, false);
+    mg_checkpoint(st);
+    k->checkpoint_at = mg_bell_clock();
+    k->look = true;
+}
+
+int mg_keeper_pace(struct mg_store *st) {
+    struct mg_keeper *k = st->keeping;
+    uint64_t now = mg_bell_clock(), rest = now - k->paced_at;
+    if (rest > BREAK_MAX) rest = BREAK_MAX;
+    uint64_t until = k->urgent ? now : now + rest;
+    do {
+        if (ends(st)) return MG_ECLOSED;
+        mg_worker_wait_until(st->keeper, until);
+        if (k->pressed && !ends(st)) checkpoint(st);
+    } while (mg_bell_clock() < until);
+    k->paced_at = mg_bell_clock();
+    return ends(st) ? MG_ECLOSED : 0;
+}
+
+// When there is no parcel to open: the next job, or until when to sleep.
+static uint64_t next_job(void *arg) {
+    struct mg_store *st = arg;
+    struct mg_keeper *k = st->keeping;
+    uint64_t now = mg_bell_clock(), soon = k->checkpoint_at + SOON_NS;
+    if (ends(st)) return MG_NEVER;
+    k->paced_at = now;
+    if (k->pressed || (atomic_load(&st->pressed_soon) && now >= soon)) {
+        checkpoint(st);
+        return 0;
+    }
+    uint64_t erase = mg_erase_step(st);
+    if (k->look) {
+        mg_merge_runs(st);
+        k->look = !ends(st) && mg_compact(st);
+        return 0;
+    }
+    uint64_t until = mg_space_idle(st), scrub = mg_scrub_step(st);
+    if (scrub < until) until = scrub;
+    if (erase < until) until = erase;
+    if (until > now && k->erase_len == 0) atomic_store(&k->resting, true);
+    return atomic_load(&st->pressed_soon) && soon < until ? soon : until;
+}
+
 int mg_keeper_start(struct mg_store *st) {
-    st->keeping->store = st;
-    st->keeping->press.arrived = pressed;
+    struct mg_keeper *k = st->keeping;
+    k->store = st;
+    k->press.arrived = pressed;
+    k->soon.arrived = k->scrub_soon.arrived = nothing;
+    k->checkpoint_at = mg_bell_clock();
     mg_space_start(st);
-    return mg_worker_start(&st->keeper, "store-keep", idle, st);
+    return mg_worker_start(&st->keeper, "store-keep", next_job, st);
 }
 
 void mg_keeper_stop(struct mg_store *st) {
@@ -51,8 +118,6 @@ void mg_store_to_keeper(struct mg_store *st, struct mg_parcel *p) {
         p->arrived(p);
     }
 }
-
-static void nothing(struct mg_parcel *p) { (void)p; }
 
 void mg_keeper_wake(struct mg_store *st) {
     if (st->keeper == NULL) return;

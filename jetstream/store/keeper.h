@@ -5,6 +5,7 @@
 #ifndef MG_JETSTREAM_STORE_KEEPER_H
 #define MG_JETSTREAM_STORE_KEEPER_H
 
+#include "jetstream/store/facts.h"
 #include "jetstream/store/manifest.h"
 #include "jetstream/store/segments.h"
 
@@ -12,9 +13,19 @@
 
 struct mg_keeper {
     struct mg_store *store;
-    struct mg_parcel press, wake;
+    struct mg_parcel press, soon, wake, scrub_soon;
     atomic_bool closing, ended;
-    bool busy, again;         // a checkpoint runs; another was asked for meanwhile
+    atomic_bool resting;      // nothing to do but to scrub
+    bool pressed, look;       // a checkpoint is wanted; files may be worth merging
+    bool urgent;              // there is more garbage than there should be
+    uint64_t checkpoint_at;   // monotonic ns: the last one
+    uint64_t paced_at;        // the last piece of a job
+    atomic_uint_fast64_t checkpoints, compactions, merges, verified;
+    atomic_uint_fast64_t damaged, healed; // files that the scrub found, and those it wrote again
+    atomic_bool scrub_now;    // a pass without breaks is wanted
+    bool scrub_hurry;         // and runs
+    uint64_t scrub_at, scrub_id; // when it goes on (0: not known yet), behind which file
+    size_t scrubbed;          // since the last break
     struct mg_parcel room, full; // see space.h
     bool ballast, ballast_wanted, ballast_told;
     uint64_t ballast_next;    // when it is tried again
@@ -22,29 +33,49 @@ struct mg_keeper {
     struct mg_segment_ref **segments; // all of the store, ascending ids; references
     uint32_t segments_len, segments_cap;
     uint64_t next_file;
-    // Files that are not listed any more and may still be there: intents, until their removal is durable.
-    struct mg_doomed {
-        uint64_t id;
-        enum { MG_DOOMED_DOUBTFUL, MG_DOOMED_THERE, MG_DOOMED_UNLINKED, MG_DOOMED_SYNCED } state;
-    } *doomed;
-    uint32_t doomed_len, doomed_cap;
-    // Intents found at the start beside a damaged slot of the manifest: their files were not looked after, so they stay.
-    struct mg_manifest_intent *kept;
-    uint32_t kept_len;
+    struct mg_erase {
+        uint64_t stream, seq;
+        uint64_t target;      // page of the journal at which its bytes are overwritten; 0: not begun
+    } *erase;                 // messages to be erased (erase.c)
+    uint32_t erase_len, erase_cap;
+    uint32_t age;             // of the newest checkpoint that wrote a segment
+    struct mg_facts facts;    // of the last checkpoint, segments as they are now
+    bool knows;               // there was a checkpoint
+
+    // Files that the manifest names although they are not part of the store (files.c).
+    struct mg_intent {
+        uint64_t first;
+        uint32_t count;
+        enum { MG_INTENT_JOB, MG_INTENT_DOOMED, MG_INTENT_GONE } state;
+    } *intents;
+    uint32_t intents_len, intents_cap;
+    struct mg_manifest_segment *lost; // segments that could not be opened: not used, not deleted
+    uint32_t lost_len;
+    struct mg_segment_ref *limbo_segments[MG_KEEPER_FILES]; // files of a commit whose outcome is unknown
+    struct mg_run_ref *limbo_runs[MG_KEEPER_FILES];
+    uint32_t limbo_segments_len, limbo_runs_len;
+    bool in_doubt;            // the last manifest may or may not have been written
 };
 
 int mg_keeper_start(struct mg_store *st);
 void mg_keeper_wake(struct mg_store *st); // after `closing` was set, once
 void mg_keeper_stop(struct mg_store *st); // waits for the job that runs
 void mg_checkpoint(struct mg_store *st);
-// Merges runs, if there are many. The keeper, after a checkpoint.
+// Merges runs, if there are many.
 void mg_merge_runs(struct mg_store *st);
+// Writes a run again, for one of its copies is damaged. An error: both are, or it cannot be written; it stays as it is.
+int mg_rewrite_run(struct mg_store *st, struct mg_run_ref *r);
+// Called by jobs every now and then: takes a break in proportion to the work since the last one, makes a checkpoint if one
+// is wanted. MG_ECLOSED: the store closes or has failed, the job ends.
+int mg_keeper_pace(struct mg_store *st);
 // Sleeps, opening what arrives; less when the store closes.
 void mg_keeper_sleep(struct mg_store *st, uint64_t ns);
 void mg_store_to_keeper(struct mg_store *st, struct mg_parcel *p); // any thread
 
 // The segment with this id; NULL: it is not there. The keeper and the start.
 struct mg_segment_ref *mg_keeper_segment(const struct mg_store *st, uint64_t id);
+// It is in the manifest, but could not be opened.
+bool mg_keeper_segment_lost(const struct mg_store *st, uint64_t id);
 
 // ---- writing files (files.c) ----------------------------------------------------------------------------------------
 
@@ -77,11 +108,19 @@ int mg_run_write_finish(struct mg_run_write *w, int err, struct mg_run_summary *
 
 // ---- which files there are ------------------------------------------------------------------------------------------
 
-// Reserves n ids and writes into the manifest that files with them may appear.
+// Begins a job: reserves n ids from *first on and writes into the manifest that files with them may appear. It ends with
+// the commit that names it, or with mg_files_end.
 int mg_files_begin(struct mg_store *st, uint32_t n, uint64_t *first);
+void mg_files_end(struct mg_store *st, uint64_t job);
+// New files of a job that failed, or whose commit did: takes the references. They are deleted as soon as no manifest can
+// name them.
+void mg_files_abandon(struct mg_store *st, struct mg_segment_ref *const *segments, uint32_t segments_len,
+                      struct mg_run_ref *const *runs, uint32_t runs_len);
+// A doomed file was deleted.
+void mg_files_unlinked(struct mg_store *st, uint64_t id);
 int mg_files_sync_dirs(struct mg_store *st);
-void mg_files_unlinked(struct mg_store *st, uint64_t id); // the keeper has deleted a doomed file
 struct mg_files_change {
+    uint64_t job; // that ends with it: what mg_files_begin gave
     struct mg_segment_ref *const *segments; // new ones
     uint32_t segments_len;
     struct mg_run_ref *const *runs; // new ones: newer than all there are, or in the place of the oldest that goes

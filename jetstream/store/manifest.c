@@ -158,7 +158,6 @@ static bool read_body(struct mg_manifest *m, struct reader *r, const struct mg_m
         const char *p = take(r, MG_MANIFEST_SEGMENT_SIZE);
         if (!p) return false;
         mg_manifest_segment_unpack(&s, p);
-        if (s.reserved) return false;
         mg_manifest_add_segment(m, &s);
     }
     for (uint32_t i = 0; i < head->intents; i++) {

@@ -2,10 +2,13 @@
 // Copyright (c) The Midge Authors
 //
 // Merging table runs in the background. Each checkpoint adds a run of primary rows and one of the others; a look-up may
-// have to ask all of them. When there are many of a kind, the newest ones whose sizes are alike become one.
+// have to ask all of them. When there are many of a kind, the newest ones whose sizes are alike become one. Rows that the
+// facts call garbage are left out: the facts are those of the last checkpoint, so no input is newer (facts.c says why
+// that is enough).
 #include "jetstream/store/files.h"
 #include "jetstream/store/keeper.h"
 #include "jetstream/store/merge.h"
+#include "jetstream/store/store_impl.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
 #include "server/base/planted.h"
@@ -28,7 +31,13 @@ static uint32_t how_many(struct mg_run_ref *const *runs, uint32_t n) {
     return k;
 }
 
-static int go_on(void *arg) { return atomic_load(&((struct mg_store *)arg)->keeping->closing) ? MG_ECLOSED : MG_OK; }
+static int go_on(void *arg) { return mg_keeper_pace(arg); }
+
+// The facts may become newer while this runs (mg_keeper_pace makes checkpoints), never older.
+static bool wanted(void *arg, const struct mg_row *row) {
+    const struct mg_keeper *k = ((struct mg_store *)arg)->keeping;
+    return row->tombstone || !k->knows || !mg_facts_row_is_garbage(&k->facts, row->key, row->value);
+}
 
 static int merge(struct mg_store *st, struct mg_run_ref **runs, uint32_t n, bool oldest, bool primary) {
     struct mg_run *inputs[MG_MERGE_MAX];
@@ -38,20 +47,36 @@ static int merge(struct mg_store *st, struct mg_run_ref **runs, uint32_t n, bool
     if (err) return err;
     struct mg_run_write w;
     err = mg_run_write_open(&w, st, id, primary);
-    if (err) return err;
-    struct mg_merge_job job = {.inputs = inputs, .ninputs = n, .drop_tombstones = oldest || MG_PLANTED(lost_tombstone), .go_on = go_on, .arg = st};
+    if (err) {
+        mg_files_end(st, id);
+        return err;
+    }
+    struct mg_merge_job job = {
+        .inputs = inputs, .ninputs = n, .drop_tombstones = oldest || MG_PLANTED(lost_tombstone),
+        .keep = wanted, .go_on = go_on, .arg = st};
     struct mg_run_summary sum = {0};
     err = mg_run_merge(&job, w.builder, &sum);
     struct mg_run_ref *product = NULL;
     err = mg_run_write_finish(&w, err, &sum, &product);
     if (err == 0) err = mg_files_sync_dirs(st);
     if (err == 0) {
-        struct mg_files_change change = {.runs = &product, .runs_len = 1, .old_runs = runs, .old_runs_len = n};
+        struct mg_files_change change = {
+            .job = id, .runs = &product, .runs_len = 1, .old_runs = runs, .old_runs_len = n};
         err = mg_files_commit(st, &change);
     }
-    if (err && product) atomic_store(&product->doomed, !product->doubtful);
-    mg_run_ref_put(product);
+    if (err) {
+        mg_files_abandon(st, NULL, 0, &product, product != NULL);
+        mg_files_end(st, id);
+    } else {
+        atomic_fetch_add(&st->keeping->merges, 1);
+        mg_run_ref_put(product);
+    }
     return err;
+}
+
+int mg_rewrite_run(struct mg_store *st, struct mg_run_ref *r) {
+    // Tombstones stay: whether an older run has the rows is not looked at.
+    return merge(st, &r, 1, false, r->primary);
 }
 
 void mg_merge_runs(struct mg_store *st) {

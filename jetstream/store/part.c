@@ -67,8 +67,8 @@ static void start_clock(struct mg_store_part *p) {
         mg_store_say(p->store, MG_LOG_WRN, "The clock is %.1f hours ahead of what was stored last: for 10 minutes "
                      "nothing expires by it", (double)jump / 3.6e12);
     else
-        mg_store_say(p->store, MG_LOG_WRN, "The clock is %.1f hours behind what was stored last: stored times run at half "
-                     "speed until it has caught up", -(double)jump / 3.6e12);
+        mg_store_say(p->store, MG_LOG_WRN, "The clock is %.1f hours behind what was stored last: stored times run at "
+                     "half speed until it has caught up", -(double)jump / 3.6e12);
 }
 
 static void new_chunk(struct mg_store_part *p, size_t size) {
@@ -214,11 +214,13 @@ static bool send(struct mg_store_part *p, struct part_batch *b) {
 }
 
 static void send_unsent(struct mg_store_part *p) {
+    bool full = p->unsent_len > 0;
     while (p->unsent_len > 0 && send(p, p->unsent[0])) {
         p->unsent_len--;
         memmove(p->unsent, p->unsent + 1, p->unsent_len * sizeof(p->unsent[0]));
         if (p->unsent_len == 0) p->pump = true; // changes that waited for room
     }
+    if (full && p->unsent_len == 0) p->pump = true; // changes waited for it
 }
 
 uint64_t mg_part_sent(const struct mg_store_part *p) {
@@ -387,8 +389,7 @@ static void look_up(struct mg_parcel *parcel) {
     mg_inbox_post(&l->part->inbox, &l->parcel);
 }
 
-void mg_part_look_up(struct mg_store_part *p) {
-    if (p->rows.wanted_len == 0) return;
+static struct look_up *next_look_up(struct mg_store_part *p) {
     struct look_up *l = mg_zalloc(sizeof(*l));
     l->parcel.arrived = look_up;
     l->part = p;
@@ -398,7 +399,18 @@ void mg_part_look_up(struct mg_store_part *p) {
     p->rows.wanted = (struct mg_buf)MG_BUF_INIT;
     p->rows.wanted_len = 0;
     p->jobs_out++;
-    mg_worker_post(mg_store_reader(p->store, p->index), &l->parcel);
+    return l;
+}
+
+void mg_part_look_up(struct mg_store_part *p) {
+    if (p->rows.wanted_len) mg_worker_post(mg_store_reader(p->store, p->index), &next_look_up(p)->parcel);
+}
+
+void mg_part_look_up_now(struct mg_store_part *p) {
+    while (p->rows.wanted_len) {
+        look_up(&next_look_up(p)->parcel);
+        mg_inbox_open(&p->inbox);
+    }
 }
 
 // ---- turns ----------------------------------------------------------------------------------------------------------

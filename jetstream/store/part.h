@@ -123,5 +123,7 @@ void mg_part_pump_all(struct mg_store_part *p);
 bool mg_part_slice_over(struct mg_store_part *p);
 // Sends the keys that were wanted to a reader.
 void mg_part_look_up(struct mg_store_part *p);
+// Looks them up on this thread, until none is wanted: for a store without threads.
+void mg_part_look_up_now(struct mg_store_part *p);
 
 #endif

@@ -9,6 +9,7 @@
 // is behind the gap is kept.
 #include <string.h>
 
+#include "jetstream/store/erase.h"
 #include "jetstream/store/merge.h"
 #include "jetstream/store/recover.h"
 #include "jetstream/store/seal.h"
@@ -39,7 +40,9 @@ static int take_state(struct mg_store *st, uint64_t id, mg_slice value) {
     }
     struct mg_stream *s = find(st, id);
     if (s == NULL) return 0;
-    if (value.n != MG_STATE_ROW_SIZE) return MG_ECORRUPT;
+    if (value.n < MG_STATE_ROW_SIZE) return MG_ECORRUPT;
+    if (!mg_lost_decode(&s->lost_ranges, mg_slice_of(value.p + MG_STATE_ROW_SIZE, value.n - MG_STATE_ROW_SIZE)))
+        return MG_ECORRUPT;
     mg_state_row_unpack(&row, value.p);
     s->op = row.op;
     s->first = row.first;
@@ -62,8 +65,15 @@ static int take_stretch(struct mg_store *st, uint64_t id, mg_slice value) {
     if (s == NULL) return 0;
     if (mg_stretch_decode(value, &file, &at, &live) != 0 || at.stream != id) return MG_ECORRUPT;
     struct mg_segment_ref *g = mg_keeper_segment(st, file);
+    if (g == NULL && live == 0 && !mg_keeper_segment_lost(st, file)) {
+        // Dropped in the same manifest that has this row; the row is left over.
+        char key[MG_STRETCH_KEY];
+        mg_stretch_key(&at, key);
+        mg_rows_delete(s->rows, mg_slice_of(key, sizeof(key)));
+        return 0;
+    }
     if (g == NULL) { // reported when it could not be opened
-        s->lost += live;
+        s->unreadable += live;
         return 0;
     }
     mg_stream_add_stretch(s, &(struct mg_stretch){.at = at, .segment = mg_segment_ref_get(g), .live = live,
@@ -82,6 +92,17 @@ static int take_row(struct mg_store *st, const struct mg_row *row) {
     }
 }
 
+// What was to be erased and may not be yet.
+static int take_erasures(struct mg_store *st, struct mg_merge *m) {
+    char from[1] = {MG_ROW_ERASE};
+    int err = mg_merge_seek(m, mg_slice_of(from, 1));
+    while (err == 0 && mg_merge_row(m)->key.p[0] == MG_ROW_ERASE) {
+        mg_erase_add(st->keeping, mg_merge_row(m)->key);
+        err = mg_merge_next(m);
+    }
+    return err == MG_ENOTFOUND ? 0 : err;
+}
+
 int mg_recover_rows(struct mg_store *st) {
     struct mg_run *runs[MG_MERGE_MAX];
     size_t n = 0;
@@ -96,8 +117,9 @@ int mg_recover_rows(struct mg_store *st) {
         err = take_row(st, mg_merge_row(m));
         if (err == 0) err = mg_merge_next(m);
     }
+    if (err == MG_ENOTFOUND || err == MG_EEOF) err = take_erasures(st, m);
     mg_merge_free(m);
-    return err == MG_ENOTFOUND || err == MG_EEOF ? 0 : err;
+    return err;
 }
 
 // ---- the journal ----------------------------------------------------------------------------------------------------
@@ -115,8 +137,8 @@ static void check_gap(struct mg_stream *s, const struct mg_record_view *rec) {
     uint64_t missing = rec->head.op - s->op - 1;
     mg_store_say(s->part->store, MG_LOG_ERR, "stream %.*s: %llu operations before message %llu were lost in the journal",
                  (int)s->name.n, s->name.p, (unsigned long long)missing, (unsigned long long)rec->head.seq);
-    if (rec->head.type == MG_RECORD_MSG && rec->head.seq > s->last + 1) s->lost += rec->head.seq - s->last - 1;
-    s->part->store->status.lost_messages += missing;
+    if (rec->head.type == MG_RECORD_MSG && rec->head.seq > s->last + 1)
+        mg_stream_found_lost(s, s->last + 1, rec->head.seq - 1, rec->head.seq - 1 - s->last);
 }
 
 int mg_recover_record(void *arg, const struct mg_record_view *rec, const void *bytes, uint64_t page) {
@@ -124,6 +146,7 @@ int mg_recover_record(void *arg, const struct mg_record_view *rec, const void *b
     uint64_t id = rec->head.stream;
     (void)page;
     st->status.records_replayed++;
+    if (st->o.progress) atomic_fetch_add_explicit(&st->o.progress->records, 1, memory_order_relaxed);
     if (id >= atomic_load(&st->next_stream)) atomic_store(&st->next_stream, id);
     struct mg_stream *s = find(st, id);
     if (s && rec->head.op + MG_PLANTED(off_by_one) <= s->op) return 0;

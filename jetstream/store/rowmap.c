@@ -2,19 +2,21 @@
 // Copyright (c) The Midge Authors
 #include "jetstream/store/rowmap.h"
 
-#include <stdlib.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "jetstream/store/key_sort.h"
 #include "server/base/assert.h"
 #include "server/base/mem.h"
 
 #define FIRST_SLOTS 64u
 #define BLOCK_FIRST 1024u
-#define BLOCK_MAX (256u * 1024)
+// A ref is 1 + (number of the block, place in it in units of 8 bytes): 32 GB a generation.
+#define PLACE_BITS 15u
+#define BLOCK_MAX (8u << PLACE_BITS)
+#define BLOCKS_MAX ((1u << (32 - PLACE_BITS)) - 1)
 
 struct mg_row_block {
-    struct mg_row_block *next;
     size_t used, size;
     _Alignas(8) char bytes[];
 };
@@ -35,57 +37,82 @@ struct mg_rowmap *mg_rowmap_ref(struct mg_rowmap *m) {
 
 void mg_rowmap_unref(struct mg_rowmap *m) {
     if (m == NULL || atomic_fetch_sub_explicit(&m->refs, 1, memory_order_acq_rel) > 1) return;
-    for (struct mg_row_block *b = m->blocks, *next; b; b = next) {
-        next = b->next;
-        mg_free(b);
-    }
+    for (uint32_t i = 0; i < m->blocks_len; i++) mg_free(m->blocks[i]);
+    mg_free(m->blocks);
     mg_free(m->slots);
     mg_free(m);
 }
 
 uint64_t mg_row_hash(uint64_t seed, mg_slice key) { return XXH3_64bits_withSeed(key.p, key.n, seed); }
 
-// Blocks double, so that a generation of ten rows and one of a million both waste little.
-static void *arena_alloc(struct mg_rowmap *m, size_t n) {
-    n = (n + 7) & ~(size_t)7;
-    struct mg_row_block *b = m->blocks;
-    if (b == NULL || b->size - b->used < n) {
-        size_t size = b ? b->size * 2 : BLOCK_FIRST;
-        if (size > BLOCK_MAX) size = BLOCK_MAX;
-        if (size < n) size = n;
-        b = mg_alloc(sizeof(*b) + size);
-        b->next = m->blocks;
-        b->used = 0;
-        b->size = size;
-        m->blocks = b;
-        m->bytes += sizeof(*b) + size;
+// Blocks double, so that a generation of ten rows and one of a million both waste little. What is larger than a block
+// has one of its own.
+static struct mg_row_block *new_block(struct mg_rowmap *m, size_t n) {
+    size_t size = m->blocks_len ? m->blocks[m->blocks_len - 1]->size * 2 : BLOCK_FIRST;
+    if (size > BLOCK_MAX) size = BLOCK_MAX;
+    if (size < n) size = n;
+    if (m->blocks_len == m->blocks_cap) {
+        m->blocks_cap = m->blocks_cap ? m->blocks_cap * 2 : 4;
+        m->blocks = mg_realloc(m->blocks, m->blocks_cap * sizeof(m->blocks[0]));
     }
+    mg_assert(m->blocks_len < BLOCKS_MAX);
+    struct mg_row_block *b = mg_alloc(sizeof(*b) + size);
+    b->used = 0;
+    b->size = size;
+    m->blocks[m->blocks_len++] = b;
+    m->bytes += sizeof(*b) + sizeof(b) + size;
+    return b;
+}
+
+// From the last block: the place of what it returns is blocks_len - 1 and *place.
+static void *arena_alloc(struct mg_rowmap *m, size_t n, size_t *place) {
+    n = (n + 7) & ~(size_t)7;
+    struct mg_row_block *b = m->blocks_len ? m->blocks[m->blocks_len - 1] : NULL;
+    if (b == NULL || b->size - b->used < n) b = new_block(m, n);
     void *p = b->bytes + b->used;
+    *place = b->used;
     b->used += n;
     return p;
 }
 
-static struct mg_cell **find_slot(const struct mg_rowmap *m, uint64_t hash, mg_slice key) {
+static struct mg_cell *cell_of(const struct mg_rowmap *m, uint32_t ref) {
+    ref--;
+    char *p = m->blocks[ref >> PLACE_BITS]->bytes + (size_t)(ref & ((1u << PLACE_BITS) - 1)) * 8;
+    return (struct mg_cell *)(void *)p;
+}
+
+struct mg_cell *mg_rowmap_at(const struct mg_rowmap *m, uint32_t i) {
+    return m->slots[i].ref ? cell_of(m, m->slots[i].ref) : NULL;
+}
+
+// The key's slot, or the free one where it would be.
+static struct mg_row_slot *find_slot(const struct mg_rowmap *m, uint64_t hash, mg_slice key, struct mg_cell **cell) {
+    *cell = NULL;
     for (uint32_t i = (uint32_t)hash & m->mask;; i = (i + 1) & m->mask) {
-        struct mg_cell *r = m->slots[i];
-        if (r == NULL) return &m->slots[i];
-        if (r->hash == hash && r->key_len == key.n && memcmp(r->key, key.p, key.n) == 0) return &m->slots[i];
+        struct mg_row_slot *s = &m->slots[i];
+        if (s->ref == 0) return s;
+        if (s->tag != (uint32_t)hash) continue;
+        struct mg_cell *r = cell_of(m, s->ref);
+        if (r->key_len != key.n || memcmp(r->key, key.p, key.n) != 0) continue;
+        *cell = r;
+        return s;
     }
 }
 
 struct mg_cell *mg_rowmap_get(const struct mg_rowmap *m, uint64_t hash, mg_slice key) {
-    return *find_slot(m, hash, key);
+    struct mg_cell *cell;
+    find_slot(m, hash, key, &cell);
+    return cell;
 }
 
 static void grow(struct mg_rowmap *m) {
     uint32_t old = m->mask + 1, mask = old * 2 - 1;
-    struct mg_cell **slots = mg_zalloc((size_t)(mask + 1) * sizeof(*slots));
+    struct mg_row_slot *slots = mg_zalloc((size_t)(mask + 1) * sizeof(*slots));
     for (uint32_t k = 0; k < old; k++) {
-        struct mg_cell *r = m->slots[k];
-        if (r == NULL) continue;
-        uint32_t i = (uint32_t)r->hash & mask;
-        while (slots[i]) i = (i + 1) & mask;
-        slots[i] = r;
+        if (m->slots[k].ref == 0) continue;
+        uint32_t i = m->slots[k].tag & mask;
+        while (slots[i].ref) i = (i + 1) & mask;
+        slots[i] = m->slots[k];
     }
     mg_free(m->slots);
     m->slots = slots;
@@ -96,7 +123,8 @@ static void grow(struct mg_rowmap *m) {
 void mg_rowmap_resize(struct mg_rowmap *m, struct mg_cell *r, uint32_t value_len) {
     if (value_len > r->value_cap) {
         uint32_t cap = r->value_cap * 2 > value_len ? r->value_cap * 2 : value_len;
-        char *value = arena_alloc(m, cap);
+        size_t place;
+        char *value = arena_alloc(m, cap, &place);
         if (r->value_len) memcpy(value, r->value, r->value_len);
         r->value = value;
         r->value_cap = cap;
@@ -106,26 +134,26 @@ void mg_rowmap_resize(struct mg_rowmap *m, struct mg_cell *r, uint32_t value_len
 }
 
 struct mg_cell *mg_rowmap_put(struct mg_rowmap *m, uint64_t hash, mg_slice key, uint32_t value_len, bool *added) {
-    struct mg_cell **slot = find_slot(m, hash, key);
-    *added = *slot == NULL;
-    if (*slot) {
-        if ((*slot)->value_len != value_len) mg_rowmap_resize(m, *slot, value_len);
-        return *slot;
+    struct mg_cell *r;
+    struct mg_row_slot *slot = find_slot(m, hash, key, &r);
+    *added = r == NULL;
+    if (r) {
+        if (r->value_len != value_len) mg_rowmap_resize(m, r, value_len);
+        return r;
     }
     if ((m->count + 1) * 4ull > (m->mask + 1) * 3ull) {
         grow(m);
-        slot = find_slot(m, hash, key);
+        slot = find_slot(m, hash, key, &r);
     }
-    size_t head = (sizeof(struct mg_cell) + key.n + 7) & ~(size_t)7;
-    struct mg_cell *r = arena_alloc(m, head + value_len);
-    r->hash = hash;
+    size_t head = (sizeof(struct mg_cell) + key.n + 7) & ~(size_t)7, place;
+    r = arena_alloc(m, head + value_len, &place);
     r->key_len = (uint32_t)key.n;
     r->value_len = r->value_cap = value_len;
     r->flags = 0;
     memcpy(r->key, key.p, key.n);
     r->value = (char *)r + head;
     memset(r->value, 0, value_len);
-    *slot = r;
+    *slot = (struct mg_row_slot){(uint32_t)hash, 1 + ((m->blocks_len - 1) << PLACE_BITS | (uint32_t)(place / 8))};
     m->count++;
     return r;
 }
@@ -136,18 +164,21 @@ int mg_cell_compare(mg_slice a, mg_slice b) {
     return c ? c : (a.n > b.n) - (a.n < b.n);
 }
 
-static int compare_rows(const void *a, const void *b) {
-    const struct mg_cell *x = *(struct mg_cell *const *)a, *y = *(struct mg_cell *const *)b;
-    return mg_cell_compare(mg_cell_key(x), mg_cell_key(y));
+void mg_cells_sort(struct mg_cell **cells, uint32_t n) {
+    struct mg_sort_item *items = mg_alloc((n ? n : 1) * sizeof(*items));
+    for (uint32_t i = 0; i < n; i++) items[i] = (struct mg_sort_item){.key = mg_cell_key(cells[i]), .item = cells[i]};
+    mg_key_sort(items, n);
+    for (uint32_t i = 0; i < n; i++) cells[i] = items[i].item;
+    mg_free(items);
 }
 
 struct mg_cell **mg_rowmap_sorted(const struct mg_rowmap *m) {
     struct mg_cell **rows = mg_alloc((m->count ? m->count : 1) * sizeof(struct mg_cell *));
     uint32_t n = 0;
     for (uint32_t i = 0; i <= m->mask; i++) {
-        if (m->slots[i]) rows[n++] = m->slots[i];
+        if (m->slots[i].ref) rows[n++] = mg_rowmap_at(m, i);
     }
     mg_assert(n == m->count);
-    qsort(rows, n, sizeof(struct mg_cell *), compare_rows);
+    mg_cells_sort(rows, n);
     return rows;
 }

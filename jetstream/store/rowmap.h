@@ -9,9 +9,12 @@
 // stays as a cache until memory is wanted.
 //
 //   slots (open addressing, linear probing)           arena blocks
-//   +-----+-----+-----+-----+                         +--------------------------------------+
-//   |  *--|-----|--*  |     |   -------------------->  | mg_row | key | value | mg_row | ... |
-//   +-----+-----+-----+-----+                         +--------------------------------------+
+//   +----------+-----+----------+                     +----------------------------------------+
+//   | tag, ref |     | tag, ref |   ----------------> | mg_cell | key | value | mg_cell | ...  |
+//   +----------+-----+----------+                     +----------------------------------------+
+//
+// A slot has 32 bits of the hash and says block and place of the cell in 32 more: who looks for a key that is not there
+// touches the slots only, and there are as many such look-ups as generations.
 //
 // Owned by one shard while active; immutable and counted afterwards (the count is atomic: keeper and readers hold
 // generations, too).
@@ -31,7 +34,6 @@ enum mg_cell_flag {
 
 // Lives in the arena of its generation. Keys and values have at most 16 MB.
 struct mg_cell {
-    uint64_t hash;
     uint32_t key_len, value_len;
     uint32_t value_cap;
     uint8_t flags;
@@ -39,11 +41,17 @@ struct mg_cell {
     char key[];
 };
 
+struct mg_row_slot {
+    uint32_t tag; // of the hash
+    uint32_t ref; // 0: free
+};
+
 struct mg_rowmap {
     atomic_uint refs;
     uint32_t count, mask;
-    struct mg_cell **slots;
-    struct mg_row_block *blocks;
+    struct mg_row_slot *slots;
+    struct mg_row_block **blocks;
+    uint32_t blocks_len, blocks_cap;
     size_t bytes; // of the arena and the slots
     uint32_t unresolved;
 };
@@ -58,6 +66,8 @@ static inline mg_slice mg_cell_value(const struct mg_cell *r) { return mg_slice_
 // The hash of a key, the same for all generations. Secret against chosen subjects through the store's seed.
 uint64_t mg_row_hash(uint64_t seed, mg_slice key);
 
+// The cell in slot i <= mask; NULL: none.
+struct mg_cell *mg_rowmap_at(const struct mg_rowmap *m, uint32_t i);
 // NULL if this generation says nothing about the key.
 struct mg_cell *mg_rowmap_get(const struct mg_rowmap *m, uint64_t hash, mg_slice key);
 // Finds or adds the row and makes room for a value of value_len bytes; an existing value is kept as far as it fits, a
@@ -68,6 +78,8 @@ void mg_rowmap_resize(struct mg_rowmap *m, struct mg_cell *r, uint32_t value_len
 // All rows in the order of memcmp of their keys; the array is the caller's (mg_free), the rows are not. Any thread
 // once the generation is frozen.
 struct mg_cell **mg_rowmap_sorted(const struct mg_rowmap *m);
+// The same for any cells, in place.
+void mg_cells_sort(struct mg_cell **cells, uint32_t n);
 int mg_cell_compare(mg_slice a, mg_slice b);
 
 #endif

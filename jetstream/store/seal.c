@@ -28,10 +28,11 @@ static struct mg_cell *put_state(struct mg_stream *s) {
         .epoch = s->epoch,
         .first_exact = s->first_exact,
     };
-    char key[MG_ROW_KEY_HEAD], value[MG_STATE_ROW_SIZE];
+    char key[MG_ROW_KEY_HEAD], value[MG_STATE_ROW_SIZE + MG_LOST_BYTES_MAX];
     mg_state_row_pack(value, &row);
+    size_t n = MG_STATE_ROW_SIZE + mg_lost_encode(&s->lost_ranges, value + MG_STATE_ROW_SIZE);
     mg_row_key_head(key, MG_ROW_STATE, s->id);
-    return mg_rows_put(s->rows, mg_slice_of(key, sizeof(key)), mg_slice_of(value, sizeof(value)));
+    return mg_rows_put(s->rows, mg_slice_of(key, sizeof(key)), mg_slice_of(value, n));
 }
 
 // Look-ups that came after the seal said how many of the sealed subjects were new.
@@ -45,6 +46,7 @@ static void correct_state(struct mg_sealed_stream *z) {
 static void put_stretches(struct mg_stream *s) {
     for (uint32_t i = 0; i < s->cold_len; i++) {
         struct mg_stretch *c = &s->cold[i];
+        if (c->at.last_seq < s->first) c->live = 0; // what cannot be read was never removed one by one
         if (c->live == c->live_written) continue;
         char key[MG_STRETCH_KEY], value[MG_STRETCH_ROW_SIZE];
         c->live_written = c->live;
@@ -53,10 +55,14 @@ static void put_stretches(struct mg_stream *s) {
     }
 }
 
-void mg_stretch_encode(uint64_t segment, const struct mg_section *at, uint64_t live, char key[MG_STRETCH_KEY],
-                       char value[MG_STRETCH_ROW_SIZE]) {
+void mg_stretch_key(const struct mg_section *at, char key[MG_STRETCH_KEY]) {
     mg_row_key_head(key, MG_ROW_STRETCH, at->stream);
     mg_put_be64(key + MG_ROW_KEY_HEAD, at->first_seq);
+}
+
+void mg_stretch_encode(uint64_t segment, const struct mg_section *at, uint64_t live, char key[MG_STRETCH_KEY],
+                       char value[MG_STRETCH_ROW_SIZE]) {
+    mg_stretch_key(at, key);
     mg_put_u64(value, segment);
     mg_put_u64(value + 8, live);
     mg_section_pack(value + 16, at);
@@ -68,6 +74,27 @@ int mg_stretch_decode(mg_slice value, uint64_t *segment, struct mg_section *at, 
     *live = mg_get_u64(value.p + 8);
     mg_section_unpack(at, value.p + 16);
     return at->first_seq <= at->last_seq ? 0 : MG_ECORRUPT;
+}
+
+// Message ids that are so old mean nothing any more.
+static int64_t dedupe_before(const struct mg_stream *s, int64_t now) {
+    if (s->limits.dedupe_window == 0) return INT64_MAX;
+    return s->limits.dedupe_window < (uint64_t)now ? now - (int64_t)s->limits.dedupe_window - 1 : INT64_MIN;
+}
+
+// After seal_streams: a stretch that is said to hold nothing has a row that says so, too.
+static void gather_facts(struct mg_store_part *p, struct mg_facts *f) {
+    int64_t now = mg_part_time(p);
+    for (struct mg_list *l = p->streams.next; l != &p->streams; l = l->next) {
+        const struct mg_stream *s = mg_container_of(l, struct mg_stream, link);
+        if (s->storage == MG_STORAGE_MEMORY || s->deleted) continue;
+        mg_facts_add(f, s->id, s->first, s->epoch, dedupe_before(s, now));
+        for (uint32_t i = 0; i < s->cold_len; i++) {
+            const struct mg_stretch *c = &s->cold[i];
+            mg_facts_add_stretch(f, &(struct mg_fact_stretch){c->segment->id, c->at.first_seq, c->at.last_seq,
+                                                              c->at.messages, c->live});
+        }
+    }
 }
 
 static int by_id(const void *a, const void *b) {
@@ -121,6 +148,7 @@ void mg_seal_ask(struct mg_parcel *parcel) {
     mg_journal_state(p->store->journal, &state);
     seal->page = state.durable;
     seal_streams(p, seal);
+    gather_facts(p, &seal->facts);
     seal->rows = mg_rowmap_ref(mg_rows_freeze(&p->rows));
     p->generation++;
     if (p->chunk) p->chunk->generation = seal->generation;
@@ -168,6 +196,24 @@ static void add_stretches(struct mg_stream *s, const struct mg_sealed_stream *z)
     mg_free(z->stretches);
 }
 
+// Segments in which nothing lived at the seal are not in the manifest any more. That their messages are gone is durable;
+// the rows of the stretches go with the next checkpoint (recover.c knows that they may be left over).
+static void drop_stretches(struct mg_stream *s, const struct mg_seal *seal) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < s->cold_len; i++) {
+        struct mg_stretch *c = &s->cold[i];
+        if (!mg_ids_have(seal->dead, seal->dead_len, c->segment->id)) {
+            s->cold[kept++] = *c;
+            continue;
+        }
+        char key[MG_STRETCH_KEY];
+        mg_stretch_key(&c->at, key);
+        if (!s->deleted) mg_rows_delete(s->rows, mg_slice_of(key, sizeof(key)));
+        mg_segment_ref_put(c->segment);
+    }
+    s->cold_len = kept;
+}
+
 static void drop_chunks(struct mg_store_part *p, uint32_t generation) {
     while (p->chunks_first && p->chunks_first->generation && p->chunks_first->generation <= generation) {
         struct mg_chunk *c = p->chunks_first;
@@ -190,6 +236,8 @@ void mg_seal_installed(struct mg_parcel *parcel) {
         s->in_seal = false;
         if (s->deleted && s->results_out == 0) mg_stream_free(s);
     }
+    for (struct mg_list *l = p->streams.next; l != &p->streams && seal->dead_len; l = l->next)
+        drop_stretches(mg_container_of(l, struct mg_stream, link), seal);
     mg_part_durable(p, seal->last);
     drop_chunks(p, seal->generation);
     mg_runset_unref(p->rows.runs);
@@ -198,7 +246,26 @@ void mg_seal_installed(struct mg_parcel *parcel) {
     mg_rows_written(&p->rows, seal->rows, p->store->o.rows_bytes / p->store->o.parts);
     mg_rowmap_unref(seal->rows);
     mg_free(seal->streams);
+    mg_facts_fini(&seal->facts);
+    mg_free(seal->dead);
     p->seal = NULL;
     mg_free(seal);
     mg_part_pump_all(p); // pages are free again
+}
+
+void mg_seal_free(struct mg_seal *seal) {
+    if (seal == NULL) return;
+    for (uint32_t i = 0; i < seal->streams_len; i++) {
+        struct mg_sealed_stream *z = &seal->streams[i];
+        for (uint32_t k = 0; k < z->blocks_len; k++) mg_mem_block_unref(z->blocks[k]);
+        mg_free(z->blocks);
+        for (uint32_t k = 0; k < z->stretches_len; k++) mg_segment_ref_put(z->stretches[k].segment);
+        mg_free(z->stretches);
+    }
+    mg_rowmap_unref(seal->rows);
+    mg_runset_unref(seal->runs);
+    mg_free(seal->streams);
+    mg_facts_fini(&seal->facts);
+    mg_free(seal->dead);
+    mg_free(seal);
 }

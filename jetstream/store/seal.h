@@ -16,6 +16,7 @@
 #ifndef MG_JETSTREAM_STORE_SEAL_H
 #define MG_JETSTREAM_STORE_SEAL_H
 
+#include "jetstream/store/facts.h"
 #include "jetstream/store/memtable.h"
 #include "jetstream/store/part.h"
 #include "jetstream/store/segments.h"
@@ -45,18 +46,23 @@ struct mg_seal {
     struct mg_rowmap *rows;    // a reference
     struct mg_sealed_stream *streams; // ascending ids
     uint32_t streams_len;
+    struct mg_facts facts;     // of all streams of the part, as sealed
     uint64_t page;             // the part needs nothing of the journal below it any more
     // The keeper's answer.
     struct mg_runset *runs;    // a reference
+    uint64_t *dead;            // segments that are not part of the store any more; ascending
+    uint32_t dead_len;
 };
 
 void mg_seal_ask(struct mg_parcel *p);       // runs on the part: begins
 void mg_seal_step(struct mg_store_part *p);  // in each turn: gives what is ready
 void mg_seal_installed(struct mg_parcel *p); // runs on the part: takes the answer in and frees
+void mg_seal_free(struct mg_seal *seal);     // one that got no answer; NULL is fine
 
 // The row of a stretch: file id, live messages, the section.
 #define MG_STRETCH_KEY (MG_ROW_KEY_HEAD + 8u)
 #define MG_STRETCH_ROW_SIZE (16u + MG_SECTION_SIZE)
+void mg_stretch_key(const struct mg_section *at, char key[MG_STRETCH_KEY]);
 void mg_stretch_encode(uint64_t segment, const struct mg_section *at, uint64_t live, char key[MG_STRETCH_KEY],
                        char value[MG_STRETCH_ROW_SIZE]);
 int mg_stretch_decode(mg_slice value, uint64_t *segment, struct mg_section *at, uint64_t *live); // MG_ECORRUPT

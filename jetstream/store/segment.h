@@ -51,6 +51,13 @@ void mg_segment_builder_free(struct mg_segment_builder *b);
 // Adds an encoded record that this process wrote or has checked. (stream, seq) ascend, sequences are at least 1,
 // the subject is not empty: MG_EINVAL otherwise. Or the writer's error.
 int mg_segment_builder_add(struct mg_segment_builder *b, const void *record);
+// Sections end at mg_segment_builder_break and with their stream only, not at limits.
+void mg_segment_builder_unlimited(struct mg_segment_builder *b);
+// What follows is in a new section, also if it is of the same stream.
+void mg_segment_builder_break(struct mg_segment_builder *b);
+// The section that is being built: messages, bytes of records, bytes of distinct subjects.
+void mg_segment_builder_section(const struct mg_segment_builder *b, uint64_t *messages, uint64_t *bytes,
+                                uint64_t *subjects);
 // Writes what is left. The file is complete, but neither synced nor closed.
 int mg_segment_builder_finish(struct mg_segment_builder *b, struct mg_segment_summary *out);
 

@@ -215,6 +215,20 @@ int mg_segment_builder_add(struct mg_segment_builder *b, const void *record) {
     return b->w->err;
 }
 
+void mg_segment_builder_unlimited(struct mg_segment_builder *b) {
+    b->o.section_messages = b->o.section_subjects = UINT32_MAX;
+    b->o.section_bytes = UINT64_C(16) << 30; // offsets in a section are 32 bits, in units of 8 bytes
+}
+
+void mg_segment_builder_break(struct mg_segment_builder *b) { end_section(b); }
+
+void mg_segment_builder_section(const struct mg_segment_builder *b, uint64_t *messages, uint64_t *bytes,
+                                uint64_t *subjects) {
+    *messages = b->section.messages;
+    *bytes = b->section.data_bytes;
+    *subjects = b->names.text.len;
+}
+
 // ---- the end of the file
 
 static uint64_t write_sections(struct mg_segment_builder *b) {

@@ -11,9 +11,8 @@
 // One block needs no index and no filter: the section points at the block itself.
 #include "jetstream/store/segment_impl.h"
 
-#include <stdlib.h>
-
 #include "jetstream/store/bloom.h"
+#include "jetstream/store/key_sort.h"
 #include "server/base/assert.h"
 #include "server/base/mem.h"
 
@@ -33,7 +32,7 @@ void names_fini(struct names *t) {
 void names_reset(struct names *t) {
     t->text.len = 0;
     t->n = 0;
-    if (t->slots) memset(t->slots, 0, t->nslots * sizeof *t->slots);
+    t->nslots = 0; // the next section makes as many as it needs: it may have few, and there may be many of them
 }
 
 static mg_slice text_of(const struct names *t, uint32_t i) {
@@ -82,11 +81,6 @@ uint32_t names_add(struct names *t, mg_slice subject, uint64_t seq) {
 }
 
 // ---- writing
-
-static int by_text(const void *a, const void *b, void *arg) {
-    const struct names *t = arg;
-    return mg_key_cmp(text_of(t, *(const uint32_t *)a), text_of(t, *(const uint32_t *)b));
-}
 
 // What is known while the blocks are written.
 struct writing {
@@ -148,11 +142,16 @@ static void write_filter(struct writing *x) {
 
 void names_rank(struct names *t, uint32_t *rank) {
     t->sorted = mg_realloc(t->sorted, t->n * sizeof *t->sorted);
+    struct mg_sort_item *items = mg_alloc((t->n ? t->n : 1) * sizeof *items);
     for (uint32_t i = 0; i < t->n; i++)
-        t->sorted[i] = i;
-    qsort_r(t->sorted, t->n, sizeof *t->sorted, by_text, t);
-    for (uint32_t i = 0; i < t->n; i++)
-        rank[t->sorted[i]] = i;
+        items[i] = (struct mg_sort_item){.key = text_of(t, i), .item = &t->list[i]};
+    mg_key_sort(items, t->n);
+    for (uint32_t i = 0; i < t->n; i++) {
+        uint32_t number = (uint32_t)((struct name *)items[i].item - t->list);
+        t->sorted[i] = number;
+        rank[number] = i;
+    }
+    mg_free(items);
 }
 
 void names_write(struct names *t, const struct mg_segment_options *o, struct mg_file_writer *w, struct mg_section *s) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "jetstream/store/files.h"
+#include "jetstream/store/recount.h"
 #include "jetstream/store/recover.h"
 #include "jetstream/store/seal.h"
 #include "jetstream/store/space.h"
@@ -22,6 +23,8 @@
 #define DEFAULT_CACHE (64u * 1024 * 1024)
 #define DEFAULT_ROWS (64u * 1024 * 1024)
 #define BIG_STREAM (8u * 1024 * 1024)
+_Static_assert(MG_STORE_BUCKETS == MG_JOURNAL_BUCKETS, "of the same histograms");
+
 #define IDLE_SEAL_NS UINT64_C(20000000)
 
 // ---- small things ---------------------------------------------------------------------------------------------------
@@ -60,6 +63,7 @@ void mg_store_row_lost(struct mg_store *st, mg_slice key, int err) {
 static void report_fault(void *arg, const struct mg_fault *f) {
     struct mg_store *st = arg;
     if (MG_PLANTED(damage_is_absence)) return;
+    atomic_fetch_add(&st->faults, 1);
     mg_store_say(st, f->healed ? MG_LOG_WRN : MG_LOG_ERR, "file %016llx: %s at %llu is damaged (%s)%s",
                  (unsigned long long)f->file, mg_frame_kind_text(f->kind), (unsigned long long)f->at,
                  mg_strerror(f->err), f->healed ? ", another copy was used" : "");
@@ -72,9 +76,34 @@ struct mg_store_part *mg_store_part(struct mg_store *st, unsigned index) {
 
 struct mg_store_status mg_store_status(const struct mg_store *st) {
     struct mg_store_status out = st->status;
+    struct mg_keeper *k = st->keeping;
+    out.lost_messages += atomic_load(&st->lost_messages);
     out.poisoned = atomic_load(&st->poisoned);
+    out.checkpoints = atomic_load(&k->checkpoints);
+    out.compactions = atomic_load(&k->compactions);
+    out.merges = atomic_load(&k->merges);
+    out.scrubs = atomic_load(&k->verified);
+    out.scrub_damaged = atomic_load(&k->damaged);
+    out.scrub_healed = atomic_load(&k->healed);
+    out.faults = atomic_load(&st->faults);
+    out.resting = atomic_load(&k->resting) && !atomic_load(&st->pressed) && !atomic_load(&st->pressed_soon);
     out.full = atomic_load(&st->refuse) != 0;
     if (st->journal) mg_journal_describe(st->journal, out.sync_method, sizeof(out.sync_method));
+    return out;
+}
+
+struct mg_store_counters mg_store_counters(const struct mg_store *st) {
+    struct mg_store_counters out = {.checkpoint_ns = atomic_load(&st->checkpoint_ns)};
+    struct mg_journal_state j;
+    mg_journal_state(st->journal, &j);
+    mg_journal_histograms(st->journal, out.commit_ns, out.commit_bytes);
+    out.commits = j.commits;
+    out.syncs = j.syncs;
+    out.seals = j.seals;
+    out.record_bytes = j.record_bytes;
+    out.page_bytes = j.page_bytes;
+    out.pages = j.pages;
+    out.free_pages = j.pages - (j.head - j.tail);
     return out;
 }
 
@@ -95,6 +124,12 @@ static struct mg_store_part *new_part(struct mg_store *st, unsigned index) {
 }
 
 static void pressure(void *arg) { mg_store_press(arg); }
+static void progress(void *arg, uint64_t done, uint64_t total) {
+    struct mg_store_progress *p = ((struct mg_store *)arg)->o.progress;
+    if (p == NULL) return;
+    atomic_store_explicit(&p->bytes_total, total, memory_order_relaxed);
+    atomic_store_explicit(&p->bytes, done, memory_order_relaxed);
+}
 static void space(void *arg, bool full) { mg_space_of_journal(arg, full); }
 
 static void journal_poisoned(void *arg, const struct mg_disk_why *why) {
@@ -113,9 +148,11 @@ static int open_journal(struct mg_store *st, struct mg_disk_why *why) {
         .incarnation = (uint32_t)st->head.incarnation,
         .sync_ns = st->o.sync_interval,
         .idle_ns = IDLE_SEAL_NS,
+        .look_only = st->look_only,
         .arg = st,
         .record = mg_recover_record,
         .damage = mg_recover_damage,
+        .progress = progress,
         .pressure = pressure,
         .space = space,
         .poisoned = journal_poisoned,
@@ -149,6 +186,7 @@ static int recover(struct mg_store *st, struct mg_disk_why *why) {
     uint64_t began = mg_bell_clock();
     snprintf(why->text, sizeof(why->text), "the tables cannot be read");
     int err = mg_recover_rows(st);
+    if (err == 0 && st->recount && !st->look_only) err = mg_recount_subjects(st);
     if (err == 0) err = open_journal(st, why);
     if (err) return err;
     mg_recover_end(st);
@@ -156,23 +194,27 @@ static int recover(struct mg_store *st, struct mg_disk_why *why) {
     return 0;
 }
 
-int mg_store_open(struct mg_store **out, const struct mg_store_options *options, char *err_text, size_t err_size) {
+static int open_store(struct mg_store **out, const struct mg_store_options *options, bool look_only, char *err_text,
+                      size_t err_size) {
     struct mg_disk_why why = {""};
     struct mg_store *st = mg_zalloc(sizeof(*st));
     st->o = *options;
+    st->look_only = look_only;
     set_defaults(&st->o);
     st->env.cache = mg_blockcache_new(st->o.cache_bytes);
+    st->filters.max = st->o.cache_bytes / 2; // 32 MB: of 25 million rows
+    st->env.filters = &st->filters;
     st->env.report = report_fault;
     st->env.arg = st;
     st->keeping = mg_zalloc(sizeof(*st->keeping));
-    int err = mg_disk_open(&st->disk, st->o.dir, "midge-server", MG_DISK_CREATE, &why);
+    int err = mg_disk_open(&st->disk, st->o.dir, "midge-server", look_only ? MG_DISK_LOOK_ONLY : MG_DISK_CREATE, &why);
     if (err == 0) err = mg_files_open(st, &why);
     if (err == 0) {
         st->parts = mg_zalloc(st->o.parts * sizeof(st->parts[0]));
         for (unsigned i = 0; i < st->o.parts; i++) st->parts[i] = new_part(st, i);
         err = recover(st, &why);
     }
-    if (err == 0) err = start_threads(st);
+    if (err == 0 && !look_only) err = start_threads(st);
     if (err) {
         const char *text = why.text[0] ? why.text : mg_strerror(err);
         bool named = strstr(text, st->o.dir) != NULL;
@@ -184,29 +226,22 @@ int mg_store_open(struct mg_store **out, const struct mg_store_options *options,
     return 0;
 }
 
-// ---- close ----------------------------------------------------------------------------------------------------------
-
-static void free_seal(struct mg_seal *seal) {
-    if (seal == NULL) return;
-    for (uint32_t i = 0; i < seal->streams_len; i++) {
-        struct mg_sealed_stream *z = &seal->streams[i];
-        for (uint32_t k = 0; k < z->blocks_len; k++) mg_mem_block_unref(z->blocks[k]);
-        mg_free(z->blocks);
-        for (uint32_t k = 0; k < z->stretches_len; k++) mg_segment_ref_put(z->stretches[k].segment);
-        mg_free(z->stretches);
-    }
-    mg_rowmap_unref(seal->rows);
-    mg_runset_unref(seal->runs);
-    mg_free(seal->streams);
-    mg_free(seal);
+int mg_store_open(struct mg_store **out, const struct mg_store_options *o, char *err, size_t err_size) {
+    return open_store(out, o, false, err, err_size);
 }
+
+int mg_store_look(struct mg_store **out, const struct mg_store_options *o, char *err, size_t err_size) {
+    return open_store(out, o, true, err, err_size);
+}
+
+// ---- close ----------------------------------------------------------------------------------------------------------
 
 static void free_part(struct mg_store_part *p) {
     if (p == NULL) return;
     p->closed = true;
     for (struct mg_stream *s = mg_stream_next(p, NULL); s; s = mg_stream_next(p, s)) mg_stream_give_up(s);
     mg_inbox_open(&p->inbox); // what came after the last turn
-    free_seal(p->seal);
+    mg_seal_free(p->seal);
     while (!mg_list_empty(&p->streams)) mg_stream_free(mg_container_of(p->streams.next, struct mg_stream, link));
     mg_rows_fini(&p->rows);
     for (struct mg_chunk *c = p->chunks_first, *next; c; c = next) {
@@ -238,6 +273,7 @@ void mg_store_close(struct mg_store *st) {
     mg_worker_free(st->keeper);
     mg_blockcache_free(st->env.cache);
     mg_disk_close(st->disk);
+    mg_free(st->keeping->intents); // doomed files were deleted until just now
     mg_free(st->keeping);
     mg_free(st);
 }

@@ -20,6 +20,7 @@
 #ifndef MG_JETSTREAM_STORE_STORE_H
 #define MG_JETSTREAM_STORE_STORE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -54,14 +55,36 @@ struct mg_store_options {
     // One sentence for the operator. Any thread.
     void (*log)(void *arg, int level, const char *text);
     void *log_arg;
+    struct mg_store_progress *progress; // may be NULL
 };
 
-// What the recovery knows while it runs and after.
+// Readable from any thread while mg_store_open runs on another.
+struct mg_store_progress {
+    atomic_uint_fast64_t bytes, bytes_total; // of the journal, read and to be read
+    atomic_uint_fast64_t records;            // replayed
+};
+
+// What the journal did since the start. Buckets: [i] counts values v with 2^i <= v < 2^(i+1), [0] also 0.
+#define MG_STORE_BUCKETS 40u
+struct mg_store_counters {
+    uint64_t commits, syncs, seals;
+    uint64_t record_bytes, page_bytes;
+    uint64_t commit_ns[MG_STORE_BUCKETS], commit_bytes[MG_STORE_BUCKETS];
+    uint64_t free_pages, pages; // of the ring
+    uint64_t checkpoint_ns;     // all of them together
+};
+
+// What the recovery has found, and how the store is.
 struct mg_store_status {
     uint64_t streams, messages, bytes;
     uint64_t lost_messages, damaged_pages, damaged_files;
     uint64_t journal_pages_read, records_replayed;
     uint32_t recovery_ms;
+    // What the background work did since the start.
+    uint64_t checkpoints, compactions, merges;
+    uint64_t scrubs, scrub_damaged, scrub_healed; // passes; files found damaged, and written again
+    uint64_t faults;                              // damaged pieces of files that were met
+    bool resting;                                 // nothing to do in the background
     bool poisoned, full;
     char sync_method[96]; // the sentence of the calibration
 };
@@ -71,7 +94,12 @@ struct mg_store_status {
 int mg_store_open(struct mg_store **out, const struct mg_store_options *o, char *err, size_t err_size);
 // All parts must have stopped. What was acknowledged is on disk already.
 void mg_store_close(struct mg_store *st);
-struct mg_store_status mg_store_status(const struct mg_store *st);
+struct mg_store_status mg_store_status(const struct mg_store *st); // any thread
+struct mg_store_counters mg_store_counters(const struct mg_store *st); // any thread
+// Asks for a checkpoint, or for a pass of verifying all files at full speed. Both happen by themselves in time; this is
+// for tools and tests. Any thread; see `checkpoints`, `scrubs` and `resting` of the status for when it is done.
+void mg_store_press(struct mg_store *st);
+void mg_store_scrub(struct mg_store *st);
 
 // The part of shard `index`. Its loop is woken when there is work for mg_store_part_turn; timers are in the shard's wheel.
 struct mg_store_part *mg_store_part(struct mg_store *st, unsigned index);
@@ -140,6 +168,8 @@ int mg_stream_state(struct mg_stream *s, struct mg_stream_state *out);
 // result(ctx) when everything so far is durable and numbers are looked up.
 void mg_stream_barrier(struct mg_stream *s, void *ctx);
 uint64_t mg_stream_visible(const struct mg_stream *s);
+// Which messages `lost` counts: the i-th range of numbers and how many in it. False: there are not so many.
+bool mg_stream_lost(const struct mg_stream *s, unsigned i, uint64_t *first, uint64_t *last, uint64_t *count);
 
 // ---- changes --------------------------------------------------------------------------------------------------------
 
@@ -163,7 +193,10 @@ struct mg_append {
 // MG_EMAXPERSUBJECT (discard new), MG_EFULL (too much waiting: 429), MG_ENOSPC (disk full), MG_EIO (poisoned).
 int mg_stream_append(struct mg_stream *s, const struct mg_append *a, void *ctx);
 
-// Removes one message. erase: its bytes are overwritten on disk (docs/DURABILITY.md says when). MG_ENOTFOUND in result.
+// Removes one message. MG_ENOTFOUND in result. erase: headers and payload are overwritten on disk, also after a crash in
+// between. That begins with a checkpoint, within 5 s of the result; then the segment that holds the message is rewritten
+// (at most some 1 GB of one file) and the old one overwritten as soon as no read uses it; and the journal's ring goes
+// round once (with its usual 64 MB: about 2 s on an idle device, less under load). See erase.c for what remains.
 int mg_stream_remove(struct mg_stream *s, uint64_t seq, bool erase, void *ctx);
 // Removes messages: all below up_to (0: no bound) and matching filter (empty: all), but the last `keep`. seq in the
 // result is the number of messages removed.

@@ -28,17 +28,23 @@
 
 struct mg_store {
     struct mg_store_options o;
+    bool look_only;              // opened by mg_store_look
+    bool recount;                // a table of subjects could not be opened
     struct mg_disk *disk;
     struct mg_journal *journal;
     struct mg_manifest_head head; // of the manifest; the keeper's after the start
     struct mg_table_env env;     // salt, cache: for runs and segments
+    struct mg_filter_budget filters;
     int64_t last_time;           // the newest that was stored before the start
     uint64_t seed;               // of hashes of rows, from the salt
     struct mg_store_part **parts;
     atomic_uint_fast64_t next_stream;
-    atomic_bool poisoned, pressed; // pressed: a checkpoint was asked for and has not begun
+    atomic_bool poisoned;
+    atomic_bool pressed, pressed_soon; // a checkpoint was asked for and has not begun
+    atomic_uint_fast64_t faults;       // damaged pieces of files that were met
     atomic_int refuse;           // MG_ENOSPC: the disk is full, publishes get this; see space.h
     atomic_int stuck;            // why the last checkpoint failed; 0: it did not
+    _Atomic uint64_t lost_messages, checkpoint_ns;
     atomic_bool written;         // something durable was written since the start
     struct mg_worker *keeper;
     struct mg_worker *readers[MG_READERS_MAX];
@@ -58,7 +64,9 @@ void mg_store_poisoned(struct mg_store *st);   // any thread
 // The parts look again whether what waits can go on, or must be refused. Any thread.
 void mg_store_tell_parts(struct mg_store *st);
 void mg_store_say(const struct mg_store *st, int level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-// Asks the keeper for a checkpoint. Any thread.
-void mg_store_press(struct mg_store *st);
+// The same as mg_store_press, but it need not be at once: there is something to clean up. Any thread.
+void mg_store_press_soon(struct mg_store *st);
+// Recovers like mg_store_open, but takes no lock, changes nothing and starts no threads: only for looking at.
+int mg_store_look(struct mg_store **out, const struct mg_store_options *o, char *err, size_t err_size);
 
 #endif

@@ -12,6 +12,7 @@
 #ifndef MG_JETSTREAM_STORE_STREAM_H
 #define MG_JETSTREAM_STORE_STREAM_H
 
+#include "jetstream/store/lost.h"
 #include "jetstream/store/memtable.h"
 #include "jetstream/store/part.h"
 #include "jetstream/store/record.h"
@@ -103,6 +104,8 @@ struct mg_stream {
     uint64_t op;              // of the last record
     uint64_t first, last;     // first is a lower bound unless first_exact
     uint64_t msgs, bytes, subjects, lost;
+    struct mg_lost lost_ranges;
+    uint64_t unreadable;      // messages in segments that could not be opened at the start; lost for as long
     int64_t last_time;
     uint32_t epoch;           // of subject rows; a purge of everything begins a new one
     uint32_t unresolved;      // subject rows whose older value is being looked up: `subjects` is not exact
@@ -161,12 +164,18 @@ void mg_stream_age_due(struct mg_timer *t);
 
 // write.c
 void mg_stream_write(struct mg_stream *s, struct mg_record_view *rec); // completes, encodes, applies
-void mg_removals_write(struct mg_stream *s, const struct mg_removals *list);
+void mg_removals_write(struct mg_stream *s, const struct mg_removals *list, bool erase);
 int mg_row_execute(struct mg_stream *s, mg_slice key, mg_slice value, bool delete_row, void *ctx);
 void mg_memory_free_all(struct mg_stream *s);
 
 // apply.c: `rec` is verified and stays where it is (`bytes`). live: not a replay.
 void mg_stream_apply(struct mg_stream *s, const struct mg_record_view *rec, const uint8_t *bytes, bool live);
+void mg_stream_freed(struct mg_stream *s, uint64_t bytes); // so many bytes of segments hold nothing any more
+uint64_t mg_stream_cold_bytes(const struct mg_stream *s);  // of records in segments, removed ones included
+// What the reference's file store would use for a message (spec/jetstream-streams.md 7).
+static inline uint32_t mg_stored_size(size_t subject, size_t headers, size_t payload) {
+    return (uint32_t)((headers ? 34u : 30u) + subject + headers + payload);
+}
 uint32_t mg_stream_size_of(const struct mg_stream *s, size_t subject, size_t headers, size_t payload);
 // It was found out which message of a subject is the last one.
 void mg_stream_subject_last_is(struct mg_stream *s, mg_slice subject, uint64_t seq);
@@ -228,6 +237,9 @@ void mg_head_reset(struct mg_stream *s);
 // subjects.c
 void mg_subjects_pump(struct mg_stream *s);
 void mg_subjects_fail(struct mg_stream *s);
+
+// Of the messages first..last `count` cannot be read: counted and said once.
+void mg_stream_found_lost(struct mg_stream *s, uint64_t first, uint64_t last, uint64_t count);
 
 // streams.c
 int mg_configure_execute(struct mg_stream *s, mg_slice config, const struct mg_stream_limits *limits, void *ctx);

@@ -151,6 +151,7 @@ void mg_stream_apply_drop(struct mg_stream *s) {
         if (!MG_PLANTED(risen_stream)) mg_rows_delete(s->rows, mg_slice_of(key, sizeof(key)));
     }
     s->deleted = true;
+    mg_stream_freed(s, mg_stream_cold_bytes(s));
 }
 
 static void write_self(struct mg_stream *s) {
@@ -244,6 +245,24 @@ mg_slice mg_stream_config(const struct mg_stream *s) { return s->config; }
 int64_t mg_stream_created(const struct mg_stream *s) { return s->created; }
 uint64_t mg_stream_visible(const struct mg_stream *s) { return s->visible; }
 
+bool mg_stream_lost(const struct mg_stream *s, unsigned i, uint64_t *first, uint64_t *last, uint64_t *count) {
+    if (i >= s->lost_ranges.len) return false;
+    *first = s->lost_ranges.at[i].first;
+    *last = s->lost_ranges.at[i].last;
+    *count = s->lost_ranges.at[i].count;
+    return true;
+}
+
+void mg_stream_found_lost(struct mg_stream *s, uint64_t first, uint64_t last, uint64_t count) {
+    uint64_t news = mg_lost_add(&s->lost_ranges, first, last, count);
+    if (news == 0) return;
+    s->lost += news;
+    s->dirty = true;
+    atomic_fetch_add(&s->part->store->lost_messages, news);
+    mg_store_say(s->part->store, MG_LOG_ERR, "stream %.*s: %llu messages from %llu to %llu are damaged", (int)s->name.n,
+                 s->name.p, (unsigned long long)news, (unsigned long long)first, (unsigned long long)last);
+}
+
 int mg_stream_state(struct mg_stream *s, struct mg_stream_state *out) {
     if (!mg_head_advance(s) || s->unresolved) return MG_EAGAIN;
     *out = (struct mg_stream_state){
@@ -252,7 +271,7 @@ int mg_stream_state(struct mg_stream *s, struct mg_stream_state *out) {
         .first = s->first,
         .last = s->last,
         .subjects = s->subjects,
-        .lost = s->lost,
+        .lost = s->lost + s->unreadable,
         .deleted = s->last + 1 - s->first - s->msgs,
         .last_time = s->last_time,
     };

@@ -137,10 +137,11 @@ static void listed(struct mg_parcel *p) {
 
 static void copy_rows(struct listing *l, const struct mg_rowmap *m) {
     for (uint32_t i = 0; i <= m->mask; i++) {
-        const struct mg_cell *c = m->slots[i];
+        const struct mg_cell *c = mg_rowmap_at(m, i);
         if (c == NULL || c->value_len == 0 || !wanted(l, mg_cell_key(c))) continue;
         bool added;
-        struct mg_cell *copy = mg_rowmap_put(l->memory, c->hash, mg_cell_key(c), c->value_len, &added);
+        mg_slice key = mg_cell_key(c);
+        struct mg_cell *copy = mg_rowmap_put(l->memory, mg_row_hash(0, key), key, c->value_len, &added);
         if (!added) continue; // a newer generation has it
         memcpy(copy->value, c->value, c->value_len);
         copy->flags = c->flags;

@@ -53,14 +53,14 @@ int mg_worker_start(struct mg_worker **out, const char *name, uint64_t (*idle)(v
     w->inbox.arg = w;
     w->idle = idle;
     w->arg = arg;
+    *out = w; // the thread may look at it
     int err = mg_thread_start(&w->thread, name, run, w);
     if (err) {
+        *out = NULL;
         mg_bell_fini(&w->bell);
         mg_free(w);
-        return err;
     }
-    *out = w;
-    return 0;
+    return err;
 }
 
 void mg_worker_post(struct mg_worker *w, struct mg_parcel *p) { mg_inbox_post(&w->inbox, p); }

@@ -42,6 +42,8 @@ enum flag_id {
     ID_CONFIG,
     ID_CHECK,
     ID_SIGNAL,
+    ID_CHECK_STORE,
+    ID_REBUILD_STORE,
     ID_HELP,
     ID_HELP_TLS,
     ID_VERSION,
@@ -98,6 +100,8 @@ static const struct mg_cmdline_flag flags[] = {
     {"c config", FLAG_STR, ID_CONFIG, 0},
     {"t", FLAG_BOOL, ID_CHECK, 0},
     {"sl signal", FLAG_STR, ID_SIGNAL, 0},
+    {"check-store", FLAG_STR, ID_CHECK_STORE, 0},
+    {"rebuild-store", FLAG_STR, ID_REBUILD_STORE, 0},
     {"h help", FLAG_BOOL, ID_HELP, 0},
     {"help_tls", FLAG_BOOL, ID_HELP_TLS, 0},
     {"v version", FLAG_BOOL, ID_VERSION, 0},
@@ -250,6 +254,7 @@ static void print_version(struct mg_cmdline *c, const char *version) {
 // After all flags: what the program is to do. word is the first argument that is no flag, or NULL.
 static void decide(struct mg_cmdline *c, const char *word, const char *version) {
     const char *config = given(c, ID_CONFIG), *sig = given(c, ID_SIGNAL);
+    const char *look = given(c, ID_CHECK_STORE), *rebuild = given(c, ID_REBUILD_STORE);
     if (config != NULL && *config != '\0') mg_str_set(&c->config_file, config);
     if (is_on(c, ID_VERSION)) print_version(c, version);
     else if (is_on(c, ID_HELP)) exit_with(c, 0, mg_cmdline_usage());
@@ -266,6 +271,9 @@ static void decide(struct mg_cmdline *c, const char *word, const char *version) 
         c->mode = MG_CMDLINE_SIGNAL;
         c->signal_cmd = mg_strndup(sig, strcspn(sig, "="));
         c->signal_pid = eq ? mg_strdup(eq + 1) : NULL;
+    } else if (rebuild != NULL || look != NULL) {
+        c->mode = rebuild ? MG_CMDLINE_REBUILD_STORE : MG_CMDLINE_CHECK_STORE;
+        c->store = mg_strdup(rebuild ? rebuild : look);
     } else if (is_on(c, ID_CHECK)) {
         c->mode = MG_CMDLINE_CHECK;
         if (c->config_file == NULL)
@@ -295,6 +303,7 @@ void mg_cmdline_fini(struct mg_cmdline *c) {
     mg_free(c->config_file);
     mg_free(c->signal_cmd);
     mg_free(c->signal_pid);
+    mg_free(c->store);
     mg_buf_fini(&c->out);
     mg_buf_fini(&c->err);
     *c = (struct mg_cmdline){0};

@@ -18,6 +18,8 @@
 enum mg_cmdline_mode {
     MG_CMDLINE_RUN,    // load config_file (if any), apply, check, start
     MG_CMDLINE_CHECK,  // -t: load config_file, report, exit
+    MG_CMDLINE_CHECK_STORE,   // say what is wrong with the store in `store`, exit
+    MG_CMDLINE_REBUILD_STORE, // write it anew from what can be read, exit
     MG_CMDLINE_SIGNAL, // send a signal to another server, then exit
     MG_CMDLINE_EXIT,   // print out to stdout and err to stderr, exit with exit_code: help, version, wrong usage
 };
@@ -33,6 +35,7 @@ struct mg_cmdline {
     enum mg_cmdline_mode mode;
     char *config_file;              // NULL: none
     char *signal_cmd, *signal_pid;  // --signal cmd[=pid]; signal_pid is NULL without "="
+    char *store;                    // --check-store, --rebuild-store: the directory
     struct mg_buf out, err;         // texts for MG_CMDLINE_EXIT
     int exit_code;
     struct mg_cmdline_override *v;  // in the order given

@@ -188,7 +188,7 @@ static void run_errors(struct world *w) {
     static const unsigned syncs[] = {0, 500, 4000, 16000};
     for (unsigned i = 0; i < 4; i++, draw_parts(w)) {
         f->fail_sync = syncs[sim_below(w->sim, 4)];
-        f->fail_write = f->fail_sync ? 0 : 500 << sim_below(w->sim, 4);
+        f->fail_write = f->fail_sync ? 0 : 500u << sim_below(w->sim, 4);
         w->faulty = w->tight = true;
         live(w, sim_chance(w->sim, 128) ? 0 : 1 + sim_below(w->sim, 1500), SIM_POWER_CUT);
         f->fail_write = f->fail_sync = 0;

@@ -1,0 +1,585 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// Writing a store anew from what can be read of it: when both copies of a table, or of the manifest, are lost.
+//
+//   1. what there is: by the manifest; without one, every file in the folders
+//   2. rows of streams, counters and stretches: those that can be read, in memory. What should be there and is not is
+//      made up from the sections of segments: a stream without a row is called recovered-<number>
+//   3. every message of every segment is read: counters and rows of subjects are what was counted
+//   4. a new run of primary rows, one of subjects, a manifest in both slots that names them and the readable segments
+//   5. whatever the new manifest does not name goes to lost+found
+//
+// Segments and the journal stay as they are; the journal is replayed by the next start. Until the manifest of step 4 is
+// written nothing has changed but for new files; after a crash behind it the rest is done by the next start.
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "jetstream/store/check.h"
+#include "jetstream/store/files.h"
+#include "jetstream/store/merge.h"
+#include "jetstream/store/recount.h"
+#include "jetstream/store/seal.h"
+#include "server/base/errors.h"
+#include "server/base/mem.h"
+
+struct place { // a stretch, and whether a row said so
+    struct mg_stretch at;
+    bool listed;
+};
+
+struct rebuild {
+    void (*report)(void *arg, enum mg_check_verdict meaning, const char *text);
+    void *arg;
+    enum mg_check_verdict worst;
+    struct mg_store *st;
+    struct mg_disk_why why;
+    struct mg_manifest was;
+    struct mg_manifest_loaded loaded;
+    struct mg_run *primary[MG_MERGE_MAX];
+    size_t nprimary;
+    bool holes;            // rows of streams may be missing
+    struct mg_rowmap *rows; // of the kinds STREAM, STATE, STRETCH, as they will be
+    struct place *places;
+    uint32_t nplaces, places_cap;
+    uint64_t *streams;
+    uint32_t nstreams;
+    uint64_t messages;
+};
+
+static void tell(struct rebuild *r, enum mg_check_verdict meaning, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void tell(struct rebuild *r, enum mg_check_verdict meaning, const char *fmt, ...) {
+    char text[512];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    if (meaning > r->worst) r->worst = meaning;
+    r->report(r->arg, meaning, text);
+}
+
+// ---- without a manifest ---------------------------------------------------------------------------------------------
+
+struct listing {
+    struct mg_manifest *m;
+    struct mg_disk *disk;
+    uint64_t salt, ring_bytes; // of one file
+    uint32_t rings;
+};
+
+static void learn_salt(struct listing *l, const char *name, uint64_t magic) {
+    struct mg_file *f;
+    uint8_t p[MG_FILE_HEAD_BYTES];
+    size_t got;
+    if (mg_file_open(l->disk, &f, name, MG_FILE_READ, NULL) != 0) return;
+    if (mg_file_read(f, p, sizeof(p), 0, &got, NULL) == 0 && got == sizeof(p)) {
+        struct mg_file_head h;
+        mg_file_head_unpack(&h, p);
+        if (h.magic == magic && h.checksum == mg_file_sum(p, MG_FILE_HEAD_SIZE - 8)) l->salt = h.salt;
+    }
+    mg_file_close(f);
+}
+
+static void on_entry(void *arg, const char *entry, uint64_t size, bool dir) {
+    struct listing *l = arg;
+    enum mg_table_file kind;
+    char name[MG_FILE_NAME_MAX];
+    uint64_t id;
+    if (dir || !mg_table_file_parse(entry, &kind, &id)) return;
+    if (id >= l->m->head.next_file) l->m->head.next_file = id + 1;
+    mg_table_file_name(name, kind, id);
+    learn_salt(l, name, kind == MG_FILE_SEGMENT ? MG_SEGMENT_MAGIC : MG_RUN_MAGIC);
+    if (kind == MG_FILE_SEGMENT) {
+        mg_manifest_add_segment(l->m, &(struct mg_manifest_segment){.file = id, .size = size});
+        return;
+    }
+    struct mg_manifest_run run = {.file = id, .size = size};
+    for (uint32_t i = 0; i < l->m->nruns; i++) {
+        if (l->m->runs[i].about.file != id) continue;
+        l->m->runs[i].about.flags = MG_MANIFEST_RUN_PRIMARY;
+        return;
+    }
+    run.flags = kind == MG_FILE_RUN_COPY ? MG_MANIFEST_RUN_PRIMARY : 0;
+    mg_manifest_add_run(l->m, &run, (mg_slice){NULL, 0}, (mg_slice){NULL, 0});
+}
+
+static void on_ring(void *arg, const char *entry, uint64_t size, bool dir) {
+    struct listing *l = arg;
+    if (dir || strncmp(entry, "ring-", 5) != 0 || strlen(entry) != 10) return;
+    if (size > l->ring_bytes) l->ring_bytes = size;
+    l->rings++;
+}
+
+static int newest_first(const void *a, const void *b) {
+    const struct mg_manifest_run_entry *x = a, *y = b;
+    return (x->about.file < y->about.file) - (x->about.file > y->about.file);
+}
+
+// The files as they are, the newer ones above the older ones.
+static int assume_manifest(struct rebuild *r) {
+    struct mg_manifest *m = &r->was;
+    struct listing l = {.m = m, .disk = r->st->disk};
+    m->head.next_file = 1;
+    mg_disk_list(r->st->disk, "segments", on_entry, &l, NULL);
+    mg_disk_list(r->st->disk, "tables", on_entry, &l, NULL);
+    mg_disk_list(r->st->disk, "journal", on_ring, &l, NULL);
+    if (m->nruns) qsort(m->runs, m->nruns, sizeof(m->runs[0]), newest_first);
+    if (l.salt == 0) {
+        tell(r, MG_CHECK_LOST, "There is no manifest and no file that tells the store's salt: nothing can be read");
+        return MG_ECORRUPT;
+    }
+    m->head.salt = l.salt;
+    memcpy(&m->head.store, &l.salt, sizeof(l.salt));
+    m->head.page_bytes = MG_DISK_ALIGN;
+    if (l.ring_bytes < MG_DISK_ALIGN) l.ring_bytes = MG_RING_FILE;
+    m->head.ring_file_pages = (uint32_t)(l.ring_bytes / MG_DISK_ALIGN);
+    m->head.ring_pages = (uint64_t)(l.rings < 2 ? 2 : l.rings) * m->head.ring_file_pages;
+    r->holes = true;
+    tell(r, MG_CHECK_LOST, "No manifest can be read: all files there are were taken. Streams, messages and consumers "
+                           "that were deleted may be back, settings may be older ones");
+    return 0;
+}
+
+static int take_manifest(struct rebuild *r) {
+    int err = mg_manifest_load(r->st->disk, &r->was, &r->loaded);
+    if (err == MG_ENOTFOUND) {
+        tell(r, MG_CHECK_LOST, "There is no store in %s", mg_disk_path(r->st->disk));
+    } else if (err == MG_EUNSUPPORTED) {
+        tell(r, MG_CHECK_LOST, "%s", r->loaded.why.text);
+    } else if (err) {
+        err = assume_manifest(r);
+    }
+    r->st->head = r->was.head;
+    r->st->env.salt = r->was.head.salt;
+    r->st->keeping->next_file = r->was.head.next_file;
+    return err;
+}
+
+// ---- opening --------------------------------------------------------------------------------------------------------
+
+static void open_runs(struct rebuild *r) {
+    struct mg_run_ref **runs = mg_alloc((r->was.nruns ? r->was.nruns : 1) * sizeof(struct mg_run_ref *));
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < r->was.nruns; i++) {
+        const struct mg_manifest_run *a = &r->was.runs[i].about;
+        bool primary = a->flags & MG_MANIFEST_RUN_PRIMARY;
+        int err = r->nprimary == MG_MERGE_MAX && primary ? MG_EFULL : 0;
+        if (err == 0) err = mg_run_ref_open(&runs[n], r->st, a->file, a->size, a->foot_sum, primary);
+        if (err && primary) {
+            r->holes = true;
+            tell(r, MG_CHECK_LOST, "Table %016llx cannot be read: its changes to streams and consumers are lost",
+                 (unsigned long long)a->file);
+        }
+        if (err) continue;
+        if (primary) r->primary[r->nprimary++] = runs[n]->run;
+        n++;
+    }
+    r->st->runs = mg_runset_new(runs, n);
+    for (uint32_t i = 0; i < n; i++) mg_run_ref_put(runs[i]);
+    mg_free(runs);
+}
+
+static void open_segments(struct rebuild *r) {
+    struct mg_keeper *k = r->st->keeping;
+    k->segments = mg_alloc((r->was.nsegments ? r->was.nsegments : 1) * sizeof(k->segments[0]));
+    for (uint32_t i = 0; i < r->was.nsegments; i++) {
+        const struct mg_manifest_segment *a = &r->was.segments[i];
+        if (mg_segment_ref_open(&k->segments[k->segments_len], r->st, a->file, a->size, a->foot_sum) == 0) {
+            k->segments_len++;
+        } else {
+            tell(r, MG_CHECK_LOST, "Segment %016llx cannot be read: %llu messages are lost",
+                 (unsigned long long)a->file, (unsigned long long)a->messages);
+        }
+    }
+}
+
+static struct mg_segment_ref *segment_of(const struct rebuild *r, uint64_t id) {
+    for (uint32_t i = 0; i < r->st->keeping->segments_len; i++) {
+        if (r->st->keeping->segments[i]->id == id) return r->st->keeping->segments[i];
+    }
+    return NULL;
+}
+
+// ---- rows of streams ------------------------------------------------------------------------------------------------
+
+static void put_row(struct rebuild *r, mg_slice key, mg_slice value) {
+    bool added;
+    struct mg_cell *cell = mg_rowmap_put(r->rows, mg_row_hash(0, key), key, (uint32_t)value.n, &added);
+    if (value.n) memcpy(cell->value, value.p, value.n);
+}
+
+static const struct mg_cell *get_row(const struct rebuild *r, enum mg_row_kind kind, uint64_t stream) {
+    char key[MG_ROW_KEY_HEAD];
+    mg_row_key_head(key, kind, stream);
+    mg_slice k = mg_slice_of(key, sizeof(key));
+    return mg_rowmap_get(r->rows, mg_row_hash(0, k), k);
+}
+
+static void add_place(struct rebuild *r, struct mg_segment_ref *g, const struct mg_section *at, uint64_t live,
+                      bool listed) {
+    if (r->nplaces == r->places_cap) {
+        r->places_cap = r->places_cap ? r->places_cap * 2 : 64;
+        r->places = mg_realloc(r->places, r->places_cap * sizeof(r->places[0]));
+    }
+    struct mg_stretch c = {.at = *at, .segment = g, .live = live, .live_written = live};
+    r->places[r->nplaces++] = (struct place){c, listed};
+}
+
+static void take_stretch(struct rebuild *r, const struct mg_row *row) {
+    uint64_t file, live;
+    struct mg_section at;
+    if (mg_stretch_decode(row->value, &file, &at, &live) != 0) {
+        r->holes = true;
+        return;
+    }
+    struct mg_segment_ref *g = segment_of(r, file);
+    if (g) add_place(r, g, &at, live, true);
+}
+
+static void take_rows(struct rebuild *r) {
+    struct mg_merge *m = mg_merge_new(r->primary, r->nprimary, true, true);
+    uint64_t gaps = 0;
+    int err;
+    for (err = mg_merge_seek(m, (mg_slice){NULL, 0}); err != MG_ENOTFOUND; err = mg_merge_next(m)) {
+        if (err) {
+            mg_slice low = mg_buf_slice(&mg_merge_gap(m)->low);
+            if (low.n && low.p[0] > MG_ROW_STRETCH) break;
+            gaps++;
+            continue;
+        }
+        const struct mg_row *row = mg_merge_row(m);
+        if (row->key.n < MG_ROW_KEY_HEAD) continue;
+        if (row->key.p[0] > MG_ROW_STRETCH) break;
+        if (row->key.p[0] == MG_ROW_STRETCH) take_stretch(r, row);
+        else put_row(r, row->key, row->value);
+    }
+    mg_merge_free(m);
+    if (gaps == 0) return;
+    r->holes = true;
+    tell(r, MG_CHECK_LOST, "Rows of streams in %llu places cannot be read", (unsigned long long)gaps);
+}
+
+// What the segments have and no row names. Without holes in the tables that was removed on purpose.
+static void take_sections(struct rebuild *r) {
+    for (uint32_t i = 0; i < r->st->keeping->segments_len; i++) {
+        struct mg_segment_ref *g = r->st->keeping->segments[i];
+        for (uint32_t k = 0; k < g->segment->sections; k++) {
+            struct mg_section at;
+            if (mg_segment_section(g->segment, k, &at) == 0) add_place(r, g, &at, at.messages, false);
+        }
+    }
+}
+
+static int by_place(const void *a, const void *b) {
+    const struct place *x = a, *y = b;
+    const struct mg_section *s = &x->at.at, *t = &y->at.at;
+    if (s->stream != t->stream) return s->stream < t->stream ? -1 : 1;
+    if (s->first_seq != t->first_seq) return s->first_seq < t->first_seq ? -1 : 1;
+    return y->listed - x->listed;
+}
+
+static bool overlaps_listed(const struct rebuild *r, const struct mg_section *at, uint32_t from) {
+    for (uint32_t i = from; i < r->nplaces; i++) {
+        const struct mg_section *s = &r->places[i].at.at;
+        if (s->stream != at->stream || s->first_seq > at->last_seq) return false;
+        if (r->places[i].listed) return true;
+    }
+    return false;
+}
+
+// Sorted, and no number twice: a place that a row names wins, then the first one.
+static void settle_places(struct rebuild *r) {
+    uint32_t kept = 0;
+    if (r->nplaces) qsort(r->places, r->nplaces, sizeof(r->places[0]), by_place);
+    for (uint32_t i = 0; i < r->nplaces; i++) {
+        const struct mg_section *at = &r->places[i].at.at;
+        const struct mg_section *before = kept ? &r->places[kept - 1].at.at : NULL;
+        if (before && before->stream == at->stream && before->last_seq >= at->first_seq) continue;
+        if (!r->places[i].listed && overlaps_listed(r, at, i + 1)) continue;
+        r->places[kept++] = r->places[i];
+    }
+    r->nplaces = kept;
+}
+
+static void make_up_stream(struct rebuild *r, uint64_t id) {
+    char key[MG_ROW_KEY_HEAD], name[40], value[MG_STREAM_ROW_SIZE + sizeof(name)];
+    int n = snprintf(name, sizeof(name), "recovered-%llu", (unsigned long long)id);
+    struct mg_stream_row row = {.id = id, .first_seq = 1, .name_len = (uint16_t)n};
+    mg_stream_row_pack(value, &row);
+    memcpy(value + MG_STREAM_ROW_SIZE, name, (size_t)n);
+    mg_row_key_head(key, MG_ROW_STREAM, id);
+    put_row(r, mg_slice_of(key, sizeof(key)), mg_slice_of(value, MG_STREAM_ROW_SIZE + (size_t)n));
+    tell(r, MG_CHECK_LOST, "Stream number %llu has messages, but its name and settings are lost: it is called %s",
+         (unsigned long long)id, name);
+}
+
+static int by_number(const void *a, const void *b) {
+    const uint64_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+static void list_streams(struct rebuild *r) {
+    for (uint32_t i = 0; r->holes && i < r->nplaces; i++) {
+        uint64_t id = r->places[i].at.at.stream;
+        if (get_row(r, MG_ROW_STREAM, id) == NULL) make_up_stream(r, id);
+    }
+    r->streams = mg_alloc((r->rows->count + 1) * sizeof(r->streams[0]));
+    for (uint32_t i = 0; i <= r->rows->mask; i++) {
+        const struct mg_cell *c = mg_rowmap_at(r->rows, i);
+        if (c && c->key[0] == MG_ROW_STREAM) r->streams[r->nstreams++] = mg_get_be64(c->key + 1);
+    }
+    qsort(r->streams, r->nstreams, sizeof(r->streams[0]), by_number);
+}
+
+// ---- counting -------------------------------------------------------------------------------------------------------
+
+static void put_state(struct rebuild *r, const struct mg_recount *n, struct mg_state_row *row, bool known) {
+    char key[MG_ROW_KEY_HEAD], value[MG_STATE_ROW_SIZE + MG_LOST_BYTES_MAX];
+    uint64_t had = known ? row->msgs : n->msgs + n->unreadable;
+    if (had > n->msgs) {
+        row->lost += had - n->msgs;
+        tell(r, MG_CHECK_LOST, "Stream number %llu: %llu of %llu messages are lost", (unsigned long long)n->stream,
+             (unsigned long long)(had - n->msgs), (unsigned long long)had);
+    }
+    if (n->op > row->op) row->op = n->op;
+    if (n->last > row->last) row->last = n->last;
+    if (n->last_time > row->last_time) row->last_time = n->last_time;
+    row->first = n->msgs ? n->first : row->last + 1;
+    row->msgs = n->msgs;
+    row->bytes = n->bytes;
+    row->subjects = n->subjects;
+    row->first_exact = 1;
+    mg_state_row_pack(value, row);
+    size_t size = MG_STATE_ROW_SIZE + mg_lost_encode(&n->lost, value + MG_STATE_ROW_SIZE);
+    mg_row_key_head(key, MG_ROW_STATE, n->stream);
+    put_row(r, mg_slice_of(key, sizeof(key)), mg_slice_of(value, size));
+    r->messages += n->msgs;
+}
+
+static int recount_stream(struct rebuild *r, uint64_t id, uint32_t *at, struct mg_run_builder *b) {
+    struct mg_stretch *list = mg_alloc((r->nplaces + 1) * sizeof(*list));
+    struct mg_state_row state = {.first = 1};
+    struct mg_stream_row row = {0};
+    const struct mg_cell *old = get_row(r, MG_ROW_STATE, id), *self = get_row(r, MG_ROW_STREAM, id);
+    bool known = old && old->value_len >= MG_STATE_ROW_SIZE;
+    uint32_t n = 0;
+    while (*at < r->nplaces && r->places[*at].at.at.stream < id) ++*at; // of streams that are gone
+    for (; *at < r->nplaces && r->places[*at].at.at.stream == id; ++*at) {
+        char key[MG_STRETCH_KEY], value[MG_STRETCH_ROW_SIZE];
+        list[n++] = r->places[*at].at;
+        mg_stretch_encode(list[n - 1].segment->id, &list[n - 1].at, list[n - 1].live, key, value);
+        put_row(r, mg_slice_of(key, sizeof(key)), mg_slice_of(value, sizeof(value)));
+    }
+    if (known) mg_state_row_unpack(&state, old->value);
+    if (self->value_len >= MG_STREAM_ROW_SIZE) mg_stream_row_unpack(&row, self->value);
+    if (!known && row.first_seq) state.last = row.first_seq - 1;
+    struct mg_rowmap *subjects = mg_rowmap_new();
+    struct mg_recount count = {.stream = id, .low = state.first, .epoch = state.epoch, .runs = r->st->runs,
+                               .max_per_subject = row.max_msgs_per_subject, .stretches = list, .stretches_len = n};
+    mg_recount_stream(&count, subjects);
+    put_state(r, &count, &state, known);
+    int err = mg_recount_write(b, subjects);
+    mg_rowmap_unref(subjects);
+    mg_free(list);
+    return err;
+}
+
+// ---- writing --------------------------------------------------------------------------------------------------------
+
+static int write_subjects(struct rebuild *r, struct mg_run_ref **out) {
+    struct mg_run_write w;
+    uint32_t at = 0;
+    int err = mg_run_write_open(&w, r->st, r->st->keeping->next_file++, false);
+    for (uint32_t i = 0; i < r->nstreams && err == 0; i++) err = recount_stream(r, r->streams[i], &at, w.builder);
+    return mg_run_write_close(&w, err, out);
+}
+
+// The highest number of a stream.
+static void put_store_row(struct rebuild *r) {
+    char key[MG_ROW_KEY_HEAD], value[8];
+    const struct mg_cell *old = get_row(r, MG_ROW_STATE, 0);
+    uint64_t highest = old && old->value_len == 8 ? mg_get_u64(old->value) : 0;
+    if (r->nstreams && r->streams[r->nstreams - 1] > highest) highest = r->streams[r->nstreams - 1];
+    if (r->holes) highest += 1000; // numbers of streams that nobody knows any more
+    mg_put_u64(value, highest);
+    mg_row_key_head(key, MG_ROW_STATE, 0);
+    put_row(r, mg_slice_of(key, sizeof(key)), mg_slice_of(value, sizeof(value)));
+}
+
+// Rows of the other primary kinds, as they are.
+static int copy_others(struct rebuild *r, struct mg_run_builder *b) {
+    struct mg_merge *m = mg_merge_new(r->primary, r->nprimary, true, true);
+    char from[1] = {MG_ROW_STRETCH + 1};
+    uint64_t gaps = 0;
+    int err, failed = 0;
+    for (err = mg_merge_seek(m, mg_slice_of(from, 1)); err != MG_ENOTFOUND && failed == 0; err = mg_merge_next(m)) {
+        if (err) {
+            gaps++;
+            continue;
+        }
+        failed = mg_run_builder_add(b, mg_merge_row(m));
+    }
+    mg_merge_free(m);
+    if (gaps)
+        tell(r, MG_CHECK_LOST,
+             "Rows in %llu places cannot be read: state of consumers may be lost, removed messages back",
+             (unsigned long long)gaps);
+    return failed;
+}
+
+static int write_primary(struct rebuild *r, struct mg_run_ref **out) {
+    struct mg_run_write w;
+    put_store_row(r);
+    int err = mg_run_write_open(&w, r->st, r->st->keeping->next_file++, true);
+    if (err == 0) err = mg_recount_write(w.builder, r->rows);
+    if (err == 0) err = copy_others(r, w.builder);
+    return mg_run_write_close(&w, err, out);
+}
+
+static void put_slots_aside(struct rebuild *r) {
+    for (int i = 0; i < 2; i++) {
+        char from[16], to[40];
+        if (r->loaded.slots[i] != MG_SLOT_DAMAGED) continue;
+        snprintf(from, sizeof(from), "manifest-%d", i);
+        snprintf(to, sizeof(to), "lost+found/%s.damaged", from);
+        mg_disk_mkdir(r->st->disk, "lost+found", NULL);
+        mg_disk_rename(r->st->disk, from, to, NULL);
+    }
+}
+
+static void add_run(struct mg_manifest *m, const struct mg_run_ref *r) {
+    struct mg_manifest_run about = {.file = r->id, .size = r->size, .foot_sum = r->foot_sum,
+                                    .rows = mg_run_about(r->run)->rows,
+                                    .flags = r->primary ? MG_MANIFEST_RUN_PRIMARY : 0};
+    mg_slice low, high;
+    mg_run_range(r->run, &low, &high);
+    mg_manifest_add_run(m, &about, low, high);
+}
+
+static void moved(void *arg, const struct mg_file_finding *f) {
+    if (f->fate == MG_FATE_ASIDE) tell(arg, MG_CHECK_HEALTHY, "%s was moved to lost+found", f->name);
+    if (f->fate == MG_FATE_FAILED) tell(arg, MG_CHECK_DAMAGED, "%s could not be moved to lost+found", f->name);
+}
+
+// ---- the journal ----------------------------------------------------------------------------------------------------
+
+// Without a manifest: the first page with a record that the tables do not have.
+struct first_needed {
+    const struct rebuild *r;
+    uint64_t page;
+};
+
+static int look_at_record(void *arg, const struct mg_record_view *rec, const void *bytes, uint64_t page) {
+    struct first_needed *f = arg;
+    struct mg_state_row state;
+    const struct mg_cell *c = get_row(f->r, MG_ROW_STATE, rec->head.stream);
+    (void)bytes;
+    bool needed = rec->head.type == MG_RECORD_STREAM && rec->head.op == 1; // of a new stream
+    if (c && c->value_len >= MG_STATE_ROW_SIZE) {
+        mg_state_row_unpack(&state, c->value);
+        needed = rec->head.op > state.op;
+    }
+    if (needed && page < f->page) f->page = page;
+    return 0;
+}
+
+static int find_replay_from(struct rebuild *r, struct mg_manifest_head *head) {
+    struct first_needed first = {.r = r, .page = UINT64_MAX};
+    struct mg_journal *j;
+    struct mg_journal_state state;
+    struct mg_journal_options o = {
+        .disk = r->st->disk,
+        .salt = head->salt,
+        .page_bytes = head->page_bytes,
+        .file_pages = head->ring_file_pages,
+        .files = (uint32_t)(head->ring_pages / head->ring_file_pages),
+        .look_only = true,
+        .arg = &first,
+        .record = look_at_record,
+    };
+    int err = mg_journal_open(&j, &o, &r->why);
+    if (err) return err;
+    mg_journal_state(j, &state);
+    mg_journal_close(j);
+    head->replay_from = first.page < state.head ? first.page : state.head;
+    head->incarnation = state.incarnation;
+    return 0;
+}
+
+static int write_manifest(struct rebuild *r, const struct mg_run_ref *primary, const struct mg_run_ref *subjects) {
+    struct mg_manifest m = {.head = r->was.head};
+    m.head.next_file = r->st->keeping->next_file;
+    add_run(&m, primary);
+    add_run(&m, subjects);
+    for (uint32_t i = 0; i < r->st->keeping->segments_len; i++) {
+        const struct mg_segment_ref *g = r->st->keeping->segments[i];
+        mg_manifest_add_segment(&m, &(struct mg_manifest_segment){
+            .file = g->id, .size = g->size, .foot_sum = g->foot_sum, .messages = g->segment->messages,
+            .record_bytes = g->segment->record_bytes, .sections = g->segment->sections});
+    }
+    int err = r->loaded.used < 0 ? find_replay_from(r, &m.head) : 0;
+    if (err == 0) put_slots_aside(r);
+    for (int i = 0; i < 2 && err == 0; i++) err = mg_manifest_store(r->st->disk, &m, &r->why);
+    struct mg_manifest_loaded both = {.slots = {MG_SLOT_VALID, MG_SLOT_VALID}};
+    struct mg_file_check check = {.found = moved, .arg = r};
+    if (err == 0) err = mg_manifest_check_files(r->st->disk, &m, &both, &check, &r->why);
+    mg_manifest_fini(&m);
+    return err;
+}
+
+static int write_all(struct rebuild *r) {
+    struct mg_run_ref *primary = NULL, *subjects = NULL;
+    int err = write_subjects(r, &subjects); // counts, so it comes first
+    if (err == 0) err = write_primary(r, &primary);
+    if (err == 0) err = mg_files_sync_dirs(r->st);
+    if (err == 0) err = write_manifest(r, primary, subjects);
+    mg_run_ref_put(primary);
+    mg_run_ref_put(subjects);
+    return err;
+}
+
+static int rebuild(struct rebuild *r) {
+    int err = take_manifest(r);
+    if (err) return err;
+    open_segments(r);
+    open_runs(r);
+    take_rows(r);
+    if (r->holes) take_sections(r);
+    settle_places(r);
+    list_streams(r);
+    err = write_all(r);
+    const char *why = r->why.text[0] ? r->why.text : mg_strerror(err);
+    if (err) tell(r, MG_CHECK_LOST, "The tables could not be written: %s", why);
+    else tell(r, MG_CHECK_HEALTHY, "%u streams with %llu messages, and what the journal has, are as they should be",
+              r->nstreams, (unsigned long long)r->messages);
+    return err;
+}
+
+static void said(void *arg, int level, const char *text) {
+    if (level <= MG_LOG_WRN) tell(arg, MG_CHECK_HEALTHY, "%s", text);
+}
+
+enum mg_check_verdict mg_store_rebuild(const char *dir,
+                                       void (*report)(void *arg, enum mg_check_verdict meaning, const char *text),
+                                       void *arg) {
+    struct rebuild r = {.report = report, .arg = arg, .rows = mg_rowmap_new()};
+    struct mg_store *st = r.st = mg_zalloc(sizeof(*st));
+    st->o.log = said;
+    st->o.log_arg = &r;
+    st->keeping = mg_zalloc(sizeof(*st->keeping));
+    if (mg_disk_open(&st->disk, dir, "midge-server --rebuild-store", 0, &r.why) == 0) rebuild(&r);
+    else tell(&r, MG_CHECK_LOST, "%s", r.why.text);
+    mg_files_close(st);
+    mg_disk_close(st->disk);
+    mg_manifest_fini(&r.was);
+    mg_rowmap_unref(r.rows);
+    mg_free(r.places);
+    mg_free(r.streams);
+    mg_free(st->keeping);
+    mg_free(st);
+    return r.worst;
+}

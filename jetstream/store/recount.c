@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+#include "jetstream/store/recount.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "jetstream/store/files.h"
+#include "jetstream/store/merge.h"
+#include "server/base/errors.h"
+#include "server/base/mem.h"
+
+// ---- one stream -----------------------------------------------------------------------------------------------------
+
+struct removed {
+    uint64_t chunk; // UINT64_MAX: none yet
+    struct mg_buf bits;
+};
+
+static bool is_removed(const struct mg_recount *r, struct removed *x, uint64_t seq) {
+    if (seq < r->low) return true;
+    if (seq / MG_REMOVED_SPAN != x->chunk) {
+        char key[MG_ROW_KEY_HEAD + 8];
+        x->chunk = seq / MG_REMOVED_SPAN;
+        mg_row_key_head(key, MG_ROW_REMOVED, r->stream);
+        mg_put_be64(key + MG_ROW_KEY_HEAD, x->chunk);
+        x->bits.len = 0;
+        mg_runset_get(r->runs, mg_slice_of(key, sizeof(key)), &x->bits);
+    }
+    uint64_t bit = seq % MG_REMOVED_SPAN;
+    return x->bits.len == MG_REMOVED_BYTES && (x->bits.p[bit / 8] >> (bit % 8) & 1);
+}
+
+static struct mg_cell *row_of(struct mg_recount *r, struct mg_rowmap *rows, mg_slice subject) {
+    char key[MG_CELL_KEY_MAX];
+    bool added;
+    mg_row_key_head(key, MG_ROW_SUBJECT, r->stream);
+    mg_put_be32(key + MG_ROW_KEY_HEAD, r->epoch);
+    memcpy(key + MG_ROW_KEY_HEAD + 4, subject.p, subject.n);
+    mg_slice k = mg_slice_of(key, MG_ROW_KEY_HEAD + 4 + subject.n);
+    uint64_t hash = mg_row_hash(0, k);
+    struct mg_cell *cell = mg_rowmap_get(rows, hash, k);
+    if (cell) return cell;
+    cell = mg_rowmap_put(rows, hash, k, mg_subject_row_size(0), &added);
+    memset(cell->value, 0, cell->value_len);
+    r->subjects++;
+    return cell;
+}
+
+static void count_subject(struct mg_recount *r, struct mg_rowmap *rows, uint64_t seq, mg_slice subject, uint32_t size) {
+    struct mg_cell *cell = row_of(r, rows, subject);
+    struct mg_subject_row *v = (struct mg_subject_row *)(void *)cell->value;
+    if (v->count++ == 0) v->first = seq;
+    v->last = seq;
+    uint32_t n = v->recent_len;
+    bool kept = r->max_per_subject > 0 && r->max_per_subject < MG_SUBJECT_RECENT_MAX;
+    if (!kept || n >= MG_SUBJECT_RECENT_MAX) return;
+    mg_rowmap_resize(rows, cell, mg_subject_row_size(n + 1));
+    v = (struct mg_subject_row *)(void *)cell->value;
+    v->recent[n] = (struct mg_subject_recent){.seq = seq, .size = size};
+    v->recent_len = n + 1;
+}
+
+static void count_stretch(struct mg_recount *r, struct mg_rowmap *rows, const struct mg_stretch *at,
+                          struct removed *x) {
+    struct mg_section_scan *scan = mg_section_scan_new(at->segment->segment, &at->at, NULL, 0, true);
+    struct mg_section_entry e;
+    struct mg_record_view v;
+    for (int err; (err = mg_section_scan_next(scan, &e, &v)) != MG_ENOTFOUND;) {
+        if (err) {
+            r->unreadable += mg_lost_add(&r->lost, e.seq, e.last_seq, e.last_seq - e.seq + 1);
+            continue;
+        }
+        if (v.head.op > r->op) r->op = v.head.op;
+        if (v.head.time > r->last_time) r->last_time = v.head.time;
+        if (is_removed(r, x, e.seq)) continue;
+        uint32_t size = mg_stored_size(v.subject.n, v.headers.n, v.payload.n);
+        if (r->msgs++ == 0) r->first = e.seq;
+        r->bytes += size;
+        count_subject(r, rows, e.seq, v.subject, size);
+    }
+    if (at->at.last_seq > r->last) r->last = at->at.last_seq;
+    mg_section_scan_free(scan);
+}
+
+void mg_recount_stream(struct mg_recount *r, struct mg_rowmap *rows) {
+    struct removed x = {.chunk = UINT64_MAX};
+    for (uint32_t i = 0; i < r->stretches_len; i++) count_stretch(r, rows, &r->stretches[i], &x);
+    mg_buf_fini(&x.bits);
+}
+
+int mg_recount_write(struct mg_run_builder *b, const struct mg_rowmap *rows) {
+    struct mg_cell **list = mg_rowmap_sorted(rows);
+    int err = 0;
+    for (uint32_t i = 0; i < rows->count && err == 0; i++)
+        err = mg_run_builder_add(b, &(struct mg_row){mg_cell_key(list[i]), mg_cell_value(list[i]), false});
+    mg_free(list);
+    return err;
+}
+
+// ---- all of them, at the start --------------------------------------------------------------------------------------
+
+static int by_id(const void *a, const void *b) {
+    const struct mg_stream *x = *(struct mg_stream *const *)a, *y = *(struct mg_stream *const *)b;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+static struct mg_stream **all_streams(struct mg_store *st, uint32_t *n) {
+    struct mg_stream **list = NULL;
+    *n = 0;
+    for (unsigned i = 0; i < st->o.parts; i++) {
+        for (struct mg_stream *s = mg_stream_next(st->parts[i], NULL); s; s = mg_stream_next(st->parts[i], s)) {
+            list = mg_realloc(list, (*n + 1) * sizeof(struct mg_stream *));
+            list[(*n)++] = s;
+        }
+    }
+    if (*n) qsort(list, *n, sizeof(struct mg_stream *), by_id);
+    return list;
+}
+
+static int recount_one(struct mg_store *st, struct mg_stream *s, struct mg_run_builder *b) {
+    struct mg_rowmap *rows = mg_rowmap_new();
+    struct mg_recount r = {.stream = s->id,
+                           .low = s->first,
+                           .epoch = s->epoch,
+                           .max_per_subject = s->limits.max_msgs_per_subject,
+                           .stretches = s->cold,
+                           .stretches_len = s->cold_len,
+                           .runs = st->runs};
+    mg_recount_stream(&r, rows);
+    s->subjects = r.subjects;
+    int err = mg_recount_write(b, rows);
+    mg_rowmap_unref(rows);
+    return err;
+}
+
+// The new run in the place of all others with rows of subjects.
+static int install(struct mg_store *st, struct mg_run_ref *run) {
+    struct mg_run_ref *old[MG_MERGE_MAX];
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < st->runs->count && n < MG_MERGE_MAX; i++) {
+        if (!st->runs->runs[i]->primary) old[n++] = st->runs->runs[i];
+    }
+    struct mg_files_change change = {.runs = &run, .runs_len = 1, .old_runs = old, .old_runs_len = n};
+    int err = mg_files_sync_dirs(st);
+    if (err == 0) err = mg_files_commit(st, &change);
+    for (unsigned i = 0; i < st->o.parts && err == 0; i++) {
+        mg_runset_unref(st->parts[i]->rows.runs);
+        st->parts[i]->rows.runs = mg_runset_ref(st->runs);
+    }
+    return err;
+}
+
+int mg_recount_subjects(struct mg_store *st) {
+    struct mg_run_write w;
+    struct mg_run_ref *run = NULL;
+    uint64_t id;
+    uint32_t n;
+    mg_store_say(st, MG_LOG_WRN, "A table of subjects cannot be read: subjects are counted again from the messages");
+    int err = mg_files_begin(st, 1, &id);
+    if (err == 0) err = mg_run_write_open(&w, st, id, false);
+    if (err) return err;
+    struct mg_stream **list = all_streams(st, &n);
+    for (uint32_t i = 0; i < n && err == 0; i++) err = recount_one(st, list[i], w.builder);
+    mg_free(list);
+    err = mg_run_write_close(&w, err, &run);
+    if (err == 0) err = install(st, run);
+    mg_run_ref_put(run);
+    if (err == 0) mg_store_say(st, MG_LOG_INF, "Subjects of %u streams were counted", n);
+    return err;
+}

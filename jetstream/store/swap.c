@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+#include "jetstream/store/swap.h"
+
+#include "jetstream/store/stream.h"
+#include "server/base/assert.h"
+#include "server/base/mem.h"
+
+// The group that covers a stretch of an old segment.
+static uint32_t group_of(const struct mg_swap_group *groups, uint32_t n, uint64_t seq) {
+    uint32_t i = 0;
+    while (i < n && groups[i].to < seq) i++;
+    mg_assert(i < n && groups[i].from <= seq);
+    return i;
+}
+
+// Takes the old stretches out; live[i] becomes how many messages live in what group i replaces. That is exact: what was
+// removed since the new segment was written was counted off here.
+static void take_out(struct mg_stream *s, const struct mg_swap *w, const struct mg_swap_group *groups, uint32_t n,
+                     uint64_t *live) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < s->cold_len; i++) {
+        struct mg_stretch *c = &s->cold[i];
+        if (!mg_ids_have(w->old, w->old_len, c->segment->id)) {
+            s->cold[kept++] = *c;
+            continue;
+        }
+        live[group_of(groups, n, c->at.first_seq)] += c->live;
+        mg_segment_ref_put(c->segment);
+    }
+    s->cold_len = kept;
+}
+
+static void put_in(struct mg_stream *s, const struct mg_swap_group *g, uint64_t live) {
+    struct mg_stretch c = {.at = g->at,
+                           .segment = mg_segment_ref_get(g->segment),
+                           .live = live < g->at.messages ? live : g->at.messages,
+                           .live_written = g->row_live};
+    mg_stream_add_stretch(s, &c);
+    uint32_t i = s->cold_len - 1;
+    for (; i > 0 && s->cold[i - 1].at.first_seq > c.at.first_seq; i--) s->cold[i] = s->cold[i - 1];
+    s->cold[i] = c;
+    if (i > 0) mg_assert(s->cold[i - 1].at.last_seq < c.at.first_seq);
+}
+
+static void swap_stream(struct mg_stream *s, const struct mg_swap *w, const struct mg_swap_group *groups, uint32_t n) {
+    uint64_t *live = mg_zalloc(n * sizeof(*live));
+    take_out(s, w, groups, n, live);
+    for (uint32_t i = 0; i < n; i++) {
+        if (groups[i].segment) put_in(s, &groups[i], live[i]);
+    }
+    mg_free(live);
+}
+
+void mg_swap_arrived(struct mg_parcel *parcel) {
+    struct mg_swap *w = mg_container_of(parcel, struct mg_swap, parcel);
+    for (uint32_t i = 0, end; i < w->groups_len; i = end) {
+        uint64_t id = w->groups[i].stream;
+        for (end = i; end < w->groups_len && w->groups[end].stream == id;) end++;
+        struct mg_stream *s = mg_part_stream(w->part, id);
+        if (s && !s->deleted) swap_stream(s, w, &w->groups[i], end - i);
+    }
+    for (uint32_t i = 0; i < w->groups_len; i++) mg_segment_ref_put(w->groups[i].segment);
+    mg_free(w->groups);
+    mg_free(w->old);
+    mg_free(w);
+}

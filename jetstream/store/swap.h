@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// The end of a compaction from a part's point of view: stretches of the segments that went are exchanged for those of
+// the segments that took their place. Cold reads that are under way keep their references to the old ones.
+#ifndef MG_JETSTREAM_STORE_SWAP_H
+#define MG_JETSTREAM_STORE_SWAP_H
+
+#include "jetstream/store/facts.h"
+#include "jetstream/store/inbox.h"
+#include "jetstream/store/segments.h"
+
+struct mg_store_part;
+
+// Neighbouring stretches of a stream that became one, or none when nothing in them lives.
+struct mg_swap_group {
+    uint64_t stream;
+    uint64_t from, to;              // the numbers that they cover; apart from each other
+    struct mg_segment_ref *segment; // the new one; NULL: none
+    struct mg_section at;           // in it
+    uint64_t row_live;              // what the new stretch's row says
+};
+
+// From the keeper, frees itself.
+struct mg_swap {
+    struct mg_parcel parcel;
+    struct mg_store_part *part;
+    struct mg_swap_group *groups; // of the part's streams, ascending; with references
+    uint32_t groups_len;
+    uint64_t *old;                // segments that went; ascending
+    uint32_t old_len;
+};
+void mg_swap_arrived(struct mg_parcel *p);
+
+#endif
