@@ -165,7 +165,9 @@ static void asked(struct shard *sh, struct slot *sl, const char *what, int err) 
     sh->w->failed = true;
 }
 
-static int64_t draw_limit(struct sim *s, uint64_t max) { return sim_chance(s, 160) ? 0 : 1 + (int64_t)sim_below(s, max); }
+static int64_t draw_limit(struct sim *s, uint64_t max) {
+    return sim_chance(s, 160) ? 0 : 1 + (int64_t)sim_below(s, max);
+}
 
 static struct mg_stream_limits draw_limits(struct sim *s, bool aging) {
     static const int64_t per_subject[] = {0, 1, 1, 5, 100};
@@ -457,7 +459,8 @@ static void found(struct world *w, struct shard *sh, struct mg_stream *st) {
 void slots_found(struct world *w) {
     for (unsigned i = 0; i < w->o.parts; i++) {
         struct mg_store_part *p = mg_store_part(w->store, i);
-        for (struct mg_stream *st = mg_stream_next(p, NULL); st; st = mg_stream_next(p, st)) found(w, &w->shards[i], st);
+        for (struct mg_stream *st = mg_stream_next(p, NULL); st; st = mg_stream_next(p, st))
+            found(w, &w->shards[i], st);
     }
     for (unsigned i = 0; i < SLOTS; i++) {
         struct slot *sl = &w->slots[i];

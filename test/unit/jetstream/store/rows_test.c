@@ -49,7 +49,8 @@ static void sorted_is_sorted(void **state) {
     for (unsigned i = 0; i < 500; i++) mg_rows_put(&rows, key_of(i * 7919 % 500, key), MG_S("x"));
     struct mg_cell **cells = mg_rowmap_sorted(rows.active);
     assert_int_equal(rows.active->count, 500);
-    for (uint32_t i = 1; i < 500; i++) assert_true(mg_cell_compare(mg_cell_key(cells[i - 1]), mg_cell_key(cells[i])) < 0);
+    for (uint32_t i = 1; i < 500; i++)
+        assert_true(mg_cell_compare(mg_cell_key(cells[i - 1]), mg_cell_key(cells[i])) < 0);
     mg_free(cells);
     mg_rows_fini(&rows);
 }
@@ -60,7 +61,8 @@ struct subject {
 };
 
 // The subject's row after `older` has come for the change in `now`.
-static const struct mg_subject_row *merged(struct mg_rows *rows, const struct subject *older, const struct subject *now) {
+static const struct mg_subject_row *merged(struct mg_rows *rows, const struct subject *older,
+                                           const struct subject *now) {
     char key[32];
     bool added;
     mg_row_key_head(key, MG_ROW_SUBJECT, 1);
