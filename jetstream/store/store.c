@@ -16,6 +16,7 @@
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 #include "server/shard/bell.h"
 
 #define DEFAULT_RING (64u * 1024 * 1024)
@@ -61,6 +62,7 @@ void mg_store_row_lost(struct mg_store *st, mg_slice key, int err) {
 
 static void report_fault(void *arg, const struct mg_fault *f) {
     struct mg_store *st = arg;
+    if (MG_PLANTED(damage_is_absence)) return;
     atomic_fetch_add(&st->faults, 1);
     mg_store_say(st, f->healed ? MG_LOG_WRN : MG_LOG_ERR, "file %016llx: %s at %llu is damaged (%s)%s",
                  (unsigned long long)f->file, mg_frame_kind_text(f->kind), (unsigned long long)f->at,

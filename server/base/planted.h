@@ -73,7 +73,7 @@
     X(rollup_half_done, store, "a rollup is acknowledged before it has removed anything")                              \
     X(unchecked_record, store, "the checksum of a record in a segment is not compared")                                \
     X(silent_recovery, store, "damage to the journal is not told to anybody")                                          \
-    X(damage_is_absence, store, "a message that cannot be read is passed over")
+    X(damage_is_absence, store, "a message that cannot be read is passed over in silence")
 
 #ifdef MG_PLANTED_BUGS
 #include <stdbool.h>

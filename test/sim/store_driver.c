@@ -25,7 +25,7 @@ static void heard_after_failure(struct slot *sl, const struct mg_result *r) {
     uint32_t index = (uint32_t)(uintptr_t)r->ctx - 1;
     sim_check(index < m->nops && !m->ops[index].told, "stream %u: a result too many", sl->no);
     m->ops[index].told = true;
-    if (r->err == MG_EIO) {
+    if (r->err == MG_EIO || r->err == MG_EFULL || r->err == MG_ENOSPC) {
         model_refused(m, index);
     } else {
         sim_check(r->err == m->ops[index].want.err && r->seq == m->ops[index].want.seq,
@@ -58,7 +58,7 @@ static void on_result(void *app, const struct mg_result *r) {
     }
     if (sl->phase == SLOT_DELETING && r->err == MG_ECLOSED) return;
     if (sl->w->damaged) return; // the model has lost its way
-    if (r->err == MG_ENOSPC && sl->w->tight) {
+    if ((r->err == MG_ENOSPC || r->err == MG_EFULL) && sl->w->tight) {
         sim_check(m->answered == m->nops, "stream %u: more was asked than one thing at a time", sl->no);
         model_cancel(m, m->answered - 1);
         return;
@@ -165,7 +165,9 @@ static void asked(struct shard *sh, struct slot *sl, const char *what, int err) 
     sh->w->failed = true;
 }
 
-static int64_t draw_limit(struct sim *s, uint64_t max) { return sim_chance(s, 160) ? 0 : 1 + (int64_t)sim_below(s, max); }
+static int64_t draw_limit(struct sim *s, uint64_t max) {
+    return sim_chance(s, 160) ? 0 : 1 + (int64_t)sim_below(s, max);
+}
 
 static struct mg_stream_limits draw_limits(struct sim *s, bool aging) {
     static const int64_t per_subject[] = {0, 1, 1, 5, 100};
@@ -457,7 +459,8 @@ static void found(struct world *w, struct shard *sh, struct mg_stream *st) {
 void slots_found(struct world *w) {
     for (unsigned i = 0; i < w->o.parts; i++) {
         struct mg_store_part *p = mg_store_part(w->store, i);
-        for (struct mg_stream *st = mg_stream_next(p, NULL); st; st = mg_stream_next(p, st)) found(w, &w->shards[i], st);
+        for (struct mg_stream *st = mg_stream_next(p, NULL); st; st = mg_stream_next(p, st))
+            found(w, &w->shards[i], st);
     }
     for (unsigned i = 0; i < SLOTS; i++) {
         struct slot *sl = &w->slots[i];

@@ -63,7 +63,7 @@ def compare(acked, found, other):
         if (stream, seq) in found:
             continue
         check(stream != 0, f"message {seq} of stream {stream} was acknowledged and is lost")
-        check(seq <= last[stream], f"message {seq} of stream {stream} was acknowledged and is lost (last {last[stream]})")
+        check(seq <= last[stream], f"message {seq} of stream {stream} was acknowledged, the last is {last[stream]}")
         if stream == 1:
             check(seq <= last[1] - MAX_MSGS[1], f"message {seq} of stream 1 was acknowledged and is lost")
         else:
@@ -74,7 +74,8 @@ def compare(acked, found, other):
         check(m, line)
         stream, _, _, count, lost = map(int, m.groups())
         check(lost == 0, f"stream {stream} says that {lost} are lost")
-        check(count == sum(1 for t, _ in found if t == stream), f"stream {stream}: {count} messages are not what is there")
+        there = sum(1 for t, _ in found if t == stream)
+        check(count == there, f"stream {stream} says {count} messages, {there} are there")
 
 
 class Load:
