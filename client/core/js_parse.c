@@ -53,7 +53,7 @@ static midge_str next_token(midge_str *rest) {
 int midge_js_meta_parse(midge_str reply, midge_js_meta *meta) {
     size_t dots = 0;
 
-    if (!mgc_starts(reply, "$JS.ACK.")) return MIDGE_EINVAL;
+    if (!mgc_begins(reply, "$js.ack.")) return MIDGE_EINVAL;
     for (size_t i = 0; i < reply.n; i++) dots += reply.p[i] == '.';
     if (dots != 8 && dots < 10) return MIDGE_EINVAL;
     *meta = (midge_js_meta){0};

@@ -16,8 +16,6 @@
 // fn was called for the last time nothing of the struct is touched.
 #include "client/core/js_priv.h"
 
-#include <string.h>
-
 static uint32_t heartbeat_of(const midge_js_pull *p) {
     if (p->heartbeat > 0) return p->heartbeat;
     if (p->no_wait || (!p->consume && p->expires < 10000)) return 0;
@@ -74,7 +72,11 @@ static void later(midge_js_pull *p) {
 static void refill(midge_js_pull *p) {
     bool few = p->msgs <= p->batch / 2 || (p->max_bytes > 0 && p->bytes <= p->max_bytes / 2);
 
-    if (p->waiting || !few || p->msgs >= p->batch || (p->max_bytes > 0 && p->bytes >= p->max_bytes)) return;
+    // Not while draining, either.
+    if (midge_state_of(p->js->m) != MIDGE_STATE_CONNECTED || p->waiting || !few || p->msgs >= p->batch ||
+        (p->max_bytes > 0 && p->bytes >= p->max_bytes)) {
+        return;
+    }
     if (ask(p) != 0) later(p);
 }
 
@@ -128,18 +130,18 @@ static void on_message(midge_js_pull *p, const midge_msg *msg) {
 
 // spec/jetstream-consumers.md 10.2: 409 has many meanings, told apart by their words.
 static void on_conflict(midge_js_pull *p, midge_str text, bool counted) {
-    if (mgc_starts(text, "Consumer Deleted")) {
+    if (mgc_begins(text, "consumer deleted")) {
         end(p, MIDGE_ENOTFOUND, text);
-    } else if (mgc_starts(text, "Consumer is push")) {
+    } else if (mgc_begins(text, "consumer is push")) {
         end(p, MIDGE_EINVAL, text);
-    } else if (mgc_starts(text, "Batch Completed")) {
+    } else if (mgc_begins(text, "batch completed")) {
         if (p->consume) {
             refill(p);
         } else {
             end(p, 0, text);
         }
     } else {
-        if (mgc_starts(text, "Leadership Change") || mgc_starts(text, "Server Shutdown")) {
+        if (mgc_begins(text, "leadership change") || mgc_begins(text, "server shutdown")) {
             p->msgs = p->bytes = 0;
             later(p);
         } else if (counted) { // Message Size Exceeds MaxBytes

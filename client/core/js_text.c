@@ -2,14 +2,12 @@
 // Copyright (c) The Midge Authors
 //
 // Text for JetStream, written for few bytes of code on machines without a divider or 64-bit arithmetic: numbers are
-// printed by long division of 16-bit limbs, and JSON is never a tree: a member is looked for each time it is wanted,
-// which for answers of 100 bytes is cheap.
+// printed by doubling digits, and JSON is never a tree: a member is looked for each time it is wanted, which for answers
+// of 100 bytes is cheap.
 //
 // How it fails: a buffer that is too small sets `full`, which the last step of a caller looks at; text that is not what
 // it should be gives nothing, 0 or false. Nothing is read behind the end of a slice.
 #include "client/core/js_text.h"
-
-#include <string.h>
 
 void mgc_text_put(mgc_text *t, const char *p, size_t n) {
     if (t->full || n > t->size - t->n) {
@@ -22,24 +20,24 @@ void mgc_text_put(mgc_text *t, const char *p, size_t n) {
 
 void mgc_text_cstr(mgc_text *t, const char *s) { mgc_text_put(t, s, strlen(s)); }
 
+// Doubles a decimal number, bit by bit from the first that is set.
 void mgc_text_u64(mgc_text *t, uint64_t v) {
-    uint16_t limb[4] = {(uint16_t)(v >> 48), (uint16_t)(v >> 32), (uint16_t)(v >> 16), (uint16_t)v};
-    char digits[20];
-    size_t at = sizeof(digits);
-    bool more;
+    char digits[20] = {0}; // the lowest first
+    size_t n = 1;
 
-    do {
-        uint32_t rest = 0;
-        more = false;
-        for (int i = 0; i < 4; i++) {
-            rest = rest << 16 | limb[i];
-            limb[i] = (uint16_t)(rest / 10);
-            rest %= 10;
-            more = more || limb[i] > 0;
+    for (int bit = 63; bit >= 0; bit--) {
+        uint32_t carry = v >> bit & 1;
+        for (size_t i = 0; i < n; i++) {
+            carry += 2u * (uint32_t)digits[i];
+            digits[i] = (char)(carry >= 10 ? carry - 10 : carry);
+            carry = carry >= 10;
         }
-        digits[--at] = (char)('0' + rest);
-    } while (more);
-    mgc_text_put(t, digits + at, sizeof(digits) - at);
+        if (carry) digits[n++] = 1;
+    }
+    while (n > 0) {
+        char c = (char)('0' + digits[--n]);
+        mgc_text_put(t, &c, 1);
+    }
 }
 
 void mgc_text_ms_as_ns(mgc_text *t, uint32_t ms) {
@@ -80,13 +78,6 @@ midge_str mgc_text_since(const mgc_text *t, size_t from) { return (midge_str){t-
 bool mgc_str_eq(midge_str a, const char *b) {
     size_t n = strlen(b);
     return a.n == n && memcmp(a.p, b, n) == 0;
-}
-
-bool mgc_str_same(midge_str a, midge_str b) { return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0); }
-
-bool mgc_starts(midge_str s, const char *prefix) {
-    size_t n = strlen(prefix);
-    return s.n >= n && memcmp(s.p, prefix, n) == 0;
 }
 
 bool mgc_u64(midge_str s, uint64_t *v) {

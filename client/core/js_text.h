@@ -6,7 +6,7 @@
 #ifndef MIDGE_CLIENT_CORE_JS_TEXT_H
 #define MIDGE_CLIENT_CORE_JS_TEXT_H
 
-#include "client/core/midge.h"
+#include "client/core/internal.h"
 
 // A buffer being filled. When it is too small `full` stays set and what was there before remains.
 typedef struct mgc_text {
@@ -29,8 +29,6 @@ void mgc_text_form(mgc_text *t, const midge_js *js, const char *form, const midg
 midge_str mgc_text_since(const mgc_text *t, size_t from);
 
 bool mgc_str_eq(midge_str a, const char *b);
-bool mgc_str_same(midge_str a, midge_str b);
-bool mgc_starts(midge_str s, const char *prefix);
 
 // All of s is a decimal number that fits.
 bool mgc_u64(midge_str s, uint64_t *v);

@@ -33,7 +33,7 @@ static void on_stored(midge_js *js, int err, const midge_js_stored *msg, void *u
     if (err == 0) {
         // The subject ends with the key; the buffer that has the beginning may be in use by now.
         size_t n = 5 + op->kv->bucket.n;
-        if (msg->subject.n < n || !mgc_str_same((midge_str){msg->subject.p + n, msg->subject.n - n}, op->key)) {
+        if (msg->subject.n < n || !mgc_same((midge_str){msg->subject.p + n, msg->subject.n - n}, op->key)) {
             err = MIDGE_ENOTFOUND;
         }
     }
