@@ -9,16 +9,18 @@
 // it should be gives nothing, 0 or false. Nothing is read behind the end of a slice.
 #include "client/core/js_text.h"
 
-void mgc_text_put(mgc_text *t, const char *p, size_t n) {
-    if (t->full || n > t->size - t->n) {
+void mgc_text_begin(mgc_text *t, const midge_js *js) { *t = (mgc_text){.p = js->buf, .size = js->size, .js = js}; }
+
+void mgc_text_put(mgc_text *t, midge_str s) {
+    if (t->full || s.n > t->size - t->n) {
         t->full = true;
         return;
     }
-    if (n > 0) memcpy(t->p + t->n, p, n);
-    t->n += n;
+    if (s.n > 0) memcpy(t->p + t->n, s.p, s.n);
+    t->n += s.n;
 }
 
-void mgc_text_cstr(mgc_text *t, const char *s) { mgc_text_put(t, s, strlen(s)); }
+void mgc_text_cstr(mgc_text *t, const char *s) { mgc_text_put(t, midge_cstr(s)); }
 
 // Doubles a decimal number, bit by bit from the first that is set.
 void mgc_text_u64(mgc_text *t, uint64_t v) {
@@ -36,7 +38,7 @@ void mgc_text_u64(mgc_text *t, uint64_t v) {
     }
     while (n > 0) {
         char c = (char)('0' + digits[--n]);
-        mgc_text_put(t, &c, 1);
+        mgc_text_put(t, (midge_str){&c, 1});
     }
 }
 
@@ -45,40 +47,37 @@ void mgc_text_ms_as_ns(mgc_text *t, uint32_t ms) {
     mgc_text_cstr(t, "000000");
 }
 
-static void put_api(mgc_text *t, const midge_js *js) {
+static void put_api(mgc_text *t) {
+    const midge_js *js = t->js;
+
     if (js->prefix.n > 0) {
-        mgc_text_put(t, js->prefix.p, js->prefix.n);
-        return;
+        mgc_text_put(t, js->prefix);
+    } else if (js->domain.n > 0) {
+        mgc_text_form(t, "$JS.?.API", &js->domain, NULL);
+    } else {
+        mgc_text_cstr(t, "$JS.API");
     }
-    mgc_text_cstr(t, "$JS.");
-    if (js->domain.n > 0) {
-        mgc_text_put(t, js->domain.p, js->domain.n);
-        mgc_text_cstr(t, ".");
-    }
-    mgc_text_cstr(t, "API");
 }
 
-void mgc_text_form(mgc_text *t, const midge_js *js, const char *form, const midge_str *a, const midge_str *b,
-                   const midge_str *c) {
+void mgc_text_form(mgc_text *t, const char *form, const midge_str *a, const midge_str *b) {
     for (; *form != 0; form++) {
         if (*form == '@') {
-            put_api(t, js);
+            put_api(t);
         } else if (*form == '?') {
-            mgc_text_put(t, a->p, a->n);
+            mgc_text_put(t, *a);
             a = b;
-            b = c;
         } else {
-            mgc_text_put(t, form, 1);
+            mgc_text_put(t, (midge_str){form, 1});
         }
     }
 }
-
-midge_str mgc_text_since(const mgc_text *t, size_t from) { return (midge_str){t->p + from, t->n - from}; }
 
 bool mgc_str_eq(midge_str a, const char *b) {
     size_t n = strlen(b);
     return a.n == n && memcmp(a.p, b, n) == 0;
 }
+
+midge_str mgc_header(const midge_msg *msg, const char *name) { return midge_headers_get(msg->headers, midge_cstr(name)); }
 
 bool mgc_u64(midge_str s, uint64_t *v) {
     uint64_t sum = 0;
@@ -103,44 +102,34 @@ uint64_t mgc_u64_or_0(midge_str s) {
 
 // ---- times
 
-// Reads `digits` digits at *at and the character `after` them (0: any); false if they are not there.
-static bool take_number(midge_str s, size_t *at, size_t digits, char after, uint32_t *v) {
-    *v = 0;
-    if (s.n - *at < digits + 1) return false;
-    for (size_t i = 0; i < digits; i++) {
-        uint32_t digit = (uint32_t)((uint8_t)s.p[(*at)++] - '0');
-        if (digit > 9) return false;
-        *v = *v * 10 + digit;
-    }
-    return after == 0 || s.p[(*at)++] == after;
-}
-
 // The server writes UTC with up to 9 digits after the point, or none (spec/jetstream-streams.md: notation).
 uint64_t mgc_time(midge_str s) {
-    uint32_t year, month, day, hour, minute, second, ns = 0, scale = 1000000000;
+    static const char form[] = "####-##-##T##:##:##";
+    static const uint16_t before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334}; // days before a month
+    uint32_t v[7] = {0}, field = 0, digits = 0;                                               // year ... second, ns
     size_t at = 0;
 
-    if (!take_number(s, &at, 4, '-', &year) || !take_number(s, &at, 2, '-', &month) ||
-        !take_number(s, &at, 2, 'T', &day) || !take_number(s, &at, 2, ':', &hour) ||
-        !take_number(s, &at, 2, ':', &minute) || !take_number(s, &at, 2, 0, &second) || year < 1970 || year > 2500 ||
-        month < 1 || month > 12) {
-        return 0;
-    }
-    if (s.p[at] == '.') {
-        for (at++; at < s.n && s.p[at] >= '0' && s.p[at] <= '9' && scale > 1; at++) {
-            scale /= 10;
-            ns += (uint32_t)(s.p[at] - '0') * scale;
+    for (; form[at] != 0; at++) {
+        if (at >= s.n) return 0;
+        uint32_t digit = (uint32_t)((uint8_t)s.p[at] - '0');
+        if (form[at] == '#' && digit <= 9) {
+            v[field] = v[field] * 10 + digit;
+        } else if (form[at] == s.p[at]) {
+            field++;
+        } else {
+            return 0;
         }
     }
-    if (at + 1 != s.n || s.p[at] != 'Z') return 0;
-    // Years begin in March, so that the leap day is the last one of a year.
-    if (month < 3) {
-        year--;
-        month += 12;
+    if (at < s.n && s.p[at] == '.') at++;
+    for (; digits < 9; digits++) {
+        uint32_t digit = at < s.n ? (uint32_t)((uint8_t)s.p[at] - '0') : 10;
+        if (digit <= 9) at++;
+        v[6] = v[6] * 10 + (digit <= 9 ? digit : 0);
     }
-    uint32_t days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month - 457) / 5 + day - 1 - 719468;
-    uint32_t in_day = (hour * 60 + minute) * 60 + second;
-    return ((uint64_t)days * 86400 + in_day) * 1000000000 + ns;
+    if (at + 1 != s.n || s.p[at] != 'Z' || v[0] - 1970 >= 130 || v[1] - 1 >= 12) return 0;
+    uint32_t leap_days = (v[0] - 1969 + (v[1] > 2 && v[0] % 4 == 0)) / 4; // there is one in each fourth year
+    uint32_t days = (v[0] - 1970) * 365 + leap_days + before[v[1] - 1] + v[2] - 1;
+    return (uint64_t)(((days * 24 + v[3]) * 60 + v[4]) * 60 + v[5]) * 1000000000 + v[6];
 }
 
 // ---- JSON
@@ -202,3 +191,5 @@ midge_str mgc_json_get(midge_str object, const char *name) {
     }
     return MIDGE_NONE;
 }
+
+uint64_t mgc_json_u64(midge_str object, const char *name) { return mgc_u64_or_0(mgc_json_get(object, name)); }
