@@ -30,7 +30,5 @@ int midge_js_term(midge *m, midge_str reply, midge_str reason) {
 }
 
 int32_t midge_js_ack_sync(midge_js *js, midge_str reply, midge_reply_fn fn, void *user) {
-    midge_request_opts opts = {.timeout = js->timeout};
-
-    return midge_request(js->m, reply, MIDGE_NONE, "+ACK", 4, &opts, fn, user);
+    return midge_request(js->m, reply, MIDGE_NONE, "+ACK", 4, &js->opts, fn, user);
 }

@@ -57,8 +57,8 @@ int midge_js_get_msg(midge_js *js, midge_js_get *op, midge_js_get_fn fn, void *u
 }
 
 int32_t mgc_js_request(const mgc_text *t, size_t body, midge_reply_fn fn, void *user) {
-    midge_request_opts opts = {.timeout = t->js->timeout};
+    const midge_js *js = t->js;
 
     if (t->full) return MIDGE_ETOOLARGE;
-    return midge_request(t->js->m, (midge_str){t->p, body}, MIDGE_NONE, t->p + body, t->n - body, &opts, fn, user);
+    return midge_request(js->m, (midge_str){t->p, body}, MIDGE_NONE, t->p + body, t->n - body, &js->opts, fn, user);
 }

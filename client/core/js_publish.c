@@ -55,7 +55,6 @@ static void on_reply(midge *m, int err, const midge_msg *msg, void *user);
 
 static int send(midge_js_pub *op) {
     const midge_js *js = op->js;
-    midge_request_opts opts = {.timeout = js->timeout};
     midge_str subject = op->subject;
     mgc_text t;
 
@@ -69,8 +68,8 @@ static int send(midge_js_pub *op) {
     size_t from = t.n;
     put_headers(&t, op);
     if (t.full) return MIDGE_ETOOLARGE;
-    int32_t request = midge_request(js->m, subject, (midge_str){t.p + from, t.n - from}, op->data, op->len, &opts,
-                                    on_reply, op);
+    int32_t request = midge_request(js->m, subject, (midge_str){t.p + from, t.n - from}, op->data, op->len,
+                                    &js->opts, on_reply, op);
     if (request < 0) return request;
     op->request = request;
     return 0;

@@ -16,16 +16,19 @@
 // fn was called for the last time nothing of the struct is touched.
 #include "client/core/js_priv.h"
 
+// The interval of heartbeats; 0: none.
 static uint32_t heartbeat_of(const midge_js_pull *p) {
+    uint32_t half = p->expires / 2;
+
+    if (p->no_wait) return 0;
     if (p->heartbeat > 0) return p->heartbeat;
-    if (p->no_wait || (!p->consume && p->expires < 10000)) return 0;
-    return p->expires / 2 < 15000 ? p->expires / 2 : 15000;
+    if (!p->consume && half < 5000) return 0;
+    return half < 15000 ? half : 15000;
 }
 
-// How long silence is normal.
-static uint32_t patience(const midge_js_pull *p) {
-    uint32_t heartbeat = heartbeat_of(p);
-    return heartbeat > 0 ? 2 * heartbeat : p->expires + 2000;
+// From now on so much silence is normal.
+static void expect_something(midge_js_pull *p) {
+    midge_hook_arm(p->js->m, &p->hook, p->beat > 0 ? 2 * p->beat : p->expires + 2000);
 }
 
 static void put_member(mgc_text *t, const char *name, uint32_t v) {
@@ -54,7 +57,7 @@ static int ask(midge_js_pull *p) {
         mgc_text_cstr(&t, ",\"no_wait\":true");
     } else {
         put_ms(&t, ",\"expires\":", p->expires);
-        put_ms(&t, ",\"idle_heartbeat\":", heartbeat_of(p));
+        put_ms(&t, ",\"idle_heartbeat\":", p->beat);
     }
     mgc_text_cstr(&t, "}");
     if (t.full) return MIDGE_ETOOLARGE;
@@ -62,7 +65,7 @@ static int ask(midge_js_pull *p) {
     if (err != 0) return err;
     p->msgs += msgs;
     p->bytes += bytes;
-    midge_hook_arm(m, &p->hook, patience(p));
+    expect_something(p);
     return 0;
 }
 
@@ -162,7 +165,8 @@ static void on_status(midge_js_pull *p, const midge_msg *msg) {
 static void on_msg(midge *m, const midge_msg *msg, void *user) {
     midge_js_pull *p = user;
 
-    if (!p->waiting) midge_hook_arm(m, &p->hook, patience(p));
+    (void)m;
+    if (!p->waiting) expect_something(p);
     // spec/jetstream-consumers.md 7.1: only what is about the request carries the inbox as its subject.
     if (mgc_str_eq(msg->subject, p->inbox)) {
         on_status(p, msg);
@@ -184,7 +188,7 @@ static void on_hook(midge *m, midge_hook *hook, enum midge_hook_why why) {
         bool waited = p->waiting;
         if (p->consume) restart(p);
         if (waited) return;
-        err = heartbeat_of(p) > 0 ? MIDGE_EHEARTBEAT : MIDGE_ETIMEOUT;
+        err = p->beat > 0 ? MIDGE_EHEARTBEAT : MIDGE_ETIMEOUT;
         break;
     }
     }
@@ -201,14 +205,15 @@ static int start(midge_js *js, midge_js_pull *p, midge_js_pull_fn fn, void *user
     p->fails = 0;
     p->waiting = false;
     if (p->batch == 0) p->batch = 100;
-    if (p->stream.n == 0 || p->consumer.n == 0 || heartbeat_of(p) > p->expires / 2) return MIDGE_EINVAL;
+    p->beat = heartbeat_of(p);
+    if (p->stream.n == 0 || p->consumer.n == 0 || p->beat > p->expires / 2) return MIDGE_EINVAL;
     int n = midge_inbox(m, p->inbox, sizeof(p->inbox));
     p->sub = midge_subscribe(m, (midge_str){p->inbox, (size_t)n}, MIDGE_NONE, on_msg, p);
     if (p->sub < 0) return p->sub;
     p->active = true;
     midge_hook_add(m, &p->hook, on_hook);
     // While disconnected it waits for the connection, which makes it ask.
-    midge_hook_arm(m, &p->hook, patience(p));
+    expect_something(p);
     int err = midge_state_of(m) == MIDGE_STATE_CONNECTED ? ask(p) : 0;
     if (err != 0) midge_js_stop(p);
     return err;

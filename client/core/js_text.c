@@ -81,23 +81,21 @@ midge_str mgc_header(const midge_msg *msg, const char *name) { return midge_head
 
 bool mgc_u64(midge_str s, uint64_t *v) {
     uint64_t sum = 0;
+    bool good = s.n - 1 < 19; // so many digits always fit
 
-    if (s.n == 0) return false;
-    for (size_t i = 0; i < s.n; i++) {
+    for (size_t i = 0; good && i < s.n; i++) {
         uint32_t digit = (uint32_t)((uint8_t)s.p[i] - '0');
-        // 1844674407370955161 is UINT64_MAX / 10.
-        if (digit > 9 || sum > 1844674407370955161u) return false;
-        sum = (sum << 3) + (sum << 1);
-        if (sum + digit < sum) return false;
-        sum += digit;
+        good = digit <= 9;
+        sum = (sum << 3) + (sum << 1) + digit;
     }
-    *v = sum;
-    return true;
+    *v = good ? sum : 0;
+    return good;
 }
 
 uint64_t mgc_u64_or_0(midge_str s) {
     uint64_t v;
-    return mgc_u64(s, &v) ? v : 0;
+    mgc_u64(s, &v);
+    return v;
 }
 
 // ---- times
@@ -134,60 +132,30 @@ uint64_t mgc_time(midge_str s) {
 
 // ---- JSON
 
-static size_t skip_blanks(midge_str s, size_t at) {
-    while (at < s.n && (s.p[at] == ' ' || s.p[at] == '\t' || s.p[at] == '\r' || s.p[at] == '\n')) at++;
-    return at;
-}
-
-// `at` is behind the opening quote; returns the place of the closing one, or s.n.
-static size_t string_end(midge_str s, size_t at) {
-    for (; at < s.n && s.p[at] != '"'; at++) {
-        if (s.p[at] == '\\') at++;
-    }
-    return at < s.n ? at : s.n;
-}
-
-// The place behind the value at `at`; s.n when it does not end.
-static size_t value_end(midge_str s, size_t at) {
+midge_str mgc_json_get(midge_str object, const char *name) {
+    const char *value = NULL, *end = object.p + object.n; // where the wanted value begins, once its name was seen
     size_t depth = 0;
 
-    for (; at < s.n; at++) {
-        char c = s.p[at];
+    for (const char *p = object.p; p < end; p++) {
+        char c = *p;
         if (c == '"') {
-            at = string_end(s, at + 1);
-            if (at == s.n) break;
-            if (depth == 0) return at + 1;
-        } else if (c == '{' || c == '[') {
-            depth++;
-        } else if (c == '}' || c == ']') {
-            if (depth == 0) return at;
-            if (--depth == 0) return at + 1;
-        } else if (depth == 0 && (c == ',' || c == ' ' || c == '\r' || c == '\n' || c == '\t')) {
-            return at;
+            const char *text = ++p;
+            for (; p < end && *p != '"'; p++) p += *p == '\\';
+            if (p >= end) break;
+            midge_str string = {text, (size_t)(p - text)};
+            if (value && depth == 1) return string;
+            if (depth == 1 && p + 1 < end && p[1] == ':' && mgc_str_eq(string, name)) {
+                value = p + 2;
+                while (value < end && *value == ' ') value++;
+                p = value - 1;
+            }
+            continue;
         }
-    }
-    return s.n;
-}
-
-midge_str mgc_json_get(midge_str object, const char *name) {
-    size_t at = skip_blanks(object, 0);
-
-    if (at == object.n || object.p[at] != '{') return MIDGE_NONE;
-    for (at = skip_blanks(object, at + 1); at < object.n && object.p[at] == '"';) {
-        size_t key_end = string_end(object, at + 1);
-        midge_str key = {object.p + at + 1, key_end - at - 1};
-        if (key_end == object.n) break;
-        size_t value = skip_blanks(object, key_end + 1);
-        if (value == object.n || object.p[value] != ':') break;
-        value = skip_blanks(object, value + 1);
-        size_t end = value_end(object, value);
-        if (end == object.n) break;
-        if (mgc_str_eq(key, name)) {
-            bool string = object.p[value] == '"';
-            return (midge_str){object.p + value + string, end - value - 2u * string};
-        }
-        at = skip_blanks(object, end);
-        if (at < object.n && object.p[at] == ',') at = skip_blanks(object, at + 1);
+        bool closes = c == '}' || c == ']';
+        if (value && depth == 1 && (c == ',' || closes)) return (midge_str){value, (size_t)(p - value)};
+        depth += c == '{' || c == '[';
+        depth -= closes;
+        if (value && depth == 1 && closes) return (midge_str){value, (size_t)(p + 1 - value)};
     }
     return MIDGE_NONE;
 }

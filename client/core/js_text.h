@@ -28,7 +28,7 @@ void mgc_text_form(mgc_text *t, const char *form, const midge_str *a, const midg
 bool mgc_str_eq(midge_str a, const char *b);
 midge_str mgc_header(const midge_msg *msg, const char *name);
 
-// s as a decimal number; false if it is none or does not fit.
+// s as a decimal number of at most 19 digits; false, and 0, if it is none.
 bool mgc_u64(midge_str s, uint64_t *v);
 // The same, 0 when it is none.
 uint64_t mgc_u64_or_0(midge_str s);
@@ -37,7 +37,7 @@ uint64_t mgc_u64_or_0(midge_str s);
 uint64_t mgc_time(midge_str s);
 
 // The value of a member of a JSON object: of a string what is between the quotes, as it was written; of anything else
-// its text. MIDGE_NONE if there is none, or the text is no object.
+// its text. As servers write it: no blanks before ':' and ','. MIDGE_NONE if there is none, or the text is no object.
 midge_str mgc_json_get(midge_str object, const char *name);
 // The same as a number, 0 when it is none.
 uint64_t mgc_json_u64(midge_str object, const char *name);

@@ -442,7 +442,7 @@ typedef struct midge_js {
     size_t size;
     midge_str domain; // "hub": the API is at $JS.hub.API
     midge_str prefix; // instead of the domain: all of it, without a dot at the end; default "$JS.API"
-    uint32_t timeout; // of each request; 5,000
+    midge_request_opts opts; // of each request; only its timeout counts
 } midge_js;
 
 // A publish acknowledgement, or what the API answered instead.
@@ -564,12 +564,12 @@ typedef struct midge_js_pull {
     // ----
     bool active, consume, waiting;
     uint8_t fails;
+    uint32_t beat, msgs, bytes;
+    int32_t sub;
     midge_js *js;
     midge_js_pull_fn fn;
     void *user;
     midge_hook hook;
-    int32_t sub;
-    uint32_t msgs, bytes;
     char inbox[MIDGE_INBOX_MAX];
 } midge_js_pull;
 
