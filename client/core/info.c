@@ -5,8 +5,8 @@
 //
 // A token is used up as soon as it is complete, so the line may be longer than the receive buffer; only a single token
 // must fit. The state between two tokens is the depth, the key that a value belongs to, and whether ':' was seen.
-// Unknown keys and everything nested but connect_urls is passed over. What is malformed as JSON but cannot confuse us is
-// not our business.
+// Unknown keys and everything nested but connect_urls is passed over. What is malformed as JSON but cannot confuse us
+// is not our business.
 #include "client/core/internal.h"
 
 // In the order of the names below.

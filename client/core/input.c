@@ -8,8 +8,8 @@
 //
 // A byte is looked at once: recv_scan remembers how far there is no line end, and a message's line is taken apart when
 // it is complete and then waits in numbers for its payload. INFO, which may be longer than the buffer, goes to info.c
-// piece by piece. A message that does not fit is announced, then skipped if the caller does not bring a larger buffer; so is
-// one whose line alone is too long. Anything else that does not fit or is not the protocol ends the connection.
+// piece by piece. A message that does not fit is announced, then skipped if the caller does not bring a larger buffer;
+// so is one whose line alone is too long. Anything else that does not fit or is not the protocol ends the connection.
 #include "client/core/internal.h"
 
 enum { LINE_TAIL = 12 }; // bytes of a line that is too long that are kept: blank, nine digits, line end

@@ -46,7 +46,7 @@ enum {
 #define MGC_HANDLE_BITS 20
 #define MGC_HANDLE_MASK ((1 << MGC_HANDLE_BITS) - 1)
 #define MGC_TABLE_MAX 1000000
-#define MGC_HANDLE_MAX 2147483639u // is below the largest handle's next ten
+#define MGC_HANDLE_MAX 2147483639u // no handle is larger, and no sid that can be read; ends with 9
 
 // ---- str.c ----
 #define MGC_U32_MAX 10 // digits

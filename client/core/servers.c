@@ -3,8 +3,8 @@
 //
 // Which server is next, and when.
 //
-// The configured servers and then those that the cluster told of are a ring, begun at a random place. A round is one try
-// of each; after a round in vain the wait doubles. A server whose connection was lost has had its turn in the first
+// The configured servers and then those that the cluster told of are a ring, begun at a random place. A round is one
+// try of each; after a round in vain the wait doubles. A server whose connection was lost has had its turn in the first
 // round. A server that refuses our credentials twice running is given up; servers above the 31st share a mark.
 //
 // The cluster's servers are kept in the caller's gossip buffer as records: a byte of length, the port in two bytes, a
