@@ -33,8 +33,9 @@ void mgc_info_begin(midge *m) {
 }
 
 static uint8_t key_of(midge_str name) {
-    for (uint8_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-        if (mgc_same(name, midge_cstr(keys[i]))) return (uint8_t)(i + 1);
+    if (name.n < sizeof(keys[0]))
+        for (uint8_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+            if (memcmp(keys[i], name.p, name.n) == 0 && !keys[i][name.n]) return (uint8_t)(i + 1);
     return KEY_NONE;
 }
 

@@ -417,6 +417,7 @@ struct midge {
     uint8_t json_depth, json_key, json_value, nonce_n, inbox_n;
     uint16_t unanswered;        // pings by the timer since anything was heard
     uint16_t server, told;      // index of the current server; of the configured one that told of others
+    uint16_t first;             // the server that a round begins with
     uint16_t gossip_n;
 
     uint32_t now, timer;        // ms since the first tick; what the phase waits for
@@ -439,7 +440,7 @@ struct midge {
     int32_t sid;
     size_t dropped;
     size_t gossip_end;
-    uint32_t tried, rounds;     // servers in this round; rounds in vain
+    uint32_t rounds;            // in vain
     uint32_t auth_failed, auth_gone; // bits by server
     uint32_t epoch;             // the port's clock at the first tick
     uint32_t drain_timer, drain_mark; // the PONG that ends it; 0: not asked for

@@ -205,8 +205,8 @@ static void scenario_auth_twice(struct rig *r) {
     rig_saw(r, "open a\n");
     rig_say(r, RIG_INFO);
     r->refuse = true;
-    rig_say(r, "-ERR 'Authorization Violation'\r\n"); // a is given up, b was tried: it waits
-    rig_saw(r, "close\n");
+    rig_say(r, "-ERR 'Authorization Violation'\r\n"); // a is given up
+    rig_saw(r, "close\nopen b\n");
     rig_later(r, 1000);
     rig_saw(r, "open b\nopen b\n");
 }
