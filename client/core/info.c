@@ -5,12 +5,24 @@
 //
 // A token is used up as soon as it is complete, so the line may be longer than the receive buffer; only a single token
 // must fit. The state between two tokens is the depth, the key that a value belongs to, and whether ':' was seen.
-// Unknown keys and everything nested but connect_urls is passed over. What is malformed as JSON but cannot confuse us is
-// not our business.
+// Unknown keys and everything nested but connect_urls is passed over. What is malformed as JSON but cannot confuse us
+// is not our business.
 #include "client/core/internal.h"
 
 // In the order of the names below.
-enum { KEY_NONE, CLIENT_ID, MAX_PAYLOAD, HEADERS, JETSTREAM, TLS_REQUIRED, TLS_AVAILABLE, AUTH_REQUIRED, LDM, NONCE, URLS };
+enum {
+    KEY_NONE,
+    CLIENT_ID,
+    MAX_PAYLOAD,
+    HEADERS,
+    JETSTREAM,
+    TLS_REQUIRED,
+    TLS_AVAILABLE,
+    AUTH_REQUIRED,
+    LDM,
+    NONCE,
+    URLS
+};
 static const char keys[][14] = {"client_id",     "max_payload",   "headers", "jetstream", "tls_required",
                                 "tls_available", "auth_required", "ldm",     "nonce",     "connect_urls"};
 
@@ -21,8 +33,9 @@ void mgc_info_begin(midge *m) {
 }
 
 static uint8_t key_of(midge_str name) {
-    for (uint8_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-        if (mgc_same(name, midge_cstr(keys[i]))) return (uint8_t)(i + 1);
+    if (name.n < sizeof(keys[0]))
+        for (uint8_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+            if (memcmp(keys[i], name.p, name.n) == 0 && !keys[i][name.n]) return (uint8_t)(i + 1);
     return KEY_NONE;
 }
 
@@ -51,7 +64,7 @@ static void word(midge *m, midge_str s) {
     bool yes = s.p[0] == 't';
     uint64_t number = 0;
     if (m->json_depth != 1) return;
-    if (s.n <= 19)
+    if (s.n <= 20)
         for (size_t i = 0; i < s.n && s.p[i] >= '0' && s.p[i] <= '9'; i++)
             number = times_ten(number) + (uint64_t)(s.p[i] - '0');
     switch (m->json_key) {
