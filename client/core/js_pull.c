@@ -153,7 +153,8 @@ static void on_status(midge_js_pull *p, const midge_msg *msg) {
         refill(p);
     } else {
         if (left.n == 0) p->msgs = p->bytes = 0; // how much it was we are not told
-        if (p->fails++ == 0) {
+        if (p->fails == 0) {
+            p->fails = 1;
             refill(p);
         } else {
             later(p);
