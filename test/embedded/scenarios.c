@@ -5,7 +5,7 @@
 // at each third place: an emulator is slow, and hosts try them all.
 #include "test/unit/client/core/scenario.h"
 
-#include "cmocka.h"
+#include <cmocka.h>
 
 void scenario_failed(const char *file, int line, const char *what) { mini_fail(file, line, what); }
 
@@ -17,7 +17,8 @@ static void play(void **state) {
 int main(void) {
     static const struct scenario *const tables[] = {scenarios_connect, scenarios_message, scenarios_reconnect,
                                                     scenarios_request, scenarios_drain,   scenarios_text,
-                                                    scenarios_storm,   scenarios_js};
+                                                    scenarios_storm,   scenarios_js,
+                                                    scenarios_kv};
     static struct CMUnitTest tests[200];
     size_t n = 0;
 
