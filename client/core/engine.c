@@ -51,7 +51,7 @@ int midge_init(midge *m, const midge_config *config) {
     const midge_config *c = config;
     if (!c->recv_buf || !c->send_buf || c->recv_size < 512 || c->send_size < 512 || !c->servers || !c->servers_len ||
         (c->subs_len && !c->subs) || (c->requests_len && (!c->requests || !c->subs_len)) ||
-        c->subs_len >= MGC_HANDLE_MASK || c->requests_len >= MGC_HANDLE_MASK || (c->tls_first && !c->tls_available))
+        c->subs_len > MGC_TABLE_MAX || c->requests_len > MGC_TABLE_MAX || (c->tls_first && !c->tls_available))
         return MIDGE_EINVAL;
     memset(m, 0, sizeof(*m));
     m->config = *c;

@@ -122,11 +122,11 @@ static bool message_line(midge *m, size_t at, size_t end, size_t line, bool head
     uint32_t sid = 0; // up to 2^31, ten digits
     for (size_t i = 0; i < word[1].n; i++) {
         uint32_t digit = (uint32_t)p[word[1].at + i] - '0';
-        if (digit > 9 || sid > (INT32_MAX - digit) / 10) return broken(m);
+        if (digit > 9 || sid > MGC_HANDLE_MAX / 10) return broken(m);
         sid = sid * 10 + digit;
     }
     m->sid = (int32_t)sid;
-    m->subject_at = (uint32_t)word[0].at;
+    m->subject_at = word[0].at;
     m->subject_n = word[0].n;
     m->reply_n = 0;
     m->reply_at = 0;

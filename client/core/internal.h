@@ -45,6 +45,8 @@ enum {
 
 #define MGC_HANDLE_BITS 20
 #define MGC_HANDLE_MASK ((1 << MGC_HANDLE_BITS) - 1)
+#define MGC_TABLE_MAX 1000000
+#define MGC_HANDLE_MAX 2147483639u // is below the largest handle's next ten
 
 // ---- str.c ----
 #define MGC_U32_MAX 10 // digits

@@ -409,48 +409,45 @@ MIDGE_API int midge_url_parse(midge_str url, midge_server *server, midge_str *us
 
 // Here so that it can be placed statically; about 500 bytes where pointers have 32 bits, 800 where they have 64.
 // Nothing in it is for others.
+// What is used most stands first: short offsets make short instructions on small processors.
 struct midge {
-    midge_config config;
-    midge_info info, info_next; // info_next fills while an INFO comes in
-    midge_stats stats;
-
-    uint32_t now, epoch;        // ms since the first tick; the port's clock then
-    uint32_t timer;             // what the phase waits for
-    uint32_t drain_timer, drain_mark; // the PONG that ends it; 0: not asked for
-    uint32_t rnd[2];
-    int err, why;               // the sticky error; what the server said before it cut
     uint8_t phase, drain;
     bool ticked, open, ever, established, tls_on, said_hello, in_info, cut_line, owe_pong, owe_ping, servers_new;
+    uint8_t json_depth, json_key, json_value, nonce_n, inbox_n;
+    uint16_t unanswered;        // pings by the timer since anything was heard
+    uint16_t server, told;      // index of the current server; of the configured one that told of others
+    uint16_t gossip_n;
 
+    uint32_t now, timer;        // ms since the first tick; what the phase waits for
+    int err, why;               // the sticky error; what the server said before it cut
     // Input: [recv_at, recv_end) is not used up, [recv_at, recv_scan) has no line end.
     size_t recv_at, recv_end, recv_scan, skip;
-    size_t aside_at, aside_n;   // output that is made in the free part of the receive buffer
-    size_t line, subject_n, reply_at, reply_n, header_n, total; // the message line at recv_at; line 0: none
-    uint32_t subject_at;
-    int32_t sid;
-    uint8_t json_depth, json_key, json_value, nonce_n;
-    char nonce[64];
-
     // Output: [send_base, send_end) with whole commands from send_base on; [send_at, send_end) is not written.
     size_t send_base, send_at, send_end;
-    size_t dropped;
+    size_t aside_at, aside_n;   // output that is made in the free part of the receive buffer
     uint32_t pings, pongs;      // sent and got on this connection, without those of CONNECT
-    uint16_t unanswered;        // pings by the timer since anything was heard
+
+    midge_config config;
 
     uint32_t subs_used, subs_free, subs_owed, subs_next; // entries ever used; free list; SUBs to be said, from where on
     uint32_t unsubs_owed, subs_draining;
     uint32_t requests_used, requests_free, requests_open;
     midge_flush_op *flushes;
 
-    uint16_t server, told;      // index of the current server; of the configured one that told of others
-    uint16_t gossip_n;
+    size_t line, subject_at, subject_n, reply_at, reply_n, header_n, total; // the line at recv_at; line 0: none
+    int32_t sid;
+    size_t dropped;
     size_t gossip_end;
     uint32_t tried, rounds;     // servers in this round; rounds in vain
     uint32_t auth_failed, auth_gone; // bits by server
-
+    uint32_t epoch;             // the port's clock at the first tick
+    uint32_t drain_timer, drain_mark; // the PONG that ends it; 0: not asked for
+    uint32_t rnd[2];
     int32_t inbox_sub;
-    uint8_t inbox_n;
+    midge_stats stats;
+    midge_info info, info_next; // info_next fills while an INFO comes in
     char inbox[MIDGE_INBOX_MAX]; // "<prefix>.<id>.*"
+    char nonce[64];
 };
 
 #ifdef __cplusplus

@@ -186,7 +186,7 @@ void mgc_requests_end(midge *m) {
 }
 
 int midge_replace_requests(midge *m, midge_request_slot *requests, uint32_t len) {
-    if (!requests || len <= m->config.requests_len || len >= MGC_HANDLE_MASK) return MIDGE_EINVAL;
+    if (!requests || len <= m->config.requests_len || len > MGC_TABLE_MAX) return MIDGE_EINVAL;
     if (m->requests_used) memcpy(requests, m->config.requests, m->requests_used * sizeof(*requests));
     m->config.requests = requests;
     m->config.requests_len = len;

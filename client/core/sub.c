@@ -236,7 +236,7 @@ bool mgc_deliver(midge *m, midge_msg *msg) {
 }
 
 int midge_replace_subs(midge *m, midge_sub *subs, uint32_t len) {
-    if (!subs || len <= m->config.subs_len || len >= MGC_HANDLE_MASK) return MIDGE_EINVAL;
+    if (!subs || len <= m->config.subs_len || len > MGC_TABLE_MAX) return MIDGE_EINVAL;
     if (m->subs_used) memcpy(subs, m->config.subs, m->subs_used * sizeof(*subs));
     m->config.subs = subs;
     m->config.subs_len = len;
