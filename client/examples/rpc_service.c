@@ -3,8 +3,8 @@
 //
 // A service that adds numbers: rpc_service [URL]; ask it with rpc_client, or `midge request math.add "1 2"`.
 //
-// Start it several times: as a queue group, one of them gets each request. SIGTERM or Ctrl-C ends it gently: what it has
-// been asked is still answered.
+// Start it several times: as a queue group, one of them gets each request. SIGTERM or Ctrl-C ends it gently: what it
+// has been asked is still answered.
 #include <midge_posix.h>
 
 #include <signal.h>
