@@ -96,8 +96,13 @@ typedef struct midge_str {
     size_t n;
 } midge_str;
 
+#ifdef __cplusplus
+#define MIDGE_STR(literal) (midge_str{(literal), sizeof(literal) - 1})
+#define MIDGE_NONE (midge_str{NULL, 0})
+#else
 #define MIDGE_STR(literal) ((midge_str){(literal), sizeof(literal) - 1})
 #define MIDGE_NONE ((midge_str){NULL, 0})
+#endif
 MIDGE_API midge_str midge_cstr(const char *s); // NULL gives MIDGE_NONE
 
 typedef struct midge midge;
