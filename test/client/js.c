@@ -122,7 +122,8 @@ static void on_pull(midge_js_pull *pull, const midge_msg *msg, int err, midge_st
 
 static void fill(midge_conn *c, unsigned n) {
     for (unsigned i = 0; i < n; i++) {
-        CHECK(midge_publish_wait(c, MIDGE_STR("s.a"), MIDGE_NONE, MIDGE_NONE, "0123456789", 10, LIMIT_MS) == 0, "publish");
+        int rc = midge_publish_wait(c, MIDGE_STR("s.a"), MIDGE_NONE, MIDGE_NONE, "0123456789", 10, LIMIT_MS);
+        CHECK(rc == 0, "publish: %s", midge_strerror(rc));
     }
     CHECK(midge_flush_wait(c, LIMIT_MS) == 0, "flush");
 }
@@ -313,5 +314,7 @@ static void run_watch(void) {
     midge_conn_free(c);
 }
 
-const struct scenario js_scenarios[] = {{"js_publish", run_publish}, {"js_fetch", run_fetch}, {"js_consume", run_consume},
-                                        {"js_keys", run_keys},       {"js_watch", run_watch}, {NULL, NULL}};
+const struct scenario js_scenarios[] = {
+    {"js_publish", run_publish}, {"js_fetch", run_fetch}, {"js_consume", run_consume},
+    {"js_keys", run_keys},       {"js_watch", run_watch}, {NULL, NULL},
+};
