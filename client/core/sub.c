@@ -69,7 +69,7 @@ static uint8_t *put_unsub(uint8_t *p, const midge_sub *s) {
     return MGC_PUT(p, "\r\n");
 }
 
-int32_t mgc_subscribe(midge *m, midge_str subject, midge_str queue, midge_msg_fn fn, void *user) {
+int32_t midge_subscribe(midge *m, midge_str subject, midge_str queue, midge_msg_fn fn, void *user) {
     if (m->phase == MGC_CLOSED) return MIDGE_ECLOSED;
     if (m->drain) return MIDGE_EDRAINING;
     if (!fn) return MIDGE_EINVAL;
@@ -97,10 +97,6 @@ int32_t mgc_subscribe(midge *m, midge_str subject, midge_str queue, midge_msg_fn
         if (i < m->subs_next) m->subs_next = i;
     }
     return s->handle;
-}
-
-int32_t midge_subscribe(midge *m, midge_str subject, midge_str queue, midge_msg_fn fn, void *user) {
-    return mgc_subscribe(m, subject, queue, fn, user);
 }
 
 // Says UNSUB, or keeps it in mind: the caller has set the flag that owes it.
