@@ -314,7 +314,7 @@ def tls_drain(case):
 
 def tls_small_buffers(case):
     """A record holds more than the receive buffer takes at a time."""
-    case.run("drain", servers=url(case.serve(tls_config(case))), tls_ca=case.cert("ca.pem"), recv_size=600)
+    case.run("burst", servers=url(case.serve(tls_config(case))), tls_ca=case.cert("ca.pem"), recv_size=512)
 
 
 def tls_flood(case):
