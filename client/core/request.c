@@ -117,7 +117,7 @@ static int open_inbox(midge *m) {
     *end++ = '.';
     *end++ = '*';
     midge_str subject = {m->inbox, (size_t)(end - m->inbox)};
-    int32_t sub = mgc_subscribe(m, subject, MIDGE_NONE, reply, NULL);
+    int32_t sub = midge_subscribe(m, subject, MIDGE_NONE, reply, NULL);
     if (sub < 0) return sub;
     m->inbox_sub = sub;
     m->inbox_n = (uint8_t)subject.n;
