@@ -7,7 +7,7 @@
 
 static void append(char *buf, size_t *n, const char *s, size_t len) {
     CHECK(len < RIG_LOG - *n);
-    memcpy(buf + *n, s, len);
+    if (len > 0) memcpy(buf + *n, s, len);
     *n += len;
     buf[*n] = '\0';
 }
