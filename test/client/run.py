@@ -192,7 +192,7 @@ def bad_options(case):
 def silent(case):
     fake = SilentServer()
     case.closers.append(fake)
-    case.run("refused", servers=f"127.0.0.1:{fake.port}", connect_timeout=150, expect="is it a NATS server?")
+    case.run("refused", servers=f"127.0.0.1:{fake.port}", connect_timeout=150, expect="is it a NATS server")
 
 
 def permissions(case):
@@ -286,6 +286,7 @@ def tls_refused(case):
     plain_server = case.serve()
     case.run("refused", servers=url(plain_server), tls_ca=ca, expect="one side requires TLS")
     case.run("refused", servers=url(plain_server, "tls"), expect="one side requires TLS")
+    case.run("refused", servers=url(plain_server), tls_first=1, tls_ca=ca, expect="does not answer in TLS")
 
 
 def tls_first(case):
