@@ -224,6 +224,24 @@ static void run_flood(void) {
     midge_conn_free(c);
 }
 
+// Many messages at once, then silence: what TLS has taken from the socket already must be looked for there.
+static void run_burst(void) {
+    midge_options o = options_of_args();
+    uint64_t got = 0;
+    midge_conn *c = connect_or_fail(&o);
+    o.recv_size = 0;
+    midge_conn *from = connect_or_fail(&o);
+    midge_subscribe(midge_engine(c), MIDGE_STR("burst"), MIDGE_NONE, on_count, &got);
+    CHECK(midge_flush_wait(c, LIMIT_MS) == 0, "flush");
+    for (int i = 0; i < 800; i++) {
+        CHECK(midge_publish(midge_engine(from), MIDGE_STR("burst"), "x", 1) == 0, "publish");
+    }
+    CHECK(midge_flush_wait(from, LIMIT_MS) == 0, "flush");
+    UNTIL(c, got == 800);
+    midge_conn_free(c);
+    midge_conn_free(from);
+}
+
 // ---- many subscriptions ---------------------------------------------------------------------------------------------
 
 static void run_many_subs(void) {
@@ -281,5 +299,6 @@ static void run_bench(void) {
 const struct scenario load_scenarios[] = {
     {"requests", run_requests}, {"request_many", run_request_many}, {"slow", run_slow},
     {"flood", run_flood},
+    {"burst", run_burst},
     {"many_subs", run_many_subs}, {"bench", run_bench}, {NULL, NULL},
 };

@@ -192,7 +192,7 @@ def bad_options(case):
 def silent(case):
     fake = SilentServer()
     case.closers.append(fake)
-    case.run("refused", servers=f"127.0.0.1:{fake.port}", connect_timeout=150, expect="is it a NATS server?")
+    case.run("refused", servers=f"127.0.0.1:{fake.port}", connect_timeout=150, expect="is it a NATS server")
 
 
 def permissions(case):
@@ -286,6 +286,7 @@ def tls_refused(case):
     plain_server = case.serve()
     case.run("refused", servers=url(plain_server), tls_ca=ca, expect="one side requires TLS")
     case.run("refused", servers=url(plain_server, "tls"), expect="one side requires TLS")
+    case.run("refused", servers=url(plain_server), tls_first=1, tls_ca=ca, expect="does not answer in TLS")
 
 
 def tls_first(case):
@@ -314,7 +315,7 @@ def tls_drain(case):
 
 def tls_small_buffers(case):
     """A record holds more than the receive buffer takes at a time."""
-    case.run("drain", servers=url(case.serve(tls_config(case))), tls_ca=case.cert("ca.pem"), recv_size=600)
+    case.run("burst", servers=url(case.serve(tls_config(case))), tls_ca=case.cert("ca.pem"), recv_size=512)
 
 
 def tls_flood(case):
