@@ -18,7 +18,7 @@ int main(void) {
     static const struct scenario *const tables[] = {scenarios_connect, scenarios_message, scenarios_reconnect,
                                                     scenarios_request, scenarios_drain,   scenarios_text,
                                                     scenarios_storm,   scenarios_js,
-                                                    scenarios_kv};
+                                                    scenarios_kv,      scenarios_hook};
     static struct CMUnitTest tests[200];
     size_t n = 0;
 
