@@ -518,6 +518,27 @@ def jetstream_server(case):
     return case.serve(f'jetstream {{ store_dir: "{case.folder}/js" }}')
 
 
+STREAM = '{"name":"S","subjects":["s.>"],"allow_direct":true}'
+CONSUMER = '{"stream_name":"S","config":{"durable_name":"c","ack_policy":"explicit","ack_wait":5000000000}}'
+BUCKET = ('{"name":"KV_b","subjects":["$KV.b.>"],"max_msgs_per_subject":5,"allow_rollup_hdrs":true,"deny_delete":true,'
+          '"allow_direct":true,"discard":"new"}')
+
+
+def js(scenario, *assets):
+    def case_of(case):
+        server = jetstream_server(case)
+        for subject, config in assets:
+            case.ask(server, "$JS.API." + subject, config)
+        case.run(scenario, when=lambda words: case.restart(server), servers=url(server))
+    case_of.__name__ = scenario
+    return case_of
+
+
+STREAM_S, CONSUMER_C = ("STREAM.CREATE.S", STREAM), ("CONSUMER.DURABLE.CREATE.S.c", CONSUMER)
+JETSTREAM = [js("js_publish", STREAM_S), js("js_fetch", STREAM_S, CONSUMER_C), js("js_consume", STREAM_S, CONSUMER_C),
+             js("js_keys", ("STREAM.CREATE.KV_b", BUCKET)), js("js_watch", ("STREAM.CREATE.KV_b", BUCKET))]
+
+
 def example_work_queue(case):
     server = jetstream_server(case)
     case.ask(server, "$JS.API.STREAM.CREATE.JOBS",
@@ -555,8 +576,9 @@ CASES = [requests, storm, slow, cut_everywhere, tls_storm, large, tls_large, man
          token, user_password, nkey, creds, tls_required, tls_refused, tls_first, tls_system_bundle, tls_client_cert,
          tls_drain, tls_small_buffers, tls_flood, flood, stale, lame_duck, fail_over, never_reconnects, gives_up,
          pending_refuse, pending_drop, request_many, own_poll, wakeup, uv, uv_tls, rtos_lwip, rtos_zephyr, rtos_task,
-         example_sensor, example_rpc, example_worker, example_work_queue, example_config_watch]
-ONLY_REFERENCE = [creds, example_work_queue, example_config_watch]  # what midge-server does not have yet
+         example_sensor, example_rpc, example_worker, example_work_queue, example_config_watch,
+         *JETSTREAM]
+ONLY_REFERENCE = [creds, example_work_queue, example_config_watch, *JETSTREAM]  # what midge-server does not have yet
 
 
 def run_case(world, function):
