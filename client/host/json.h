@@ -80,13 +80,13 @@ size_t mgc_json_unescape(midge_str s, char *out);
 
 // The current token as a value; false (and *v unchanged): it is of another type or does not fit. Integers are digits
 // alone: 1.0 and 1e3 are refused, as the server refuses them.
-bool mgc_json_u64(const mgc_json *j, uint64_t *v);
-bool mgc_json_i64(const mgc_json *j, int64_t *v);
+bool mgc_json_uint(const mgc_json *j, uint64_t *v);
+bool mgc_json_int(const mgc_json *j, int64_t *v);
 bool mgc_json_double(const mgc_json *j, double *v);
 bool mgc_json_bool(const mgc_json *j, bool *v);
 
-// Looks a value up by its path of keys, "config.name"; keys with dots cannot be asked for. *j is then at the first token
-// of the value. False: not there, or the text is bad before it.
+// Looks a value up by its path of keys, "config.name"; keys with dots cannot be asked for. *j is then at the first
+// token of the value. False: not there, or the text is bad before it.
 bool mgc_json_find(midge_str text, const char *path, mgc_json *j);
 
 // True if the text is one value and nothing else.

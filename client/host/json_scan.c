@@ -298,11 +298,11 @@ static bool digits(midge_str s, uint64_t *v) {
     return true;
 }
 
-bool mgc_json_u64(const mgc_json *j, uint64_t *v) {
+bool mgc_json_uint(const mgc_json *j, uint64_t *v) {
     return j->type == MGC_JSON_NUMBER && digits(j->text, v);
 }
 
-bool mgc_json_i64(const mgc_json *j, int64_t *v) {
+bool mgc_json_int(const mgc_json *j, int64_t *v) {
     if (j->type != MGC_JSON_NUMBER) return false;
     bool negative = j->text.p[0] == '-';
     uint64_t u;

@@ -44,8 +44,9 @@ static void tokens(void **state) {
 static void malformed(void **state) {
     (void)state;
     static const char *const texts[] = {
-        "", " ", "{", "[", "[1", "[1,", "[1,]", "[,1]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "{1:1}", "[1}", "{\"a\":1]",
-        "]", "}", "1 2", "[] []", "tru", "truex", "nul", "01", "-", "1.", ".5", "1e", "1e+", "+1", "\"", "\"a", "\"\\\"", "\"\\x\"",
+        "", " ", "{", "[", "[1", "[1,", "[1,]", "[,1]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "{1:1}", "[1}",
+        "{\"a\":1]", "]", "}", "1 2", "[] []", "tru", "truex", "nul", "01", "-", "1.", ".5", "1e", "1e+", "+1",
+        "\"", "\"a", "\"\\\"", "\"\\x\"",
         "\"\\u12\"", "\"\\u12g4\"", "\"a\nb\"", "{\"a\" 1}", "[1 2]", "{\"a\":1 \"b\":2}", "\"\\",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
@@ -100,14 +101,14 @@ static bool u64_of(const char *text, uint64_t *v) {
     mgc_json j;
     mgc_json_init(&j, str(text));
     mgc_json_next(&j);
-    return mgc_json_u64(&j, v);
+    return mgc_json_uint(&j, v);
 }
 
 static bool i64_of(const char *text, int64_t *v) {
     mgc_json j;
     mgc_json_init(&j, str(text));
     mgc_json_next(&j);
-    return mgc_json_i64(&j, v);
+    return mgc_json_int(&j, v);
 }
 
 static void numbers(void **state) {
@@ -148,12 +149,13 @@ static void numbers(void **state) {
 
 static void find_and_skip(void **state) {
     (void)state;
-    midge_str text = str("{\"x\":{\"name\":1},\"config\":{\"l\":[{}, 1 ,[2]],\"name\":\"S\",\"n\":{}},\"seq\":9007199254740993}");
+    midge_str text = str("{\"x\":{\"name\":1},"
+                         "\"config\":{\"l\":[{}, 1 ,[2]],\"name\":\"S\",\"n\":{}},\"seq\":9007199254740993}");
     mgc_json j;
-    uint64_t seq;
+    uint64_t seq = 0;
     assert_true(mgc_json_find(text, "config.name", &j));
     assert_text(j.text, "S");
-    assert_true(mgc_json_find(text, "seq", &j) && mgc_json_u64(&j, &seq));
+    assert_true(mgc_json_find(text, "seq", &j) && mgc_json_uint(&j, &seq));
     assert_true(seq == 9007199254740993u);
     assert_true(mgc_json_find(text, "config.l", &j));
     assert_text(mgc_json_raw(&j), "[{}, 1 ,[2]]");
@@ -196,7 +198,8 @@ static void write_all(mgc_json_out *o) {
 }
 
 static const char all[] = "{\"s\":\"a\\\"\\\\\\n\\u0001\x7f\xc3\xa9\",\"c\":null,\"u\":18446744073709551615,"
-                          "\"i\":-9223372036854775808,\"d\":0.1,\"big\":1e+300,\"list\":[true,false,{},[]],\"k\\\"\":[1]}";
+                          "\"i\":-9223372036854775808,\"d\":0.1,\"big\":1e+300,\"list\":[true,false,{},[]],"
+                          "\"k\\\"\":[1]}";
 
 static void written(void **state) {
     (void)state;
@@ -251,7 +254,8 @@ static void copied(void **state) {
     assert_int_equal(mgc_json_copy(&o, "b", str("2")), 0);
     mgc_json_close(&o);
     assert_int_equal(mgc_json_out_end(&o, &text), 0);
-    assert_text(text, "{\n  \"a\": {\n    \"x\\n\": [\n      1,\n      {}\n    ],\n    \"y\": \"\\u003e\"\n  },\n  \"b\": 2\n}");
+    assert_text(text, "{\n  \"a\": {\n    \"x\\n\": [\n      1,\n      {}\n    ],\n"
+                      "    \"y\": \"\\u003e\"\n  },\n  \"b\": 2\n}");
     mgc_json_out_fini(&o);
 }
 
