@@ -13,7 +13,7 @@
 //          {0},
 //      };
 //      static int run(cli *app) {
-//          uint64_t count = cli_uint(app, "count");
+//          uint64_t count = cli_get_uint(app, "count");
 //          midge_conn *conn = cli_connect(app);
 //          if (conn == NULL) return CLI_FAILED; // cli_connect has said why
 //          ...
@@ -51,8 +51,8 @@ enum cli_type {
     CLI_STRINGS,  // -H K:V -H K:V: every use adds one
     CLI_INT,      // int64_t
     CLI_UINT,     // uint64_t
-    CLI_DURATION, // 300ms, 1m30s, 2d: nanoseconds as uint64_t; a number alone is refused, as natscli does
-    CLI_SIZE,     // 128, 1KB, 1KiB, 2M: bytes as uint64_t; every unit is of 1024, as in natscli
+    CLI_DURATION, // as cli_parse_duration of units.h, not negative: nanoseconds as uint64_t
+    CLI_SIZE,     // as cli_parse_bytes of units.h: bytes as uint64_t
     CLI_ENUM,     // one of .choices
     CLI_FILE      // a string; completion offers files. Not checked here.
 };
@@ -97,12 +97,13 @@ extern const cli_flag cli_global_flags[]; // globals.c: flags of every command
 // A name that is neither in the tables of the command, of its groups nor of the globals is a mistake of the program:
 // assertion. Texts live as long as the app.
 
-bool cli_bool(const cli *app, const char *flag);          // CLI_SWITCH, CLI_BOOL
-const char *cli_string(const cli *app, const char *flag); // CLI_STRING, CLI_ENUM, CLI_FILE; NULL: not given, no default
-int64_t cli_int(const cli *app, const char *flag);        // 0 when not given and no default
-uint64_t cli_uint(const cli *app, const char *flag);      // CLI_UINT, CLI_SIZE; 0 when not given and no default
-uint64_t cli_duration(const cli *app, const char *flag);  // nanoseconds; 0 when not given and no default
-const char *const *cli_strings(const cli *app, const char *flag, size_t *n);
+bool cli_get_bool(const cli *app, const char *flag);          // CLI_SWITCH, CLI_BOOL
+const char *cli_get_string(const cli *app, const char *flag);
+    // CLI_STRING, CLI_ENUM, CLI_FILE; NULL: not given, no default
+int64_t cli_get_int(const cli *app, const char *flag);        // 0 when not given and no default
+uint64_t cli_get_uint(const cli *app, const char *flag);      // CLI_UINT, CLI_SIZE; 0 when not given and no default
+uint64_t cli_get_duration(const cli *app, const char *flag);  // nanoseconds; 0 when not given and no default
+const char *const *cli_get_strings(const cli *app, const char *flag, size_t *n);
 bool cli_given(const cli *app, const char *flag);         // on the command line or by its variable
 
 const char *cli_arg_of(const cli *app, const char *arg); // NULL: not given and no default
@@ -161,12 +162,7 @@ bool cli_interrupted(const cli *app); // from any thread
 // Runs the connection for so many nanoseconds, or until interrupted or closed. False: not the whole time.
 bool cli_idle(cli *app, midge_conn *conn, uint64_t ns);
 
-// ---- values as text -------------------------------------------------------------------------------------------------
-
-// "1h30m", "1.5s", "300ms", "2d", "1w", "1y2M" (as fisk: y 365 d, M 30 d, w 7 d). False: not a duration.
-bool cli_parse_duration(const char *text, uint64_t *ns);
-// "128", "1KB", "64 KiB", "1.5m". False: not a size, or above 2^53.
-bool cli_parse_size(const char *text, uint64_t *bytes);
+// ---- time -----------------------------------------------------------------------------------------------------------
 
 uint64_t cli_mono_ns(void); // a clock that only goes forward
 
