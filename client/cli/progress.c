@@ -101,12 +101,12 @@ static size_t cut(char *text, size_t width) {
 
 size_t cli_progress_line(char *out, size_t size, const char *label, uint64_t done, uint64_t total, double rate,
                          uint64_t unit_bytes, size_t width) {
-    char bar[BAR_COLUMNS * 3 + 16], line[LINE_SIZE];
+    char drawn[BAR_COLUMNS * 3 + 16], line[LINE_SIZE];
     size_t at = (size_t)snprintf(line, sizeof(line), "%.100s%s", label, *label ? " " : "");
     if (total) {
         unsigned percent = done >= total ? 100 : (unsigned)((double)done / (double)total * 100);
-        bar_text(bar, sizeof(bar), done, total);
-        at += (size_t)snprintf(line + at, sizeof(line) - at, "%3u%% %s %s/%s", percent, bar, cli_count(done).s,
+        bar_text(drawn, sizeof(drawn), done, total);
+        at += (size_t)snprintf(line + at, sizeof(line) - at, "%3u%% %s %s/%s", percent, drawn, cli_count(done).s,
                                cli_count(total).s);
     } else {
         at += (size_t)snprintf(line + at, sizeof(line) - at, "%s", cli_count(done).s);
