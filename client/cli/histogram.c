@@ -2,8 +2,8 @@
 // Copyright (c) The Midge Authors
 //
 // A log-linear histogram after the idea of HdrHistogram. Values below 2 * 2^SUB_BITS have a bucket each. Each following
-// octave [2^k, 2^(k+1)) is cut into 2^SUB_BITS buckets of equal size, so that a bucket is never wider than 1/1024 of the
-// values in it:
+// octave [2^k, 2^(k+1)) is cut into 2^SUB_BITS buckets of equal size: a bucket is never wider than 1/1024 of the values
+// in it.
 //
 //      value    0 ..... 1023 | 1024 ... 2047 | 2048 ... 4095 | 4096 ... 8191 | ...
 //      width    1            | 1             | 2             | 4             |
@@ -136,7 +136,7 @@ uint64_t cli_histogram_between(const cli_histogram *h, uint64_t from, uint64_t t
     return n;
 }
 
-// ---- drawing --------------------------------------------------------------------------------------------------------
+// ---- drawing -------------------------------------------------------------------------------------------------------
 
 #define ROWS_MAX 18
 
@@ -205,7 +205,7 @@ void cli_histogram_draw(const cli_histogram *h, size_t width, FILE *out) {
                  columns < 80 ? columns : 80, out);
 }
 
-// ---- for plotting -----------------------------------------------------------------------------------------------------
+// ---- for plotting --------------------------------------------------------------------------------------------------
 
 void cli_histogram_write(const cli_histogram *h, FILE *out) {
     static const double percentiles[] = {10, 25, 50, 75, 90, 99, 99.9, 99.99, 99.999, 99.9999, 99.99999, 100};

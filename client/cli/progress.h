@@ -5,9 +5,9 @@
 //
 //      [1]  62% ▕█████████████▉        ▏ 1,240,112/2,000,000  2,794,891 msgs/sec  341 MiB/sec
 //
-// Drawn only if `out` is a terminal; everything else is then a no-op, so callers need not ask. The clock is the
-// caller's (monotonic nanoseconds), so it is pure but for writing to `out`. One thread at a time: threads that work count
-// in atomics of their own, and the one that draws calls cli_progress_set.
+// Drawn only if `out` is a terminal, and otherwise all of it is a no-op, so callers need not ask. The clock is the
+// caller's (monotonic nanoseconds). One thread at a time: threads that work count in atomics of their own, and the one
+// that draws calls cli_progress_set.
 #ifndef MIDGE_CLI_PROGRESS_H
 #define MIDGE_CLI_PROGRESS_H
 

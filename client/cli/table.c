@@ -109,7 +109,7 @@ size_t cli_table_rows(const cli_table *t) {
     return n;
 }
 
-// ---- how wide ---------------------------------------------------------------------------------------------------------
+// ---- how wide ------------------------------------------------------------------------------------------------------
 
 // The code point at s and its length; a byte that is no UTF-8 counts as one character.
 static uint32_t code_point(const char *s, size_t *len) {
@@ -171,7 +171,7 @@ static void measure(const cli_table *t, size_t *widths) {
         }
 }
 
-// ---- with borders -------------------------------------------------------------------------------------------------------
+// ---- with borders --------------------------------------------------------------------------------------------------
 
 // A line of output: cut to a number of columns, borders coloured.
 typedef struct canvas {
@@ -208,7 +208,8 @@ static void end_line(canvas *v) {
     v->at = 0;
 }
 
-static void rule(canvas *v, const size_t *widths, size_t columns, const char *left, const char *mid, const char *right) {
+static void rule(canvas *v, const size_t *widths, size_t columns, const char *left, const char *mid,
+                 const char *right) {
     put_border(v, left, 1);
     for (size_t c = 0; c < columns; c++) {
         put_border(v, "\u2500", widths[c] + 2);
@@ -285,7 +286,7 @@ static void write_rounded(const cli_table *t, canvas *v) {
     rule(v, widths, t->columns, "\u2570", "\u2534", "\u256f");
 }
 
-// ---- for other programs -------------------------------------------------------------------------------------------------
+// ---- for other programs --------------------------------------------------------------------------------------------
 
 static void put_csv(FILE *out, const char *s) {
     if (!strpbrk(s, ",\"\r\n")) {
@@ -360,7 +361,7 @@ static void write_plain(const cli_table *t, enum cli_table_format format, FILE *
                 put_plain_row(t, &t->rows[i], format, out);
 }
 
-// ---- out ----------------------------------------------------------------------------------------------------------------
+// ---- out -----------------------------------------------------------------------------------------------------------
 
 enum cli_table_format cli_table_format_of(const char *word) {
     static const struct {

@@ -22,11 +22,12 @@ typedef struct cli_text {
 #define CLI_MS 1000000LL
 #define CLI_SEC 1000000000LL
 
-// ---- printing -------------------------------------------------------------------------------------------------------
+// ---- printing ------------------------------------------------------------------------------------------------------
 
 cli_text cli_count(uint64_t n);          // 1,234,567
 cli_text cli_count_signed(int64_t n);    // -1,234,567
-cli_text cli_decimal(double v, int digits); // 1,234.5: thousands separators, cut to `digits` (0..9), no zeros at the end
+// 1,234.5: cut to so many digits after the point (0..9), without zeros at the end.
+cli_text cli_decimal(double v, int digits);
 cli_text cli_bytes(uint64_t n);          // 9 B, 128 B, 1.0 KiB, 12 MiB: one decimal below 10
 cli_text cli_byte_rate(double per_sec);  // 341 MiB/sec
 cli_text cli_msg_rate(double per_sec);   // 2,794,891 msgs/sec
@@ -40,7 +41,7 @@ cli_text cli_duration_exact(int64_t ns);
 // Local time as 2006-01-02 15:04:05; unix_ns since 1970.
 cli_text cli_time(int64_t unix_ns);
 
-// ---- parsing: 0, or -1 and *out is unchanged -------------------------------------------------------------------------
+// ---- parsing: 0, or -1 and *out is unchanged -----------------------------------------------------------------------
 
 // "300ms", "1h30m", "2d4h3m1.5s", "1y", "-5s", "0". Units: ns us µs ms s m h d w M (30 days) y (365 days), D W Y too.
 // A number without a unit is refused, except 0.

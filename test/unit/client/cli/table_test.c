@@ -81,9 +81,11 @@ static void for_programs(void **state) {
     CLI_TABLE_ROW(t, "a,\"b\"|c", "\t");
     check(t, (cli_table_style){.format = CLI_TABLE_CSV},
           "Name,Count\na,1\ngr\u00fc\u00dfe,12\n\"a,\"\"b\"\"|c\",\t\n,13\n");
-    check(t, (cli_table_style){.format = CLI_TABLE_TSV}, "Name\tCount\na\t1\ngr\u00fc\u00dfe\t12\na,\"b\"|c\t \n\t13\n");
+    check(t, (cli_table_style){.format = CLI_TABLE_TSV},
+          "Name\tCount\na\t1\ngr\u00fc\u00dfe\t12\na,\"b\"|c\t \n\t13\n");
     check(t, (cli_table_style){.format = CLI_TABLE_MARKDOWN},
-          "# Sums\n| Name | Count |\n| --- | ---:|\n| a | 1 |\n| gr\u00fc\u00dfe | 12 |\n| a,\"b\"\\|c | \t |\n|  | 13 |\n");
+          "# Sums\n| Name | Count |\n| --- | ---:|\n| a | 1 |\n"
+          "| gr\u00fc\u00dfe | 12 |\n| a,\"b\"\\|c | \t |\n|  | 13 |\n");
     cli_table_free(t);
 }
 
