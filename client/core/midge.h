@@ -118,9 +118,11 @@ typedef void (*midge_msg_fn)(midge *m, const midge_msg *msg, void *user);
 // ---- configuration --------------------------------------------------------------------------------------------------
 
 typedef struct midge_server {
-    midge_str host; // name or address, no brackets
-    uint16_t port;
-    bool tls;       // tls:// was asked for: refuse to go on without
+    midge_str host;     // name or address, no brackets
+    uint16_t port;      // 0: 4222
+    bool tls;           // tls:// was asked for: refuse to go on without
+    midge_str tls_name; // the name that the certificate must have; n == 0: host. Servers that the cluster told of are
+                        // addresses; they get the name of the configured server that told.
 } midge_server;
 
 enum midge_event_type {
@@ -154,40 +156,43 @@ enum midge_pending {
     MIDGE_PENDING_DROP_OLDEST // while disconnected the oldest unsent messages make room, with an event
 };
 
-// Entries of the caller's tables. The members are the engine's.
+// Entries of the caller's tables; need not be zeroed. The members are the engine's.
 typedef struct midge_sub {
     midge_msg_fn fn;
     void *user;
     midge_str subject, queue;
-    uint32_t received, max;
+    uint32_t received, before; // on this connection, on those before it
+    uint32_t max;              // of both together; 0: no limit
+    uint32_t mark;             // draining: gone with this PONG. Free: the next free entry
     int32_t handle;
-    uint16_t flags, next;
+    uint32_t flags;
 } midge_sub;
 
 typedef struct midge_request_slot {
     void (*fn)(midge *m, int err, const midge_msg *msg, void *user);
     void *user;
-    uint32_t deadline, stall;
+    uint32_t deadline, end, stall; // the next one of both ends; the last one
     uint32_t generation;
     uint16_t left, flags;
-    uint32_t link[2];
+    uint32_t link[2]; // [0] which slot has this place of the heap; [1] which place this slot has, or the next free slot
 } midge_request_slot;
 
 // Zeroed memory is a good start: every 0 means the default that is named. Slices and arrays are kept until
 // MIDGE_EVENT_CLOSED.
 typedef struct midge_config {
-    // Memory. recv holds one message with its line; send holds what is not written yet, at least 512 bytes each.
+    // Memory. recv holds one message with its line, and while connecting CONNECT (about 250 bytes and the credentials)
+    // and the longest subscription; send holds what is not written yet. At least 512 bytes each.
     uint8_t *recv_buf, *send_buf;
     size_t recv_size, send_size;
     midge_sub *subs;
     midge_request_slot *requests;
-    uint16_t subs_len, requests_len; // requests take one entry of subs for their shared inbox
+    uint32_t subs_len, requests_len; // below 2^20; requests take one entry of subs for their shared inbox
     char *gossip_buf;                // for servers that the cluster tells of; NULL: gossip is ignored
     size_t gossip_size;
 
     // Where. Servers are tried in this order after a random rotation unless no_randomize.
     const midge_server *servers;
-    uint16_t servers_len;
+    uint16_t servers_len;         // a configured server that refuses our credentials twice running is given up
     bool no_randomize;
     bool tls_first;               // handshake before INFO
     bool tls_required;            // for all servers
@@ -204,7 +209,7 @@ typedef struct midge_config {
     // How.
     midge_str name;               // shown in the server's monitoring
     midge_str lang, version;      // of the library in CONNECT; default "midge" and MIDGE_VERSION
-    midge_str inbox_prefix;       // default "_INBOX"; a valid literal subject
+    midge_str inbox_prefix;       // default "_INBOX"; a valid literal subject of at most 44 bytes
     bool no_echo, verbose, pedantic;
     enum midge_pending pending;
     uint32_t connect_timeout;     // open, TLS and handshake together; 2,000
@@ -262,8 +267,8 @@ MIDGE_API void midge_disconnected(midge *m, int err);
 MIDGE_API const void *midge_send_buf(midge *m, size_t *n);
 MIDGE_API void midge_send_ack(midge *m, size_t n);
 
-// Room to read into: *n is 0 when nothing may be read now. After n bytes were read: midge_recv_ack, which runs the
-// callbacks of all complete messages.
+// Room to read into: *n is 0 when nothing may be read now (what is to be written comes first). Valid until any other
+// function of the port. After n bytes were read: midge_recv_ack, which runs the callbacks of all complete messages.
 MIDGE_API void *midge_recv_buf(midge *m, size_t *n);
 MIDGE_API void midge_recv_ack(midge *m, size_t n);
 
@@ -272,6 +277,10 @@ MIDGE_API void midge_recv_ack(midge *m, size_t n);
 // send buffer at any time. MIDGE_EINVAL: not larger.
 MIDGE_API int midge_replace_recv_buf(midge *m, void *buf, size_t size);
 MIDGE_API int midge_replace_send_buf(midge *m, void *buf, size_t size);
+
+// The same for the tables (entries, not bytes), at any time outside of callbacks.
+MIDGE_API int midge_replace_subs(midge *m, midge_sub *subs, uint32_t len);
+MIDGE_API int midge_replace_requests(midge *m, midge_request_slot *requests, uint32_t len);
 
 // ---- publish and subscribe ------------------------------------------------------------------------------------------
 
@@ -308,7 +317,8 @@ MIDGE_API int midge_drain(midge *m);
 MIDGE_API void midge_close(midge *m);
 
 // Asks the server for a PONG; fn is called when it has processed all that was published and subscribed before, with
-// err 0 and the round trip in ms, or with EDISCONNECTED, ETIMEOUT, ECLOSED. `op` is the caller's until then.
+// err 0 and the round trip in ms, or with EDISCONNECTED, ETIMEOUT (timeout_ms 0: 5,000), ECLOSED. `op` is the engine's until then. While
+// disconnected the question waits for the next connection.
 typedef struct midge_flush_op {
     void (*fn)(midge *m, int err, uint32_t rtt_ms, void *user);
     void *user;
@@ -320,8 +330,9 @@ MIDGE_API int midge_flush(midge *m, midge_flush_op *op, uint32_t timeout_ms,
 
 // ---- request and reply ----------------------------------------------------------------------------------------------
 
-// err 0: msg is a reply. Otherwise msg is NULL and this is the last call: ETIMEOUT, ENORESPONDERS, EDISCONNECTED,
-// ECLOSED. With several replies wanted, the normal end is one call with err 0 and msg NULL.
+// err 0: msg is a reply. Otherwise msg is NULL and this is the last call: ETIMEOUT, ENORESPONDERS, ECLOSED. With several
+// replies wanted, the normal end is one call with err 0 and msg NULL (the timeout too, once there was a reply).
+// Requests outlive a reconnect: what waits is sent, and an answer may still come.
 typedef void (*midge_reply_fn)(midge *m, int err, const midge_msg *msg, void *user);
 
 typedef struct midge_request_opts {
@@ -338,8 +349,8 @@ MIDGE_API int32_t midge_request(midge *m, midge_str subject, midge_str headers, 
 // Forgets a request: no callback follows.
 MIDGE_API int midge_request_cancel(midge *m, int32_t request);
 
-// A fresh unique inbox subject of at most MIDGE_INBOX_MAX bytes into out (terminated); its length, or ETOOLARGE.
-#define MIDGE_INBOX_MAX 64
+// A fresh unique inbox subject of less than MIDGE_INBOX_MAX bytes into out (terminated); its length, or ETOOLARGE.
+#define MIDGE_INBOX_MAX 80
 MIDGE_API int midge_inbox(midge *m, char *out, size_t size);
 
 // ---- headers --------------------------------------------------------------------------------------------------------
@@ -391,6 +402,53 @@ MIDGE_API void midge_nkey_encode(const uint8_t public_key[32], char out[57]);
 // Splits "nats://user:pass@host:port" or "tls://", "host", "host:port", "[v6]:port"; slices of url. Userinfo without
 // ':' is given as user. EINVAL.
 MIDGE_API int midge_url_parse(midge_str url, midge_server *server, midge_str *user, midge_str *password);
+
+// ---- JetStream ------------------------------------------------------------------------------------------------------
+
+// ---- the engine's memory --------------------------------------------------------------------------------------------
+
+// Here so that it can be placed statically; about 500 bytes where pointers have 32 bits, 800 where they have 64.
+// Nothing in it is for others.
+// What is used most stands first: short offsets make short instructions on small processors.
+struct midge {
+    uint8_t phase, drain;
+    bool ticked, open, ever, established, tls_on, said_hello, in_info, cut_line, owe_pong, owe_ping, servers_new;
+    uint8_t json_depth, json_key, json_value, nonce_n, inbox_n;
+    uint16_t unanswered;        // pings by the timer since anything was heard
+    uint16_t server, told;      // index of the current server; of the configured one that told of others
+    uint16_t gossip_n;
+
+    uint32_t now, timer;        // ms since the first tick; what the phase waits for
+    int err, why;               // the sticky error; what the server said before it cut
+    // Input: [recv_at, recv_end) is not used up, [recv_at, recv_scan) has no line end.
+    size_t recv_at, recv_end, recv_scan, skip;
+    // Output: [send_base, send_end) with whole commands from send_base on; [send_at, send_end) is not written.
+    size_t send_base, send_at, send_end;
+    size_t aside_at, aside_n;   // output that is made in the free part of the receive buffer
+    uint32_t pings, pongs;      // sent and got on this connection, without those of CONNECT
+
+    midge_config config;
+
+    uint32_t subs_used, subs_free, subs_owed, subs_next; // entries ever used; free list; SUBs to be said, from where on
+    uint32_t unsubs_owed, subs_draining;
+    uint32_t requests_used, requests_free, requests_open;
+    midge_flush_op *flushes;
+
+    size_t line, subject_at, subject_n, reply_at, reply_n, header_n, total; // the line at recv_at; line 0: none
+    int32_t sid;
+    size_t dropped;
+    size_t gossip_end;
+    uint32_t tried, rounds;     // servers in this round; rounds in vain
+    uint32_t auth_failed, auth_gone; // bits by server
+    uint32_t epoch;             // the port's clock at the first tick
+    uint32_t drain_timer, drain_mark; // the PONG that ends it; 0: not asked for
+    uint32_t rnd[2];
+    int32_t inbox_sub;
+    midge_stats stats;
+    midge_info info, info_next; // info_next fills while an INFO comes in
+    char inbox[MIDGE_INBOX_MAX]; // "<prefix>.<id>.*"
+    char nonce[64];
+};
 
 #ifdef __cplusplus
 }

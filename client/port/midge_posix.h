@@ -6,20 +6,20 @@
 //      char err[256];
 //      midge_options o = {.servers = "nats://127.0.0.1:4222", .name = "example"};
 //      midge_conn *c = midge_connect(&o, err, sizeof err);
-//      if (c == NULL) { fprintf(stderr, "%s\n", err); return 1; }
+//      if (c == NULL) return fprintf(stderr, "%s\n", err), 1;
 //      midge_subscribe(midge_engine(c), MIDGE_STR("greet.*"), MIDGE_NONE, on_message, NULL);
 //      while (midge_poll(c, 1000) >= 0) {}
 //      midge_conn_free(c);
 //
 // A midge_conn is an engine with its memory, socket and TLS, on the heap. Everything of midge.h that is not marked "for
-// the port" is used directly on midge_engine(c). Nothing runs between calls: midge_poll is the turn in which bytes move,
-// timers fire and callbacks run, and the _wait functions are loops of such turns.
+// the port" is used directly on midge_engine(c). Nothing runs between calls: in a midge_poll bytes move, timers fire
+// and callbacks run, and the _wait functions are loops of it.
 //
 // - One thread at a time per connection. Only midge_wakeup may be called from elsewhere. For a connection that any
 //   thread may use see midge_sync.h; for a libuv loop see midge_uv.h.
-// - Callbacks run inside midge_poll and the _wait functions. From a callback everything of midge.h may be called,
-//   and midge_conn_of, midge_conn_reserve, midge_conn_error, midge_conn_server, midge_wakeup; not what polls, and not
-//   midge_conn_free.
+// - Callbacks run inside midge_poll and the _wait functions. From a callback everything of midge.h may be called, and
+//   midge_conn_of, midge_conn_reserve, midge_conn_error, midge_conn_server, midge_wakeup; not midge_conn_free, and what
+//   polls refuses with MIDGE_EINVAL.
 // - Errors are MIDGE_E* codes; texts are one sentence for people, without a newline.
 // - No signal is raised (SIGPIPE neither), no handler installed, no global state. A name is looked up, and the first
 //   address that answers is found, by a short-lived thread with all signals blocked.
@@ -50,7 +50,8 @@ typedef struct midge_options {
     const char *nkey_seed; // text "SU..." or a file that holds it
     const char *jwt, *seed; // texts, as a .creds file has them
 
-    // TLS. Files are PEM. tls_ca: default is the system's bundle. tls_insecure: the server's certificate is not checked.
+    // TLS. Files are PEM; one that is named requires TLS. tls_ca: default is the file that $SSL_CERT_FILE names, else
+    // the system's bundle. tls_insecure: the server's certificate is not checked.
     const char *tls_ca, *tls_cert, *tls_key;
     const char *tls_name; // the name that the server's certificate must have; default is the host of its URL
     bool tls_first, tls_required, tls_insecure;
@@ -139,10 +140,17 @@ MIDGE_API void midge_wakeup(midge_conn *c);
 // ---- for programs with a loop of their own --------------------------------------------------------------------------
 
 // What to wait for; then call midge_poll(c, 0). Ask again after each midge_poll: the socket changes with reconnects.
-// Fills out[0] (always, it carries midge_wakeup and finished connects) and out[1] (fd -1 while there is no socket).
+// Fills out[0], which carries midge_wakeup and finished connects, and out[1], the socket (fd -1 while there is none).
 MIDGE_API void midge_conn_pollfds(midge_conn *c, struct pollfd out[2]);
-// Milliseconds after which midge_poll(c, 0) must be called even if no descriptor is ready; MIDGE_FOREVER: no timer runs.
+// Milliseconds after which midge_poll(c, 0) must be called even if no descriptor is ready: 0 if there is something to
+// do, for example to write what was published since; MIDGE_FOREVER if no timer runs. Runs the timers that are due, so
+// not from a callback.
 MIDGE_API uint32_t midge_conn_timeout(midge_conn *c);
+
+// For loops that register descriptors (epoll, libuv): fn is called with each new socket, and with open false before it
+// is closed. One fn a connection; NULL ends it. fn is called at once if there is a socket.
+typedef void (*midge_socket_fn)(midge_conn *c, int fd, bool open, void *user);
+MIDGE_API void midge_conn_watch(midge_conn *c, midge_socket_fn fn, void *user);
 
 // ---- what happened --------------------------------------------------------------------------------------------------
 

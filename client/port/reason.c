@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// Why there is no connection, as a sentence that says what to do. The port knows what the system said and the engine
+// what the server said; whoever speaks first about one disconnection is right, because the other only sees the
+// consequence. `said` is set by the port, and taken back by the next event of the engine about the connection.
+#include <stdio.h>
+#include <string.h>
+
+#include "client/port/conn.h"
+
+static void say(midge_conn *c, int err, const char *form, const char *phrase) {
+    snprintf(c->text, sizeof c->text, form, c->server, phrase);
+    c->err = err;
+}
+
+void mgc_reason_connect(midge_conn *c, int err, const char *phrase) {
+    say(c, err, "cannot connect to %s: %s", phrase);
+    c->said = true;
+}
+
+void mgc_reason_lost(midge_conn *c, int err, const char *phrase) {
+    say(c, err, c->established ? "the connection to %s is lost: %s" : "cannot connect to %s: %s", phrase);
+    c->said = true;
+}
+
+static const char *advice(int err) {
+    switch (err) {
+    case MIDGE_EAUTH: return "; check user, password, token or credentials";
+    case MIDGE_EAUTHEXPIRED: return "; get new credentials";
+    case MIDGE_ETLS: return "; one side requires TLS and the other does not offer it";
+    case MIDGE_ESTALE: return "; it does not answer pings";
+    case MIDGE_ESIGN: return "; it wants an nkey or credentials, give a seed or a credentials file";
+    case MIDGE_EPROTO: return "; is it a NATS server?";
+    case MIDGE_ETIMEOUT: return "; it does not speak, is it a NATS server?";
+    default: return "";
+    }
+}
+
+// The engine's reason, if the port has not given one.
+static void say_engine(midge_conn *c, const midge_event *event) {
+    char phrase[240];
+    midge_str words = event->text.n > 0 ? event->text : midge_cstr(midge_strerror(event->err));
+    int n = words.n < 120 ? (int)words.n : 120;
+    snprintf(phrase, sizeof phrase, "%.*s%s", n, words.p, advice(event->err));
+    mgc_reason_lost(c, event->err, phrase);
+}
+
+void mgc_reason_event(midge_conn *c, const midge_event *event) {
+    switch (event->type) {
+    case MIDGE_EVENT_CONNECTED:
+    case MIDGE_EVENT_RECONNECTED:
+        c->established = true;
+        c->said = false;
+        break;
+    case MIDGE_EVENT_DISCONNECTED:
+        if (!c->said) say_engine(c, event);
+        c->established = c->said = false;
+        break;
+    case MIDGE_EVENT_CLOSED:
+        if (event->err == 0) {
+            snprintf(c->text, sizeof c->text, "%s", midge_strerror(MIDGE_ECLOSED));
+        } else if (!c->said && c->err != event->err) {
+            say_engine(c, event);
+        }
+        c->err = event->err != 0 ? event->err : MIDGE_ECLOSED;
+        break;
+    default: break;
+    }
+}
