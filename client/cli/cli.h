@@ -75,7 +75,7 @@ typedef struct cli_arg {
     const char *value; // default; NULL: none
     bool required;
     bool many;        // takes all that are left (only the last of a table)
-    const char *list; // completion: "context" offers the names of contexts; NULL: nothing
+    const char *list; // completion: "context" for the names of contexts, else words to offer; NULL: nothing
 } cli_arg;
 
 typedef struct cli_command {
@@ -109,7 +109,7 @@ bool cli_given(const cli *app, const char *flag);         // on the command line
 const char *cli_arg_of(const cli *app, const char *arg); // NULL: not given and no default
 const char *const *cli_args_of(const cli *app, const char *arg, size_t *n); // of a `many` argument
 const cli_command *cli_command_of(const cli *app);
-const char *cli_path(const cli *app); // "server check connection"
+const char *cli_path(cli *app); // "server check connection"
 
 // ---- text for people ------------------------------------------------------------------------------------------------
 // Results go to stdout, and everything else to stderr, as natscli does.
@@ -133,6 +133,9 @@ enum cli_colour cli_scheme(const cli *app); // of --colors or the context: for b
 
 void *cli_alloc(cli *app, size_t size); // zeroed; never NULL
 char *cli_strndup(cli *app, const char *s, size_t n);
+// Frees what was allocated since the mark was taken: for what is done again and again.
+const void *cli_mark(const cli *app);
+void cli_release(cli *app, const void *mark);
 char *cli_printf(cli *app, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 // ---- connections ----------------------------------------------------------------------------------------------------
@@ -148,14 +151,18 @@ midge_conn *cli_connect(cli *app);
 // midge_connect wrote.
 int cli_connect_failed(cli *app, const midge_options *options, const char *reason);
 
-uint64_t cli_timeout(const cli *app); // --timeout in ms, at least 1
+// --timeout in ms, at least 1.
+uint64_t cli_timeout(const cli *app);
+
+// What the server complained of since the last call (permissions, mostly), NULL: nothing. From conns of cli_connect.
+const char *cli_complaint(cli *app);
 
 // ---- interruption ---------------------------------------------------------------------------------------------------
 
 // From here on SIGINT, SIGTERM and SIGQUIT do not kill: they set a mark and wake the conn (NULL: none), whose
 // midge_poll then returns. A second signal kills. Call once, before other threads are started.
 void cli_catch_signals(cli *app, midge_conn *conn);
-// To call before that conn is freed.
+// What is said to a conn that is freed is lost, so before it is freed:
 void cli_release_signals(cli *app);
 bool cli_interrupted(const cli *app); // from any thread
 
