@@ -38,7 +38,8 @@ static cli_bench_report report_of(const cli_bench_sample *samples, size_t len) {
 
 static void one_client(void **state) {
     (void)state;
-    cli_bench_sample s = {.msgs = 100000, .bytes = 12800000, .wire_msgs = 100000, .start_ns = SEC, .end_ns = 3 * SEC / 2};
+    cli_bench_sample s = {
+        .msgs = 100000, .bytes = 12800000, .wire_msgs = 100000, .start_ns = SEC, .end_ns = 3 * SEC / 2};
     cli_bench_report r = report_of(&s, 1);
     check(cli_bench_text, &r, "\nNATS Core NATS publisher stats: 200,000 msgs/sec ~ 24 MiB/sec\n\n");
     check(cli_bench_csv, &r,
@@ -110,14 +111,48 @@ static void json(void **state) {
           "  \"msg_size\": 128,\n"
           "  \"disturbed\": false,\n"
           "  \"interrupted\": true,\n"
-          "  \"total\": {\"msgs\": 1000, \"bytes\": 16000, \"duration_ns\": 500000000, \"msgs_per_sec\": 2000.0, "
-          "\"bytes_per_sec\": 32000.0, \"latency_ns\": {\"min\": 1, \"avg\": 500.5, \"max\": 1000, \"stddev\": 288.7, "
-          "\"p50\": 500, \"p90\": 900, \"p99\": 990, \"p99_9\": 999}},\n"
-          "  \"client_msgs_per_sec\": {\"min\": 2000.0, \"avg\": 2000.0, \"max\": 2000.0, \"stddev\": 0.0},\n"
+          "  \"total\": {\n"
+          "    \"msgs\": 1000,\n"
+          "    \"bytes\": 16000,\n"
+          "    \"duration_ns\": 500000000,\n"
+          "    \"msgs_per_sec\": 2000.0,\n"
+          "    \"bytes_per_sec\": 32000.0,\n"
+          "    \"latency_ns\": {\n"
+          "      \"min\": 1,\n"
+          "      \"avg\": 500.5,\n"
+          "      \"max\": 1000,\n"
+          "      \"stddev\": 288.7,\n"
+          "      \"p50\": 500,\n"
+          "      \"p90\": 900,\n"
+          "      \"p99\": 990,\n"
+          "      \"p99_9\": 999\n"
+          "    }\n"
+          "  },\n"
+          "  \"client_msgs_per_sec\": {\n"
+          "    \"min\": 2000.0,\n"
+          "    \"avg\": 2000.0,\n"
+          "    \"max\": 2000.0,\n"
+          "    \"stddev\": 0.0\n"
+          "  },\n"
           "  \"clients\": [\n"
-          "    {\"client\": 1, \"msgs\": 1000, \"bytes\": 16000, \"duration_ns\": 500000000, \"msgs_per_sec\": 2000.0, "
-          "\"bytes_per_sec\": 32000.0, \"latency_ns\": {\"min\": 1, \"avg\": 500.5, \"max\": 1000, \"stddev\": 288.7, "
-          "\"p50\": 500, \"p90\": 900, \"p99\": 990, \"p99_9\": 999}}\n"
+          "    {\n"
+          "      \"client\": 1,\n"
+          "      \"msgs\": 1000,\n"
+          "      \"bytes\": 16000,\n"
+          "      \"duration_ns\": 500000000,\n"
+          "      \"msgs_per_sec\": 2000.0,\n"
+          "      \"bytes_per_sec\": 32000.0,\n"
+          "      \"latency_ns\": {\n"
+          "        \"min\": 1,\n"
+          "        \"avg\": 500.5,\n"
+          "        \"max\": 1000,\n"
+          "        \"stddev\": 288.7,\n"
+          "        \"p50\": 500,\n"
+          "        \"p90\": 900,\n"
+          "        \"p99\": 990,\n"
+          "        \"p99_9\": 999\n"
+          "      }\n"
+          "    }\n"
           "  ]\n"
           "}\n");
     cli_histogram_free(h);
