@@ -253,15 +253,16 @@ static bool prepare_client(cli_bench *b, cli_bench_client *client, unsigned inde
     }
     if (b->kind->latencies)
         client->latencies = cli_histogram_new();
+    if (b->kind->setup && !b->kind->setup(client)) {
+        cli_fail(b->app, "client %u: %s", client->number, client->err);
+        return false;
+    }
+    // Said when it is ready, so that a script may wait for the line before it starts the other end.
     if (b->kind->endless)
         cli_log(b->app, "[%u] Starting %s, hit control-c to stop", client->number, b->kind->label);
     else
         cli_log(b->app, "[%u] Starting %s, %s %s messages", client->number, b->kind->label, b->kind->doing,
                 cli_count(client->msgs).s);
-    if (b->kind->setup && !b->kind->setup(client)) {
-        cli_fail(b->app, "client %u: %s", client->number, client->err);
-        return false;
-    }
     return true;
 }
 
@@ -422,11 +423,11 @@ int cli_bench_run(cli *app, const cli_bench_kind *kind) {
 
     print_banner(&b);
     cli_bench_client *clients = calloc(b.clients, sizeof(*clients));
-    for (unsigned i = 0; clients && i < b.clients && status == CLI_OK; i++)
-        status = prepare_client(&b, &clients[i], i) ? CLI_OK : CLI_FAILED;
     if (!clients)
         return cli_fail(app, "out of memory");
     cli_catch_signals(app, NULL);
+    for (unsigned i = 0; i < b.clients && status == CLI_OK; i++)
+        status = cli_interrupted(app) ? CLI_INTERRUPTED : prepare_client(&b, &clients[i], i) ? CLI_OK : CLI_FAILED;
     if (status == CLI_OK)
         status = run_threads(&b, clients);
     if (status == CLI_OK)

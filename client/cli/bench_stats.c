@@ -154,62 +154,69 @@ void cli_bench_csv(const cli_bench_report *r, FILE *out) {
 
 // ---- JSON -----------------------------------------------------------------------------------------------------------
 
-static void put_string(const char *s, FILE *out) {
-    fputc('"', out);
-    for (; *s; s++) {
-        if (*s == '"' || *s == '\\')
-            fprintf(out, "\\%c", *s);
-        else if ((unsigned char)*s < 0x20)
-            fprintf(out, "\\u%04x", (unsigned char)*s);
-        else
-            fputc(*s, out);
-    }
-    fputc('"', out);
+static void put_tenths(cli_json *j, const char *name, double v) {
+    char text[48];
+    snprintf(text, sizeof(text), "%.1f", v);
+    cli_json_raw(j, name, text);
 }
 
-static void put_json_latencies(const cli_histogram *h, FILE *out) {
-    if (!h)
-        return;
-    fprintf(out, ", \"latency_ns\": {\"min\": %llu, \"avg\": %.1f, \"max\": %llu, \"stddev\": %.1f",
-            (unsigned long long)cli_histogram_min(h), cli_histogram_mean(h), (unsigned long long)cli_histogram_max(h),
-            cli_histogram_stddev(h));
-    fprintf(out, ", \"p50\": %llu, \"p90\": %llu, \"p99\": %llu, \"p99_9\": %llu}",
-            (unsigned long long)cli_histogram_at(h, 50), (unsigned long long)cli_histogram_at(h, 90),
-            (unsigned long long)cli_histogram_at(h, 99), (unsigned long long)cli_histogram_at(h, 99.9));
+void cli_bench_json_latencies(cli_json *j, const char *name, const cli_histogram *h) {
+    cli_json_begin(j, name, '{');
+    cli_json_uint(j, "min", cli_histogram_min(h));
+    put_tenths(j, "avg", cli_histogram_mean(h));
+    cli_json_uint(j, "max", cli_histogram_max(h));
+    put_tenths(j, "stddev", cli_histogram_stddev(h));
+    cli_json_uint(j, "p50", cli_histogram_at(h, 50));
+    cli_json_uint(j, "p90", cli_histogram_at(h, 90));
+    cli_json_uint(j, "p99", cli_histogram_at(h, 99));
+    cli_json_uint(j, "p99_9", cli_histogram_at(h, 99.9));
+    cli_json_end(j, '}');
 }
 
-static void put_json_sample(const cli_bench_sample *s, const cli_histogram *h, FILE *out) {
-    fprintf(out, "\"msgs\": %llu, \"bytes\": %llu, \"duration_ns\": %llu", (unsigned long long)s->msgs,
-            (unsigned long long)s->bytes, (unsigned long long)(s->end_ns - s->start_ns));
-    fprintf(out, ", \"msgs_per_sec\": %.1f, \"bytes_per_sec\": %.1f", cli_bench_msg_rate(s), cli_bench_byte_rate(s));
-    put_json_latencies(h, out);
+static void put_sample(cli_json *j, const cli_bench_sample *s, const cli_histogram *h) {
+    cli_json_uint(j, "msgs", s->msgs);
+    cli_json_uint(j, "bytes", s->bytes);
+    cli_json_uint(j, "duration_ns", s->end_ns - s->start_ns);
+    put_tenths(j, "msgs_per_sec", cli_bench_msg_rate(s));
+    put_tenths(j, "bytes_per_sec", cli_bench_byte_rate(s));
+    if (h)
+        cli_bench_json_latencies(j, "latency_ns", h);
+}
+
+static void put_spread(cli_json *j, const char *name, const spread *s) {
+    cli_json_begin(j, name, '{');
+    put_tenths(j, "min", s->min);
+    put_tenths(j, "avg", s->avg);
+    put_tenths(j, "max", s->max);
+    put_tenths(j, "stddev", s->stddev);
+    cli_json_end(j, '}');
 }
 
 void cli_bench_json(const cli_bench_report *r, FILE *out) {
+    cli_json j = {.out = out, .indent = 2};
     cli_histogram *h = all_latencies(r);
     cli_bench_sample sum = cli_bench_sum(r);
     spread rates = rates_of(r);
-    fputs("{\n  \"benchmark\": ", out);
-    put_string(r->type, out);
-    fputs(",\n  \"run_id\": ", out);
-    put_string(r->run_id, out);
-    if (r->subject) {
-        fputs(",\n  \"subject\": ", out);
-        put_string(r->subject, out);
-    }
-    fprintf(out, ",\n  \"msg_size\": %llu,\n  \"disturbed\": %s,\n  \"interrupted\": %s",
-            (unsigned long long)r->msg_size, r->disturbed ? "true" : "false", r->interrupted ? "true" : "false");
-    fputs(",\n  \"total\": {", out);
-    put_json_sample(&sum, h, out);
-    fprintf(out,
-            "},\n  \"client_msgs_per_sec\": {\"min\": %.1f, \"avg\": %.1f, \"max\": %.1f, \"stddev\": %.1f},\n"
-            "  \"clients\": [",
-            rates.min, rates.avg, rates.max, rates.stddev);
+    cli_json_begin(&j, NULL, '{');
+    cli_json_string(&j, "benchmark", r->type);
+    cli_json_string(&j, "run_id", r->run_id);
+    if (r->subject)
+        cli_json_string(&j, "subject", r->subject);
+    cli_json_uint(&j, "msg_size", r->msg_size);
+    cli_json_bool(&j, "disturbed", r->disturbed);
+    cli_json_bool(&j, "interrupted", r->interrupted);
+    cli_json_begin(&j, "total", '{');
+    put_sample(&j, &sum, h);
+    cli_json_end(&j, '}');
+    put_spread(&j, "client_msgs_per_sec", &rates);
+    cli_json_begin(&j, "clients", '[');
     for (size_t i = 0; i < r->len; i++) {
-        fprintf(out, "%s\n    {\"client\": %zu, ", i ? "," : "", i + 1);
-        put_json_sample(&r->samples[i], r->samples[i].latencies, out);
-        fputc('}', out);
+        cli_json_begin(&j, NULL, '{');
+        cli_json_uint(&j, "client", i + 1);
+        put_sample(&j, &r->samples[i], r->samples[i].latencies);
+        cli_json_end(&j, '}');
     }
-    fputs("\n  ]\n}\n", out);
+    cli_json_end(&j, ']');
+    cli_json_end(&j, '}');
     cli_histogram_free(h);
 }

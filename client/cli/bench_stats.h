@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "client/cli/histogram.h"
+#include "client/cli/json.h"
 
 // What one client did.
 typedef struct cli_bench_sample {
@@ -46,5 +47,7 @@ void cli_bench_text(const cli_bench_report *r, FILE *out);
 void cli_bench_csv(const cli_bench_report *r, FILE *out);
 // One object; docs/CLI.md has the schema.
 void cli_bench_json(const cli_bench_report *r, FILE *out);
+// An object of nanoseconds: min, avg, max, stddev, p50, p90, p99, p99_9.
+void cli_bench_json_latencies(cli_json *j, const char *name, const cli_histogram *h);
 
 #endif

@@ -59,14 +59,20 @@ void cli_histogram_free(cli_histogram *h) {
     free(h);
 }
 
-void cli_histogram_add(cli_histogram *h, uint64_t ns) {
-    h->count++;
-    h->sum += ns;
+void cli_histogram_add_n(cli_histogram *h, uint64_t ns, uint64_t times) {
+    if (times == 0)
+        return;
+    h->count += times;
+    h->sum += ns * times;
     if (ns < h->min)
         h->min = ns;
     if (ns > h->max)
         h->max = ns;
-    h->buckets[index_of(ns)]++;
+    h->buckets[index_of(ns)] += times;
+}
+
+void cli_histogram_add(cli_histogram *h, uint64_t ns) {
+    cli_histogram_add_n(h, ns, 1);
 }
 
 void cli_histogram_merge(cli_histogram *into, const cli_histogram *from) {

@@ -17,6 +17,8 @@ void cli_histogram_free(cli_histogram *h); // NULL is fine
 
 // A value in nanoseconds. What is longer than 18 minutes counts as the longest, but for min, max and mean.
 void cli_histogram_add(cli_histogram *h, uint64_t ns);
+// The same value `times` times.
+void cli_histogram_add_n(cli_histogram *h, uint64_t ns, uint64_t times);
 void cli_histogram_merge(cli_histogram *into, const cli_histogram *from);
 
 // All 0 for an empty one.

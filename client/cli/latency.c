@@ -102,7 +102,7 @@ static int send_one(test *t, size_t size) {
 static int wait_for_route(test *t) {
     uint64_t until = cli_mono_ns() + cli_timeout(t->app) * (uint64_t)CLI_MS;
     int err = 0;
-    while (!err && !atomic_load(&t->routed)) {
+    while (!err && !atomic_load(&t->routed) && !cli_interrupted(t->app)) {
         if (cli_mono_ns() > until)
             return MIDGE_ETIMEOUT;
         err = send_one(t, 0);
@@ -157,6 +157,11 @@ static cli_text short_time(uint64_t ns) {
 static const double percentiles[] = {10, 50, 75, 90, 99, 99.9, 99.99, 99.999, 99.9999, 99.99999, 100};
 #define PERCENTILES (sizeof(percentiles) / sizeof(percentiles[0]))
 
+static uint64_t sent_rate(const test *t) {
+    double seconds = (double)(t->sent_ns - t->start_ns) / 1e9;
+    return seconds > 0 ? (uint64_t)((double)t->sent / seconds) : 0;
+}
+
 static void print_plan(const test *t) {
     cli_log(t->app, "Message Payload: %s", short_bytes(t->size).s);
     cli_log(t->app, "Target Duration: %s", cli_duration_exact((int64_t)t->duration_ns).s);
@@ -167,8 +172,7 @@ static void print_plan(const test *t) {
 
 static void print_results(const test *t) {
     const cli_histogram *h = t->latencies;
-    double seconds = (double)(t->sent_ns - t->start_ns) / 1e9;
-    uint64_t rate = seconds > 0 ? (uint64_t)((double)t->sent / seconds) : 0;
+    uint64_t rate = sent_rate(t);
     cli_log(t->app, "HDR Percentiles:");
     for (size_t i = 0; i < PERCENTILES; i++) {
         char name[16];
@@ -189,23 +193,25 @@ static void print_results(const test *t) {
 }
 
 static void print_json(const test *t) {
-    const cli_histogram *h = t->latencies;
-    double seconds = (double)(t->sent_ns - t->start_ns) / 1e9;
-    printf("{\n  \"sent\": %llu,\n  \"received\": %llu,\n  \"msg_size\": %llu,\n  \"target_msgs_per_sec\": %llu,\n"
-           "  \"msgs_per_sec\": %.1f,\n  \"duration_ns\": %llu,\n",
-           (unsigned long long)t->sent, (unsigned long long)cli_histogram_count(h), (unsigned long long)t->size,
-           (unsigned long long)t->rate, seconds > 0 ? (double)t->sent / seconds : 0,
-           (unsigned long long)(t->sent_ns - t->start_ns));
-    printf("  \"pub_rtt_ns\": %llu,\n  \"sub_rtt_ns\": %llu,\n", (unsigned long long)t->pub_rtt_ns,
-           (unsigned long long)t->sub_rtt_ns);
-    printf("  \"latency_ns\": {\"min\": %llu, \"avg\": %.1f, \"max\": %llu, \"stddev\": %.1f},\n",
-           (unsigned long long)cli_histogram_min(h), cli_histogram_mean(h), (unsigned long long)cli_histogram_max(h),
-           cli_histogram_stddev(h));
-    printf("  \"percentiles_ns\": {");
-    for (size_t i = 0; i < PERCENTILES; i++)
-        printf("%s\"%.8g\": %llu", i ? ", " : "", percentiles[i],
-               (unsigned long long)cli_histogram_at(h, percentiles[i]));
-    printf("}\n}\n");
+    cli_json j = {.out = stdout, .indent = 2};
+    cli_json_begin(&j, NULL, '{');
+    cli_json_uint(&j, "sent", t->sent);
+    cli_json_uint(&j, "received", cli_histogram_count(t->latencies));
+    cli_json_uint(&j, "msg_size", t->size);
+    cli_json_uint(&j, "target_msgs_per_sec", t->rate);
+    cli_json_uint(&j, "msgs_per_sec", sent_rate(t));
+    cli_json_uint(&j, "duration_ns", t->sent_ns - t->start_ns);
+    cli_json_uint(&j, "pub_rtt_ns", t->pub_rtt_ns);
+    cli_json_uint(&j, "sub_rtt_ns", t->sub_rtt_ns);
+    cli_bench_json_latencies(&j, "latency_ns", t->latencies);
+    cli_json_begin(&j, "percentiles_ns", '{');
+    for (size_t i = 0; i < PERCENTILES; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "%.8g", percentiles[i]);
+        cli_json_uint(&j, name, cli_histogram_at(t->latencies, percentiles[i]));
+    }
+    cli_json_end(&j, '}');
+    cli_json_end(&j, '}');
 }
 
 static FILE *open_result(test *t, const char *base, const char *suffix) {
@@ -299,6 +305,8 @@ static int measure(test *t) {
     int err = wait_for_route(t);
     if (err)
         return failed(t, "no message came through from the first server to the second", err);
+    if (cli_interrupted(t->app))
+        return CLI_INTERRUPTED;
     print_plan(t);
     cli_progress *progress = cli_progress_new(stderr, cli_get_bool(t->app, "progress"), cli_mono_ns());
     cli_progress_add(progress, "", t->msgs, 0);
@@ -316,6 +324,8 @@ static int report(test *t) {
     const char *base = cli_get_string(t->app, "histogram");
     if (atomic_load(&t->err))
         return failed(t, "receiving", atomic_load(&t->err));
+    if (received == 0)
+        return CLI_INTERRUPTED;
     if (received < t->sent)
         return cli_fail(t->app, "only %s of %s messages arrived; is --rate too high?", cli_count(received).s,
                         cli_count(t->sent).s);
@@ -329,10 +339,10 @@ static int report(test *t) {
 
 static int run_test(test *t) {
     pthread_t thread;
+    cli_catch_signals(t->app, NULL);
     int status = prepare(t);
     if (status != CLI_OK)
         return status;
-    cli_catch_signals(t->app, NULL);
     if (pthread_create(&thread, NULL, receive, t) != 0)
         return cli_fail(t->app, "cannot start a thread");
     status = measure(t);
