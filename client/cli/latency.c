@@ -385,8 +385,10 @@ const cli_command cli_command_latency = {
     .summary = "Perform latency tests between two NATS servers",
     .text = "Publishes at a steady rate on one connection, receives on another, and shows how long the messages took.\n"
             "\n"
-            "    midge latency --server srv1:4222 --server-b srv2:4222 --rate 5000 --duration 10s\n"
-            "    midge latency --histogram run1     writes run1.raw and run1.histogram, which plotting tools read",
+            "  midge latency --server a:4222 --server-b b:4222 --rate 5000 --duration 10s\n"
+            "  midge latency --histogram run1\n"
+            "\n"
+            "The last one writes run1.raw and run1.histogram, which plotting tools read.\n",
     .flags = flags,
     .run = run,
 };
