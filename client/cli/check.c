@@ -109,8 +109,8 @@ static void write_prometheus(const cli_check *c, const char *namespace, FILE *ou
     enum cli_check_level level = cli_check_level(c);
     char name[256];
     snprintf(name, sizeof name, "%s_%s_status_code", namespace, c->suite);
-    fprintf(out, "# HELP %s Nagios compatible status code for %s\n# TYPE %s gauge\n%s{item=\"%s\",status=\"%s\"} %d\n\n",
-            name, c->suite, name, name, c->name, words[level], (int)level);
+    fprintf(out, "# HELP %s Nagios compatible status code for %s\n# TYPE %s gauge\n", name, c->suite, name);
+    fprintf(out, "%s{item=\"%s\",status=\"%s\"} %d\n\n", name, c->name, words[level], (int)level);
 }
 
 static void write_text(const cli_check *c, FILE *out) {
@@ -130,8 +130,8 @@ static void write_text(const cli_check *c, FILE *out) {
     CLI_TABLE_HEADERS(t, "Metric", "Value", "Unit", "Critical Threshold", "Warning Threshold", "Description");
     for (size_t i = 0; i < c->measures_len; i++) {
         const cli_measure *m = &c->measures[i];
-        CLI_TABLE_ROW(t, m->name, cli_decimal((double)m->ns / 1e9, 3).s, "s", cli_decimal((double)m->critical / 1e9, 3).s,
-                      cli_decimal((double)m->warn / 1e9, 3).s, m->help);
+        CLI_TABLE_ROW(t, m->name, cli_decimal((double)m->ns / 1e9, 3).s, "s",
+                      cli_decimal((double)m->critical / 1e9, 3).s, cli_decimal((double)m->warn / 1e9, 3).s, m->help);
     }
     if (c->measures_len > 0) {
         fputs("\nCheck Metrics\n\n", out);

@@ -28,7 +28,8 @@ static bool next_word(const char **line, char *out) {
             quote = *at;
         } else if (quote != '\0' && *at == quote) {
             quote = '\0';
-        } else if (*at == '\\' && quote != '\'' && at[1] != '\0' && (quote == '\0' || strchr("\"\\$`", at[1]) != NULL)) {
+        } else if (*at == '\\' && quote != '\'' && at[1] != '\0' &&
+                   (quote == '\0' || strchr("\"\\$`", at[1]) != NULL)) {
             *out++ = *++at;
         } else {
             *out++ = *at;
@@ -158,7 +159,8 @@ static void serve(int *to, int *from, midge_str input, char **output, size_t *le
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-int cli_spawn(const char *const words[], const char *const env[], midge_str input, bool with_errors, char **output, size_t *len) {
+int cli_spawn(const char *const words[], const char *const env[], midge_str input, bool with_errors, char **output,
+              size_t *len) {
     int to[2] = {-1, -1}, from[2] = {-1, -1};
     pid_t pid;
     *output = NULL;

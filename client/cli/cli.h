@@ -93,7 +93,7 @@ typedef struct cli_command {
 extern const cli_command cli_root;      // commands.c: all commands
 extern const cli_flag cli_global_flags[]; // globals.c: flags of every command
 
-// ---- what was given ---------------------------------------------------------------------------------------------------
+// ---- what was given -------------------------------------------------------------------------------------------------
 // A name that is neither in the tables of the command, of its groups nor of the globals is a mistake of the program:
 // assertion. Texts live as long as the app.
 
@@ -124,7 +124,8 @@ bool cli_err_is_terminal(const cli *app); // stderr: where progress bars are dra
 unsigned cli_columns(const cli *app);     // width of the terminal; 80 where there is none
 
 enum cli_colour { CLI_PLAIN, CLI_BOLD, CLI_RED, CLI_GREEN, CLI_YELLOW, CLI_BLUE, CLI_MAGENTA, CLI_CYAN };
-// The escape sequence, or "" where stdout is no terminal, NO_COLOR is set, TERM is dumb or --colors=none. CLI_PLAIN ends.
+// The escape sequence, or "" where stdout is no terminal, NO_COLOR is set, TERM is dumb or --colors is none. CLI_PLAIN
+// ends a colour.
 const char *cli_colour(const cli *app, enum cli_colour colour);
 enum cli_colour cli_scheme(const cli *app); // of --colors or the context: for borders and bars
 

@@ -40,8 +40,8 @@ static int embed(cli *app, cli_context *c, enum cli_context_text which, char *er
 }
 
 static int too_many_credentials(const cli_context *c) {
-    static const enum cli_context_text kinds[] = {CLI_CONTEXT_USER, CLI_CONTEXT_CREDS, CLI_CONTEXT_NKEY, CLI_CONTEXT_NSC,
-                                                  CLI_CONTEXT_USER_JWT};
+    static const enum cli_context_text kinds[] = {CLI_CONTEXT_USER, CLI_CONTEXT_CREDS, CLI_CONTEXT_NKEY,
+                                                  CLI_CONTEXT_NSC, CLI_CONTEXT_USER_JWT};
     int n = 0;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         n += c->text[kinds[i]] != NULL;
@@ -56,7 +56,8 @@ static int save(cli *app, cli_context *c, const char *name) {
     if (description != NULL) c->text[CLI_CONTEXT_DESCRIPTION] = description;
     if (c->text[CLI_CONTEXT_URL] == NULL) c->text[CLI_CONTEXT_URL] = "nats://127.0.0.1:4222";
     if (too_many_credentials(c))
-        return cli_fail(app, "too many types of credentials. Choose only one from 'user/token', 'creds', 'nkey', 'nsc'");
+        return cli_fail(app, "too many types of credentials. "
+                             "Choose only one from 'user/token', 'creds', 'nkey', 'nsc'");
     static const enum cli_context_text files[] = {CLI_CONTEXT_CREDS, CLI_CONTEXT_NKEY, CLI_CONTEXT_USER_JWT,
                                                   CLI_CONTEXT_USER_SEED};
     for (size_t i = 0; cli_get_bool(app, "embed") && i < sizeof files / sizeof files[0]; i++)

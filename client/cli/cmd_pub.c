@@ -124,8 +124,8 @@ static int run(cli *app) {
         cli_progress_add(r.progress, "", r.count, 0);
     }
     bool lines = cli_get_string(app, "send-on")[0] == 'n';
-    int status = cli_stdin_wanted(app, body != NULL, cli_get_bool(app, "force-stdin")) ? publish_stdin(&r, lines)
-                                                                                       : publish_body(&r, midge_cstr(body));
+    bool from_stdin = cli_stdin_wanted(app, body != NULL, cli_get_bool(app, "force-stdin"));
+    int status = from_stdin ? publish_stdin(&r, lines) : publish_body(&r, midge_cstr(body));
     if (status == CLI_OK && !r.one_by_one) status = flush(&r);
     if (r.progress != NULL) cli_progress_finish(r.progress, cli_mono_ns());
     cli_progress_free(r.progress);

@@ -233,8 +233,10 @@ static int run(cli *app) {
 static const cli_flag flags[] = {
     {.name = "echo", .type = CLI_SWITCH, .help = "Send back what was received"},
     {.name = "command", .type = CLI_STRING, .help = "Run a command and send its output"},
-    {.name = "queue", .short_name = 'q', .type = CLI_STRING, .value = "NATS-RPLY-22", .help = "Name of the queue group"},
-    {.name = "sleep", .type = CLI_DURATION, .placeholder = "MAX", .help = "Wait at random, at most so long, before answers"},
+    {.name = "queue", .short_name = 'q', .type = CLI_STRING, .value = "NATS-RPLY-22",
+     .help = "Name of the queue group"},
+    {.name = "sleep", .type = CLI_DURATION, .placeholder = "MAX",
+     .help = "Wait at random, at most so long, before answers"},
     {.name = "header", .short_name = 'H', .type = CLI_STRINGS, .placeholder = "K:V", .help = "Adds a header"},
     {.name = "count", .type = CLI_UINT, .help = "Quit after so many requests"},
     {.name = "json", .short_name = 'j', .type = CLI_SWITCH, .help = "Print each request as a line of JSON"},

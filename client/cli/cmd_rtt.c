@@ -79,7 +79,8 @@ static uint64_t measure(cli *app, const target *t, const char *address, uint64_t
         wrong = midge_flush_wait(conn, (uint32_t)cli_timeout(app));
         uint64_t rtt = cli_mono_ns() - began;
         sum += rtt;
-        if (cli_get_bool(app, "trace")) cli_log(app, "#%llu: rtt=%s", (unsigned long long)i, cli_duration((int64_t)rtt).s);
+        if (cli_get_bool(app, "trace"))
+            cli_log(app, "#%llu: rtt=%s", (unsigned long long)i, cli_duration((int64_t)rtt).s);
     }
     if (wrong != 0) cli_log(app, "Failed to compute rtt for %s: %s", address, midge_strerror(wrong));
     midge_conn_free(conn);
@@ -134,7 +135,8 @@ static int run(cli *app) {
     target *targets = cli_alloc(app, (strlen(o->servers) + 1) * sizeof *targets);
     for (const char *at = o->servers; *at != '\0';) {
         size_t len = strcspn(at, ",");
-        if (len > 0 && !find_target(app, at, len, &targets[n++])) return cli_fail(app, "invalid URL \"%.*s\"", (int)len, at);
+        if (len > 0 && !find_target(app, at, len, &targets[n++]))
+            return cli_fail(app, "invalid URL \"%.*s\"", (int)len, at);
         at += len + (at[len] == ',');
     }
     for (size_t i = 0; i < n; i++)

@@ -31,7 +31,8 @@ static void check_rtt(cli *app, cli_check *c, midge_conn *conn) {
     }
     const cli_measure m = {"rtt", "The round-trip-time of the connection", ns, cli_get_duration(app, "rtt-warn"),
                            cli_get_duration(app, "rtt-critical")};
-    cli_check_measure(app, c, &m, "rtt time exceeded", cli_printf(app, "rtt time %s", cli_duration_exact((int64_t)ns).s));
+    const char *fine = cli_printf(app, "rtt time %s", cli_duration_exact((int64_t)ns).s);
+    cli_check_measure(app, c, &m, "rtt time exceeded", fine);
 }
 
 // A message to an inbox of our own: the whole way of a request.
@@ -44,7 +45,9 @@ static void check_request(cli *app, cli_check *c, midge_conn *conn) {
     int32_t sub = err < 0 ? err : midge_subscribe(engine, midge_cstr(inbox), MIDGE_NONE, on_echo, &e);
     uint64_t began = cli_mono_ns();
     uint32_t timeout = (uint32_t)cli_timeout(app);
-    err = sub < 0 ? sub : midge_publish_wait(conn, midge_cstr(inbox), MIDGE_NONE, MIDGE_NONE, e.sent, sizeof e.sent, timeout);
+    if (sub < 0) err = sub;
+    if (err >= 0)
+        err = midge_publish_wait(conn, midge_cstr(inbox), MIDGE_NONE, MIDGE_NONE, e.sent, sizeof e.sent, timeout);
     if (err == 0) err = midge_wait(conn, &e.done, timeout);
     uint64_t ns = cli_mono_ns() - began;
     const char *complaint = cli_complaint(app);
@@ -88,7 +91,8 @@ static const cli_flag connection_flags[] = {
     {.name = "connect-critical", .type = CLI_DURATION, .value = "1s", .help = "Critical when connecting takes so long"},
     {.name = "rtt-warn", .type = CLI_DURATION, .value = "500ms", .help = "Warn when a PING takes so long"},
     {.name = "rtt-critical", .type = CLI_DURATION, .value = "1s", .help = "Critical when a PING takes so long"},
-    {.name = "req-warn", .type = CLI_DURATION, .value = "500ms", .help = "Warn when a message to ourselves takes so long"},
+    {.name = "req-warn", .type = CLI_DURATION, .value = "500ms",
+     .help = "Warn when a message to ourselves takes so long"},
     {.name = "req-critical", .type = CLI_DURATION, .value = "1s",
      .help = "Critical when a message to ourselves takes so long"},
     {0},

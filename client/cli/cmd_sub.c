@@ -134,8 +134,9 @@ static void on_message(midge *m, const midge_msg *msg, void *user) {
     }
     if (r->ack && msg->reply.n > 9 && memcmp(msg->reply.p, "$JS.ACK.", 8) == 0) {
         int err = midge_respond(m, msg, NULL, 0);
-        if (err != 0) cli_log(r->app, "Acknowledging message via subject %.*s failed: %s", (int)msg->reply.n, msg->reply.p,
-                              midge_strerror(err));
+        if (err != 0)
+            cli_log(r->app, "Acknowledging message via subject %.*s failed: %s", (int)msg->reply.n, msg->reply.p,
+                    midge_strerror(err));
     }
     r->enough = r->limit > 0 && r->count >= r->limit;
 }

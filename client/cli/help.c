@@ -12,7 +12,7 @@
 
 #define NAMES_MAX 28 // columns; a longer name has its text on the next line
 
-// ---- the names of things, shared with man.c ---------------------------------------------------------------------------
+// ---- the names of things, shared with man.c -------------------------------------------------------------------------
 
 void cli_describe_flag(const cli_flag *f, bool shorts, char *out, size_t size) {
     char value[96] = "", letter[8] = "";

@@ -59,8 +59,8 @@ bool cli_json_enter(cli_json_reader *r, midge_str text, char bracket);
 bool cli_json_next(cli_json_reader *r, midge_str *name, midge_str *value);
 // Only blanks follow the object: to be asked of the outermost when cli_json_next has said false.
 bool cli_json_done(const cli_json_reader *r);
-// The text of a string value (with its quotes): unescaped into out (at least value.n bytes), terminated. SIZE_MAX: it is
-// no string.
+// The text of a string value (with its quotes): unescaped into out (at least value.n bytes), terminated; its length.
+// SIZE_MAX: it is no string.
 size_t cli_json_unquote(midge_str value, char *out);
 
 #endif

@@ -11,8 +11,8 @@
 // Lines "Name: value", with `prefix` before each; a status line gives Status and Description. True: there were any.
 bool cli_print_headers(FILE *out, const char *prefix, midge_str headers);
 
-// The body and what follows it: the body, or what the command `translate` (NULL: none) makes of it, and, unless compact,
-// the empty lines that natscli leaves.
+// The body, or what the command `translate` (NULL: none) makes of it; and, unless compact, the empty lines that natscli
+// leaves after it.
 void cli_print_body(cli *app, midge_str data, const char *translate, const char *subject, bool compact);
 
 // What the command makes of data, of malloc, *len bytes; NULL: err has why and output what it printed (of malloc).

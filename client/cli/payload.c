@@ -27,8 +27,8 @@ static int64_t unix_now(void) {
 }
 
 // text with its templates filled in; *owned is to be freed. False: err says why, and out is the text as it is.
-static bool fill(cli_filler *f, uint64_t count, midge_str text, midge_str request, midge_str *out, char **owned, char *err,
-                 size_t err_size) {
+static bool fill(cli_filler *f, uint64_t count, midge_str text, midge_str request, midge_str *out, char **owned,
+                 char *err, size_t err_size) {
     *out = text;
     if (text.n == 0 || memmem(text.p, text.n, "{{", 2) == NULL) return true;
     cli_template t = {
@@ -70,7 +70,8 @@ static int add_header(cli *app, cli_filler *f, uint64_t count, const char *heade
 }
 
 // Values that templates make longer need more room; the builder says so, and we try again.
-static int make_headers(cli *app, cli_filler *f, uint64_t count, const char *const *headers, size_t n, cli_payload *out) {
+static int make_headers(cli *app, cli_filler *f, uint64_t count, const char *const *headers, size_t n,
+                        cli_payload *out) {
     for (size_t room = 1024; n > 0; room *= 4) {
         midge_headers h;
         char *buf = malloc(room);

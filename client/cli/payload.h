@@ -21,7 +21,7 @@ typedef struct cli_filler {
 // templates: fill in subject and body. Header values are always filled in, as natscli does.
 void cli_filler_init(cli_filler *f, bool templates);
 
-// A template that cannot be filled in is said and sent as it is. 0, or -1 after an error was printed: a header is wrong.
+// A template that cannot be filled in is told and sent as it is. 0, or -1 after a sentence about a header.
 int cli_payload_make(cli *app, cli_filler *f, uint64_t count, const char *subject, midge_str body, midge_str request,
                      const char *const *headers, size_t headers_len, cli_payload *out);
 void cli_payload_drop(cli_payload *p);

@@ -48,7 +48,8 @@ static line *find(sub_report *r, midge_str subject, uint64_t hash) {
     for (size_t i = hash & (r->room - 1);; i = (i + 1) & (r->room - 1)) {
         line *l = &r->lines[i];
         if (l->subject == NULL) return l;
-        if (l->hash == hash && strlen(l->subject) == subject.n && memcmp(l->subject, subject.p, subject.n) == 0) return l;
+        if (l->hash == hash && strlen(l->subject) == subject.n && memcmp(l->subject, subject.p, subject.n) == 0)
+            return l;
     }
 }
 

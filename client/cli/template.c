@@ -92,7 +92,8 @@ static bool put_value(filler *f, const midge_str *words, size_t n) {
     midge_str name = words[0];
     if (t->subject != NULL && is(name, "Subject")) return fputs(t->subject, f->out) >= 0;
     if (t->stream != NULL && is(name, "Stream")) return fputs(t->stream, f->out) >= 0;
-    if (t->counts && is(name, "Random")) return put_random(f, n > 1 ? words[1] : MIDGE_NONE, n > 2 ? words[2] : MIDGE_NONE);
+    if (t->counts && is(name, "Random"))
+        return put_random(f, n > 1 ? words[1] : MIDGE_NONE, n > 2 ? words[2] : MIDGE_NONE);
     if (n > 1) return wrong(f, "{{%.*s}} takes no argument", (int)name.n, name.p);
     if (t->counts && (is(name, "Count") || is(name, "Cnt"))) return fprintf(f->out, "%" PRIu64, t->count) > 0;
     if (t->counts && is(name, "Unix")) return fprintf(f->out, "%" PRId64, t->unix_ns / 1000000000) > 0;

@@ -157,8 +157,8 @@ class Program:
         leader, follower = pty.openpty()
         fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         environment = self._environment({"TERM": "xterm", **(env or {})})
-        process = subprocess.Popen([self.path, *args], env=environment, stdin=follower, stdout=follower, stderr=follower,
-                                   start_new_session=True)
+        process = subprocess.Popen([self.path, *args], env=environment, stdin=follower, stdout=follower,
+                                   stderr=follower, start_new_session=True)
         os.close(follower)
         if keys:
             os.write(leader, keys)
@@ -231,7 +231,8 @@ class World:
             return [s for c in json.load(answer)["connections"] for s in c.get("subscriptions_list", [])]
 
     def wait_subscribed(self, subject, count=1, server=None):
-        check(wait_for(lambda: self.subjects(server).count(subject) >= count, TIMEOUT), f"nobody subscribed to {subject}")
+        check(wait_for(lambda: self.subjects(server).count(subject) >= count, TIMEOUT),
+              f"nobody subscribed to {subject}")
 
     def subscribe(self, program, *args, subject=None, **more):
         """Starts `sub ARGS` and waits until the server knows of it."""

@@ -30,7 +30,8 @@ def closed_port():
 @test
 def refused_says_what_to_do(w):
     port = closed_port()
-    text = f"cannot connect to 127.0.0.1:{port}: connection refused; is the server running? midge server check connection"
+    text = f"cannot connect to 127.0.0.1:{port}: connection refused; is the server running? " \
+           "midge server check connection"
     for args in (["pub", "x", "y"], ["sub", "x"], ["request", "x", "y"], ["reply", "x", "y"]):
         w.midge.run("-s", f"127.0.0.1:{port}", *args).failed(text)
 
@@ -97,12 +98,14 @@ def tls(w):
     w.midge.run("-s", url, "--tlsca", path("ca.pem"), "pub", "x", "y").ok()
     w.midge.run("-s", url, "pub", "x", "y", env={"NATS_CA": path("ca.pem")}).ok()
     w.midge.run("-s", url, "--tlsca", path("other-ca.pem"), "pub", "x", "y").failed("--tlsca")
-    equal(w.midge.run("-s", url.replace("127.0.0.1", "localhost"), "--tlsca", path("ca.pem"), "rtt", "1", "-j").ok().err, "")
+    named = url.replace("127.0.0.1", "localhost")
+    equal(w.midge.run("-s", named, "--tlsca", path("ca.pem"), "rtt", "1", "-j").ok().err, "")
     url = w.url(w.serve(block % (path("server.pem"), path("server.key"), path("ca.pem"), "true", "")))
     w.midge.run("-s", url, "--tlsca", path("ca.pem"), "pub", "x", "y").failed()
-    w.midge.run("-s", url, "--tlsca", path("ca.pem"), "--tlscert", path("client.pem"), "--tlskey", path("client.key"), "pub",
-                "x", "y").ok()
-    url = w.url(w.serve(block % (path("server.pem"), path("server.key"), path("ca.pem"), "false", ", handshake_first: true")))
+    w.midge.run("-s", url, "--tlsca", path("ca.pem"), "--tlscert", path("client.pem"), "--tlskey", path("client.key"),
+                "pub", "x", "y").ok()
+    first = ", handshake_first: true"
+    url = w.url(w.serve(block % (path("server.pem"), path("server.key"), path("ca.pem"), "false", first)))
     w.midge.run("-s", url, "--tlsca", path("ca.pem"), "--tlsfirst", "pub", "x", "y").ok()
     w.midge.run("-s", url, "--tlsca", path("ca.pem"), "--tls-first", "pub", "x", "y").ok()
 
@@ -139,11 +142,12 @@ def rtt(w):
 @test
 def check_connection(w):
     r = w.midge.run("server", "check", "connection").ok()
-    check(re.fullmatch(r"OK Connection OK:connected to nats://\S+ in \S+ OK:rtt time \S+ OK:round trip took 0\.\d{6}s \| "
-                       r"connect_time=0\.\d{4}s;0\.5000;1\.0000 rtt=0\.\d{4}s;0\.5000;1\.0000 "
-                       r"request_time=0\.\d{4}s;0\.5000;1\.0000\n", r.out), r.out)
+    check(re.fullmatch(r"OK Connection OK:connected to nats://\S+ in \S+ OK:rtt time \S+ "
+                       r"OK:round trip took 0\.\d{6}s \| connect_time=0\.\d{4}s;0\.5000;1\.0000 "
+                       r"rtt=0\.\d{4}s;0\.5000;1\.0000 request_time=0\.\d{4}s;0\.5000;1\.0000\n", r.out), r.out)
     data = json.loads(w.midge.run("srv", "check", "conn", "--format=json").ok().out)
-    equal((data["status"], data["check_suite"], data["check_name"], len(data["ok"])), ("OK", "connections", "Connection", 3))
+    equal((data["status"], data["check_suite"], data["check_name"], len(data["ok"])),
+          ("OK", "connections", "Connection", 3))
     equal([(p["name"], p["warning"], p["critical"], p["unit"]) for p in data["perf_data"]],
           [(n, 0.5, 1, "s") for n in ("connect_time", "rtt", "request_time")])
     contains(w.midge.run("server", "check", "connection", "--format", "text").ok().out, "Check Metrics")
@@ -163,9 +167,11 @@ def check_thresholds_and_exit_codes(w):
     equal(r.out, "# HELP nats_server_check_connections_status_code Nagios compatible status code for connections\n"
                  "# TYPE nats_server_check_connections_status_code gauge\n"
                  'nats_server_check_connections_status_code{item="Connection",status="CRITICAL"} 2\n\n')
-    equal(json.loads(w.midge.run(*check_connection, *down, "--format", "json").failed(code=2).out)["status"], "CRITICAL")
+    r = w.midge.run(*check_connection, *down, "--format", "json").failed(code=2)
+    equal(json.loads(r.out)["status"], "CRITICAL")
     w.midge.run(*check_connection, "--context", "missing").failed("context not found", code=3)
     outfile = os.path.join(w.home, "sub", "metrics")
-    equal(w.midge.run(*check_connection, "--format", "prometheus", "--namespace", "ns", "--outfile", outfile).ok().out, "")
+    r = w.midge.run(*check_connection, "--format", "prometheus", "--namespace", "ns", "--outfile", outfile).ok()
+    equal(r.out, "")
     with open(outfile, encoding="utf-8") as f:
         contains(f.read(), 'ns_connections_rtt{item="Connection"} 0.')

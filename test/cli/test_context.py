@@ -22,14 +22,15 @@ def read(w, *names):
 
 @test
 def context_add_writes_the_file(w):
-    r = w.midge.run("context", "add", "one", "--description", 'A "b"', "-s", "nats://h:1", "--user", "u", "--password", "pw",
-                    env=NO_URL).ok()
-    equal(r.out, 'NATS Configuration Context "one"\n\n  Description: A "b"\n  Server URLs: nats://h:1\n     Username: u\n'
+    r = w.midge.run("context", "add", "one", "--description", 'A "b"', "-s", "nats://h:1", "--user", "u",
+                    "--password", "pw", env=NO_URL).ok()
+    equal(r.out, 'NATS Configuration Context "one"\n\n  Description: A "b"\n  Server URLs: nats://h:1\n'
+                 '     Username: u\n'
                  f'     Password: **\n         Path: {path(w, "context", "one.json")}\n\n')
     data = json.loads(read(w, "context", "one.json"))
-    equal(list(data), ["description", "url", "socks_proxy", "token", "user", "password", "creds", "nkey", "cert", "key", "ca",
-                       "nsc", "jetstream_domain", "jetstream_api_prefix", "jetstream_event_prefix", "inbox_prefix",
-                       "user_jwt", "user_seed", "color_scheme", "tls_first", "windows_cert_store",
+    equal(list(data), ["description", "url", "socks_proxy", "token", "user", "password", "creds", "nkey", "cert", "key",
+                       "ca", "nsc", "jetstream_domain", "jetstream_api_prefix", "jetstream_event_prefix",
+                       "inbox_prefix", "user_jwt", "user_seed", "color_scheme", "tls_first", "windows_cert_store",
                        "windows_cert_match_by", "windows_cert_match", "windows_ca_certs_match"])
     equal((data["description"], data["url"], data["user"], data["password"], data["tls_first"]),
           ('A "b"', "nats://h:1", "u", "pw", False))
@@ -159,7 +160,8 @@ def context_embeds_files(w):
 def context_keeps_unknown_members(w):
     os.makedirs(path(w, "context"))
     with open(path(w, "context", "n.json"), "w", encoding="utf-8") as f:
-        f.write('{"url": "nats://h", "future": {"a": [1, "x"]}, "windows_ca_certs_match": ["c"], "description": "\\u00e9"}')
+        f.write('{"url": "nats://h", "future": {"a": [1, "x"]}, "windows_ca_certs_match": ["c"], '
+                '"description": "\\u00e9"}')
     w.midge.run("context", "add", "n", "--token", "t").ok()
     data = json.loads(read(w, "context", "n.json"))
     equal((data["future"], data["windows_ca_certs_match"], data["description"], data["token"]),

@@ -79,13 +79,15 @@ def pub_reads_stdin_of_a_terminal(w):
 @test
 def pub_headers_reply_and_templates(w):
     sub = w.subscribe(w.midge, "t.>", "--json", "--count", "2")
-    w.midge.run("pub", "t.{{Count}}", "{{.Count}} {{ Cnt }} {{Unix}} {{UnixNano}} {{ID}} {{Random 3 5}} {{Time}} {{TimeStamp}}",
+    w.midge.run("pub", "t.{{Count}}",
+                "{{.Count}} {{ Cnt }} {{Unix}} {{UnixNano}} {{ID}} {{Random 3 5}} {{Time}} {{TimeStamp}}",
                 "-H", "A: {{Count}}", "-HB:b", "--header=A:again", "--reply", "r", "--count", "2").ok()
     for i, m in enumerate(lines(sub.finish().ok().out), 1):
         equal(m["subject"], f"t.{i}")
         equal(m["reply"], "r")
         equal(m["headers"], {"A": [str(i), "again"], "B": ["b"]})
-        check(re.fullmatch(rf"{i} {i} \d{{10}} \d{{19}} \w{{22}} \w{{3,5}} \d+:\d\d[AP]M \d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\dZ",
+        check(re.fullmatch(rf"{i} {i} \d{{10}} \d{{19}} \w{{22}} \w{{3,5}} \d+:\d\d[AP]M "
+                           r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ",
                            m["data"]), m["data"])
 
 
@@ -226,7 +228,8 @@ def sub_matches_replies(w):
 
 @test
 def sub_inbox(w):
-    sub = w.start(w.midge, "sub", "-i", "--raw", "--count", "1", "--inbox-prefix", "my.in").wait_err("Subscribing on my.in.")
+    sub = w.start(w.midge, "sub", "-i", "--raw", "--count", "1", "--inbox-prefix", "my.in")
+    sub.wait_err("Subscribing on my.in.")
     inbox = re.search(r"Subscribing on (\S+)", sub.err()).group(1)
     w.wait_subscribed(inbox)
     w.midge.run("pub", inbox, "got it").ok()
@@ -320,11 +323,13 @@ def request_count_and_stdin(w):
 
 @test
 def reply_runs_a_command(w):
-    command = "sh -c 'printf \"%s|%s|%s|%s\" \"{{1}}\" \"{{.Request}}\" \"$NATS_REQUEST_SUBJECT\" \"$NATS_REQUEST_BODY\"'"
+    command = "sh -c 'printf \"%s|%s|%s|%s\" \"{{1}}\" \"{{.Request}}\" " \
+              "\"$NATS_REQUEST_SUBJECT\" \"$NATS_REQUEST_BODY\"'"
     reply = w.start(w.midge, "reply", "weather.>", "--command", command, "--count", "1").wait_err("Listening")
     equal(w.midge.run("req", "weather.london", "now", "--raw").ok().out, "london|now|weather.london|now\n\n\n")
     reply.finish().ok()
-    reply = w.start(w.midge, "reply", "fail", "--command", "sh -c 'echo bad; exit 3'", "--count", "1").wait_err("Listening")
+    reply = w.start(w.midge, "reply", "fail", "--command", "sh -c 'echo bad; exit 3'", "--count", "1")
+    reply.wait_err("Listening")
     equal(w.midge.run("req", "fail", "x", "--raw").ok().out, "bad\n\n")
     contains(reply.finish().ok().err, "failed to run: exit status 3")
 

@@ -58,8 +58,9 @@ def both_pubs_say_the_same(w):
 @test
 def both_fail_with_one(w):
     for args in (["pub"], ["pub", "x", "y", "z"], ["pub", "--foo", "x"], ["foo"], ["context"], ["pub", "a b", "c"],
-                 ["context", "info"], ["context", "select"], ["context", "rm", "nope"], ["pub", "x", "y", "--sleep", "5"],
-                 ["pub", "x", "y", "-s", "127.0.0.1:1"], ["sub", "x", "-t", "-d"], ["sub"], ["completion", "tcsh"]):
+                 ["context", "info"], ["context", "select"], ["context", "rm", "nope"],
+                 ["pub", "x", "y", "--sleep", "5"], ["pub", "x", "y", "-s", "127.0.0.1:1"], ["sub", "x", "-t", "-d"], ["sub"],
+                 ["completion", "tcsh"]):
         equal([program.run(*args).code for program in (w.nats, w.midge)], [1, 1], f"exit status of {args}")
 
 
@@ -111,12 +112,13 @@ def both_share_a_queue_group(w):
 
 @test
 def contexts_are_shared(w):
-    w.midge.run("context", "add", "ours", "-s", w.url(), "--description", "from midge", "--select", env={"NATS_URL": None}).ok()
+    w.midge.run("context", "add", "ours", "-s", w.url(), "--description", "from midge", "--select",
+                env={"NATS_URL": None}).ok()
     theirs = json.loads(w.nats.run("context", "info", "ours", "--json").ok().out)
     equal(json.loads(w.midge.run("context", "info", "ours", "--json").ok().out), theirs)
     w.nats.run("pub", "x", "y", env={"NATS_URL": None}).ok()
-    w.nats.run("context", "add", "theirs", "-s", w.url(), "--description", 'from "nats" <>', "--user", "u", "--password", "p",
-               env={"NATS_URL": None}).ok()
+    w.nats.run("context", "add", "theirs", "-s", w.url(), "--description", 'from "nats" <>', "--user", "u",
+               "--password", "p", env={"NATS_URL": None}).ok()
     w.nats.run("context", "select", "theirs").ok()
     w.midge.run("pub", "x", "y", env={"NATS_URL": None}).ok()
     for args in (["ls"], ["ls", "--names"], ["info"], ["info", "ours"], ["validate"]):
@@ -150,8 +152,8 @@ def every_flag_of_nats_is_there(w):
     missing = {
         "publish": {"atomic", "jetstream", "schedule-after", "schedule-at", "schedule-cron", "schedule-dest",
                     "schedule-every", "schedule-source", "schedule-ttl"},
-        "subscribe": {"durable", "start-sequence", "all", "new", "last", "since", "last-per-subject", "terminate-at-end",
-                      "stream", "graph", "direct"},
+        "subscribe": {"durable", "start-sequence", "all", "new", "last", "since", "last-per-subject",
+                      "terminate-at-end", "stream", "graph", "direct"},
     }
     for command in ("publish", "subscribe", "request", "reply", "rtt", "context add", "context ls", "context rm",
                     "context info", "context validate", "context copy", "server check connection"):

@@ -47,8 +47,9 @@ def wrong_usage(w):
             (["pub", "x", "y", "--sleep", "5"], "--sleep needs a duration"),
             (["pub", "x", "y", "--send-on", "foo"], "--send-on must be one of newline eof"),
             (["rtt", "--timeout"], "--timeout needs a value"), (["pub", "--no-quiet", "x"], "unknown flag --no-quiet"),
-            (["pub", "-Z", "x"], "unknown flag -Z"), (["sub"], "a subject is needed"), (["context", "foo"], "unknown command"),
-            (["rtt", "0"], "<iterations> needs"), (["rtt", "x"], "<iterations> needs")):
+            (["pub", "-Z", "x"], "unknown flag -Z"), (["sub"], "a subject is needed"),
+            (["context", "foo"], "unknown command"), (["rtt", "0"], "<iterations> needs"),
+            (["rtt", "x"], "<iterations> needs")):
         r = w.midge.run(*args).failed(text)
         equal(r.out, "", f"stdout of {args}")
         check(r.err.startswith("midge: error: "), r.err)
@@ -84,8 +85,8 @@ def manual(w):
     for words in (".TH MIDGE 1", "midge server check connection", "NATS_URL", "EXIT STATUS", "previous\\-context.txt"):
         contains(text, words)
     if shutil.which("groff"):
-        done = subprocess.run(["groff", "-man", "-Tascii", "-P-cbou", "-ww"], input=text.encode(), stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, check=False)
+        done = subprocess.run(["groff", "-man", "-Tascii", "-P-cbou", "-ww"], input=text.encode(),
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
         equal(done.stderr.decode(), "", "groff's warnings")
         contains(done.stdout.decode(), "midge-server(8)")
 

@@ -40,8 +40,8 @@ static void writes_lines(void **state) {
     cli_json_raw(&s.j, "r", "null");
     cli_json_end(&s.j, '}');
     cli_json_end(&s.j, '}');
-    expect(&s, "{\"a\":\"x\",\"none\":\"\",\"u\":18446744073709551615,\"i\":-9223372036854775808,\"b\":true,\"list\":[],"
-               "\"o\":{\"r\":null}}\n");
+    expect(&s, "{\"a\":\"x\",\"none\":\"\",\"u\":18446744073709551615,\"i\":-9223372036854775808,\"b\":true,"
+               "\"list\":[],\"o\":{\"r\":null}}\n");
 }
 
 static void writes_indented(void **state) {
@@ -122,8 +122,8 @@ static void reads(void **state) {
     assert_true(walk("[\"a\", [], 2]", '[', out));
     assert_string_equal(out, "=\"a\";=[];=2;");
     static const char *const bad[] = {"",         "[]",        "{",          "{\"a\"",     "{\"a\":",     "{\"a\":1",
-                                      "{\"a\":}", "{a:1}",     "{\"a\":1,}", "{\"a\":1}x", "{\"a\":\"b}", "{\"a\":1 \"b\":2}",
-                                      "{1:2}",    "{\"a\":[}"};
+                                      "{\"a\":}", "{a:1}",     "{\"a\":1,}", "{\"a\":1}x", "{\"a\":\"b}",
+                                      "{1:2}",    "{\"a\":[}", "{\"a\":1 \"b\":2}"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         if (walk(bad[i], '{', out)) fail_msg("accepted: %s", bad[i]);
 }

@@ -25,7 +25,8 @@ static void json(void **state) {
     cli_dump_message(j.out, MIDGE_STR("x"), MIDGE_NONE, MIDGE_NONE, MIDGE_STR("hi"));
     fclose(j.out);
     assert_string_equal(
-        text, "{\"subject\":\"x\",\"reply\":\"r\",\"headers\":{\"A\":[\"b\",\"e\"],\"C\":[\"d\"]},\"bytes\":2,\"data\":\"hi\"}\n"
+        text, "{\"subject\":\"x\",\"reply\":\"r\",\"headers\":{\"A\":[\"b\",\"e\"],\"C\":[\"d\"]},\"bytes\":2,"
+              "\"data\":\"hi\"}\n"
               "{\"subject\":\"x\",\"headers\":{\"A\":[\"b\"]},\"status\":503,\"bytes\":1,\"data_base64\":\"/w==\"}\n"
               "{\"Subject\":\"x\",\"Reply\":\"\",\"Header\":null,\"Data\":\"aGk=\",\"Sub\":null}");
     free(text);

@@ -30,10 +30,15 @@ static const cli_arg add_args[] = {
     {.name = "more", .many = true, .help = "More"},
     {0},
 };
-static const cli_arg two_args[] = {{.name = "one", .value = "first", .help = "One"}, {.name = "two", .help = "Two"}, {0}};
+static const cli_arg two_args[] = {
+    {.name = "one", .value = "first", .help = "One"},
+    {.name = "two", .help = "Two"},
+    {0},
+};
 static const cli_flag group_flags[] = {{.name = "format", .type = CLI_STRING, .value = "text", .help = "Format"}, {0}};
 static const cli_flag need_flags[] = {{.name = "must", .type = CLI_STRING, .required = true, .help = "Must"}, {0}};
-static const cli_command add = {.name = "add", .aliases = "new create", .flags = add_flags, .args = add_args, .run = run};
+static const cli_command add = {
+    .name = "add", .aliases = "new create", .flags = add_flags, .args = add_args, .run = run};
 static const cli_command two = {.name = "two", .args = two_args, .run = run};
 static const cli_command need = {.name = "need", .flags = need_flags, .run = run};
 static const cli_command *const group_commands[] = {&add, &two, &need, NULL};
