@@ -93,7 +93,6 @@ void midge_connected(midge *m) {
 void midge_tls_done(midge *m) {
     if (m->phase != MGC_TLS) return;
     m->tls_on = true;
-    mgc_input_reset(m); // what came in clear after INFO was not said by whom we trust now
     m->phase = m->config.tls_first ? MGC_INFO : MGC_HELLO;
     if (m->phase == MGC_HELLO) mgc_hello(m);
 }
@@ -183,7 +182,7 @@ uint32_t midge_tick(midge *m, uint32_t now_ms) {
         m->epoch = now_ms;
     }
     m->now = now_ms - m->epoch;
-    if (m->dropped) {
+    if (m->dropped && m->phase != MGC_CLOSED) {
         size_t dropped = m->dropped;
         m->dropped = 0;
         mgc_event(m, &(midge_event){.type = MIDGE_EVENT_DROPPED, .size = dropped});
