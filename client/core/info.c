@@ -10,7 +10,19 @@
 #include "client/core/internal.h"
 
 // In the order of the names below.
-enum { KEY_NONE, CLIENT_ID, MAX_PAYLOAD, HEADERS, JETSTREAM, TLS_REQUIRED, TLS_AVAILABLE, AUTH_REQUIRED, LDM, NONCE, URLS };
+enum {
+    KEY_NONE,
+    CLIENT_ID,
+    MAX_PAYLOAD,
+    HEADERS,
+    JETSTREAM,
+    TLS_REQUIRED,
+    TLS_AVAILABLE,
+    AUTH_REQUIRED,
+    LDM,
+    NONCE,
+    URLS
+};
 static const char keys[][14] = {"client_id",     "max_payload",   "headers", "jetstream", "tls_required",
                                 "tls_available", "auth_required", "ldm",     "nonce",     "connect_urls"};
 
@@ -51,7 +63,7 @@ static void word(midge *m, midge_str s) {
     bool yes = s.p[0] == 't';
     uint64_t number = 0;
     if (m->json_depth != 1) return;
-    if (s.n <= 19)
+    if (s.n <= 20)
         for (size_t i = 0; i < s.n && s.p[i] >= '0' && s.p[i] <= '9'; i++)
             number = times_ten(number) + (uint64_t)(s.p[i] - '0');
     switch (m->json_key) {

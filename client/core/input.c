@@ -6,9 +6,9 @@
 //      recv_buf  |  used up  |  line, scanned  |  not scanned  |   free  |
 //                            ^ recv_at         ^ recv_scan     ^ recv_end
 //
-// A byte is looked at once: recv_scan remembers how far there is no line end, and a message's line is taken apart when it
-// is complete and then waits in numbers for its payload. INFO, which may be longer than the buffer, goes to info.c piece
-// by piece. A message that does not fit is announced, then skipped if the caller does not bring a larger buffer; so is
+// A byte is looked at once: recv_scan remembers how far there is no line end, and a message's line is taken apart when
+// it is complete and then waits in numbers for its payload. INFO, which may be longer than the buffer, goes to info.c
+// piece by piece. A message that does not fit is announced, then skipped if the caller does not bring a larger buffer; so is
 // one whose line alone is too long. Anything else that does not fit or is not the protocol ends the connection.
 #include "client/core/internal.h"
 
@@ -52,7 +52,8 @@ static bool broken(midge *m) {
 }
 
 static void too_large(midge *m, size_t size, midge_str subject) {
-    mgc_event(m, &(midge_event){.type = MIDGE_EVENT_TOO_LARGE, .err = MIDGE_ETOOLARGE, .subject = subject, .size = size});
+    midge_event event = {.type = MIDGE_EVENT_TOO_LARGE, .err = MIDGE_ETOOLARGE, .subject = subject, .size = size};
+    mgc_event(m, &event);
 }
 
 static bool skip(midge *m) {

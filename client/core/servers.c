@@ -142,7 +142,9 @@ void mgc_servers_next(midge *m) {
         bool vain = !was_up;
         m->tried = 0;
         m->rounds += vain;
-        if (vain && ((!m->ever && !c->retry_first) || (c->max_reconnects > 0 && m->rounds >= (uint32_t)c->max_reconnects))) {
+        bool enough = (!m->ever && !c->retry_first) ||
+                      (c->max_reconnects > 0 && m->rounds >= (uint32_t)c->max_reconnects);
+        if (vain && enough) {
             mgc_end(m, m->err);
             return;
         }

@@ -50,10 +50,11 @@ struct midge_conn {
     midge_socket_fn watch;
     void *watch_user;
 
-    // The last reason. `said`: the port has put it into text, the event that follows brings nothing better.
+    // The last reason. `said`: it stands in text, what follows is a consequence.
     int err;
     bool established, said;
     char text[320];
+    char words[100]; // the last -ERR of this connection
     char server[272]; // "host:port"
 
     midge_event_fn on_event;
@@ -72,12 +73,14 @@ void mgc_options_fini(midge_conn *c);
 // reason.c: keeps what happened as a sentence. `phrase` is the part after "cannot connect to host:port: ".
 void mgc_reason_connect(midge_conn *c, int err, const char *phrase);
 void mgc_reason_lost(midge_conn *c, int err, const char *phrase);
+void mgc_reason_begin(midge_conn *c);  // a connection is tried
+void mgc_reason_engine(midge_conn *c); // nobody has said anything: what the engine knows
 void mgc_reason_event(midge_conn *c, const midge_event *event);
 
 // memory.c
 int mgc_memory_init(midge_conn *c, const midge_options *o);
 void mgc_memory_fini(midge_conn *c);
-int mgc_grow_recv(midge_conn *c, size_t need); // 0, ENOMEM, ETOOLARGE
-int mgc_grow_send(midge_conn *c, size_t need);
+int mgc_grow_recv(midge_conn *c, size_t need); // to hold that many bytes: 0, ENOMEM, ETOOLARGE
+int mgc_grow_send(midge_conn *c, size_t size); // to this size, which is larger: 0, ENOMEM
 
 #endif

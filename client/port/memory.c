@@ -80,10 +80,7 @@ int mgc_grow_recv(midge_conn *c, size_t need) {
     return 0;
 }
 
-int mgc_grow_send(midge_conn *c, size_t need) {
-    size_t size = grown(c, c->config.send_size, need);
-    if (size == 0) return MIDGE_ETOOLARGE;
-    if (size <= c->config.send_size) return 0;
+int mgc_grow_send(midge_conn *c, size_t size) {
     void *buf = malloc(size);
     if (buf == NULL) return MIDGE_ENOMEM;
     int rc = midge_replace_send_buf(&c->engine, buf, size);
@@ -99,5 +96,6 @@ int mgc_grow_send(midge_conn *c, size_t need) {
 
 int midge_conn_reserve(midge_conn *c, size_t size) {
     if (size > c->max_message) return MIDGE_ETOOLARGE;
-    return mgc_grow_send(c, size + LINE_MAX);
+    size = grown(c, c->config.send_size, size + LINE_MAX);
+    return size > c->config.send_size ? mgc_grow_send(c, size) : 0;
 }

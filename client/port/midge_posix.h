@@ -103,8 +103,9 @@ MIDGE_API midge_conn *midge_conn_of(midge *m);
 
 #define MIDGE_FOREVER UINT32_MAX
 
-// One turn: writes what waits, waits at most timeout_ms for bytes, a timer or midge_wakeup, then handles it. 0, or the
-// negative reason when the connection is closed for good (MIDGE_ECLOSED after midge_close or midge_drain).
+// One turn: writes what waits in the send buffer; if that was nothing or could not be written, waits at most timeout_ms
+// for bytes, a timer or midge_wakeup and handles what came. So after MIDGE_EFULL a midge_poll is all that it takes.
+// 0, or the negative reason when the connection is closed for good (MIDGE_ECLOSED after midge_close or midge_drain).
 MIDGE_API int midge_poll(midge_conn *c, uint32_t timeout_ms);
 
 // Polls until *done. 0, MIDGE_ETIMEOUT, or as midge_poll.

@@ -84,6 +84,7 @@ static void want_connect(midge_conn *c) {
     midge_server server = midge_server_now(&c->engine);
     uint16_t port = server.port != 0 ? server.port : 4222;
     host_of(&server, host);
+    mgc_reason_begin(c);
     snprintf(c->server, sizeof c->server, strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host, port);
     c->dial = mgc_dial_start(host, port, connect_timeout(c), c->wake[1]);
     if (c->dial != NULL) {
@@ -127,7 +128,8 @@ static void want_tls(midge_conn *c) {
 
 static void want_close(midge_conn *c) {
     bool slow = c->link == MGC_LINK_DIALING || c->link == MGC_LINK_HANDSHAKE;
-    if (slow && !c->closed) mgc_reason_connect(c, MIDGE_ETIMEOUT, "no answer in time");
+    if (slow && !c->closed) mgc_reason_connect(c, MIDGE_ETIMEOUT, "no answer in time; is it a NATS server?");
+    mgc_reason_engine(c);
     link_lost(c, 0);
 }
 
@@ -175,7 +177,7 @@ static void write_turn(midge_conn *c) {
 static void grow_under_load(midge_conn *c) {
     size_t size = c->config.send_size;
     if (size < c->send_max && midge_pending_bytes(&c->engine) > size / 2) {
-        mgc_grow_send(c, size * 2 < c->send_max ? size * 2 : c->send_max); // without memory it stays as it is
+        mgc_grow_send(c, size < c->send_max / 2 ? size * 2 : c->send_max); // without memory it stays as it is
     }
 }
 
@@ -266,8 +268,11 @@ int midge_poll(midge_conn *c, uint32_t timeout_ms) {
     struct pollfd p[2];
     if (c->polling) return MIDGE_EINVAL;
     c->polling = true;
+    size_t waiting = midge_pending_bytes(&c->engine);
     uint32_t wait = work(c);
     if (!c->closed) {
+        // There may be room now that the program looks for: not even a long wait is one then.
+        if (midge_pending_bytes(&c->engine) < waiting) wait = 0;
         midge_conn_pollfds(c, p);
         if (wait > timeout_ms) wait = timeout_ms;
         if (poll(p, 2, wait > INT_MAX ? -1 : (int)wait) < 0) p[0].revents = p[1].revents = 0; // a signal
@@ -309,7 +314,7 @@ static void on_event(midge *m, const midge_event *event, void *user) {
     switch (event->type) {
     case MIDGE_EVENT_CLOSED: c->closed = true; break;
     case MIDGE_EVENT_DISCONNECTED:
-        mgc_grow_send(c, c->send_max); // without memory less can wait
+        if (c->config.send_size < c->send_max) mgc_grow_send(c, c->send_max); // without memory less can wait
         break;
     case MIDGE_EVENT_TOO_LARGE:
         if (mgc_grow_recv(c, event->size) == 0) return;

@@ -3,7 +3,7 @@
 //
 // Why there is no connection, as a sentence that says what to do. The port knows what the system said and the engine
 // what the server said; whoever speaks first about one disconnection is right, because the other only sees the
-// consequence. `said` is set by the port, and taken back by the next event of the engine about the connection.
+// consequence. `said` is set when there is a sentence, and taken back when the next connection is tried.
 #include <stdio.h>
 #include <string.h>
 
@@ -37,33 +37,33 @@ static const char *advice(int err) {
     }
 }
 
-// The engine's reason, if the port has not given one.
-static void say_engine(midge_conn *c, const midge_event *event) {
+void mgc_reason_engine(midge_conn *c) {
     char phrase[240];
-    midge_str words = event->text.n > 0 ? event->text : midge_cstr(midge_strerror(event->err));
-    int n = words.n < 120 ? (int)words.n : 120;
-    snprintf(phrase, sizeof phrase, "%.*s%s", n, words.p, advice(event->err));
-    mgc_reason_lost(c, event->err, phrase);
+    int err = midge_error(&c->engine);
+    if (c->said || err == 0) return;
+    const char *words = err == MIDGE_ESERVER && c->words[0] != '\0' ? c->words : midge_strerror(err);
+    snprintf(phrase, sizeof phrase, "%s%s", words, advice(err));
+    mgc_reason_lost(c, err, phrase);
+}
+
+void mgc_reason_begin(midge_conn *c) {
+    c->established = c->said = false;
+    c->words[0] = '\0';
 }
 
 void mgc_reason_event(midge_conn *c, const midge_event *event) {
     switch (event->type) {
     case MIDGE_EVENT_CONNECTED:
-    case MIDGE_EVENT_RECONNECTED:
-        c->established = true;
-        c->said = false;
+    case MIDGE_EVENT_RECONNECTED: c->established = true; break;
+    case MIDGE_EVENT_ERROR:
+    case MIDGE_EVENT_SLOW_CONSUMER:
+        snprintf(c->words, sizeof c->words, "%.*s", (int)event->text.n, event->text.p);
         break;
-    case MIDGE_EVENT_DISCONNECTED:
-        if (!c->said) say_engine(c, event);
-        c->established = c->said = false;
-        break;
+    case MIDGE_EVENT_DISCONNECTED: mgc_reason_engine(c); break;
     case MIDGE_EVENT_CLOSED:
-        if (event->err == 0) {
-            snprintf(c->text, sizeof c->text, "%s", midge_strerror(MIDGE_ECLOSED));
-        } else if (!c->said && c->err != event->err) {
-            say_engine(c, event);
-        }
+        mgc_reason_engine(c);
         c->err = event->err != 0 ? event->err : MIDGE_ECLOSED;
+        if (event->err == 0) snprintf(c->text, sizeof c->text, "%s", midge_strerror(MIDGE_ECLOSED));
         break;
     default: break;
     }

@@ -95,14 +95,6 @@ int midge_flush_wait(midge_conn *c, uint32_t timeout_ms) {
 
 // ---- publish --------------------------------------------------------------------------------------------------------
 
-// After EFULL: makes room or waits for it.
-static int make_room(midge_conn *c, const struct deadline *d) {
-    size_t before = midge_pending_bytes(&c->engine);
-    int rc = midge_poll(c, 0);
-    if (rc != 0 || midge_pending_bytes(&c->engine) < before) return rc;
-    return turn(c, d);
-}
-
 int midge_publish_wait(midge_conn *c, midge_str subject, midge_str reply, midge_str headers, const void *data,
                        size_t len, uint32_t timeout_ms) {
     int rc = midge_publish_full(&c->engine, subject, reply, headers, data, len);
@@ -115,7 +107,7 @@ int midge_publish_wait(midge_conn *c, midge_str subject, midge_str reply, midge_
             reserved = true;
             rc = midge_conn_reserve(c, subject.n + reply.n + headers.n + len);
         } else if (rc == MIDGE_EFULL) {
-            rc = make_room(c, &d);
+            rc = turn(c, &d);
         }
         if (rc != 0) return rc;
         rc = midge_publish_full(&c->engine, subject, reply, headers, data, len);
@@ -178,7 +170,7 @@ int midge_request_wait(midge_conn *c, midge_str subject, midge_str headers, cons
             reserved = true;
             rc = midge_conn_reserve(c, subject.n + headers.n + len);
         } else if (rc == MIDGE_EFULL) {
-            rc = make_room(c, &d);
+            rc = turn(c, &d);
         }
         if (rc != 0) return rc;
     }

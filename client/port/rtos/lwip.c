@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// lwIP with its socket layer (LWIP_SOCKET, LWIP_DNS, LWIP_SOCKET_POLL and SO_RCVBUF on; LWIP_NETCONN_SEM_PER_THREAD as the
-// port of lwIP likes it). The name look-up blocks this thread for as long as the DNS client's timeout.
+// lwIP with its socket layer (LWIP_SOCKET, LWIP_DNS, LWIP_SOCKET_POLL and SO_RCVBUF on).
+// The name look-up blocks this thread for as long as the DNS client's timeout.
 #include "client/port/rtos/midge_rtos.h"
 
 #include <errno.h>
@@ -10,26 +10,10 @@
 #include <lwip/sockets.h>
 #include <lwip/sys.h>
 
-// The decimal text of a port.
-static void number(uint16_t n, char text[6]) {
-    char reversed[5];
-    int digits = 0;
-    do {
-        reversed[digits++] = (char)('0' + n % 10);
-        n = (uint16_t)(n / 10);
-    } while (n > 0);
-    for (int i = 0; i < digits; i++) {
-        text[i] = reversed[digits - 1 - i];
-    }
-    text[digits] = '\0';
-}
-
-int mgc_net_open(midge_rtos *r, const char *host, uint16_t port) {
+int mgc_net_open(midge_rtos *r, const char *host, const char *port) {
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *list = NULL;
-    char text[6];
     int one = 1;
-    number(port, text);
-    if (lwip_getaddrinfo(host, text, &hints, &list) != 0) return -1;
+    if (lwip_getaddrinfo(host, port, &hints, &list) != 0) return -1;
     r->fd = lwip_socket(list->ai_family, SOCK_STREAM, IPPROTO_TCP);
     int rc = -1;
     if (r->fd >= 0 && lwip_fcntl(r->fd, F_SETFL, O_NONBLOCK) == 0) {

@@ -22,7 +22,8 @@ typedef struct midge_rtos {
 } midge_rtos;
 
 // ---- what each system's file gives ----
-int mgc_net_open(midge_rtos *r, const char *host, uint16_t port); // starts to connect: 0 or < 0
+// Starts to connect: 0 or < 0, then closes nothing. port is decimal.
+int mgc_net_open(midge_rtos *r, const char *host, const char *port);
 int mgc_net_opened(midge_rtos *r);                                // 1 yes, 0 not yet, < 0 failed
 int mgc_net_read(midge_rtos *r, void *p, size_t n);               // bytes, 0: none now, < 0: the end
 int mgc_net_write(midge_rtos *r, const void *p, size_t n);        // bytes, 0: no room now, < 0: the end

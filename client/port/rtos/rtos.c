@@ -23,15 +23,33 @@ static void terminate(midge_str s, char out[MIDGE_RTOS_HOST_MAX + 1]) {
     out[n] = '\0';
 }
 
+// The decimal text of a port.
+static void port_text(uint16_t port, char out[6]) {
+    char reversed[5];
+    int digits = 0;
+    do {
+        reversed[digits++] = (char)('0' + port % 10);
+        port = (uint16_t)(port / 10);
+    } while (port > 0);
+    while (digits > 0) {
+        *out++ = reversed[--digits];
+    }
+    *out = '\0';
+}
+
+static int open_socket(midge *m, midge_rtos *r) {
+    char host[MIDGE_RTOS_HOST_MAX + 1], port[6];
+    midge_server server = midge_server_now(m);
+    if (server.host.n > MIDGE_RTOS_HOST_MAX) return -1;
+    terminate(server.host, host);
+    port_text(server.port != 0 ? server.port : 4222, port);
+    return mgc_net_open(r, host, port);
+}
+
 static void step_connect(midge *m, midge_rtos *r) {
-    char host[MIDGE_RTOS_HOST_MAX + 1];
-    if (r->fd < 0) {
-        midge_server server = midge_server_now(m);
-        terminate(server.host, host);
-        if (server.host.n > MIDGE_RTOS_HOST_MAX || mgc_net_open(r, host, server.port != 0 ? server.port : 4222) != 0) {
-            lost(m, r, MIDGE_ECONNECT);
-            return;
-        }
+    if (r->fd < 0 && open_socket(m, r) != 0) {
+        lost(m, r, MIDGE_ECONNECT);
+        return;
     }
     int rc = mgc_net_opened(r);
     if (rc < 0) {

@@ -11,26 +11,10 @@
 #include <zephyr/net/socket.h>
 #include <zephyr/random/random.h>
 
-// The decimal text of a port.
-static void number(uint16_t n, char text[6]) {
-    char reversed[5];
-    int digits = 0;
-    do {
-        reversed[digits++] = (char)('0' + n % 10);
-        n = (uint16_t)(n / 10);
-    } while (n > 0);
-    for (int i = 0; i < digits; i++) {
-        text[i] = reversed[digits - 1 - i];
-    }
-    text[digits] = '\0';
-}
-
-int mgc_net_open(midge_rtos *r, const char *host, uint16_t port) {
+int mgc_net_open(midge_rtos *r, const char *host, const char *port) {
     struct zsock_addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *list = NULL;
-    char text[6];
     int one = 1;
-    number(port, text);
-    if (zsock_getaddrinfo(host, text, &hints, &list) != 0) return -1;
+    if (zsock_getaddrinfo(host, port, &hints, &list) != 0) return -1;
     r->fd = zsock_socket(list->ai_family, SOCK_STREAM, IPPROTO_TCP);
     int rc = -1;
     if (r->fd >= 0 && zsock_fcntl(r->fd, F_SETFL, O_NONBLOCK) == 0) {
