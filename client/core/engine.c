@@ -109,6 +109,7 @@ void mgc_up(midge *m) {
     if (again) m->stats.reconnects++;
     mgc_flush_pay(m);
     mgc_event_type(m, again ? MIDGE_EVENT_RECONNECTED : MIDGE_EVENT_CONNECTED, 0);
+    if (m->phase == MGC_UP) mgc_hooks_say(m, MIDGE_HOOK_UP);
     mgc_drain_step(m);
 }
 
@@ -125,6 +126,7 @@ void mgc_lost(midge *m, int err) {
     mgc_subs_cut(m);
     mgc_flush_end(m, MIDGE_EDISCONNECTED, false);
     if (m->phase != MGC_CLOSED) mgc_event_type(m, MIDGE_EVENT_DISCONNECTED, err);
+    if (m->phase != MGC_CLOSED) mgc_hooks_say(m, MIDGE_HOOK_DOWN);
 }
 
 void midge_disconnected(midge *m, int err) {
@@ -145,6 +147,7 @@ void mgc_end(midge *m, int err) {
     m->send_base = m->send_at = m->send_end = 0;
     mgc_flush_end(m, MIDGE_ECLOSED, true);
     mgc_requests_end(m);
+    mgc_hooks_say(m, MIDGE_HOOK_CLOSED);
     mgc_event_type(m, MIDGE_EVENT_CLOSED, err);
 }
 
@@ -191,6 +194,7 @@ uint32_t midge_tick(midge *m, uint32_t now_ms) {
     if (mgc_due(m, m->timer)) timer(m);
     mgc_requests_tick(m);
     mgc_flush_tick(m);
+    mgc_hooks_tick(m);
     mgc_drain_step(m);
     if (m->drain && mgc_due(m, m->drain_timer)) mgc_end(m, MIDGE_ETIMEOUT);
     if (m->phase == MGC_CLOSED) return UINT32_MAX;
@@ -200,5 +204,5 @@ uint32_t midge_tick(midge *m, uint32_t now_ms) {
     if (m->requests_open) sooner(m, &wait, m->config.requests[m->config.requests[0].link[0]].deadline);
     for (const midge_flush_op *op = m->flushes; op; op = op->next) sooner(m, &wait, op->deadline);
     if (m->drain) sooner(m, &wait, m->drain_timer);
-    return wait;
+    return mgc_hooks_wait(m, wait);
 }

@@ -6,7 +6,7 @@
 //      input.c    bytes in: lines and messages            output.c   bytes out: the send buffer, commands in it
 //      info.c     INFO, piece by piece                    hello.c    CONNECT
 //      servers.c  which server is next, and when          engine.c   phases, timers, the end
-//      sub.c  request.c  flush.c  drain.c                 what the caller has open
+//      sub.c  request.c  flush.c  drain.c  hook.c         what the caller has open
 #ifndef MGC_INTERNAL_H
 #define MGC_INTERNAL_H
 
@@ -131,6 +131,11 @@ void mgc_flush_pong(midge *m);
 void mgc_flush_tick(midge *m);
 void mgc_flush_end(midge *m, int err, bool all); // those whose PING was said, or all
 void mgc_flush_pay(midge *m);
+
+// ---- hook.c ----
+void mgc_hooks_tick(midge *m);
+uint32_t mgc_hooks_wait(const midge *m, uint32_t wait); // the sooner of wait and the next hook
+void mgc_hooks_say(midge *m, enum midge_hook_why why);
 
 // ---- drain.c ----
 void mgc_drain_step(midge *m);

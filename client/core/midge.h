@@ -403,7 +403,260 @@ MIDGE_API void midge_nkey_encode(const uint8_t public_key[32], char out[57]);
 // ':' is given as user. EINVAL.
 MIDGE_API int midge_url_parse(midge_str url, midge_server *server, midge_str *user, midge_str *password);
 
+// ---- hooks ----------------------------------------------------------------------------------------------------------
+
+// A timer that also hears of the connection; what JetStream below is built on, and free for your own use. The struct is
+// the caller's, zeroed and kept from midge_hook_add to midge_hook_remove. fn may add, arm and remove any hook.
+enum midge_hook_why {
+    MIDGE_HOOK_TIME,   // midge_hook_arm's time has come; the timer is off
+    MIDGE_HOOK_UP,     // connected or connected again
+    MIDGE_HOOK_DOWN,   // the connection is lost
+    MIDGE_HOOK_CLOSED  // the end; the hook has been removed
+};
+typedef struct midge_hook {
+    void (*fn)(midge *m, struct midge_hook *hook, enum midge_hook_why why);
+    struct midge_hook *next;
+    uint32_t deadline;
+    bool armed, added;
+    uint8_t round;
+} midge_hook;
+// Does nothing if it is added already.
+MIDGE_API void midge_hook_add(midge *m, midge_hook *hook, void (*fn)(midge *m, midge_hook *hook, enum midge_hook_why));
+MIDGE_API void midge_hook_arm(midge *m, midge_hook *hook, uint32_t ms); // from now on; again: anew
+MIDGE_API void midge_hook_remove(midge *m, midge_hook *hook);           // does nothing if it is not there
+
 // ---- JetStream ------------------------------------------------------------------------------------------------------
+//
+// What a device needs: publish with an acknowledgement, pull from a consumer that somebody made, acknowledge, read the
+// last value, and key-value buckets. Streams and consumers are managed by larger programs (client/host, `midge`).
+//
+// Operations are structs of the caller: zero them, set what stands above the line, call; the struct, the slices in it
+// and `js` are kept until the last callback. In the last callback the struct is the caller's again and may be used for
+// the next operation. Members under the line are the library's.
+
+typedef struct midge_js {
+    midge *m;
+    // Where subjects, headers and bodies are put together during a call. As long as the longest subject plus 128 bytes
+    // plus the headers of a publish; key-value watches want 640. May be shared by all of one engine.
+    char *buf;
+    size_t size;
+    midge_str domain; // "hub": the API is at $JS.hub.API
+    midge_str prefix; // instead of the domain: all of it, without a dot at the end; default "$JS.API"
+    uint32_t timeout; // of each request; 5,000
+} midge_js;
+
+// A publish acknowledgement, or what the API answered instead.
+typedef struct midge_js_reply {
+    midge_str stream, domain;
+    uint64_t seq;
+    bool duplicate;        // seq is that of the first message with this id
+    uint16_t code;         // 404, 400, 503 ... of an error; 0: none
+    uint16_t err_code;     // 10071 ...
+    midge_str description; // of an error, as JSON writes it
+} midge_js_reply;
+
+// err: EJETSTREAM (see reply), EEXISTS (10070, 10071, 10164: the expectation failed), ENOTFOUND (10014, 10037, 10059),
+// ENORESPONDERS (no stream has this subject, or no JetStream), ETIMEOUT, EDISCONNECTED, ECLOSED, EPROTO (no such
+// answer). reply is NULL unless the server answered.
+typedef void (*midge_js_reply_fn)(midge_js *js, int err, const midge_js_reply *reply, void *user);
+
+enum { MIDGE_JS_LAST_SEQ = 1, MIDGE_JS_LAST_SUBJECT_SEQ = 2 };
+#define MIDGE_JS_ONCE UINT16_MAX
+
+typedef struct midge_js_pub {
+    midge_str subject, headers; // headers: a block or MIDGE_NONE; what follows is added to it
+    const void *data;
+    size_t len;
+    midge_str msg_id;           // Nats-Msg-Id: the stream stores it once; makes it safe to send again
+    midge_str expect_stream, expect_last_msg_id;
+    uint64_t expect_last_seq, expect_last_subject_seq;
+    uint8_t expect;             // which of the two are meant: MIDGE_JS_LAST_SEQ, MIDGE_JS_LAST_SUBJECT_SEQ
+    uint16_t retries;           // after no responders, and, only with a msg_id, after a timeout or a lost connection;
+                                // 0: 2 times, MIDGE_JS_ONCE: never
+    uint32_t retry_wait;        // 250
+    // ----
+    midge_js *js;
+    midge_js_reply_fn fn;
+    void *user;
+    const struct midge_kv *kv;
+    const char *kv_operation;
+    midge_hook hook;
+    int32_t request;
+    uint16_t left;
+} midge_js_pub;
+
+// Publishes and waits for the acknowledgement. An expectation together with a msg_id can be answered by EEXISTS when
+// the first try was stored and its answer lost. Errors: those of midge_publish, ETOOLARGE (js->buf), ETABLE.
+MIDGE_API int midge_js_publish(midge_js *js, midge_js_pub *op, midge_js_reply_fn fn, void *user);
+// Gives up: no callback follows. Does nothing when it has ended.
+MIDGE_API void midge_js_publish_cancel(midge_js_pub *op);
+
+// A publish acknowledgement or an API answer from its JSON; slices of it. 0, or what midge_js_reply_fn's err says.
+MIDGE_API int midge_js_reply_parse(midge_str json, midge_js_reply *reply);
+
+// ---- reading one message
+
+typedef struct midge_js_stored {
+    midge_str subject, headers, data; // headers with the stream's Nats-Stream, Nats-Subject ... at the end
+    uint64_t seq;
+    uint64_t time;                    // nanoseconds since 1970
+} midge_js_stored;
+// err: ENOTFOUND, ENORESPONDERS (the stream is not there or does not allow direct reading), EJETSTREAM (another status),
+// and those of requests. msg is NULL unless err is 0.
+typedef void (*midge_js_get_fn)(midge_js *js, int err, const midge_js_stored *msg, void *user);
+typedef struct midge_js_get {
+    midge_js *js;
+    midge_js_get_fn fn;
+    void *user;
+    int32_t request;
+} midge_js_get;
+
+// The last message of a subject, or the message with a sequence, read directly (`allow_direct` of the stream).
+MIDGE_API int midge_js_get_last(midge_js *js, midge_js_get *op, midge_str stream, midge_str subject,
+                                midge_js_get_fn fn, void *user);
+MIDGE_API int midge_js_get_seq(midge_js *js, midge_js_get *op, midge_str stream, uint64_t seq, midge_js_get_fn fn,
+                               void *user);
+
+// ---- messages of a consumer
+
+typedef struct midge_js_meta {
+    midge_str stream, consumer, domain; // domain: absent in the old form
+    uint64_t delivered;                 // times, this one included
+    uint64_t stream_seq, consumer_seq;
+    uint64_t time;                      // nanoseconds since 1970
+    uint64_t pending;                   // after this one
+} midge_js_meta;
+// From a message's reply subject. EINVAL: not a message of a consumer.
+MIDGE_API int midge_js_meta_parse(midge_str reply, midge_js_meta *meta);
+
+// Acknowledgements: `reply` is the message's reply subject, or a copy kept for later.
+MIDGE_API int midge_js_ack(midge *m, midge_str reply);
+MIDGE_API int midge_js_nak(midge *m, midge_str reply, uint32_t delay_ms);   // deliver again, after a delay if not 0
+MIDGE_API int midge_js_progress(midge *m, midge_str reply);                 // still at work: the ack wait begins anew
+MIDGE_API int midge_js_term(midge *m, midge_str reply, midge_str reason);   // never deliver again; reason or MIDGE_NONE,
+                                                                            // of at most 120 bytes
+// Acknowledges and waits until the server has it. Returns the request (for midge_request_cancel) or an error. err of fn
+// is 0 with msg, or that of a request; a consumer without acks answers ENORESPONDERS.
+MIDGE_API int32_t midge_js_ack_sync(midge_js *js, midge_str reply, midge_reply_fn fn, void *user);
+
+// ---- pull
+
+struct midge_js_pull;
+// msg set: a message; it waits for midge_js_ack. Otherwise a notice; `pull->active` says whether it goes on.
+// Fetch ends with one notice, err 0: the batch is full or there is no more for now.
+// Consume has notices ENORESPONDERS (the consumer is not there), EHEARTBEAT (nothing heard for two heartbeats),
+// EJETSTREAM (text is the server's word: "Leadership Change"), EDISCONNECTED, and pulls again by itself; it ends with
+// ENOTFOUND (the consumer was deleted), EINVAL (the server refuses the request: text says why) and ECLOSED.
+typedef void (*midge_js_pull_fn)(struct midge_js_pull *pull, const midge_msg *msg, int err, midge_str text, void *user);
+
+typedef struct midge_js_pull {
+    midge_str stream, consumer;
+    uint32_t batch;     // fetch: messages wanted. consume: on the way at most; more is asked for when half is used up. 100
+    uint32_t max_bytes; // on the way at most, headers and subjects included; 0: no bound. Keep it under recv_size.
+    uint32_t expires;   // of a request; 30,000, fetch 5,000
+    uint32_t heartbeat; // 0: half of expires, at most 15,000 (fetch under 10,000: none). At most half of expires.
+    bool no_wait;       // fetch: what is there now, at once
+    // ----
+    bool active, consume, waiting;
+    uint8_t misses;
+    midge_js *js;
+    midge_js_pull_fn fn;
+    void *user;
+    midge_hook hook;
+    int32_t sub;
+    uint32_t msgs, bytes;
+    char inbox[MIDGE_INBOX_MAX];
+} midge_js_pull;
+
+// Each takes an entry of subs, no request. Errors: EINVAL (no names, heartbeat too long), and of subscribe and publish.
+MIDGE_API int midge_js_fetch(midge_js *js, midge_js_pull *pull, midge_js_pull_fn fn, void *user);
+MIDGE_API int midge_js_consume(midge_js *js, midge_js_pull *pull, midge_js_pull_fn fn, void *user);
+// No callback follows. What is on the way is delivered again after the consumer's ack wait. Also from the callback.
+MIDGE_API void midge_js_stop(midge_js_pull *pull);
+
+// ---- key-value ------------------------------------------------------------------------------------------------------
+
+typedef struct midge_kv {
+    midge_js *js;
+    midge_str bucket; // letters, digits, '-', '_'
+} midge_kv;
+
+enum midge_kv_operation { MIDGE_KV_PUT, MIDGE_KV_DELETE, MIDGE_KV_PURGE };
+typedef struct midge_kv_entry {
+    midge_str key, value, headers;
+    uint64_t revision;
+    uint64_t created; // nanoseconds since 1970
+    uint64_t pending; // watch: how many follow for now
+    enum midge_kv_operation operation;
+} midge_kv_entry;
+
+// Keys: letters, digits and -/_=. ; no '.' at either end or two in a row. Patterns also have the wildcards * and >.
+MIDGE_API bool midge_kv_bucket_valid(midge_str bucket);
+MIDGE_API bool midge_kv_key_valid(midge_str key);
+MIDGE_API bool midge_kv_pattern_valid(midge_str pattern);
+
+// key is kept. err ENOTFOUND: no such key (entry is NULL), or its last operation was a delete or purge (entry says which).
+// Others as midge_js_get_fn.
+typedef void (*midge_kv_get_fn)(const midge_kv *kv, int err, const midge_kv_entry *entry, void *user);
+typedef struct midge_kv_get_op {
+    midge_js_get get;
+    const midge_kv *kv;
+    midge_str key;
+    midge_kv_get_fn fn;
+    void *user;
+} midge_kv_get_op;
+// revision 0: the last one. ENOTFOUND also if the revision is of another key.
+MIDGE_API int midge_kv_get(const midge_kv *kv, midge_kv_get_op *op, midge_str key, uint64_t revision,
+                           midge_kv_get_fn fn, void *user);
+
+// err EEXISTS: create found a value, or update and delete another revision. revision is that of what was written.
+typedef void (*midge_kv_write_fn)(const midge_kv *kv, int err, uint64_t revision, void *user);
+typedef struct midge_kv_write {
+    midge_js_pub pub; // pub.headers may be set before put, create and update ("Nats-TTL"), otherwise zero
+    midge_kv_get_op get;
+    midge_kv_write_fn fn;
+    void *user;
+    bool create;
+} midge_kv_write;
+// key and value are kept. create: only if there is none, or a delete marker. update: only if the last revision is this.
+// purge also removes the history. delete and purge with revision 0: whatever there is.
+MIDGE_API int midge_kv_put(const midge_kv *kv, midge_kv_write *op, midge_str key, const void *value, size_t len,
+                           midge_kv_write_fn fn, void *user);
+MIDGE_API int midge_kv_create(const midge_kv *kv, midge_kv_write *op, midge_str key, const void *value, size_t len,
+                              midge_kv_write_fn fn, void *user);
+MIDGE_API int midge_kv_update(const midge_kv *kv, midge_kv_write *op, midge_str key, const void *value, size_t len,
+                              uint64_t revision, midge_kv_write_fn fn, void *user);
+MIDGE_API int midge_kv_delete(const midge_kv *kv, midge_kv_write *op, midge_str key, uint64_t revision,
+                              midge_kv_write_fn fn, void *user);
+MIDGE_API int midge_kv_purge(const midge_kv *kv, midge_kv_write *op, midge_str key, uint64_t revision,
+                             midge_kv_write_fn fn, void *user);
+
+struct midge_kv_watch;
+// entry set: a value or marker. entry NULL and err 0: all that was there at the beginning has been given (once).
+// err: a notice (EHEARTBEAT, EDISCONNECTED, ENORESPONDERS, ETIMEOUT, EJETSTREAM; the watch begins again after the last
+// revision) while `watch->active`, otherwise the end (ENOTFOUND: the bucket is not there; ECLOSED).
+typedef void (*midge_kv_watch_fn)(struct midge_kv_watch *watch, const midge_kv_entry *entry, int err, void *user);
+typedef struct midge_kv_watch {
+    midge_str pattern;      // a key or with wildcards; MIDGE_NONE: all
+    uint64_t from_revision; // not 0: begin there instead of with the last values
+    bool history;           // all revisions that are kept, not only the last
+    bool updates_only;      // nothing of what is there now
+    bool ignore_deletes;
+    bool meta_only;         // values stay empty
+    // ----
+    bool active, creating, ready, known;
+    uint8_t fails;
+    const midge_kv *kv;
+    midge_kv_watch_fn fn;
+    void *user;
+    midge_hook hook;
+    int32_t sub, request;
+    uint64_t revision, consumer_seq, initial, seen;
+    char inbox[MIDGE_INBOX_MAX];
+} midge_kv_watch;
+// Takes an entry of subs, and of requests while it begins.
+MIDGE_API int midge_kv_watch_start(const midge_kv *kv, midge_kv_watch *watch, midge_kv_watch_fn fn, void *user);
+MIDGE_API void midge_kv_watch_stop(midge_kv_watch *watch); // no callback follows; also from the callback
 
 // ---- the engine's memory --------------------------------------------------------------------------------------------
 
@@ -433,6 +686,8 @@ struct midge {
     uint32_t unsubs_owed, subs_draining;
     uint32_t requests_used, requests_free, requests_open;
     midge_flush_op *flushes;
+    midge_hook *hooks;
+    uint8_t hook_round;         // number of the last tour through the hooks
 
     size_t line, subject_at, subject_n, reply_at, reply_n, header_n, total; // the line at recv_at; line 0: none
     int32_t sid;

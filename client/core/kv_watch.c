@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// Watching keys: an ordered push consumer (ADR-17) of the bucket's stream.
+//
+// Each incarnation has a new inbox to which the server pushes, and a consumer named after it that acknowledges nothing.
+// Its messages are numbered from 1 without gaps, and heartbeats say the last number. So a gap, a heartbeat that knows of
+// more, silence or a reconnect make the next incarnation, which begins behind the last revision that was given. The old
+// consumer is deleted without waiting for an answer; were that lost, the server removes it after inactive_threshold.
+//
+// The end of what was there at the beginning is known from the answer to the creation (how many there are), or from a
+// message that none follows; messages may come before the answer.
+//
+// What always holds: while active the hook is added, and one of these is true: the creation is under way (`creating`),
+// the hook is armed for the next try, messages are expected (hook armed for silence), or there is no connection.
+#include "client/core/js_priv.h"
+
+#define HEARTBEAT 5000
+
+static void begin(midge_kv_watch *w);
+
+static void forget(midge_kv_watch *w) {
+    midge *m = w->kv->js->m;
+
+    if (w->request > 0) midge_request_cancel(m, w->request);
+    w->request = 0;
+    if (w->sub > 0) midge_unsubscribe(m, w->sub, 0);
+    w->sub = 0;
+}
+
+// The name of the consumer: the last token of its inbox.
+static midge_str name_of(const midge_kv_watch *w) {
+    midge_str name = midge_cstr(w->inbox);
+    for (size_t i = name.n; i > 0; i--) {
+        if (name.p[i - 1] == '.') return (midge_str){name.p + i, name.n - i};
+    }
+    return name;
+}
+
+// Deletes the consumer that is there, as far as possible.
+static void discard(midge_kv_watch *w) {
+    mgc_text t = mgc_js_text(w->kv->js);
+    midge_str name = name_of(w);
+
+    forget(w);
+    if (!w->known) return;
+    w->known = false;
+    mgc_text_form(&t, w->kv->js, "@.CONSUMER.DELETE.KV_?.?", &w->kv->bucket, &name, NULL);
+    if (!t.full) midge_publish(w->kv->js->m, mgc_text_since(&t, 0), NULL, 0);
+}
+
+void midge_kv_watch_stop(midge_kv_watch *w) {
+    if (!w->active) return;
+    w->active = false;
+    discard(w);
+    midge_hook_remove(w->kv->js->m, &w->hook);
+}
+
+static void end(midge_kv_watch *w, int err) {
+    midge_kv_watch_stop(w);
+    w->fn(w, NULL, err, w->user);
+}
+
+// Tries again a little later, and more and more later.
+static void later(midge_kv_watch *w) {
+    discard(w);
+    midge_hook_arm(w->kv->js->m, &w->hook, 250u << w->fails);
+    if (w->fails < 5) w->fails++;
+}
+
+static void expect_within(midge_kv_watch *w) { midge_hook_arm(w->kv->js->m, &w->hook, 2 * HEARTBEAT); }
+
+// Says once that all that was there has been given.
+static void check_ready(midge_kv_watch *w, bool all) {
+    if (w->ready || !all) return;
+    w->ready = true;
+    w->fn(w, NULL, 0, w->user);
+}
+
+static void give(midge_kv_watch *w, const midge_msg *msg, const midge_js_meta *meta) {
+    size_t n = 5 + w->kv->bucket.n;
+    midge_kv_entry entry = {.value = msg->data, .headers = msg->headers, .revision = meta->stream_seq,
+                            .created = meta->time, .pending = meta->pending,
+                            .operation = mgc_kv_operation(msg->headers)};
+    int32_t sub = w->sub;
+
+    if (msg->subject.n > n) entry.key = (midge_str){msg->subject.p + n, msg->subject.n - n};
+    w->seen++;
+    bool all = meta->pending == 0 || (w->initial > 0 && w->seen >= w->initial);
+    if (entry.operation == MIDGE_KV_PUT || !w->ignore_deletes) w->fn(w, &entry, 0, w->user);
+    if (w->active && w->sub == sub) check_ready(w, all);
+}
+
+// spec/jetstream-consumers.md 12.2, 12.3: heartbeats, and questions whether we have kept up.
+static void on_control(midge_kv_watch *w, const midge_msg *msg) {
+    midge *m = w->kv->js->m;
+    midge_str last = midge_headers_get(msg->headers, MIDGE_STR("Nats-Last-Consumer"));
+    midge_str stalled = midge_headers_get(msg->headers, MIDGE_STR("Nats-Consumer-Stalled"));
+
+    if (msg->reply.n > 0) midge_publish(m, msg->reply, NULL, 0);
+    if (stalled.n > 0) midge_publish(m, stalled, NULL, 0);
+    if (last.n > 0 && mgc_u64_or_0(last) != w->consumer_seq) begin(w);
+}
+
+static void on_push(midge *m, const midge_msg *msg, void *user) {
+    midge_kv_watch *w = user;
+    midge_js_meta meta;
+
+    (void)m;
+    if (!w->creating) expect_within(w);
+    w->fails = 0;
+    if (msg->status != 0 && mgc_str_eq(msg->subject, w->inbox)) {
+        on_control(w, msg);
+        return;
+    }
+    if (midge_js_meta_parse(msg->reply, &meta) != 0) return;
+    if (meta.consumer_seq != w->consumer_seq + 1) {
+        begin(w);
+        return;
+    }
+    w->consumer_seq = meta.consumer_seq;
+    w->revision = meta.stream_seq;
+    give(w, msg, &meta);
+}
+
+static void on_created(midge *m, int err, const midge_msg *msg, void *user) {
+    midge_kv_watch *w = user;
+    midge_js_reply reply;
+    midge_str delivered;
+
+    (void)m;
+    w->request = 0;
+    w->creating = false;
+    if (err == MIDGE_ECLOSED) return; // the hook hears of it too
+    if (err == 0) {
+        err = midge_js_reply_parse(msg->data, &reply);
+        if (err == MIDGE_EPROTO) err = 0; // no acknowledgement of a publish, nor an error: it is there
+    }
+    if (err == MIDGE_ENOTFOUND) {
+        end(w, err);
+        return;
+    }
+    if (err != 0) {
+        later(w);
+        w->fn(w, NULL, err, w->user);
+        return;
+    }
+    expect_within(w);
+    delivered = mgc_json_get(msg->data, "delivered");
+    // spec/jetstream-consumers.md 2: a snapshot from before the first delivery, but for consumers that were there.
+    w->initial = mgc_u64_or_0(mgc_json_get(msg->data, "num_pending")) +
+                 mgc_u64_or_0(mgc_json_get(delivered, "consumer_seq"));
+    // Nothing came yet: should this consumer get lost, the next one must not miss what is published from now on.
+    uint64_t position = mgc_u64_or_0(mgc_json_get(delivered, "stream_seq"));
+    if (w->updates_only && w->revision < position) w->revision = position;
+    check_ready(w, w->updates_only || w->initial == 0 || w->seen >= w->initial);
+}
+
+// spec/jetstream-consumers.md 12.5: what clients ask for.
+static void put_config(mgc_text *t, const midge_kv_watch *w, const midge_str *filter) {
+    midge_str name = name_of(w), inbox = midge_cstr(w->inbox);
+    uint64_t from = w->revision > 0 ? w->revision + 1 : w->from_revision;
+
+    mgc_text_form(t, w->kv->js, "{\"stream_name\":\"KV_?\",\"action\":\"create\",\"config\":{\"name\":\"?\"",
+                  &w->kv->bucket, &name, NULL);
+    mgc_text_form(t, w->kv->js, ",\"deliver_subject\":\"?\",\"filter_subject\":\"$KV.?.?\"", &inbox, &w->kv->bucket,
+                  filter);
+    mgc_text_cstr(t, ",\"ack_policy\":\"none\",\"max_deliver\":1,\"flow_control\":true,\"num_replicas\":1,"
+                     "\"mem_storage\":true,\"inactive_threshold\":300000000000,\"idle_heartbeat\":");
+    mgc_text_ms_as_ns(t, HEARTBEAT);
+    if (w->meta_only) mgc_text_cstr(t, ",\"headers_only\":true");
+    mgc_text_cstr(t, ",\"deliver_policy\":\"");
+    if (from > 0) {
+        mgc_text_cstr(t, "by_start_sequence\",\"opt_start_seq\":");
+        mgc_text_u64(t, from);
+        mgc_text_cstr(t, "}}");
+    } else {
+        mgc_text_cstr(t, w->updates_only ? "new" : w->history ? "all" : "last_per_subject");
+        mgc_text_cstr(t, "\"}}");
+    }
+}
+
+// Subscribes and asks for the consumer.
+static int create(midge_kv_watch *w) {
+    midge_js *js = w->kv->js;
+    midge_request_opts opts = mgc_js_opts(js);
+    midge_str filter = w->pattern.n > 0 ? w->pattern : MIDGE_STR(">");
+
+    w->consumer_seq = w->initial = w->seen = 0;
+    int n = midge_inbox(js->m, w->inbox, sizeof(w->inbox));
+    if (n < 0) return n;
+    w->sub = midge_subscribe(js->m, (midge_str){w->inbox, (size_t)n}, MIDGE_NONE, on_push, w);
+    if (w->sub < 0) return w->sub;
+    mgc_text t = mgc_js_text(js);
+    midge_str name = name_of(w);
+    mgc_text_form(&t, js, "@.CONSUMER.CREATE.KV_?.?", &w->kv->bucket, &name, NULL);
+    // With the filter in the subject permissions can be given by key; wildcards are not for subjects of messages.
+    if (midge_kv_key_valid(filter)) mgc_text_form(&t, js, ".$KV.?.?", &w->kv->bucket, &filter, NULL);
+    size_t body = t.n;
+    put_config(&t, w, &filter);
+    if (t.full) return MIDGE_ETOOLARGE;
+    w->request = midge_request(js->m, (midge_str){t.p, body}, MIDGE_NONE, t.p + body, t.n - body, &opts, on_created, w);
+    if (w->request <= 0) return w->request;
+    w->creating = w->known = true;
+    w->hook.armed = false;
+    return 0;
+}
+
+// The next incarnation; while disconnected that is for later.
+static void begin(midge_kv_watch *w) {
+    if (midge_state_of(w->kv->js->m) != MIDGE_STATE_CONNECTED) return;
+    discard(w);
+    if (create(w) != 0) later(w);
+}
+
+static void on_hook(midge *m, midge_hook *hook, enum midge_hook_why why) {
+    midge_kv_watch *w = (midge_kv_watch *)(void *)((char *)hook - offsetof(midge_kv_watch, hook));
+
+    (void)m;
+    switch (why) {
+    case MIDGE_HOOK_UP: begin(w); break;
+    case MIDGE_HOOK_DOWN:
+        hook->armed = false;
+        w->fn(w, NULL, MIDGE_EDISCONNECTED, w->user);
+        break;
+    case MIDGE_HOOK_CLOSED: end(w, MIDGE_ECLOSED); break;
+    case MIDGE_HOOK_TIME: {
+        bool silence = w->sub > 0;
+        begin(w);
+        if (silence) w->fn(w, NULL, MIDGE_EHEARTBEAT, w->user);
+        break;
+    }
+    }
+}
+
+int midge_kv_watch_start(const midge_kv *kv, midge_kv_watch *w, midge_kv_watch_fn fn, void *user) {
+    if (!midge_kv_bucket_valid(kv->bucket) || (w->pattern.n > 0 && !midge_kv_pattern_valid(w->pattern))) {
+        return MIDGE_EINVAL;
+    }
+    w->kv = kv;
+    w->fn = fn;
+    w->user = user;
+    w->creating = w->known = w->ready = false;
+    w->fails = 0;
+    w->sub = w->request = 0;
+    w->revision = 0;
+    midge_hook_add(kv->js->m, &w->hook, on_hook);
+    w->active = true;
+    int err = midge_state_of(kv->js->m) == MIDGE_STATE_CONNECTED ? create(w) : 0;
+    if (err != 0) midge_kv_watch_stop(w);
+    return err;
+}
