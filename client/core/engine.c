@@ -186,7 +186,7 @@ uint32_t midge_tick(midge *m, uint32_t now_ms) {
         m->epoch = now_ms;
     }
     m->now = now_ms - m->epoch;
-    if (m->dropped) {
+    if (m->dropped && m->phase != MGC_CLOSED) {
         size_t dropped = m->dropped;
         m->dropped = 0;
         mgc_event(m, &(midge_event){.type = MIDGE_EVENT_DROPPED, .size = dropped});

@@ -4,17 +4,18 @@
 // What -ERR means. spec/client-protocol.md A5 has all of them; here are those that a client can do something about.
 #include "client/core/internal.h"
 
+// As many letters as tell them apart.
 static const struct {
-    const char *words;
+    char words[23];
     int8_t err;
 } meanings[] = {
-    {"authorization violation", MIDGE_EAUTH},
-    {"authentication timeout", MIDGE_EAUTH},
-    {"user authentication revoked", MIDGE_EAUTH},
-    {"user authentication expired", MIDGE_EAUTHEXPIRED},
-    {"account authentication expired", MIDGE_EAUTHEXPIRED},
-    {"stale connection", MIDGE_ESTALE},
-    {"secure connection", MIDGE_ETLS},
+    {"authorization v", MIDGE_EAUTH},             // Authorization Violation
+    {"authentication t", MIDGE_EAUTH},            // Authentication Timeout
+    {"user authentication r", MIDGE_EAUTH},       // User Authentication Revoked
+    {"user authentication e", MIDGE_EAUTHEXPIRED}, // User Authentication Expired
+    {"account authenticatio", MIDGE_EAUTHEXPIRED}, // Account Authentication Expired
+    {"stale", MIDGE_ESTALE},                      // Stale Connection
+    {"secure c", MIDGE_ETLS},                     // Secure Connection - TLS Required
 };
 
 // What stands between double quotes, which Go may have escaped.

@@ -5,8 +5,8 @@
 //
 // A token is used up as soon as it is complete, so the line may be longer than the receive buffer; only a single token
 // must fit. The state between two tokens is the depth, the key that a value belongs to, and whether ':' was seen.
-// Unknown keys and everything nested but connect_urls is passed over. What is malformed as JSON but cannot confuse us is
-// not our business.
+// Unknown keys and everything nested but connect_urls is passed over. What is malformed as JSON but cannot confuse us
+// is not our business.
 #include "client/core/internal.h"
 
 // In the order of the names below.
@@ -33,8 +33,9 @@ void mgc_info_begin(midge *m) {
 }
 
 static uint8_t key_of(midge_str name) {
-    for (uint8_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-        if (mgc_same(name, midge_cstr(keys[i]))) return (uint8_t)(i + 1);
+    if (name.n < sizeof(keys[0]))
+        for (uint8_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+            if (memcmp(keys[i], name.p, name.n) == 0 && !keys[i][name.n]) return (uint8_t)(i + 1);
     return KEY_NONE;
 }
 

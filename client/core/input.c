@@ -8,8 +8,8 @@
 //
 // A byte is looked at once: recv_scan remembers how far there is no line end, and a message's line is taken apart when
 // it is complete and then waits in numbers for its payload. INFO, which may be longer than the buffer, goes to info.c
-// piece by piece. A message that does not fit is announced, then skipped if the caller does not bring a larger buffer; so is
-// one whose line alone is too long. Anything else that does not fit or is not the protocol ends the connection.
+// piece by piece. A message that does not fit is announced, then skipped if the caller does not bring a larger buffer;
+// so is one whose line alone is too long. Anything else that does not fit or is not the protocol ends the connection.
 #include "client/core/internal.h"
 
 enum { LINE_TAIL = 12 }; // bytes of a line that is too long that are kept: blank, nine digits, line end
@@ -89,7 +89,7 @@ static bool message(midge *m) {
                      .data = {payload + m->header_n, m->total - m->header_n},
                      .sub = m->sid};
     if (m->header_n >= 12) { // "NATS/1.0 503"
-        int32_t status = mgc_get_u32((const uint8_t *)payload + 9, 3);
+        int32_t status = mgc_get_u31((const uint8_t *)payload + 9, 3);
         if (payload[8] == ' ' && status > 0) msg.status = (uint16_t)status;
     }
     m->line = 0;
@@ -117,16 +117,12 @@ static bool message_line(midge *m, size_t at, size_t end, size_t line, bool head
         words++;
     }
     if (words != least && words != least + 1) return broken(m);
-    int32_t total = mgc_get_u32(p + word[words - 1].at, word[words - 1].n);
-    int32_t header = headers ? mgc_get_u32(p + word[words - 2].at, word[words - 2].n) : 0;
-    if (total < 0 || header < 0 || header > total) return broken(m);
-    uint32_t sid = 0; // up to 2^31, ten digits
-    for (size_t i = 0; i < word[1].n; i++) {
-        uint32_t digit = (uint32_t)p[word[1].at + i] - '0';
-        if (digit > 9 || sid > MGC_HANDLE_MAX / 10) return broken(m);
-        sid = sid * 10 + digit;
-    }
-    m->sid = (int32_t)sid;
+    int32_t total = mgc_get_u31(p + word[words - 1].at, word[words - 1].n);
+    int32_t header = headers ? mgc_get_u31(p + word[words - 2].at, word[words - 2].n) : 0;
+    if (total < 0 || total > MGC_SIZE_MAX || header < 0 || header > total) return broken(m);
+    int32_t sid = mgc_get_u31(p + word[1].at, word[1].n);
+    if (sid < 0) return broken(m);
+    m->sid = sid;
     m->subject_at = word[0].at;
     m->subject_n = word[0].n;
     m->reply_n = 0;
@@ -194,7 +190,7 @@ static bool cut_line(midge *m, size_t n, size_t size) {
     const uint8_t *p = m->config.recv_buf + m->recv_at;
     size_t digits = 0;
     while (digits < n && p[n - 1 - digits] != ' ') digits++;
-    int32_t total = mgc_get_u32(p + n - digits, digits);
+    int32_t total = mgc_get_u31(p + n - digits, digits);
     if (total < 0) return broken(m);
     m->cut_line = false;
     m->recv_at += size;

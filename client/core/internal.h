@@ -43,10 +43,11 @@ enum {
 #define MGC_ID_LEN 22
 #define MGC_TOKEN_LEN 10
 
+#define MGC_SIZE_MAX 999999999 // of a message: spec/client-protocol.md A4, at most nine digits
+
 #define MGC_HANDLE_BITS 20
 #define MGC_HANDLE_MASK ((1 << MGC_HANDLE_BITS) - 1)
 #define MGC_TABLE_MAX 1000000
-#define MGC_HANDLE_MAX 2147483639u // is below the largest handle's next ten
 
 // ---- str.c ----
 #define MGC_U32_MAX 10 // digits
@@ -54,8 +55,9 @@ uint8_t *mgc_put(uint8_t *p, const void *s, size_t n);
 #define MGC_PUT(p, literal) mgc_put((p), (literal), sizeof(literal) - 1)
 uint8_t *mgc_put_u32(uint8_t *p, uint32_t n); // decimal
 uint8_t *mgc_put_str(uint8_t *p, midge_str s);
-// Digits only, at most nine: the number, or -1.
-int32_t mgc_get_u32(const uint8_t *p, size_t n);
+// Digits only: the number, or -1. Larger than any handle and any size that we meet is MGC_U31_MAX, which ends with 9.
+#define MGC_U31_MAX 2147483639u
+int32_t mgc_get_u31(const uint8_t *p, size_t n);
 bool mgc_same(midge_str a, midge_str b);
 // s begins with the words, whatever the case.
 bool mgc_begins(midge_str s, const char *words);

@@ -17,7 +17,7 @@
 //          }
 //          p = midge_send_buf(&m, &n);  n = write(p, n);  midge_send_ack(&m, n);
 //          p = midge_recv_buf(&m, &n);  n = read(p, n);   midge_recv_ack(&m, n);      // runs callbacks
-//      }                                                // a failed open, handshake, read or write: midge_disconnected()
+//      }                                               // a failed open, handshake, read or write: midge_disconnected()
 //
 // Rules that hold for every function
 // - One thread at a time per engine; two engines share nothing.
@@ -245,7 +245,7 @@ MIDGE_API enum midge_state midge_state_of(const midge *m);
 // The sticky reason of the last disconnection, or of the end; 0: none yet.
 MIDGE_API int midge_error(const midge *m);
 
-// For the port ---------------------------------------------------------------------------------------------------------
+// For the port -------------------------------------------------------------------------------------------------------
 
 enum midge_want { MIDGE_WANT_NONE, MIDGE_WANT_CONNECT, MIDGE_WANT_TLS, MIDGE_WANT_CLOSE };
 MIDGE_API enum midge_want midge_want(const midge *m);
@@ -285,7 +285,8 @@ MIDGE_API int midge_replace_requests(midge *m, midge_request_slot *requests, uin
 // ---- publish and subscribe ------------------------------------------------------------------------------------------
 
 // Copies the message into the send buffer. While disconnected it waits there (config.pending).
-// Errors: EFULL (write first, then again), ETOOLARGE, ESUBJECT (empty, blanks, wildcards in subject), ECLOSED, EDRAINING.
+// Errors: EFULL (write first, then again), ETOOLARGE, ESUBJECT (empty, blanks, wildcards), EHEADERS, ECLOSED,
+// EDRAINING.
 MIDGE_API int midge_publish(midge *m, midge_str subject, const void *data, size_t len);
 
 // The same with a reply subject and a header block (see midge_headers_*), each may be MIDGE_NONE.
@@ -317,8 +318,8 @@ MIDGE_API int midge_drain(midge *m);
 MIDGE_API void midge_close(midge *m);
 
 // Asks the server for a PONG; fn is called when it has processed all that was published and subscribed before, with
-// err 0 and the round trip in ms, or with EDISCONNECTED, ETIMEOUT (timeout_ms 0: 5,000), ECLOSED. `op` is the engine's until then. While
-// disconnected the question waits for the next connection.
+// err 0 and the round trip in ms, or with EDISCONNECTED, ETIMEOUT (timeout_ms 0: 5,000), ECLOSED. `op` is the engine's
+// until then. While disconnected the question waits for the next connection.
 typedef struct midge_flush_op {
     void (*fn)(midge *m, int err, uint32_t rtt_ms, void *user);
     void *user;
@@ -330,8 +331,8 @@ MIDGE_API int midge_flush(midge *m, midge_flush_op *op, uint32_t timeout_ms,
 
 // ---- request and reply ----------------------------------------------------------------------------------------------
 
-// err 0: msg is a reply. Otherwise msg is NULL and this is the last call: ETIMEOUT, ENORESPONDERS, ECLOSED. With several
-// replies wanted, the normal end is one call with err 0 and msg NULL (the timeout too, once there was a reply).
+// err 0: msg is a reply. Otherwise msg is NULL and this is the last call: ETIMEOUT, ENORESPONDERS, ECLOSED. With
+// several replies wanted, the normal end is one call with err 0 and msg NULL (the timeout too, once there was a reply).
 // Requests outlive a reconnect: what waits is sent, and an answer may still come.
 typedef void (*midge_reply_fn)(midge *m, int err, const midge_msg *msg, void *user);
 
@@ -669,6 +670,7 @@ struct midge {
     uint8_t json_depth, json_key, json_value, nonce_n, inbox_n;
     uint16_t unanswered;        // pings by the timer since anything was heard
     uint16_t server, told;      // index of the current server; of the configured one that told of others
+    uint16_t first;             // the server that a round begins with
     uint16_t gossip_n;
 
     uint32_t now, timer;        // ms since the first tick; what the phase waits for
@@ -693,7 +695,7 @@ struct midge {
     int32_t sid;
     size_t dropped;
     size_t gossip_end;
-    uint32_t tried, rounds;     // servers in this round; rounds in vain
+    uint32_t rounds;            // in vain
     uint32_t auth_failed, auth_gone; // bits by server
     uint32_t epoch;             // the port's clock at the first tick
     uint32_t drain_timer, drain_mark; // the PONG that ends it; 0: not asked for

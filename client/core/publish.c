@@ -11,7 +11,7 @@ static int check(const midge *m, midge_str subject, midge_str reply, size_t head
     // What does not fit even into an empty buffer never will. Each part first, so that no sum can overflow.
     size_t size = m->config.send_size;
     if (len > size || headers > size || subject.n > size || reply.n > size) return MIDGE_ETOOLARGE;
-    if (len + headers > 999999999 || len + headers + subject.n + reply.n + 40 > size) return MIDGE_ETOOLARGE;
+    if (len + headers > MGC_SIZE_MAX || len + headers + subject.n + reply.n + 40 > size) return MIDGE_ETOOLARGE;
     if (m->established) {
         if (m->info.max_payload >= 0 && (int64_t)(headers + len) > m->info.max_payload) return MIDGE_ETOOLARGE;
         if (headers && !m->info.headers) return MIDGE_EHEADERS;

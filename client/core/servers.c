@@ -3,8 +3,8 @@
 //
 // Which server is next, and when.
 //
-// The configured servers and then those that the cluster told of are a ring, begun at a random place. A round is one try
-// of each; after a round in vain the wait doubles. A server whose connection was lost has had its turn in the first
+// The configured servers and then those that the cluster told of are a ring, begun at a random place. A round is one
+// try of each; after a round in vain the wait doubles. A server whose connection was lost has had its turn in the first
 // round. A server that refuses our credentials twice running is given up; servers above the 31st share a mark.
 //
 // The cluster's servers are kept in the caller's gossip buffer as records: a byte of length, the port in two bytes, a
@@ -20,7 +20,7 @@ static uint32_t bit(const midge *m) { return 1u << (m->server < 31 ? m->server :
 
 void mgc_servers_init(midge *m) {
     if (!m->config.no_randomize) m->server = (uint16_t)mgc_random_below(m, m->config.servers_len - 1u);
-    m->told = m->server;
+    m->told = m->first = m->server;
 }
 
 static midge_server configured(const midge *m, uint16_t i) {
@@ -51,7 +51,7 @@ void mgc_servers_gossip(midge *m, midge_str url) {
     size_t colon = url.n;
     while (colon && url.p[colon - 1] != ':') colon--;
     if (!p || !colon) return;
-    int32_t port = mgc_get_u32((const uint8_t *)url.p + colon, url.n - colon);
+    int32_t port = mgc_get_u31((const uint8_t *)url.p + colon, url.n - colon);
     midge_str host = {url.p, colon - 1};
     if (host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']') host.p++, host.n -= 2;
     if (!host.n || host.n > 255 || port <= 0 || port > 65535) return;
@@ -91,19 +91,14 @@ static void sweep(midge *m) {
     }
 }
 
-static void next(midge *m) {
-    size_t tries = count(m);
-    do {
-        m->server = (uint16_t)(m->server + 1u < count(m) ? m->server + 1u : 0);
-    } while (m->auth_gone & bit(m) && --tries);
-}
-
-static uint32_t left(midge *m) {
-    uint32_t n = 0;
-    uint16_t keep = m->server;
-    for (m->server = 0; m->server < count(m); m->server++) n += !(m->auth_gone & bit(m));
-    m->server = keep;
-    return n;
+// On to the next server that is not given up; false: there is none. Passing the first one ends the round.
+static bool next(midge *m, bool *round) {
+    for (size_t tries = count(m); tries; tries--) {
+        if (++m->server >= count(m)) m->server = 0;
+        if (m->server == m->first) *round = true;
+        if (!(m->auth_gone & bit(m))) return true;
+    }
+    return false;
 }
 
 static uint32_t backoff(midge *m) {
@@ -115,40 +110,28 @@ static uint32_t backoff(midge *m) {
 
 void mgc_servers_next(midge *m) {
     const midge_config *c = &m->config;
-    bool was_up = m->established;
+    bool was_up = m->established, round = false, enough = was_up && c->max_reconnects < 0;
     m->established = false;
-    if (was_up && c->max_reconnects < 0) {
-        mgc_end(m, m->err);
-        return;
-    }
     if (was_up) {
         if (m->server < c->servers_len) m->told = m->server;
-        m->tried = m->rounds = 0;
         sweep(m);
+        m->first = m->server;
+        m->rounds = 0;
     }
     if (m->err == MIDGE_EAUTH || m->err == MIDGE_EAUTHEXPIRED) {
         m->auth_gone |= m->auth_failed & bit(m);
         m->auth_failed |= bit(m);
     }
-    m->tried++;
-    uint32_t servers = left(m);
-    if (!servers) {
-        mgc_end(m, m->err);
-        return;
-    }
+    if (!next(m, &round)) enough = true;
     m->phase = MGC_WAIT;
     m->timer = m->now;
-    if (m->tried >= servers) {
-        bool vain = !was_up;
-        m->tried = 0;
-        m->rounds += vain;
-        bool enough = (!m->ever && !c->retry_first) ||
-                      (c->max_reconnects > 0 && m->rounds >= (uint32_t)c->max_reconnects);
-        if (vain && enough) {
-            mgc_end(m, m->err);
-            return;
+    if (round) {
+        if (!was_up) {
+            m->rounds++;
+            enough |= !m->ever && !c->retry_first;
+            enough |= c->max_reconnects > 0 && m->rounds >= (uint32_t)c->max_reconnects;
         }
         m->timer += backoff(m);
     }
-    next(m);
+    if (enough) mgc_end(m, m->err);
 }

@@ -31,13 +31,12 @@ uint8_t *mgc_put_u32(uint8_t *p, uint32_t n) {
     return p;
 }
 
-// spec/client-protocol.md A4: sizes have at most nine digits.
-int32_t mgc_get_u32(const uint8_t *p, size_t n) {
+int32_t mgc_get_u31(const uint8_t *p, size_t n) {
     uint32_t value = 0;
-    if (!n || n > 9) return -1;
+    if (!n) return -1;
     for (size_t i = 0; i < n; i++) {
         uint32_t digit = (uint32_t)p[i] - '0';
-        if (digit > 9) return -1;
+        if (digit > 9 || value > MGC_U31_MAX / 10) return -1;
         value = value * 10 + digit;
     }
     return (int32_t)value;

@@ -29,7 +29,7 @@ static void userinfo(midge_str *s, midge_str *user, midge_str *password) {
 }
 
 static int port_of(midge_str s, uint16_t *port) {
-    int32_t n = mgc_get_u32((const uint8_t *)s.p, s.n);
+    int32_t n = mgc_get_u31((const uint8_t *)s.p, s.n);
     if (n <= 0 || n > 65535) return MIDGE_EINVAL;
     *port = (uint16_t)n;
     return 0;

@@ -13,7 +13,8 @@ static void scenario_plain(struct rig *r) {
     rig_say(r, "INFO {\"server_id\":\"NABC\\\"x\",\"x\":{\"headers\":false,\"y\":[[1,{}],\"a}\"]},\"headers\":true,"
                "\"client_id\" : 18446744073709551615,\"max_payload\":1048576,\"jetstream\":true,\"ldm\":null} \r\n");
     rig_wrote(r, "CONNECT {\"protocol\":1,\"headers\":true,\"no_responders\":true,\"verbose\":false,\"pedantic\":false,"
-                 "\"echo\":true,\"tls_required\":false,\"lang\":\"midge\",\"version\":\"" MIDGE_VERSION "\"}\r\nPING\r\n");
+                 "\"echo\":true,\"tls_required\":false,\"lang\":\"midge\",\"version\":\"" MIDGE_VERSION
+                 "\"}\r\nPING\r\n");
     rig_saw(r, "");
     rig_say(r, "PONG\r\n");
     rig_saw(r, "connected\n");
@@ -35,8 +36,8 @@ static void scenario_options(struct rig *r) {
     r->config.version = MIDGE_STR("9");
     rig_start(r);
     rig_say(r, RIG_INFO);
-    rig_hello(r, "\"verbose\":true,\"pedantic\":true,\"echo\":false,\"tls_required\":false,\"lang\":\"l\",\"version\":\"9\","
-                 "\"name\":\"a \\\"b\\\\c\\u0001\\u001f\"}");
+    rig_hello(r, "\"verbose\":true,\"pedantic\":true,\"echo\":false,\"tls_required\":false,\"lang\":\"l\","
+                 "\"version\":\"9\",\"name\":\"a \\\"b\\\\c\\u0001\\u001f\"}");
     rig_say(r, "+OK\r\nPONG\r\n+OK\r\n");
     rig_saw(r, "open a\nconnected\n");
 }

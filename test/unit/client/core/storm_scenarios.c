@@ -2,9 +2,9 @@
 // Copyright (c) The Midge Authors
 //
 // Storms: the same conversation is cut at each byte, in either direction, and goes on over a second connection. A small
-// model of a server reads what the engine writes and holds it to the promises: only whole and valid commands but for the
-// one that the cut halves, each subscription once a connection and before any message, each message received exactly
-// once and in order.
+// model of a server reads what the engine writes and holds it to the promises: only whole and valid commands but for
+// the one that the cut halves, each subscription once a connection and before any message, each message received
+// exactly once and in order.
 #include "test/unit/client/core/scenario.h"
 
 #include <string.h>
