@@ -90,6 +90,12 @@ static inline bool cli_bench_paced(const cli_bench *b) {
     return b->sleep_ns || b->throughput;
 }
 
+// What bars are drawn with: the colour of --colors or the context, or "".
+static inline const char *cli_bar_colour(const cli *app) {
+    enum cli_colour scheme = cli_scheme(app);
+    return scheme == CLI_PLAIN ? "" : cli_colour(app, scheme);
+}
+
 // The common flags of the tables of a kind's command.
 #define CLI_BENCH_FLAGS                                                                                              \
     {.name = "clients", .type = CLI_UINT, .value = "1", .help = "Number of concurrent clients"},                     \

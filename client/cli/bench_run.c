@@ -296,6 +296,7 @@ static bool wait_done(cli_bench *b) {
 static void watch(cli_bench *b, cli_bench_client *clients) {
     bool enabled = cli_get_bool(b->app, "progress") && !b->kind->endless && cli_err_is_terminal(b->app);
     cli_progress *progress = cli_progress_new(stderr, enabled, cli_mono_ns());
+    cli_progress_colour(progress, cli_bar_colour(b->app));
     for (unsigned i = 0; i < b->clients; i++) {
         char label[16];
         snprintf(label, sizeof(label), "[%u]", clients[i].number);

@@ -189,7 +189,7 @@ static void print_results(const test *t) {
     cli_log(t->app, "Last Sent Wall Time: %s", short_time(t->sent_ns - t->start_ns).s);
     cli_log(t->app, "Last Recv Wall Time: %s", short_time(t->received_ns - t->start_ns).s);
     printf("\n");
-    cli_histogram_draw(h, cli_columns(t->app), stdout);
+    cli_histogram_draw(h, cli_columns(t->app), cli_bar_colour(t->app), stdout);
 }
 
 static void print_json(const test *t) {
@@ -309,6 +309,7 @@ static int measure(test *t) {
         return CLI_INTERRUPTED;
     print_plan(t);
     cli_progress *progress = cli_progress_new(stderr, cli_get_bool(t->app, "progress"), cli_mono_ns());
+    cli_progress_colour(progress, cli_bar_colour(t->app));
     cli_progress_add(progress, "", t->msgs, 0);
     err = send_all(t, progress);
     if (!err)

@@ -161,6 +161,7 @@ def bench_progress_on_a_terminal(w):
     equal(code, 0)
     check(re.search("\\[1\\] 100% \u2595\u2588+\u258f 200/200  [0-9,]+ msgs/sec", screen), screen)
     check("\x1b[2A" in screen and re.search(r"\[2\]  ?[1-9][0-9]?% ", screen), screen)
+    contains(w.midge.on_terminal(*paced, "--colors=cyan")[1], "100% \x1b[36m\u2595")
     code, screen = w.midge.on_terminal(*paced, "--no-progress")
     equal(code, 0)
     check("%" not in screen and "\x1b[2K" not in screen, screen)
@@ -199,6 +200,21 @@ def bench_without_permission(w):
     url = "nats://u:p@%s:%d" % server.address()
     w.midge.run("-s", url, "bench", "pub", "t").failed('no permission to publish to "t"')
     w.midge.run("-s", url, "bench", "sub", "t").failed('no permission to subscribe to "t"')
+
+
+@test
+def bench_goes_on_when_the_server_comes_back(w):
+    server = w.serve()
+    port = server.address()[1]
+    running = w.start(w.midge, "-s", w.url(server), "bench", "pub", "t", "--msgs", "40", "--sleep", "20ms", "--json")
+    with Peer(server, "t") as peer:
+        check(wait_for(lambda: peer.messages, TIMEOUT), "nothing was published")
+    server.stop()
+    server.start(["-m", "-1"], port=port)
+    r = running.finish().ok()
+    contains(r.err, "[1] Disconnected due to: ")
+    contains(r.err, "WARNING: at least one of the clients disconnected")
+    equal((json.loads(r.out)["disturbed"], json.loads(r.out)["total"]["msgs"]), (True, 40))
 
 
 # ---- sub ------------------------------------------------------------------------------------------------------------
