@@ -75,6 +75,10 @@ struct cli_bench {
 // The common run of `bench ...` commands. Returns the exit status.
 int cli_bench_run(cli *app, const cli_bench_kind *kind);
 
+// bench_flags.c: fills in the first part from the flags; CLI_FAILED: it has been said why. And the first line of a run.
+int cli_bench_read(cli_bench *b);
+void cli_bench_banner(const cli_bench *b);
+
 // An error, or the user, has stopped the run. From any thread.
 bool cli_bench_stopped(cli_bench *b);
 
