@@ -386,8 +386,15 @@ const cli_command cli_command_latency = {
     .summary = "Perform latency tests between two NATS servers",
     .text = "Publishes at a steady rate on one connection, receives on another, and shows how long the messages took.\n"
             "\n"
-            "    midge latency --server srv1:4222 --server-b srv2:4222 --rate 5000 --duration 10s\n"
-            "    midge latency --histogram run1     writes run1.raw and run1.histogram, which plotting tools read",
+            "    midge latency -s srv1 --server-b srv2 --rate 5000 --duration 10s\n"
+            "    midge latency --histogram run1     writes run1.raw and run1.histogram\n"
+            "\n"
+            "The .raw file has every latency in milliseconds, in the order of arrival; the .histogram file the table of "
+            "percentiles that HdrHistogram's plotting page reads.\n"
+            "\n"
+            "--json gives one object: sent, received, msg_size, target_msgs_per_sec, msgs_per_sec, duration_ns, "
+            "pub_rtt_ns, sub_rtt_ns, latency_ns (min, avg, max, stddev, p50, p90, p99, p99_9) and percentiles_ns (10 "
+            "to 99.99999, and 100).",
     .flags = flags,
     .run = run,
 };
