@@ -109,6 +109,7 @@ void cli_complete(cli *app, const cli_command *root, char *const words[], size_t
     } else if (!w.flags_ended && last[0] == '-') {
         offer_flags(&w, out, last);
     } else if (w.path[w.depth]->commands != NULL) {
+        if (w.args > 0) return; // a word that is no command
         for (size_t i = 0; w.path[w.depth]->commands[i] != NULL; i++) {
             const cli_command *c = w.path[w.depth]->commands[i];
             if (!c->hidden) offer(out, last, "", c->name, c->summary);

@@ -316,17 +316,23 @@ const midge_options *cli_options(cli *app) {
 
 // ---- connections ----------------------------------------------------------------------------------------------------
 
-static bool says(const char *text, const char *word) { return strcasestr(text, word) != NULL; }
-
 const char *cli_connect_hint(const char *reason) {
-    if (says(reason, "refused")) return "; is the server running? midge server check connection";
-    if (says(reason, "authorization") || says(reason, "authentication") || says(reason, "nonce"))
-        return "; check --user, --creds or --nkey, or the context: midge context info";
-    if (says(reason, "tls") || says(reason, "certificate")) return "; check --tlsca, --tlscert and --tlskey";
-    if (says(reason, "not known") || says(reason, "no address") || says(reason, "resolve") || says(reason, "lookup"))
-        return "; check the name in --server or the context: midge context info";
-    if (says(reason, "time") || says(reason, "unreachable") || says(reason, "no route"))
-        return "; is the address right, and does a firewall let it through?";
+    static const struct {
+        const char *word, *hint;
+    } hints[] = {
+        {"connection refused", "; is the server running? midge server check connection"},
+        {"authorization", "; check --user, --creds or --nkey, or the context: midge context info"},
+        {"authentication", "; check --user, --creds or --nkey, or the context: midge context info"},
+        {"certificate", "; check --tlsca, --tlscert and --tlskey"},
+        {"tls", "; check --tlsca, --tlscert and --tlskey"},
+        {"not known", "; check the name in --server or the context: midge context info"},
+        {"no address", "; check the name in --server or the context: midge context info"},
+        {"name resolution", "; check the name in --server or the context: midge context info"},
+        {"unreachable", "; is the address right, and does a firewall let it through?"},
+        {"time", "; is the address right, and does a firewall let it through?"},
+    };
+    for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++)
+        if (strcasestr(reason, hints[i].word) != NULL) return hints[i].hint;
     return "";
 }
 

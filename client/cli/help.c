@@ -37,10 +37,11 @@ void cli_describe_flag(const cli_flag *f, bool shorts, char *out, size_t size) {
 
 void cli_describe_help(const cli_flag *f, char *out, size_t size) {
     char choices[160] = "", env[64] = "";
-    if (f->choices != NULL) {
-        snprintf(choices, sizeof choices, " (%s)", f->choices);
-        for (char *c = choices + 1; *c != '\0'; c++)
-            if (*c == ' ') *c = '|';
+    for (const char *at = f->choices; at != NULL && *at != '\0';) {
+        size_t n = strcspn(at, " "), used = strlen(choices);
+        snprintf(choices + used, sizeof choices - used, "%s%.*s%s", at == f->choices ? " (" : "", (int)n, at,
+                 at[n] == ' ' ? ", " : ")");
+        at += n + (at[n] == ' ');
     }
     if (f->env != NULL) snprintf(env, sizeof env, " ($%s)", f->env);
     snprintf(out, size, "%s%s%s", f->help, choices, env);

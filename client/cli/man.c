@@ -53,8 +53,7 @@ static void flags_of(FILE *out, const cli_flag *flags) {
         if (f->hidden) continue;
         cli_describe_flag(f, false, name, sizeof name);
         cli_describe_help(f, text, sizeof text);
-        line(out, ".TP\n\\fB", name);
-        fputs("\\fR\n", out);
+        line(out, ".TP\n.B ", name);
         line(out, "", text);
     }
 }
@@ -108,7 +107,7 @@ static const char ending[] =
 
 void cli_man(const cli_command *root, FILE *out) {
     const cli_command *path[CLI_DEPTH + 1] = {root};
-    fputs(".TH MIDGE 1 \"\" \"midge " MIDGE_VERSION "\" \"User Commands\"\n", out);
+    fputs(".TH MIDGE 1 \"\" \"midge " MIDGE_VERSION "\" \"User Commands\"\n.nh\n.ad l\n", out);
     line(out, ".SH NAME\n", "midge - talk to midge-server and other NATS servers");
     fputs(".SH SYNOPSIS\n.B midge\n[\\fIflags\\fR] \\fIcommand\\fR [\\fIarguments\\fR]\n.SH DESCRIPTION\n", out);
     text_of(out, root->text);
@@ -116,10 +115,10 @@ void cli_man(const cli_command *root, FILE *out) {
     command(out, path, 0);
     fputs(".SH GLOBAL FLAGS\n", out);
     flags_of(out, cli_global_flags);
-    line(out, ".TP\n\\fB", "-h, --help");
-    line(out, "\\fR\n", "Show help for the command");
-    line(out, ".TP\n\\fB", "--version");
-    line(out, "\\fR\n", "Show the version");
+    line(out, ".TP\n.B ", "-h, --help");
+    line(out, "", "Show help for the command");
+    line(out, ".TP\n.B ", "--version");
+    line(out, "", "Show the version");
     fputs(".SH ENVIRONMENT\nFlags that name a variable take their value from it when they are not given.\n", out);
     fputs(environment, out);
     fputs(ending, out);

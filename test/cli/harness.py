@@ -36,12 +36,17 @@ def check(condition, text):
         raise Failure(text)
 
 
+def short(value):
+    text = repr(value)
+    return text if len(text) <= 1500 else text[:1000] + " ... " + text[-400:]
+
+
 def equal(have, want, what="output"):
-    check(have == want, f"{what}: have {have!r}\n      want {want!r}")
+    check(have == want, f"{what}: have {short(have)}\n      want {short(want)}")
 
 
 def contains(have, want, what="output"):
-    check(want in have, f"{what}: {want!r} is not in {have!r}")
+    check(want in have, f"{what}: {want!r} is not in {short(have)}")
 
 
 class Result:
@@ -75,8 +80,11 @@ class Running:
             thread.start()
 
     def _read(self, name, stream):
-        while data := os.read(stream.fileno(), 65536):
-            self.parts[name] += data
+        try:
+            while data := os.read(stream.fileno(), 65536):
+                self.parts[name] += data
+        except (OSError, ValueError):  # the test has closed it
+            pass
 
     def out(self):
         return self.parts["out"].decode("utf-8", "replace")

@@ -92,7 +92,7 @@ def tls(w):
 
     def path(name):
         return os.path.join(folder, name)
-    block = 'tls { cert_file: "%s", key_file: "%s", ca_file: "%s", verify: %s %s }'
+    block = 'tls { cert_file: "%s", key_file: "%s", ca_file: "%s", verify: %s%s }'
     url = w.url(w.serve(block % (path("server.pem"), path("server.key"), path("ca.pem"), "false", "")))
     w.midge.run("-s", url, "--tlsca", path("ca.pem"), "pub", "x", "y").ok()
     w.midge.run("-s", url, "pub", "x", "y", env={"NATS_CA": path("ca.pem")}).ok()
@@ -102,7 +102,7 @@ def tls(w):
     w.midge.run("-s", url, "--tlsca", path("ca.pem"), "pub", "x", "y").failed()
     w.midge.run("-s", url, "--tlsca", path("ca.pem"), "--tlscert", path("client.pem"), "--tlskey", path("client.key"), "pub",
                 "x", "y").ok()
-    url = w.url(w.serve(block % (path("server.pem"), path("server.key"), path("ca.pem"), "false", "handshake_first: true")))
+    url = w.url(w.serve(block % (path("server.pem"), path("server.key"), path("ca.pem"), "false", ", handshake_first: true")))
     w.midge.run("-s", url, "--tlsca", path("ca.pem"), "--tlsfirst", "pub", "x", "y").ok()
     w.midge.run("-s", url, "--tlsca", path("ca.pem"), "--tls-first", "pub", "x", "y").ok()
 

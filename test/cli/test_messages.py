@@ -137,7 +137,7 @@ def sub_forms(w):
     equal(output("--subjects-only"), '[#1] Received on "x"\n')
     check(re.match(r'\[#1\] @ [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d\.\d{6} Received on "x"\n', output("-t")), "-t")
     check(re.match(r'\[#1\] @ [\d.]+m?s Received on "x"\n', output("-d")), "-d")
-    equal(output("--translate", "tr a-z A-Z"), '[#1] Received on "x"\nA: b\n\nHELLO\n\n')
+    equal(output("--translate", "tr a-z A-Z"), '[#1] Received on "x"\nA: b\n\nHELLO\n\n\n')
     equal(output("--translate", "printf '%s!' {{Subject}}", "--raw"), "!\n")
     contains(output("--translate", "false"), "Error while translating msg body: exit status 1")
     w.midge.run("sub", "x", "-td").failed("exclude each other")
