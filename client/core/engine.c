@@ -93,7 +93,6 @@ void midge_connected(midge *m) {
 void midge_tls_done(midge *m) {
     if (m->phase != MGC_TLS) return;
     m->tls_on = true;
-    mgc_input_reset(m); // what came in clear after INFO was not said by whom we trust now
     m->phase = m->config.tls_first ? MGC_INFO : MGC_HELLO;
     if (m->phase == MGC_HELLO) mgc_hello(m);
 }

@@ -95,7 +95,7 @@ void mgc_hello(midge *m) {
         }
         sig = base64(signature, letters);
     }
-    mgc_input_reset(m); // nothing is in there: the server waits for us
+    mgc_input_reset(m); // what came in clear behind INFO, before TLS, was not said by whom we trust now
     struct writer w = {c->recv_buf, c->recv_size, 0};
     hello(&w, c, sig, m->tls_on);
     m->said_hello = true;

@@ -183,8 +183,9 @@ static void scenario_tls_injection(struct rig *r) {
     midge_recv_buf(&r->m, &n);
     CHECK(n == 0);
     rig_run(r);
-    rig_say(r, "NG\r\n");
-    rig_saw(r, "open a\ntls\nclose\nclosed -13\n");
+    rig_hello(r, "");
+    rig_say(r, "PONG\r\n");
+    rig_saw(r, "open a\ntls\nconnected\n");
 }
 
 static void scenario_refused_in_clear(struct rig *r) {

@@ -330,6 +330,33 @@ static void scenario_ping_stuck(struct rig *r) {
     rig_saw(r, "disconnected -17\nclose\n");
 }
 
+// What was owed to the old connection is not said to the new one.
+static void scenario_owed(struct rig *r) {
+    midge_flush_op ops[8];
+    size_t n = 0;
+    rig_fill(r);
+    rig_connect(r);
+    int32_t a = midge_subscribe(&r->m, MIDGE_STR("a"), MIDGE_NONE, rig_on_msg, r);
+    rig_run(r);
+    r->stuck = true;
+    while (midge_publish(&r->m, MIDGE_STR("p"), "x", 1) == 0) {
+    }
+    while (RIG_BUF - midge_pending_bytes(&r->m) >= 6) CHECK(midge_flush(&r->m, &ops[n++], 9000, rig_on_flush, r) == 0);
+    rig_say(r, "PING\r\n");
+    CHECK(midge_flush(&r->m, &ops[n++], 9000, rig_on_flush, r) == 0);
+    CHECK(midge_unsubscribe(&r->m, a, 0) == 0);
+    CHECK(midge_subscribe(&r->m, MIDGE_STR("b"), MIDGE_NONE, rig_on_msg, r) == MIDGE_EFULL);
+    rig_cut(r);
+    CHECK(midge_subscribe(&r->m, MIDGE_STR("b"), MIDGE_NONE, rig_on_msg, r) > 0);
+    CHECK(r->log_n == n * strlen("flush -10 0\n") + strlen("disconnected -10\n"));
+    r->stuck = false;
+    again(r, 101);
+    r->out[r->out_n] = '\0';
+    CHECK(strncmp(r->out, "SUB b ", 6) == 0 && strstr(r->out, "PUB p 1\r\nx\r\n"));
+    CHECK(!strstr(r->out, "PONG") && !strstr(r->out, "PING") && !strstr(r->out, "UNSUB") && !strstr(r->out, "SUB a"));
+    r->log_n = 0;
+}
+
 static void scenario_refuse(struct rig *r) {
     char data[200];
     memset(data, 'x', sizeof(data));
@@ -399,9 +426,16 @@ static void scenario_many_subs(struct rig *r) {
     CHECK(midge_replace_recv_buf(&r->m, r->log, 4096) == MIDGE_EINVAL);
     CHECK(midge_subscribe(&r->m, name, MIDGE_NONE, rig_on_msg, r) == MIDGE_ETABLE);
     CHECK(midge_publish(&r->m, MIDGE_STR("after"), "", 0) == 0);
+    // The first was said already; another takes its place and must still come before all messages.
+    CHECK(midge_unsubscribe(&r->m, 1, 0) == 0);
+    CHECK(midge_subscribe(&r->m, MIDGE_STR("new"), MIDGE_NONE, rig_on_msg, r) == (1 << 20) + 1);
     r->stuck = false;
     rig_run(r);
-    CHECK(r->out_n == all + 15 && memcmp(r->out + all, "PUB after 0\r\n\r\n", 15) == 0);
+    static const char sub[] = "SUB new 1048577\r\n", end[] = "PUB after 0\r\n\r\nUNSUB 1\r\n";
+    size_t before = all + sizeof(sub) - 1;
+    CHECK(r->out_n == before + sizeof(end) - 1 && memcmp(r->out + before, end, sizeof(end) - 1) == 0);
+    r->out[r->out_n] = '\0';
+    CHECK(strstr(r->out, sub));
     r->log_n = 0;
 }
 
@@ -421,6 +455,7 @@ const struct scenario scenarios_reconnect[] = {
     {"gossip ignored", scenario_gossip_ignored},
     {"ping", scenario_ping},
     {"ping stuck", scenario_ping_stuck},
+    {"owed and cut", scenario_owed},
     {"refuse", scenario_refuse},
     {"drop oldest", scenario_drop_oldest},
     {"many subs", scenario_many_subs},
