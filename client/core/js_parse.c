@@ -23,18 +23,17 @@ static int error_of(uint32_t err_code) {
 int midge_js_reply_parse(midge_str json, midge_js_reply *reply) {
     midge_str error = mgc_json_get(json, "error");
 
-    *reply = (midge_js_reply){0};
-    reply->stream = mgc_json_get(json, "stream");
+    *reply = (midge_js_reply){.stream = mgc_json_get(json, "stream")};
     if (error.n > 0) { // spec/jetstream-streams.md 12: errors also carry a stream and a seq of 0
-        reply->code = (uint16_t)mgc_u64_or_0(mgc_json_get(error, "code"));
-        reply->err_code = (uint16_t)mgc_u64_or_0(mgc_json_get(error, "err_code"));
+        reply->code = (uint16_t)mgc_json_u64(error, "code");
+        reply->err_code = (uint16_t)mgc_json_u64(error, "err_code");
         reply->description = mgc_json_get(error, "description");
         return error_of(reply->err_code);
     }
     reply->domain = mgc_json_get(json, "domain");
+    reply->seq = mgc_json_u64(json, "seq");
     reply->duplicate = mgc_str_eq(mgc_json_get(json, "duplicate"), "true");
-    if (reply->stream.n == 0 || !mgc_u64(mgc_json_get(json, "seq"), &reply->seq)) return MIDGE_EPROTO;
-    return 0;
+    return reply->stream.n > 0 && reply->seq > 0 ? 0 : MIDGE_EPROTO;
 }
 
 // The text up to the next dot, which is taken away with it.

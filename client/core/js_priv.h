@@ -7,18 +7,17 @@
 
 #include "client/core/js_text.h"
 
-// js->buf, empty.
-mgc_text mgc_js_text(const midge_js *js);
-// The timeout of a request.
-midge_request_opts mgc_js_opts(const midge_js *js);
+// A request of what is in t: the subject, and from `body` on the body. A handle or an error, never 0.
+int32_t mgc_js_request(const mgc_text *t, size_t body, midge_reply_fn fn, void *user);
 
-// A direct get: the subject after `form` (see mgc_text_form), and with seq > 0 that message's.
-int mgc_js_get(midge_js *js, midge_js_get *op, const char *form, const midge_str *a, const midge_str *b,
-               const midge_str *c, uint64_t seq, midge_js_get_fn fn, void *user);
-
-// The subject of a key: $KV.<bucket>.<key>; with a domain or prefix that goes first when it is for writing.
-void mgc_kv_subject(mgc_text *t, const midge_kv *kv, midge_str key, bool write);
+// $KV.<bucket>.<key>
+void mgc_kv_subject(mgc_text *t, midge_str bucket, midge_str key);
+// "$KV.<bucket>." of a subject: how long it is.
+size_t mgc_kv_prefix(const midge_kv *kv);
 // What the headers say was done to the key.
 enum midge_kv_operation mgc_kv_operation(midge_str headers);
+
+// The struct that a hook is in.
+#define MGC_OF_HOOK(type, at) ((type *)(void *)((char *)(at) - offsetof(type, hook)))
 
 #endif

@@ -5,74 +5,74 @@
 //
 // The good path: subject and headers are put together in js->buf, midge_request copies them, the answer is parsed, fn
 // is called. Again (ADR-22) it is sent, after retry_wait, when nobody listened: a stream that moves to another server
-// has no listener for a moment. After a timeout or a lost connection the message may be stored already, so only one with
-// an id is sent again: the stream recognises it.
+// has no listener for a moment. After a timeout the message may be stored already, so only one with an id is sent again:
+// the stream recognises it.
 //
 // What always holds: an op that has begun has either a request or an armed hook, until fn is called or it is cancelled.
 #include "client/core/js_priv.h"
 
-mgc_text mgc_js_text(const midge_js *js) { return (mgc_text){.p = js->buf, .size = js->size}; }
-
-midge_request_opts mgc_js_opts(const midge_js *js) { return (midge_request_opts){.timeout = js->timeout}; }
-
-static void add_u64(midge_headers *h, midge_str name, uint64_t v) {
-    char digits[20];
-    mgc_text t = {.p = digits, .size = sizeof(digits)};
-
-    mgc_text_u64(&t, v);
-    midge_headers_add(h, name, mgc_text_since(&t, 0));
+// A header line; a line break in the value makes t full.
+static void put_header(mgc_text *t, const char *name, midge_str value) {
+    if (value.n == 0) return;
+    if (memchr(value.p, '\r', value.n) || memchr(value.p, '\n', value.n)) t->full = true;
+    midge_str key = midge_cstr(name);
+    mgc_text_form(t, "?: ?\r\n", &key, &value);
 }
 
-static void add_if(midge_headers *h, midge_str name, midge_str value) {
-    if (value.n > 0) midge_headers_add(h, name, value);
+static void put_number(mgc_text *t, const char *name, uint64_t v) {
+    mgc_text_cstr(t, name);
+    mgc_text_u64(t, v);
+    mgc_text_cstr(t, "\r\n");
 }
 
-// spec/jetstream-streams.md 12: the headers of a publish.
-static int build_headers(const midge_js_pub *op, mgc_text *t, midge_str *block) {
-    midge_headers h;
-    midge_str name, value;
-    size_t at = 0;
+// spec/jetstream-streams.md 12: the headers of a publish. The caller's block goes first, without its empty line.
+static void put_headers(mgc_text *t, const midge_js_pub *op) {
+    size_t from = t->n;
 
-    midge_headers_begin(&h, t->p + t->n, t->size - t->n);
-    size_t none = h.n;
-    while (midge_headers_next(op->headers, &at, &name, &value)) midge_headers_add(&h, name, value);
-    add_if(&h, MIDGE_STR("Nats-Msg-Id"), op->msg_id);
-    add_if(&h, MIDGE_STR("Nats-Expected-Stream"), op->expect_stream);
-    add_if(&h, MIDGE_STR("Nats-Expected-Last-Msg-Id"), op->expect_last_msg_id);
-    if (op->expect & MIDGE_JS_LAST_SEQ) add_u64(&h, MIDGE_STR("Nats-Expected-Last-Sequence"), op->expect_last_seq);
+    if (op->headers.n > 2) {
+        mgc_text_put(t, (midge_str){op->headers.p, op->headers.n - 2});
+    } else {
+        mgc_text_cstr(t, "NATS/1.0\r\n");
+    }
+    size_t none = t->n;
+    put_header(t, "Nats-Msg-Id", op->msg_id);
+    put_header(t, "Nats-Expected-Stream", op->expect_stream);
+    put_header(t, "Nats-Expected-Last-Msg-Id", op->expect_last_msg_id);
+    if (op->expect & MIDGE_JS_LAST_SEQ) put_number(t, "Nats-Expected-Last-Sequence: ", op->expect_last_seq);
     if (op->expect & MIDGE_JS_LAST_SUBJECT_SEQ) {
-        add_u64(&h, MIDGE_STR("Nats-Expected-Last-Subject-Sequence"), op->expect_last_subject_seq);
+        put_number(t, "Nats-Expected-Last-Subject-Sequence: ", op->expect_last_subject_seq);
     }
-    if (op->kv_operation) {
-        midge_headers_add(&h, MIDGE_STR("KV-Operation"), midge_cstr(op->kv_operation));
-        if (op->kv_operation[0] == 'P') midge_headers_add(&h, MIDGE_STR("Nats-Rollup"), MIDGE_STR("sub"));
+    if (op->operation == MIDGE_KV_DELETE) mgc_text_cstr(t, "KV-Operation: DEL\r\n");
+    if (op->operation == MIDGE_KV_PURGE) mgc_text_cstr(t, "KV-Operation: PURGE\r\nNats-Rollup: sub\r\n");
+    if (t->n == none && op->headers.n == 0) {
+        t->n = from;
+    } else {
+        mgc_text_cstr(t, "\r\n");
     }
-    if (h.n == none) {
-        *block = MIDGE_NONE;
-        return h.err;
-    }
-    return midge_headers_end(&h, block);
 }
 
 static void on_reply(midge *m, int err, const midge_msg *msg, void *user);
 
 static int send(midge_js_pub *op) {
-    mgc_text t = mgc_js_text(op->js);
-    midge_request_opts opts = mgc_js_opts(op->js);
-    midge_str subject = op->subject, block;
+    const midge_js *js = op->js;
+    midge_str subject = op->subject;
+    mgc_text t;
 
+    mgc_text_begin(&t, js);
     if (op->kv) {
-        mgc_kv_subject(&t, op->kv, op->subject, true);
-        subject = mgc_text_since(&t, 0);
+        // spec/jetstream-streams.md 22: only below the API's subject do writes get into another domain.
+        if (js->domain.n > 0 || js->prefix.n > 0) mgc_text_form(&t, "@.", NULL, NULL);
+        mgc_kv_subject(&t, op->kv->bucket, op->subject);
+        subject = (midge_str){t.p, t.n};
     }
+    size_t from = t.n;
+    put_headers(&t, op);
     if (t.full) return MIDGE_ETOOLARGE;
-    int err = build_headers(op, &t, &block);
-    if (err != 0) return err;
-    op->request = midge_request(op->js->m, subject, block, op->data, op->len, &opts, on_reply, op);
-    if (op->request > 0) return 0;
-    err = op->request;
-    op->request = 0;
-    return err;
+    int32_t request = midge_request(js->m, subject, (midge_str){t.p + from, t.n - from}, op->data, op->len,
+                                    &js->opts, on_reply, op);
+    if (request < 0) return request;
+    op->request = request;
+    return 0;
 }
 
 static void finish(midge_js_pub *op, int err, const midge_js_reply *reply) {
@@ -84,26 +84,25 @@ static void on_hook(midge *m, midge_hook *hook, enum midge_hook_why why);
 
 // A try has failed: waits for the next one, or gives up.
 static void failed(midge_js_pub *op, int err) {
-    bool again = err == MIDGE_ENORESPONDERS ||
-                 (op->msg_id.n > 0 && (err == MIDGE_ETIMEOUT || err == MIDGE_EDISCONNECTED)) || err == MIDGE_EFULL;
+    midge *m = op->js->m;
+    bool again = err == MIDGE_ENORESPONDERS || err == MIDGE_EFULL || (err == MIDGE_ETIMEOUT && op->msg_id.n > 0);
 
     if (!again || op->left == 0) {
         finish(op, err, NULL);
         return;
     }
     op->left--;
-    midge_hook_add(op->js->m, &op->hook, on_hook);
-    midge_hook_arm(op->js->m, &op->hook, op->retry_wait ? op->retry_wait : 250);
+    midge_hook_add(m, &op->hook, on_hook);
+    midge_hook_arm(m, &op->hook, op->retry_wait ? op->retry_wait : 250);
 }
 
 static void on_hook(midge *m, midge_hook *hook, enum midge_hook_why why) {
-    midge_js_pub *op = (midge_js_pub *)(void *)((char *)hook - offsetof(midge_js_pub, hook));
+    midge_js_pub *op = MGC_OF_HOOK(midge_js_pub, hook);
+    int err = MIDGE_ECLOSED;
 
     (void)m;
-    if (why == MIDGE_HOOK_CLOSED && op->request == 0) finish(op, MIDGE_ECLOSED, NULL);
-    if (why != MIDGE_HOOK_TIME) return;
-    int err = send(op);
-    if (err != 0) failed(op, err);
+    if (why == MIDGE_HOOK_TIME) err = send(op);
+    if (err != 0 && (why == MIDGE_HOOK_TIME || why == MIDGE_HOOK_CLOSED)) failed(op, err);
 }
 
 static void on_reply(midge *m, int err, const midge_msg *msg, void *user) {
@@ -130,7 +129,7 @@ int midge_js_publish(midge_js *js, midge_js_pub *op, midge_js_reply_fn fn, void 
 
 void midge_js_publish_cancel(midge_js_pub *op) {
     if (!op->js) return;
-    if (op->request > 0) midge_request_cancel(op->js->m, op->request);
+    midge_request_cancel(op->js->m, op->request);
     op->request = 0;
     midge_hook_remove(op->js->m, &op->hook);
 }

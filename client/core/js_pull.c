@@ -8,75 +8,83 @@
 // requests overlap and messages never stop.
 //
 // How it fails: what the server cannot give it says with a status, and most of these say how much of a request is left:
-// that is owed no more. When counts have drifted (a request was dropped without a word, a message was too large for the
-// receive buffer) heartbeats stop, since no request is open; after two of them nothing is owed and it asks anew. The
-// same after a reconnect, and a little later after a status that says "not now".
+// that is owed no more. A request that was refused is made again at once, then later and later while nothing comes. When
+// counts have drifted (a request was dropped without a word, a message was too large for the receive buffer) heartbeats
+// stop, since no request is open; after two of them nothing is owed and it asks anew, and so after a reconnect.
 //
 // What always holds: while active there is a subscription and the hook is added; while connected it is armed. After
 // fn was called for the last time nothing of the struct is touched.
 #include "client/core/js_priv.h"
 
+// The interval of heartbeats; 0: none.
 static uint32_t heartbeat_of(const midge_js_pull *p) {
+    uint32_t half = p->expires / 2;
+
+    if (p->no_wait) return 0;
     if (p->heartbeat > 0) return p->heartbeat;
-    if (p->no_wait || (!p->consume && p->expires < 10000)) return 0;
-    return p->expires / 2 < 15000 ? p->expires / 2 : 15000;
+    if (!p->consume && half < 5000) return 0;
+    return half < 15000 ? half : 15000;
 }
 
-// How long silence is normal.
-static uint32_t patience(const midge_js_pull *p) {
-    uint32_t heartbeat = heartbeat_of(p);
-    return heartbeat > 0 ? 2 * heartbeat : p->expires + 2000;
+// From now on so much silence is normal.
+static void expect_something(midge_js_pull *p) {
+    midge_hook_arm(p->js->m, &p->hook, p->beat > 0 ? 2 * p->beat : p->expires + 2000);
 }
 
-static void put_member(mgc_text *t, const char *name, uint32_t v, bool ms) {
+static void put_member(mgc_text *t, const char *name, uint32_t v) {
     if (v == 0) return;
     mgc_text_cstr(t, name);
     mgc_text_u64(t, v);
-    if (ms) mgc_text_cstr(t, "000000");
+}
+
+static void put_ms(mgc_text *t, const char *name, uint32_t ms) {
+    put_member(t, name, ms);
+    if (ms > 0) mgc_text_cstr(t, "000000");
 }
 
 // Asks for what is missing to a full batch.
 static int ask(midge_js_pull *p) {
-    mgc_text t = mgc_js_text(p->js);
+    midge *m = p->js->m;
     uint32_t msgs = p->batch - p->msgs, bytes = p->max_bytes > 0 ? p->max_bytes - p->bytes : 0;
+    mgc_text t;
 
-    mgc_text_form(&t, p->js, "@.CONSUMER.MSG.NEXT.?.?", &p->stream, &p->consumer, NULL);
+    mgc_text_begin(&t, p->js);
+    mgc_text_form(&t, "@.CONSUMER.MSG.NEXT.?.?", &p->stream, &p->consumer);
     size_t body = t.n;
-    put_member(&t, "{\"batch\":", msgs, false);
-    put_member(&t, ",\"max_bytes\":", bytes, false);
+    put_member(&t, "{\"batch\":", msgs);
+    put_member(&t, ",\"max_bytes\":", bytes);
     if (p->no_wait) {
         mgc_text_cstr(&t, ",\"no_wait\":true");
     } else {
-        put_member(&t, ",\"expires\":", p->expires, true);
-        put_member(&t, ",\"idle_heartbeat\":", heartbeat_of(p), true);
+        put_ms(&t, ",\"expires\":", p->expires);
+        put_ms(&t, ",\"idle_heartbeat\":", p->beat);
     }
     mgc_text_cstr(&t, "}");
     if (t.full) return MIDGE_ETOOLARGE;
-    int err = midge_publish_full(p->js->m, (midge_str){t.p, body}, midge_cstr(p->inbox), MIDGE_NONE, t.p + body,
-                                 t.n - body);
+    int err = midge_publish_full(m, (midge_str){t.p, body}, midge_cstr(p->inbox), MIDGE_NONE, t.p + body, t.n - body);
     if (err != 0) return err;
     p->msgs += msgs;
     p->bytes += bytes;
-    midge_hook_arm(p->js->m, &p->hook, patience(p));
+    expect_something(p);
     return 0;
 }
 
-// Asks anew a little later, and more and more later while nothing comes.
+// Asks again a little later, and later and later while nothing comes.
 static void later(midge_js_pull *p) {
     p->waiting = true;
-    midge_hook_arm(p->js->m, &p->hook, 250u << p->misses);
-    if (p->misses < 5) p->misses++;
+    midge_hook_arm(p->js->m, &p->hook, 250u << p->fails);
+    if (p->fails < 5) p->fails++;
 }
 
-// Asks again if half is used up.
+// Asks for more if half is used up; not while draining, nor without a connection.
 static void refill(midge_js_pull *p) {
-    bool few = p->msgs <= p->batch / 2 || (p->max_bytes > 0 && p->bytes <= p->max_bytes / 2);
+    bool few = p->msgs <= p->batch / 2, full = p->msgs >= p->batch;
 
-    // Not while draining, either.
-    if (midge_state_of(p->js->m) != MIDGE_STATE_CONNECTED || p->waiting || !few || p->msgs >= p->batch ||
-        (p->max_bytes > 0 && p->bytes >= p->max_bytes)) {
-        return;
+    if (p->max_bytes > 0) {
+        few = few || p->bytes <= p->max_bytes / 2;
+        full = full || p->bytes >= p->max_bytes;
     }
+    if (!few || full || p->waiting || midge_state_of(p->js->m) != MIDGE_STATE_CONNECTED) return;
     if (ask(p) != 0) later(p);
 }
 
@@ -98,91 +106,67 @@ static void end(midge_js_pull *p, int err, midge_str text) {
     p->fn(p, NULL, err, text, p->user);
 }
 
+// Only a consume goes on after it.
 static void notice(midge_js_pull *p, int err, midge_str text) {
-    if (p->consume) {
-        p->fn(p, NULL, err, text, p->user);
-    } else {
-        end(p, err, text);
-    }
+    if (!p->consume) midge_js_stop(p);
+    p->fn(p, NULL, err, text, p->user);
 }
 
-static uint32_t less(uint32_t a, uint64_t b) { return b < a ? a - (uint32_t)b : 0; }
+static uint32_t less(uint32_t a, uint32_t b) { return b < a ? a - b : 0; }
 
 static void on_message(midge_js_pull *p, const midge_msg *msg) {
     int32_t sub = p->sub;
 
-    p->misses = 0;
+    p->fails = 0;
     p->msgs = less(p->msgs, 1);
     if (p->max_bytes > 0) {
         // spec/jetstream-consumers.md 10.4: the size of a message, and a budget that is used up ends the request
-        p->bytes = less(p->bytes, msg->subject.n + msg->reply.n + msg->headers.n + msg->data.n);
+        p->bytes = less(p->bytes, (uint32_t)(msg->subject.n + msg->reply.n + msg->headers.n + msg->data.n));
         if (p->bytes == 0) p->msgs = 0;
     }
-    if (p->consume) {
-        refill(p);
-        p->fn(p, msg, 0, MIDGE_NONE, p->user);
-        return;
-    }
-    bool full = p->msgs == 0;
+    bool full = !p->consume && p->msgs == 0;
+    if (p->consume) refill(p);
     p->fn(p, msg, 0, MIDGE_NONE, p->user);
     if (full && p->active && p->sub == sub) end(p, 0, MIDGE_NONE);
 }
 
-// spec/jetstream-consumers.md 10.2: 409 has many meanings, told apart by their words.
-static void on_conflict(midge_js_pull *p, midge_str text, bool counted) {
-    if (mgc_begins(text, "consumer deleted")) {
-        end(p, MIDGE_ENOTFOUND, text);
-    } else if (mgc_begins(text, "consumer is push")) {
-        end(p, MIDGE_EINVAL, text);
-    } else if (mgc_begins(text, "batch completed")) {
-        if (p->consume) {
-            refill(p);
-        } else {
-            end(p, 0, text);
-        }
-    } else {
-        if (mgc_begins(text, "leadership change") || mgc_begins(text, "server shutdown")) {
-            p->msgs = p->bytes = 0;
-            later(p);
-        } else if (counted) { // Message Size Exceeds MaxBytes
-            later(p);
-        } // otherwise a limit was exceeded and the request is gone: heartbeats will be missed
-        notice(p, MIDGE_EJETSTREAM, text);
-    }
-}
-
+// spec/jetstream-consumers.md 10.2. The ordinary ends of a request are 404, 408 and some of 409, which are told apart by
+// their words.
 static void on_status(midge_js_pull *p, const midge_msg *msg) {
     midge_str text = midge_headers_description(msg->headers);
-    midge_str left = midge_headers_get(msg->headers, MIDGE_STR("Nats-Pending-Messages"));
-    midge_str bytes = midge_headers_get(msg->headers, MIDGE_STR("Nats-Pending-Bytes"));
+    midge_str left = mgc_header(msg, "Nats-Pending-Messages");
+    int err = msg->status == 503 ? MIDGE_ENORESPONDERS : MIDGE_EJETSTREAM;
 
-    p->msgs = less(p->msgs, mgc_u64_or_0(left));
-    p->bytes = less(p->bytes, mgc_u64_or_0(bytes));
-    switch (msg->status) {
-    case 100: p->misses = 0; break;
-    case 400: end(p, MIDGE_EINVAL, text); break;
-    case 409: on_conflict(p, text, left.n > 0); break;
-    case 503:
-        p->msgs = p->bytes = 0;
-        later(p);
-        notice(p, MIDGE_ENORESPONDERS, MIDGE_NONE);
-        break;
-    case 404:
-    case 408:
-        if (p->consume) {
+    if (msg->status == 100) {
+        p->fails = 0;
+        return;
+    }
+    p->msgs = less(p->msgs, (uint32_t)mgc_u64_or_0(left));
+    p->bytes = less(p->bytes, (uint32_t)mgc_u64_or_0(mgc_header(msg, "Nats-Pending-Bytes")));
+    bool ordinary = msg->status == 404 || msg->status == 408 || mgc_begins(text, "batch") ||
+                    (mgc_begins(text, "message size") && !p->consume);
+    if (msg->status == 400 || mgc_begins(text, "consumer ")) {
+        end(p, mgc_begins(text, "consumer d") ? MIDGE_ENOTFOUND : MIDGE_EINVAL, text);
+    } else if (!p->consume) {
+        end(p, ordinary ? 0 : err, text);
+    } else if (ordinary) {
+        refill(p);
+    } else {
+        if (left.n == 0) p->msgs = p->bytes = 0; // how much it was we are not told
+        if (p->fails++ == 0) {
             refill(p);
         } else {
-            end(p, 0, text);
+            later(p);
+            notice(p, err, text);
         }
-        break;
-    default: notice(p, MIDGE_EJETSTREAM, text); break;
     }
 }
 
 static void on_msg(midge *m, const midge_msg *msg, void *user) {
     midge_js_pull *p = user;
 
-    if (!p->waiting) midge_hook_arm(m, &p->hook, patience(p));
+    (void)m;
+    if (!p->waiting) expect_something(p);
     // spec/jetstream-consumers.md 7.1: only what is about the request carries the inbox as its subject.
     if (mgc_str_eq(msg->subject, p->inbox)) {
         on_status(p, msg);
@@ -192,26 +176,23 @@ static void on_msg(midge *m, const midge_msg *msg, void *user) {
 }
 
 static void on_hook(midge *m, midge_hook *hook, enum midge_hook_why why) {
-    midge_js_pull *p = (midge_js_pull *)(void *)((char *)hook - offsetof(midge_js_pull, hook));
+    midge_js_pull *p = MGC_OF_HOOK(midge_js_pull, hook);
+    int err = MIDGE_EDISCONNECTED;
 
     (void)m;
     switch (why) {
-    case MIDGE_HOOK_UP: restart(p); break;
-    case MIDGE_HOOK_DOWN:
-        hook->armed = false;
-        p->misses = 0;
-        notice(p, MIDGE_EDISCONNECTED, MIDGE_NONE);
-        break;
-    case MIDGE_HOOK_CLOSED: end(p, MIDGE_ECLOSED, MIDGE_NONE); break;
-    case MIDGE_HOOK_TIME:
-        if (p->waiting) {
-            restart(p);
-        } else {
-            if (p->consume) restart(p);
-            notice(p, heartbeat_of(p) > 0 ? MIDGE_EHEARTBEAT : MIDGE_ETIMEOUT, MIDGE_NONE);
-        }
+    case MIDGE_HOOK_UP: restart(p); return;
+    case MIDGE_HOOK_DOWN: hook->armed = false; break;
+    case MIDGE_HOOK_CLOSED: end(p, MIDGE_ECLOSED, MIDGE_NONE); return;
+    case MIDGE_HOOK_TIME: {
+        bool waited = p->waiting;
+        if (p->consume) restart(p);
+        if (waited) return;
+        err = p->beat > 0 ? MIDGE_EHEARTBEAT : MIDGE_ETIMEOUT;
         break;
     }
+    }
+    notice(p, err, MIDGE_NONE);
 }
 
 static int start(midge_js *js, midge_js_pull *p, midge_js_pull_fn fn, void *user) {
@@ -221,19 +202,19 @@ static int start(midge_js *js, midge_js_pull *p, midge_js_pull_fn fn, void *user
     p->fn = fn;
     p->user = user;
     p->msgs = p->bytes = 0;
-    p->misses = 0;
+    p->fails = 0;
     p->waiting = false;
     if (p->batch == 0) p->batch = 100;
-    if (p->stream.n == 0 || p->consumer.n == 0 || heartbeat_of(p) > p->expires / 2) return MIDGE_EINVAL;
+    p->beat = heartbeat_of(p);
+    if (p->stream.n == 0 || p->consumer.n == 0 || p->beat > p->expires / 2) return MIDGE_EINVAL;
     int n = midge_inbox(m, p->inbox, sizeof(p->inbox));
-    if (n < 0) return n;
     p->sub = midge_subscribe(m, (midge_str){p->inbox, (size_t)n}, MIDGE_NONE, on_msg, p);
     if (p->sub < 0) return p->sub;
+    p->active = true;
     midge_hook_add(m, &p->hook, on_hook);
     // While disconnected it waits for the connection, which makes it ask.
-    midge_hook_arm(m, &p->hook, patience(p));
+    expect_something(p);
     int err = midge_state_of(m) == MIDGE_STATE_CONNECTED ? ask(p) : 0;
-    p->active = true;
     if (err != 0) midge_js_stop(p);
     return err;
 }

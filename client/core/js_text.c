@@ -9,16 +9,18 @@
 // it should be gives nothing, 0 or false. Nothing is read behind the end of a slice.
 #include "client/core/js_text.h"
 
-void mgc_text_put(mgc_text *t, const char *p, size_t n) {
-    if (t->full || n > t->size - t->n) {
+void mgc_text_begin(mgc_text *t, const midge_js *js) { *t = (mgc_text){.p = js->buf, .size = js->size, .js = js}; }
+
+void mgc_text_put(mgc_text *t, midge_str s) {
+    if (t->full || s.n > t->size - t->n) {
         t->full = true;
         return;
     }
-    if (n > 0) memcpy(t->p + t->n, p, n);
-    t->n += n;
+    if (s.n > 0) memcpy(t->p + t->n, s.p, s.n);
+    t->n += s.n;
 }
 
-void mgc_text_cstr(mgc_text *t, const char *s) { mgc_text_put(t, s, strlen(s)); }
+void mgc_text_cstr(mgc_text *t, const char *s) { mgc_text_put(t, midge_cstr(s)); }
 
 // Doubles a decimal number, bit by bit from the first that is set.
 void mgc_text_u64(mgc_text *t, uint64_t v) {
@@ -36,7 +38,7 @@ void mgc_text_u64(mgc_text *t, uint64_t v) {
     }
     while (n > 0) {
         char c = (char)('0' + digits[--n]);
-        mgc_text_put(t, &c, 1);
+        mgc_text_put(t, (midge_str){&c, 1});
     }
 }
 
@@ -45,160 +47,117 @@ void mgc_text_ms_as_ns(mgc_text *t, uint32_t ms) {
     mgc_text_cstr(t, "000000");
 }
 
-static void put_api(mgc_text *t, const midge_js *js) {
+static void put_api(mgc_text *t) {
+    const midge_js *js = t->js;
+
     if (js->prefix.n > 0) {
-        mgc_text_put(t, js->prefix.p, js->prefix.n);
-        return;
+        mgc_text_put(t, js->prefix);
+    } else if (js->domain.n > 0) {
+        mgc_text_form(t, "$JS.?.API", &js->domain, NULL);
+    } else {
+        mgc_text_cstr(t, "$JS.API");
     }
-    mgc_text_cstr(t, "$JS.");
-    if (js->domain.n > 0) {
-        mgc_text_put(t, js->domain.p, js->domain.n);
-        mgc_text_cstr(t, ".");
-    }
-    mgc_text_cstr(t, "API");
 }
 
-void mgc_text_form(mgc_text *t, const midge_js *js, const char *form, const midge_str *a, const midge_str *b,
-                   const midge_str *c) {
+void mgc_text_form(mgc_text *t, const char *form, const midge_str *a, const midge_str *b) {
     for (; *form != 0; form++) {
         if (*form == '@') {
-            put_api(t, js);
+            put_api(t);
         } else if (*form == '?') {
-            mgc_text_put(t, a->p, a->n);
+            mgc_text_put(t, *a);
             a = b;
-            b = c;
         } else {
-            mgc_text_put(t, form, 1);
+            mgc_text_put(t, (midge_str){form, 1});
         }
     }
 }
-
-midge_str mgc_text_since(const mgc_text *t, size_t from) { return (midge_str){t->p + from, t->n - from}; }
 
 bool mgc_str_eq(midge_str a, const char *b) {
     size_t n = strlen(b);
     return a.n == n && memcmp(a.p, b, n) == 0;
 }
 
+midge_str mgc_header(const midge_msg *msg, const char *name) { return midge_headers_get(msg->headers, midge_cstr(name)); }
+
 bool mgc_u64(midge_str s, uint64_t *v) {
     uint64_t sum = 0;
+    bool good = s.n - 1 < 19; // so many digits always fit
 
-    if (s.n == 0) return false;
-    for (size_t i = 0; i < s.n; i++) {
+    for (size_t i = 0; good && i < s.n; i++) {
         uint32_t digit = (uint32_t)((uint8_t)s.p[i] - '0');
-        // 1844674407370955161 is UINT64_MAX / 10.
-        if (digit > 9 || sum > 1844674407370955161u) return false;
-        sum = (sum << 3) + (sum << 1);
-        if (sum + digit < sum) return false;
-        sum += digit;
+        good = digit <= 9;
+        sum = (sum << 3) + (sum << 1) + digit;
     }
-    *v = sum;
-    return true;
+    *v = good ? sum : 0;
+    return good;
 }
 
 uint64_t mgc_u64_or_0(midge_str s) {
     uint64_t v;
-    return mgc_u64(s, &v) ? v : 0;
+    mgc_u64(s, &v);
+    return v;
 }
 
 // ---- times
 
-// Reads `digits` digits at *at and the character `after` them (0: any); false if they are not there.
-static bool take_number(midge_str s, size_t *at, size_t digits, char after, uint32_t *v) {
-    *v = 0;
-    if (s.n - *at < digits + 1) return false;
-    for (size_t i = 0; i < digits; i++) {
-        uint32_t digit = (uint32_t)((uint8_t)s.p[(*at)++] - '0');
-        if (digit > 9) return false;
-        *v = *v * 10 + digit;
-    }
-    return after == 0 || s.p[(*at)++] == after;
-}
-
 // The server writes UTC with up to 9 digits after the point, or none (spec/jetstream-streams.md: notation).
 uint64_t mgc_time(midge_str s) {
-    uint32_t year, month, day, hour, minute, second, ns = 0, scale = 1000000000;
+    static const char form[] = "####-##-##T##:##:##";
+    static const uint16_t before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334}; // days before a month
+    uint32_t v[7] = {0}, field = 0, digits = 0;                                               // year ... second, ns
     size_t at = 0;
 
-    if (!take_number(s, &at, 4, '-', &year) || !take_number(s, &at, 2, '-', &month) ||
-        !take_number(s, &at, 2, 'T', &day) || !take_number(s, &at, 2, ':', &hour) ||
-        !take_number(s, &at, 2, ':', &minute) || !take_number(s, &at, 2, 0, &second) || year < 1970 || year > 2500 ||
-        month < 1 || month > 12) {
-        return 0;
-    }
-    if (s.p[at] == '.') {
-        for (at++; at < s.n && s.p[at] >= '0' && s.p[at] <= '9' && scale > 1; at++) {
-            scale /= 10;
-            ns += (uint32_t)(s.p[at] - '0') * scale;
+    for (; form[at] != 0; at++) {
+        if (at >= s.n) return 0;
+        uint32_t digit = (uint32_t)((uint8_t)s.p[at] - '0');
+        if (form[at] == '#' && digit <= 9) {
+            v[field] = v[field] * 10 + digit;
+        } else if (form[at] == s.p[at]) {
+            field++;
+        } else {
+            return 0;
         }
     }
-    if (at + 1 != s.n || s.p[at] != 'Z') return 0;
-    // Years begin in March, so that the leap day is the last one of a year.
-    if (month < 3) {
-        year--;
-        month += 12;
+    if (at < s.n && s.p[at] == '.') at++;
+    for (; digits < 9; digits++) {
+        uint32_t digit = at < s.n ? (uint32_t)((uint8_t)s.p[at] - '0') : 10;
+        if (digit <= 9) at++;
+        v[6] = v[6] * 10 + (digit <= 9 ? digit : 0);
     }
-    uint32_t days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month - 457) / 5 + day - 1 - 719468;
-    uint32_t in_day = (hour * 60 + minute) * 60 + second;
-    return ((uint64_t)days * 86400 + in_day) * 1000000000 + ns;
+    if (at + 1 != s.n || s.p[at] != 'Z' || v[0] - 1970 >= 130 || v[1] - 1 >= 12) return 0;
+    uint32_t leap_days = (v[0] - 1969 + (v[1] > 2 && v[0] % 4 == 0)) / 4; // there is one in each fourth year
+    uint32_t days = (v[0] - 1970) * 365 + leap_days + before[v[1] - 1] + v[2] - 1;
+    return (uint64_t)(((days * 24 + v[3]) * 60 + v[4]) * 60 + v[5]) * 1000000000 + v[6];
 }
 
 // ---- JSON
 
-static size_t skip_blanks(midge_str s, size_t at) {
-    while (at < s.n && (s.p[at] == ' ' || s.p[at] == '\t' || s.p[at] == '\r' || s.p[at] == '\n')) at++;
-    return at;
-}
-
-// `at` is behind the opening quote; returns the place of the closing one, or s.n.
-static size_t string_end(midge_str s, size_t at) {
-    for (; at < s.n && s.p[at] != '"'; at++) {
-        if (s.p[at] == '\\') at++;
-    }
-    return at < s.n ? at : s.n;
-}
-
-// The place behind the value at `at`; s.n when it does not end.
-static size_t value_end(midge_str s, size_t at) {
+midge_str mgc_json_get(midge_str object, const char *name) {
+    const char *value = NULL, *end = object.p + object.n; // where the wanted value begins, once its name was seen
     size_t depth = 0;
 
-    for (; at < s.n; at++) {
-        char c = s.p[at];
+    for (const char *p = object.p; p < end; p++) {
+        char c = *p;
         if (c == '"') {
-            at = string_end(s, at + 1);
-            if (at == s.n) break;
-            if (depth == 0) return at + 1;
-        } else if (c == '{' || c == '[') {
-            depth++;
-        } else if (c == '}' || c == ']') {
-            if (depth == 0) return at;
-            if (--depth == 0) return at + 1;
-        } else if (depth == 0 && (c == ',' || c == ' ' || c == '\r' || c == '\n' || c == '\t')) {
-            return at;
+            const char *text = ++p;
+            for (; p < end && *p != '"'; p++) p += *p == '\\';
+            if (p >= end) break;
+            midge_str string = {text, (size_t)(p - text)};
+            if (value && depth == 1) return string;
+            if (depth == 1 && p + 1 < end && p[1] == ':' && mgc_str_eq(string, name)) {
+                value = p + 2;
+                while (value < end && *value == ' ') value++;
+                p = value - 1;
+            }
+            continue;
         }
-    }
-    return s.n;
-}
-
-midge_str mgc_json_get(midge_str object, const char *name) {
-    size_t at = skip_blanks(object, 0);
-
-    if (at == object.n || object.p[at] != '{') return MIDGE_NONE;
-    for (at = skip_blanks(object, at + 1); at < object.n && object.p[at] == '"';) {
-        size_t key_end = string_end(object, at + 1);
-        midge_str key = {object.p + at + 1, key_end - at - 1};
-        if (key_end == object.n) break;
-        size_t value = skip_blanks(object, key_end + 1);
-        if (value == object.n || object.p[value] != ':') break;
-        value = skip_blanks(object, value + 1);
-        size_t end = value_end(object, value);
-        if (end == object.n) break;
-        if (mgc_str_eq(key, name)) {
-            bool string = object.p[value] == '"';
-            return (midge_str){object.p + value + string, end - value - 2u * string};
-        }
-        at = skip_blanks(object, end);
-        if (at < object.n && object.p[at] == ',') at = skip_blanks(object, at + 1);
+        bool closes = c == '}' || c == ']';
+        if (value && depth == 1 && (c == ',' || closes)) return (midge_str){value, (size_t)(p - value)};
+        depth += c == '{' || c == '[';
+        depth -= closes;
+        if (value && depth == 1 && closes) return (midge_str){value, (size_t)(p + 1 - value)};
     }
     return MIDGE_NONE;
 }
+
+uint64_t mgc_json_u64(midge_str object, const char *name) { return mgc_u64_or_0(mgc_json_get(object, name)); }

@@ -12,34 +12,34 @@
 typedef struct mgc_text {
     char *p;
     size_t n, size;
+    const midge_js *js;
     bool full;
 } mgc_text;
 
-void mgc_text_put(mgc_text *t, const char *p, size_t n);
+void mgc_text_begin(mgc_text *t, const midge_js *js); // in js->buf
+void mgc_text_put(mgc_text *t, midge_str s);
 void mgc_text_cstr(mgc_text *t, const char *s);
 void mgc_text_u64(mgc_text *t, uint64_t v);
 // Milliseconds written as nanoseconds.
 void mgc_text_ms_as_ns(mgc_text *t, uint32_t ms);
-
-// Puts `form`: each '?' in it stands for the next of a, b, c, and '@' for the subject of the JetStream API.
-void mgc_text_form(mgc_text *t, const midge_js *js, const char *form, const midge_str *a, const midge_str *b,
-                   const midge_str *c);
-
-// What was put since `from`.
-midge_str mgc_text_since(const mgc_text *t, size_t from);
+// Puts `form`: the first '?' in it stands for a, later ones for b, and '@' for the subject of the JetStream API.
+void mgc_text_form(mgc_text *t, const char *form, const midge_str *a, const midge_str *b);
 
 bool mgc_str_eq(midge_str a, const char *b);
+midge_str mgc_header(const midge_msg *msg, const char *name);
 
-// All of s is a decimal number that fits.
+// s as a decimal number of at most 19 digits; false, and 0, if it is none.
 bool mgc_u64(midge_str s, uint64_t *v);
 // The same, 0 when it is none.
 uint64_t mgc_u64_or_0(midge_str s);
 
-// Nanoseconds since 1970 of "2026-01-02T03:04:05.38Z"; 0 when it is no such time.
+// Nanoseconds since 1970 of "2026-01-02T03:04:05.38Z", before 2100; 0 when it is no such time.
 uint64_t mgc_time(midge_str s);
 
 // The value of a member of a JSON object: of a string what is between the quotes, as it was written; of anything else
-// its text. MIDGE_NONE if there is none, or the text is no object.
+// its text. As servers write it: no blanks before ':' and ','. MIDGE_NONE if there is none, or the text is no object.
 midge_str mgc_json_get(midge_str object, const char *name);
+// The same as a number, 0 when it is none.
+uint64_t mgc_json_u64(midge_str object, const char *name);
 
 #endif

@@ -6,7 +6,7 @@
 // Each incarnation has a new inbox to which the server pushes, and a consumer named after it that acknowledges nothing.
 // Its messages are numbered from 1 without gaps, and heartbeats say the last number. So a gap, a heartbeat that knows of
 // more, silence or a reconnect make the next incarnation, which begins behind the last revision that was given. The old
-// consumer is deleted without waiting for an answer; were that lost, the server removes it after inactive_threshold.
+// consumer is deleted without waiting for an answer; were that lost, the server removes it after some seconds alone.
 //
 // The end of what was there at the beginning is known from the answer to the creation (how many there are), or from a
 // message that none follows; messages may come before the answer.
@@ -15,18 +15,9 @@
 // the hook is armed for the next try, messages are expected (hook armed for silence), or there is no connection.
 #include "client/core/js_priv.h"
 
-#define HEARTBEAT 5000
+#define PATIENCE 10000 // two heartbeats, in ms
 
 static void begin(midge_kv_watch *w);
-
-static void forget(midge_kv_watch *w) {
-    midge *m = w->kv->js->m;
-
-    if (w->request > 0) midge_request_cancel(m, w->request);
-    w->request = 0;
-    if (w->sub > 0) midge_unsubscribe(m, w->sub, 0);
-    w->sub = 0;
-}
 
 // The name of the consumer: the last token of its inbox.
 static midge_str name_of(const midge_kv_watch *w) {
@@ -39,14 +30,19 @@ static midge_str name_of(const midge_kv_watch *w) {
 
 // Deletes the consumer that is there, as far as possible.
 static void discard(midge_kv_watch *w) {
-    mgc_text t = mgc_js_text(w->kv->js);
+    midge *m = w->kv->js->m;
     midge_str name = name_of(w);
+    mgc_text t;
 
-    forget(w);
+    midge_request_cancel(m, w->request);
+    w->request = 0;
+    midge_unsubscribe(m, w->sub, 0);
+    w->sub = 0;
     if (!w->known) return;
     w->known = false;
-    mgc_text_form(&t, w->kv->js, "@.CONSUMER.DELETE.KV_?.?", &w->kv->bucket, &name, NULL);
-    if (!t.full) midge_publish(w->kv->js->m, mgc_text_since(&t, 0), NULL, 0);
+    mgc_text_begin(&t, w->kv->js);
+    mgc_text_form(&t, "@.CONSUMER.DELETE.KV_?.?", &w->kv->bucket, &name);
+    if (!t.full) midge_publish(m, (midge_str){t.p, t.n}, NULL, 0);
 }
 
 void midge_kv_watch_stop(midge_kv_watch *w) {
@@ -68,7 +64,7 @@ static void later(midge_kv_watch *w) {
     if (w->fails < 5) w->fails++;
 }
 
-static void expect_within(midge_kv_watch *w) { midge_hook_arm(w->kv->js->m, &w->hook, 2 * HEARTBEAT); }
+static void expect_within(midge_kv_watch *w) { midge_hook_arm(w->kv->js->m, &w->hook, PATIENCE); }
 
 // Says once that all that was there has been given.
 static void check_ready(midge_kv_watch *w, bool all) {
@@ -78,28 +74,30 @@ static void check_ready(midge_kv_watch *w, bool all) {
 }
 
 static void give(midge_kv_watch *w, const midge_msg *msg, const midge_js_meta *meta) {
-    size_t n = 5 + w->kv->bucket.n;
+    size_t n = mgc_kv_prefix(w->kv);
     midge_kv_entry entry = {.value = msg->data, .headers = msg->headers, .revision = meta->stream_seq,
                             .created = meta->time, .pending = meta->pending,
                             .operation = mgc_kv_operation(msg->headers)};
     int32_t sub = w->sub;
+    bool all = ++w->seen == w->initial || meta->pending == 0;
 
     if (msg->subject.n > n) entry.key = (midge_str){msg->subject.p + n, msg->subject.n - n};
-    w->seen++;
-    bool all = meta->pending == 0 || (w->initial > 0 && w->seen >= w->initial);
     if (entry.operation == MIDGE_KV_PUT || !w->ignore_deletes) w->fn(w, &entry, 0, w->user);
     if (w->active && w->sub == sub) check_ready(w, all);
+}
+
+static void answer(midge *m, midge_str reply) {
+    if (reply.n > 0) midge_publish(m, reply, NULL, 0);
 }
 
 // spec/jetstream-consumers.md 12.2, 12.3: heartbeats, and questions whether we have kept up.
 static void on_control(midge_kv_watch *w, const midge_msg *msg) {
     midge *m = w->kv->js->m;
-    midge_str last = midge_headers_get(msg->headers, MIDGE_STR("Nats-Last-Consumer"));
-    midge_str stalled = midge_headers_get(msg->headers, MIDGE_STR("Nats-Consumer-Stalled"));
+    midge_str last = mgc_header(msg, "Nats-Last-Consumer");
 
-    if (msg->reply.n > 0) midge_publish(m, msg->reply, NULL, 0);
-    if (stalled.n > 0) midge_publish(m, stalled, NULL, 0);
-    if (last.n > 0 && mgc_u64_or_0(last) != w->consumer_seq) begin(w);
+    answer(m, msg->reply);
+    answer(m, mgc_header(msg, "Nats-Consumer-Stalled"));
+    if (last.n > 0 && (uint32_t)mgc_u64_or_0(last) != w->consumer_seq) begin(w);
 }
 
 static void on_push(midge *m, const midge_msg *msg, void *user) {
@@ -114,11 +112,11 @@ static void on_push(midge *m, const midge_msg *msg, void *user) {
         return;
     }
     if (midge_js_meta_parse(msg->reply, &meta) != 0) return;
-    if (meta.consumer_seq != w->consumer_seq + 1) {
+    if ((uint32_t)meta.consumer_seq != w->consumer_seq + 1) {
         begin(w);
         return;
     }
-    w->consumer_seq = meta.consumer_seq;
+    w->consumer_seq++;
     w->revision = meta.stream_seq;
     give(w, msg, &meta);
 }
@@ -126,7 +124,6 @@ static void on_push(midge *m, const midge_msg *msg, void *user) {
 static void on_created(midge *m, int err, const midge_msg *msg, void *user) {
     midge_kv_watch *w = user;
     midge_js_reply reply;
-    midge_str delivered;
 
     (void)m;
     w->request = 0;
@@ -146,61 +143,52 @@ static void on_created(midge *m, int err, const midge_msg *msg, void *user) {
         return;
     }
     expect_within(w);
-    delivered = mgc_json_get(msg->data, "delivered");
-    // spec/jetstream-consumers.md 2: a snapshot from before the first delivery, but for consumers that were there.
-    w->initial = mgc_u64_or_0(mgc_json_get(msg->data, "num_pending")) +
-                 mgc_u64_or_0(mgc_json_get(delivered, "consumer_seq"));
+    // spec/jetstream-consumers.md 2: a snapshot from before the first delivery.
+    w->initial = (uint32_t)mgc_json_u64(msg->data, "num_pending");
     // Nothing came yet: should this consumer get lost, the next one must not miss what is published from now on.
-    uint64_t position = mgc_u64_or_0(mgc_json_get(delivered, "stream_seq"));
+    uint64_t position = mgc_json_u64(mgc_json_get(msg->data, "delivered"), "stream_seq");
     if (w->updates_only && w->revision < position) w->revision = position;
-    check_ready(w, w->updates_only || w->initial == 0 || w->seen >= w->initial);
+    check_ready(w, w->updates_only || w->seen >= w->initial);
 }
 
 // spec/jetstream-consumers.md 12.5: what clients ask for.
-static void put_config(mgc_text *t, const midge_kv_watch *w, const midge_str *filter) {
-    midge_str name = name_of(w), inbox = midge_cstr(w->inbox);
+static void put_config(mgc_text *t, const midge_kv_watch *w, const midge_str *name, const midge_str *filter) {
+    const midge_str *bucket = &w->kv->bucket;
+    midge_str inbox = midge_cstr(w->inbox);
     uint64_t from = w->revision > 0 ? w->revision + 1 : w->from_revision;
 
-    mgc_text_form(t, w->kv->js, "{\"stream_name\":\"KV_?\",\"action\":\"create\",\"config\":{\"name\":\"?\"",
-                  &w->kv->bucket, &name, NULL);
-    mgc_text_form(t, w->kv->js, ",\"deliver_subject\":\"?\",\"filter_subject\":\"$KV.?.?\"", &inbox, &w->kv->bucket,
-                  filter);
-    mgc_text_cstr(t, ",\"ack_policy\":\"none\",\"max_deliver\":1,\"flow_control\":true,\"num_replicas\":1,"
-                     "\"mem_storage\":true,\"inactive_threshold\":300000000000,\"idle_heartbeat\":");
-    mgc_text_ms_as_ns(t, HEARTBEAT);
-    if (w->meta_only) mgc_text_cstr(t, ",\"headers_only\":true");
-    mgc_text_cstr(t, ",\"deliver_policy\":\"");
+    mgc_text_form(t, "{\"stream_name\":\"KV_?\",\"config\":{\"name\":\"?\"", bucket, name);
+    mgc_text_form(t, ",\"deliver_subject\":\"?\",\"filter_subject\":\"$KV.?.", &inbox, bucket);
+    mgc_text_form(t, "?\",\"ack_policy\":\"none\",\"flow_control\":true,\"idle_heartbeat\":5000000000,\"num_replicas\":1,"
+                     "\"mem_storage\":true,\"deliver_policy\":\"", filter, NULL);
     if (from > 0) {
         mgc_text_cstr(t, "by_start_sequence\",\"opt_start_seq\":");
         mgc_text_u64(t, from);
-        mgc_text_cstr(t, "}}");
     } else {
-        mgc_text_cstr(t, w->updates_only ? "new" : w->history ? "all" : "last_per_subject");
-        mgc_text_cstr(t, "\"}}");
+        mgc_text_cstr(t, w->updates_only ? "new\"" : w->history ? "all\"" : "last_per_subject\"");
     }
+    mgc_text_cstr(t, w->meta_only ? ",\"headers_only\":true}}" : "}}");
 }
 
 // Subscribes and asks for the consumer.
 static int create(midge_kv_watch *w) {
     midge_js *js = w->kv->js;
-    midge_request_opts opts = mgc_js_opts(js);
     midge_str filter = w->pattern.n > 0 ? w->pattern : MIDGE_STR(">");
+    mgc_text t;
 
     w->consumer_seq = w->initial = w->seen = 0;
     int n = midge_inbox(js->m, w->inbox, sizeof(w->inbox));
-    if (n < 0) return n;
     w->sub = midge_subscribe(js->m, (midge_str){w->inbox, (size_t)n}, MIDGE_NONE, on_push, w);
     if (w->sub < 0) return w->sub;
-    mgc_text t = mgc_js_text(js);
     midge_str name = name_of(w);
-    mgc_text_form(&t, js, "@.CONSUMER.CREATE.KV_?.?", &w->kv->bucket, &name, NULL);
+    mgc_text_begin(&t, js);
+    mgc_text_form(&t, "@.CONSUMER.CREATE.KV_?.?", &w->kv->bucket, &name);
     // With the filter in the subject permissions can be given by key; wildcards are not for subjects of messages.
-    if (midge_kv_key_valid(filter)) mgc_text_form(&t, js, ".$KV.?.?", &w->kv->bucket, &filter, NULL);
+    if (midge_kv_key_valid(filter)) mgc_text_form(&t, ".$KV.?.?", &w->kv->bucket, &filter);
     size_t body = t.n;
-    put_config(&t, w, &filter);
-    if (t.full) return MIDGE_ETOOLARGE;
-    w->request = midge_request(js->m, (midge_str){t.p, body}, MIDGE_NONE, t.p + body, t.n - body, &opts, on_created, w);
-    if (w->request <= 0) return w->request;
+    put_config(&t, w, &name, &filter);
+    w->request = mgc_js_request(&t, body, on_created, w);
+    if (w->request < 0) return w->request;
     w->creating = w->known = true;
     w->hook.armed = false;
     return 0;
@@ -214,7 +202,7 @@ static void begin(midge_kv_watch *w) {
 }
 
 static void on_hook(midge *m, midge_hook *hook, enum midge_hook_why why) {
-    midge_kv_watch *w = (midge_kv_watch *)(void *)((char *)hook - offsetof(midge_kv_watch, hook));
+    midge_kv_watch *w = MGC_OF_HOOK(midge_kv_watch, hook);
 
     (void)m;
     switch (why) {

@@ -96,8 +96,13 @@ typedef struct midge_str {
     size_t n;
 } midge_str;
 
+#ifdef __cplusplus
+#define MIDGE_STR(literal) (midge_str{(literal), sizeof(literal) - 1})
+#define MIDGE_NONE (midge_str{NULL, 0})
+#else
 #define MIDGE_STR(literal) ((midge_str){(literal), sizeof(literal) - 1})
 #define MIDGE_NONE ((midge_str){NULL, 0})
+#endif
 MIDGE_API midge_str midge_cstr(const char *s); // NULL gives MIDGE_NONE
 
 typedef struct midge midge;
@@ -443,7 +448,7 @@ typedef struct midge_js {
     size_t size;
     midge_str domain; // "hub": the API is at $JS.hub.API
     midge_str prefix; // instead of the domain: all of it, without a dot at the end; default "$JS.API"
-    uint32_t timeout; // of each request; 5,000
+    midge_request_opts opts; // of each request; only its timeout counts
 } midge_js;
 
 // A publish acknowledgement, or what the API answered instead.
@@ -457,8 +462,8 @@ typedef struct midge_js_reply {
 } midge_js_reply;
 
 // err: EJETSTREAM (see reply), EEXISTS (10070, 10071, 10164: the expectation failed), ENOTFOUND (10014, 10037, 10059),
-// ENORESPONDERS (no stream has this subject, or no JetStream), ETIMEOUT, EDISCONNECTED, ECLOSED, EPROTO (no such
-// answer). reply is NULL unless the server answered.
+// ENORESPONDERS (no stream has this subject, or no JetStream), ETIMEOUT, ECLOSED, EPROTO (no such answer).
+// reply is NULL unless the server answered.
 typedef void (*midge_js_reply_fn)(midge_js *js, int err, const midge_js_reply *reply, void *user);
 
 enum { MIDGE_JS_LAST_SEQ = 1, MIDGE_JS_LAST_SUBJECT_SEQ = 2 };
@@ -472,15 +477,15 @@ typedef struct midge_js_pub {
     midge_str expect_stream, expect_last_msg_id;
     uint64_t expect_last_seq, expect_last_subject_seq;
     uint8_t expect;             // which of the two are meant: MIDGE_JS_LAST_SEQ, MIDGE_JS_LAST_SUBJECT_SEQ
-    uint16_t retries;           // after no responders, and, only with a msg_id, after a timeout or a lost connection;
-                                // 0: 2 times, MIDGE_JS_ONCE: never
+    uint16_t retries;           // after no responders, and, only with a msg_id, after a timeout; 0: 2 times,
+                                // MIDGE_JS_ONCE: never
     uint32_t retry_wait;        // 250
     // ----
     midge_js *js;
     midge_js_reply_fn fn;
     void *user;
     const struct midge_kv *kv;
-    const char *kv_operation;
+    uint8_t operation;
     midge_hook hook;
     int32_t request;
     uint16_t left;
@@ -502,21 +507,24 @@ typedef struct midge_js_stored {
     uint64_t seq;
     uint64_t time;                    // nanoseconds since 1970
 } midge_js_stored;
+struct midge_js_get;
 // err: ENOTFOUND, ENORESPONDERS (the stream is not there or does not allow direct reading), EJETSTREAM (another status),
 // and those of requests. msg is NULL unless err is 0.
-typedef void (*midge_js_get_fn)(midge_js *js, int err, const midge_js_stored *msg, void *user);
+typedef void (*midge_js_get_fn)(struct midge_js_get *op, int err, const midge_js_stored *msg, void *user);
 typedef struct midge_js_get {
+    midge_str stream;
+    midge_str subject; // its last message,
+    uint64_t seq;      // or, if not 0, the message with this sequence
+    // ----
     midge_js *js;
     midge_js_get_fn fn;
     void *user;
+    const struct midge_kv *kv;
     int32_t request;
 } midge_js_get;
 
-// The last message of a subject, or the message with a sequence, read directly (`allow_direct` of the stream).
-MIDGE_API int midge_js_get_last(midge_js *js, midge_js_get *op, midge_str stream, midge_str subject,
-                                midge_js_get_fn fn, void *user);
-MIDGE_API int midge_js_get_seq(midge_js *js, midge_js_get *op, midge_str stream, uint64_t seq, midge_js_get_fn fn,
-                               void *user);
+// Reads directly from whoever has a copy (`allow_direct` of the stream).
+MIDGE_API int midge_js_get_msg(midge_js *js, midge_js_get *op, midge_js_get_fn fn, void *user);
 
 // ---- messages of a consumer
 
@@ -544,10 +552,12 @@ MIDGE_API int32_t midge_js_ack_sync(midge_js *js, midge_str reply, midge_reply_f
 
 struct midge_js_pull;
 // msg set: a message; it waits for midge_js_ack. Otherwise a notice; `pull->active` says whether it goes on.
-// Fetch ends with one notice, err 0: the batch is full or there is no more for now.
-// Consume has notices ENORESPONDERS (the consumer is not there), EHEARTBEAT (nothing heard for two heartbeats),
-// EJETSTREAM (text is the server's word: "Leadership Change"), EDISCONNECTED, and pulls again by itself; it ends with
-// ENOTFOUND (the consumer was deleted), EINVAL (the server refuses the request: text says why) and ECLOSED.
+// Fetch ends with one notice. err 0: the batch is full or there is no more for now; EJETSTREAM: text is the server's
+// word; others as below.
+// Consume has notices when something fails twice running: ENORESPONDERS (the consumer is not there), EJETSTREAM
+// ("Leadership Change", "Exceeded MaxWaiting"), and at once EHEARTBEAT (nothing heard for two heartbeats) and
+// EDISCONNECTED. It asks again by itself, after at most 8 s. It ends with ENOTFOUND (the consumer was deleted), EINVAL
+// (it is no pull consumer, or a bad request: see text) and ECLOSED.
 typedef void (*midge_js_pull_fn)(struct midge_js_pull *pull, const midge_msg *msg, int err, midge_str text, void *user);
 
 typedef struct midge_js_pull {
@@ -559,13 +569,13 @@ typedef struct midge_js_pull {
     bool no_wait;       // fetch: what is there now, at once
     // ----
     bool active, consume, waiting;
-    uint8_t misses;
+    uint8_t fails;
+    uint32_t beat, msgs, bytes;
+    int32_t sub;
     midge_js *js;
     midge_js_pull_fn fn;
     void *user;
     midge_hook hook;
-    int32_t sub;
-    uint32_t msgs, bytes;
     char inbox[MIDGE_INBOX_MAX];
 } midge_js_pull;
 
@@ -596,41 +606,41 @@ MIDGE_API bool midge_kv_bucket_valid(midge_str bucket);
 MIDGE_API bool midge_kv_key_valid(midge_str key);
 MIDGE_API bool midge_kv_pattern_valid(midge_str pattern);
 
-// key is kept. err ENOTFOUND: no such key (entry is NULL), or its last operation was a delete or purge (entry says which).
-// Others as midge_js_get_fn.
+// err ENOTFOUND: no such key, or the revision is of another one (entry is NULL); or a delete or purge was the last
+// operation (entry says which). Others as midge_js_get_fn.
 typedef void (*midge_kv_get_fn)(const midge_kv *kv, int err, const midge_kv_entry *entry, void *user);
 typedef struct midge_kv_get_op {
-    midge_js_get get;
-    const midge_kv *kv;
     midge_str key;
+    uint64_t revision; // 0: the last
+    // ----
+    midge_js_get get;
     midge_kv_get_fn fn;
     void *user;
 } midge_kv_get_op;
-// revision 0: the last one. ENOTFOUND also if the revision is of another key.
-MIDGE_API int midge_kv_get(const midge_kv *kv, midge_kv_get_op *op, midge_str key, uint64_t revision,
-                           midge_kv_get_fn fn, void *user);
+MIDGE_API int midge_kv_get(const midge_kv *kv, midge_kv_get_op *op, midge_kv_get_fn fn, void *user);
 
-// err EEXISTS: create found a value, or update and delete another revision. revision is that of what was written.
+// err EEXISTS: create found a value, or update, delete or purge another revision. revision is that of what was written.
 typedef void (*midge_kv_write_fn)(const midge_kv *kv, int err, uint64_t revision, void *user);
 typedef struct midge_kv_write {
-    midge_js_pub pub; // pub.headers may be set before put, create and update ("Nats-TTL"), otherwise zero
+    midge_str key;
+    const void *value; // of put, create and update
+    size_t len;
+    midge_str headers; // a block, for instance with "Nats-TTL"; or MIDGE_NONE
+    uint64_t revision; // update: only if this is the last one. delete, purge: the same if not 0
+    // ----
+    bool create;
+    midge_js_pub pub;
     midge_kv_get_op get;
     midge_kv_write_fn fn;
     void *user;
-    bool create;
 } midge_kv_write;
-// key and value are kept. create: only if there is none, or a delete marker. update: only if the last revision is this.
-// purge also removes the history. delete and purge with revision 0: whatever there is.
-MIDGE_API int midge_kv_put(const midge_kv *kv, midge_kv_write *op, midge_str key, const void *value, size_t len,
-                           midge_kv_write_fn fn, void *user);
-MIDGE_API int midge_kv_create(const midge_kv *kv, midge_kv_write *op, midge_str key, const void *value, size_t len,
-                              midge_kv_write_fn fn, void *user);
-MIDGE_API int midge_kv_update(const midge_kv *kv, midge_kv_write *op, midge_str key, const void *value, size_t len,
-                              uint64_t revision, midge_kv_write_fn fn, void *user);
-MIDGE_API int midge_kv_delete(const midge_kv *kv, midge_kv_write *op, midge_str key, uint64_t revision,
-                              midge_kv_write_fn fn, void *user);
-MIDGE_API int midge_kv_purge(const midge_kv *kv, midge_kv_write *op, midge_str key, uint64_t revision,
-                             midge_kv_write_fn fn, void *user);
+MIDGE_API int midge_kv_put(const midge_kv *kv, midge_kv_write *op, midge_kv_write_fn fn, void *user);
+// Only if there is no value; a delete marker is none.
+MIDGE_API int midge_kv_create(const midge_kv *kv, midge_kv_write *op, midge_kv_write_fn fn, void *user);
+MIDGE_API int midge_kv_update(const midge_kv *kv, midge_kv_write *op, midge_kv_write_fn fn, void *user);
+MIDGE_API int midge_kv_delete(const midge_kv *kv, midge_kv_write *op, midge_kv_write_fn fn, void *user);
+// A marker in place of the whole history.
+MIDGE_API int midge_kv_purge(const midge_kv *kv, midge_kv_write *op, midge_kv_write_fn fn, void *user);
 
 struct midge_kv_watch;
 // entry set: a value or marker. entry NULL and err 0: all that was there at the beginning has been given (once).
@@ -652,7 +662,8 @@ typedef struct midge_kv_watch {
     void *user;
     midge_hook hook;
     int32_t sub, request;
-    uint64_t revision, consumer_seq, initial, seen;
+    uint32_t consumer_seq, initial, seen;
+    uint64_t revision;
     char inbox[MIDGE_INBOX_MAX];
 } midge_kv_watch;
 // Takes an entry of subs, and of requests while it begins.

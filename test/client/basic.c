@@ -65,6 +65,44 @@ static void run_refused_for_ever(void) {
     midge_conn_free(c);
 }
 
+// Asks once; the answer has no error of JetStream's, and has `expect` in it.
+static void run_ask(void) {
+    midge_options o = options_of_args();
+    midge_conn *c = connect_or_fail(&o);
+    const midge_msg *reply;
+    const char *data = arg("data"), *expect = arg("expect");
+    int rc = midge_request_wait(c, midge_cstr(arg("subject")), MIDGE_NONE, data, strlen(data), LIMIT_MS, &reply);
+    CHECK(rc == 0, "request: %s", midge_strerror(rc));
+    char *text = calloc(1, reply->data.n + 1);
+    memcpy(text, reply->data.p, reply->data.n);
+    CHECK(strstr(text, "\"error\"") == NULL && (expect == NULL || strstr(text, expect) != NULL), "%s", text);
+    free(text);
+    midge_conn_free(c);
+}
+
+struct listener {
+    unsigned got;
+};
+
+static void on_listen(midge *m, const midge_msg *msg, void *user) {
+    struct listener *l = user;
+    (void)m;
+    (void)msg;
+    at("message %u", ++l->got);
+}
+
+// Tells the launcher of `n` messages.
+static void run_listen(void) {
+    struct listener l = {0};
+    midge_options o = options_of_args();
+    midge_conn *c = connect_or_fail(&o);
+    midge_subscribe(midge_engine(c), midge_cstr(arg("subject")), MIDGE_NONE, on_listen, &l);
+    CHECK(midge_flush_wait(c, LIMIT_MS) == 0, "flush");
+    at("ready");
+    UNTIL(c, l.got >= (unsigned)arg_number("n", 1));
+    midge_conn_free(c);
+}
+
 // ---- permissions ----------------------------------------------------------------------------------------------------
 
 static void on_nothing(midge *m, const midge_msg *msg, void *user) {
@@ -206,6 +244,7 @@ static void run_skipped(void) {
 
 const struct scenario basic_scenarios[] = {
     {"round_trip", run_round_trip}, {"refused", run_refused}, {"refused_for_ever", run_refused_for_ever},
+    {"ask", run_ask}, {"listen", run_listen},
     {"permissions", run_permissions}, {"drain", run_drain}, {"large", run_large}, {"skipped", run_skipped},
     {NULL, NULL},
 };

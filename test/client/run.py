@@ -8,6 +8,7 @@ signals. Cases run four at a time, each with servers of its own on random ports.
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -32,6 +33,7 @@ class World:
         self.server = server
         self.folder = folder
         self.programs = os.path.join(build, "test", "client")
+        self.examples = os.path.join(build, "client", "examples")
         self.certs = certs.make(os.path.join(folder, "certs"))
         self.is_midge = os.path.basename(server).startswith("midge")
 
@@ -92,11 +94,56 @@ class Case:
         if code != 0 or not self.output or self.output[-1] != "ok":
             raise AssertionError(f"{' '.join(argv)}: exit {code}")
 
+    def start(self, example, *args):
+        """Starts an example; see Example."""
+        example = Example([os.path.join(self.world.examples, "example-" + example), *args], self.folder)
+        self.closers.append(example)
+        return example
+
+    def ask(self, server, subject, data):
+        """A request that must be answered without an error of JetStream's."""
+        self.run("ask", servers=url(server), subject=subject, data=data)
+
     def close(self):
-        for server in self.servers:
-            server.stop()
         for closer in self.closers:
             closer.close()
+        for server in self.servers:
+            server.stop()
+
+
+class Example:
+    """An example that runs; what it prints is collected."""
+
+    def __init__(self, argv, folder):
+        self.argv = argv
+        self.process = subprocess.Popen(argv, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, text=True)
+        self.lines = []
+        self.timer = threading.Timer(TIMEOUT, self.process.kill)
+        self.timer.start()
+
+    def read_until(self, text):
+        """Reads lines up to one with that text."""
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip())
+            if text in line:
+                return
+        raise AssertionError(f"{self.argv}: no `{text}` in {self.lines}")
+
+    def end(self, signal_number=None, code=0):
+        """Its end and all that it printed."""
+        if signal_number is not None:
+            self.process.send_signal(signal_number)
+        self.lines += [line.rstrip() for line in self.process.stdout]
+        if self.process.wait() != code:
+            raise AssertionError(f"{self.argv}: exit {self.process.returncode}, {self.lines}")
+        return self.lines
+
+    def close(self):
+        self.timer.cancel()
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
 
 
 def url(server, scheme="nats", host="127.0.0.1", user=""):
@@ -400,12 +447,94 @@ def rtos_task(case):
     case.run("rtos_task", servers=url(case.serve()))
 
 
+# ---- the examples ---------------------------------------------------------------------------------------------------
+
+def example_sensor(case):
+    """Over TLS, with the server away for a while: readings wait and arrive."""
+    server = case.serve(tls_config(case))
+    ca = case.cert("ca.pem")
+    sensor = []
+
+    def when(words):
+        if words == ["ready"]:
+            sensor.append(case.start("sensor", url(server), ca, "", "60"))
+        elif words == ["message", "5"]:
+            case.restart(server)
+    case.run("listen", when, servers=url(server), tls_ca=ca, subject="sensor.*.temperature", n=20)
+    lines = sensor[0].end()
+    if sum("connected to" in line for line in lines) < 2:
+        raise AssertionError(lines)
+
+
+def example_rpc(case):
+    server = case.serve()
+    if "start rpc_service first" not in case.start("rpc_client", url(server), "1").end(code=1)[-1]:
+        raise AssertionError("it does not say what to do")
+    service = case.start("rpc_service", url(server))
+    service.read_until("ready")
+    lines = case.start("rpc_client", url(server), "20", "21", "1").end()
+    if lines != ["42"]:
+        raise AssertionError(lines)
+    service.end(signal.SIGTERM)
+
+
+def example_worker(case):
+    """Each job is done by one of two workers."""
+    server = case.serve()
+    workers = [case.start("worker", url(server), name) for name in ("anna", "berta")]
+    for worker in workers:
+        worker.read_until("ready")
+    for number in range(20):
+        case.ask(server, "jobs.paint", f"fence {number}")
+    done = [worker.end(signal.SIGTERM)[1:] for worker in workers]
+    jobs = sorted(line.split("fence ")[1] for lines in done for line in lines)
+    if jobs != sorted(str(number) for number in range(20)):
+        raise AssertionError(done)
+
+
+def jetstream_server(case):
+    return case.serve(f'jetstream {{ store_dir: "{case.folder}/js" }}')
+
+
+def example_work_queue(case):
+    server = jetstream_server(case)
+    case.ask(server, "$JS.API.STREAM.CREATE.JOBS",
+             '{"name":"JOBS","subjects":["jobs.>"],"retention":"workqueue","storage":"memory"}')
+    case.ask(server, "$JS.API.CONSUMER.DURABLE.CREATE.JOBS.crew",
+             '{"stream_name":"JOBS","config":{"durable_name":"crew","ack_policy":"explicit"}}')
+    crew = case.start("work_queue", url(server), "JOBS", "crew", "25")
+    for number in range(25):
+        case.ask(server, "jobs.paint", f"fence {number}")
+    lines = crew.end()
+    if lines != [f"jobs.paint: fence {number}" for number in range(25)]:
+        raise AssertionError(lines)
+    # All were acknowledged, so a work queue is empty now.
+    case.run("ask", servers=url(server), subject="$JS.API.STREAM.INFO.JOBS", data="", expect='"messages":0')
+
+
+def example_config_watch(case):
+    server = jetstream_server(case)
+    case.ask(server, "$JS.API.STREAM.CREATE.KV_config",
+             '{"name":"KV_config","subjects":["$KV.config.>"],"max_msgs_per_subject":1,"allow_rollup_hdrs":true,'
+             '"deny_delete":true,"allow_direct":true,"discard":"new","storage":"memory"}')
+    case.ask(server, "$KV.config.log.level", "debug")
+    case.ask(server, "$KV.config.other", "x")
+    watcher = case.start("config_watch", url(server), "config", "log.>", "3")
+    watcher.read_until("that is all for now")
+    case.ask(server, "$KV.config.log.level", "info")
+    case.ask(server, "$KV.config.log.file", "/dev/null")
+    lines = watcher.end()
+    if lines != ["log.level = debug", "that is all for now", "log.level = info", "log.file = /dev/null"]:
+        raise AssertionError(lines)
+
+
 CASES = [requests, storm, slow, cut_everywhere, tls_storm, large, tls_large, many_subs, threads, plain, by_name,
          small_buffers, no_listener, no_listener_for_ever, no_host, bad_options, silent, permissions, drain, skipped,
          token, user_password, nkey, creds, tls_required, tls_refused, tls_first, tls_client_cert, tls_drain, stale,
          lame_duck, fail_over, never_reconnects, gives_up, pending_refuse, pending_drop, request_many, own_poll, wakeup,
-         uv, uv_tls, rtos_lwip, rtos_zephyr, rtos_task]
-ONLY_REFERENCE = [creds]
+         uv, uv_tls, rtos_lwip, rtos_zephyr, rtos_task,
+         example_sensor, example_rpc, example_worker, example_work_queue, example_config_watch]
+ONLY_REFERENCE = [creds, example_work_queue, example_config_watch]  # what midge-server does not have yet
 
 
 def run_case(world, function):

@@ -49,10 +49,13 @@ void on_seen(midge *m, const midge_event *event, void *seen);
 
 // Polls until the condition holds.
 #define UNTIL(conn, condition)                                                                                         \
-    for (uint32_t began_ = now_ms(); !(condition);) {                                                                  \
-        CHECK(midge_poll((conn), 1000) >= 0, "closed while waiting for " #condition);                                  \
-        CHECK(now_ms() - began_ < LIMIT_MS, "no end of waiting for " #condition);                                      \
-    }
+    do {                                                                                                               \
+        uint32_t began_ = now_ms();                                                                                    \
+        while (!(condition)) {                                                                                         \
+            CHECK(midge_poll((conn), 1000) >= 0, "closed while waiting for " #condition);                              \
+            CHECK(now_ms() - began_ < LIMIT_MS, "no end of waiting for " #condition);                                  \
+        }                                                                                                              \
+    } while (0)
 uint32_t now_ms(void);
 
 struct scenario {

@@ -18,15 +18,17 @@ static midge_kv_watch kv_watch;
 
 static void on_write(const midge_kv *k, int err, uint64_t revision, void *user) {
     (void)user;
-    if (err == MIDGE_EEXISTS) midge_kv_update(k, &kv_write, MIDGE_STR("a"), "2", 1, revision, on_write, NULL);
-    if (err == MIDGE_ENOTFOUND) midge_kv_delete(k, &kv_write, MIDGE_STR("a"), 0, on_write, NULL);
-    if (err == MIDGE_ETIMEOUT) midge_kv_purge(k, &kv_write, MIDGE_STR("a"), 0, on_write, NULL);
-    if (err == MIDGE_EPROTO) midge_kv_create(k, &kv_write, MIDGE_STR("a"), "3", 1, on_write, NULL);
+    kv_write.revision = revision;
+    if (err == MIDGE_EEXISTS) midge_kv_update(k, &kv_write, on_write, NULL);
+    if (err == MIDGE_ENOTFOUND) midge_kv_delete(k, &kv_write, on_write, NULL);
+    if (err == MIDGE_ETIMEOUT) midge_kv_purge(k, &kv_write, on_write, NULL);
+    if (err == MIDGE_EPROTO) midge_kv_create(k, &kv_write, on_write, NULL);
 }
 
 static void on_entry(const midge_kv *k, int err, const midge_kv_entry *entry, void *user) {
     (void)user;
-    if (err == 0) midge_kv_put(k, &kv_write, entry->key, "1", 1, on_write, NULL);
+    kv_write.key = MIDGE_STR("a");
+    if (err == 0 && entry->revision == 1) midge_kv_put(k, &kv_write, on_write, NULL);
 }
 
 static void on_watch(midge_kv_watch *w, const midge_kv_entry *entry, int err, void *user) {
@@ -57,15 +59,16 @@ static void on_pull(midge_js_pull *pull, const midge_msg *msg, int err, midge_st
     }
 }
 
-static void on_stored(midge_js *j, int err, const midge_js_stored *msg, void *user) {
+static void on_stored(midge_js_get *op, int err, const midge_js_stored *msg, void *user) {
     (void)user;
-    if (err == 0) midge_js_get_seq(j, &get, MIDGE_STR("S"), msg->seq, on_stored, NULL);
+    if (err == 0 && msg->seq == 1) midge_js_get_msg(&js, op, on_stored, NULL);
 }
 
 static void on_ack(midge_js *j, int err, const midge_js_reply *reply, void *user) {
     (void)user;
     if (err == 0 && reply->seq == 1) midge_js_publish_cancel(&pub);
-    midge_js_get_last(j, &get, MIDGE_STR("S"), MIDGE_STR("a"), on_stored, NULL);
+    get.stream = get.subject = MIDGE_STR("S");
+    midge_js_get_msg(j, &get, on_stored, NULL);
 }
 
 void work(midge *m) {
@@ -77,6 +80,7 @@ void work(midge *m) {
     fetch.consumer = consume.consumer = MIDGE_STR("c");
     midge_js_fetch(&js, &fetch, on_pull, NULL);
     midge_js_consume(&js, &consume, on_pull, NULL);
-    midge_kv_get(&kv, &kv_get, MIDGE_STR("a"), 0, on_entry, NULL);
+    kv_get.key = MIDGE_STR("a");
+    midge_kv_get(&kv, &kv_get, on_entry, NULL);
     midge_kv_watch_start(&kv, &kv_watch, on_watch, NULL);
 }
