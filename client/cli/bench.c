@@ -25,6 +25,15 @@ const cli_command cli_command_bench = {
             "Round trips need a server of the subject:\n"
             "\n"
             "    midge bench service serve echo\n"
-            "    midge bench service request echo --clients 4 --msgs 100000",
+            "    midge bench service request echo --clients 4 --msgs 100000\n"
+            "\n"
+            "The rate of a run is that of all clients together, from the first start to the last end. Publishers count "
+            "until the server has the last message, subscribers from their first message on. The latency of a publish "
+            "is the time that it takes in the client; that of a request the time to its reply.\n"
+            "\n"
+            "--json gives one object: benchmark (pub, sub, request, reply), run_id, subject, msg_size, disturbed (a "
+            "client lost its connection), interrupted, total, client_msgs_per_sec (min, avg, max, stddev) and clients, "
+            "an array. total and each client have msgs, bytes, duration_ns, msgs_per_sec, bytes_per_sec and, but for "
+            "sub and reply, latency_ns (min, avg, max, stddev, p50, p90, p99, p99_9).",
     .commands = commands,
 };

@@ -75,6 +75,10 @@ struct cli_bench {
 // The common run of `bench ...` commands. Returns the exit status.
 int cli_bench_run(cli *app, const cli_bench_kind *kind);
 
+// bench_flags.c: fills in the first part from the flags; CLI_FAILED: it has been said why. And the first line of a run.
+int cli_bench_read(cli_bench *b);
+void cli_bench_banner(const cli_bench *b);
+
 // An error, or the user, has stopped the run. From any thread.
 bool cli_bench_stopped(cli_bench *b);
 
@@ -88,6 +92,12 @@ void cli_bench_until(cli_bench_client *client, uint64_t until_ns);
 void cli_bench_pace(cli_bench_client *client, uint64_t sent);
 static inline bool cli_bench_paced(const cli_bench *b) {
     return b->sleep_ns || b->throughput;
+}
+
+// What bars are drawn with: the colour of --colors or the context, or "".
+static inline const char *cli_bar_colour(const cli *app) {
+    enum cli_colour scheme = cli_scheme(app);
+    return scheme == CLI_PLAIN ? "" : cli_colour(app, scheme);
 }
 
 // The common flags of the tables of a kind's command.

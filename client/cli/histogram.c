@@ -178,37 +178,43 @@ static size_t bounds_of(size_t ladder, uint64_t min, uint64_t max, uint64_t *bou
     return n;
 }
 
-static void draw_row(uint64_t from, uint64_t count, uint64_t most, uint64_t total, size_t columns, FILE *out) {
+typedef struct canvas {
+    uint64_t most, total; // the tallest row, all rows
+    size_t columns;       // of the tallest row
+    const char *colour;
+    FILE *out;
+} canvas;
+
+static void draw_row(const canvas *v, uint64_t from, uint64_t count) {
     static const char eighths[8][4] = {"", "\u258f", "\u258e", "\u258d", "\u258c", "\u258b", "\u258a", "\u2589"};
-    size_t filled = (size_t)((double)count / (double)most * (double)columns * 8);
+    size_t filled = (size_t)((double)count / (double)v->most * (double)v->columns * 8);
     if (count && !filled)
         filled = 1;
     cli_text label = cli_duration_exact((int64_t)from);
     size_t wide = cli_text_width(label.s);
-    fprintf(out, "%*s%s \u2502", (int)(wide < 8 ? 8 - wide : 0), "", label.s);
+    fprintf(v->out, "%*s%s \u2502%s", (int)(wide < 8 ? 8 - wide : 0), "", label.s, v->colour);
     for (size_t i = 0; i < filled / 8; i++)
-        fputs("\u2588", out);
-    fputs(eighths[filled % 8], out);
+        fputs("\u2588", v->out);
     size_t used = filled / 8 + (filled % 8 != 0);
-    fprintf(out, "%*s %13s %5.1f%%\n", (int)(columns > used ? columns - used : 0), "", cli_count(count).s,
-            (double)count / (double)total * 100);
+    fprintf(v->out, "%s%s%*s %13s %5.1f%%\n", eighths[filled % 8], *v->colour ? "\x1b[0m" : "",
+            (int)(v->columns > used ? v->columns - used : 0), "", cli_count(count).s,
+            (double)count / (double)v->total * 100);
 }
 
-void cli_histogram_draw(const cli_histogram *h, size_t width, FILE *out) {
-    uint64_t bounds[ROWS_MAX + 1], most = 0;
-    size_t n = 0;
+void cli_histogram_draw(const cli_histogram *h, size_t width, const char *colour, FILE *out) {
+    uint64_t bounds[ROWS_MAX + 1];
+    size_t n = 0, columns = (width < 60 ? 60 : width) - 32;
+    canvas v = {.most = 1, .total = h->count, .columns = columns < 80 ? columns : 80, .colour = colour, .out = out};
     if (!h->count)
         return;
     for (size_t ladder = 0; n == 0; ladder++)
         n = bounds_of(ladder, h->min, h->max, bounds);
     for (size_t i = 0; i + 1 < n; i++) {
         uint64_t count = cli_histogram_between(h, bounds[i], bounds[i + 1]);
-        most = count > most ? count : most;
+        v.most = count > v.most ? count : v.most;
     }
-    size_t columns = (width < 60 ? 60 : width) - 32;
     for (size_t i = 0; i + 1 < n; i++)
-        draw_row(bounds[i], cli_histogram_between(h, bounds[i], bounds[i + 1]), most ? most : 1, h->count,
-                 columns < 80 ? columns : 80, out);
+        draw_row(&v, bounds[i], cli_histogram_between(h, bounds[i], bounds[i + 1]));
 }
 
 // ---- for plotting --------------------------------------------------------------------------------------------------

@@ -34,8 +34,9 @@ uint64_t cli_histogram_at(const cli_histogram *h, double percentile);
 // How many values are in [from, to), to the precision of the histogram.
 uint64_t cli_histogram_between(const cli_histogram *h, uint64_t from, uint64_t to);
 
-// Draws it as rows "  41µs ████▌  12,345  41.0%" of at most `width` columns (at least 60). Steps are logarithmic.
-void cli_histogram_draw(const cli_histogram *h, size_t width, FILE *out);
+// Draws it as rows "  40µs │████▌  12,345  41.0%" of at most `width` columns (at least 60). Steps are logarithmic.
+// colour: the escape sequence of the bars, "" for none.
+void cli_histogram_draw(const cli_histogram *h, size_t width, const char *colour, FILE *out);
 
 // The percentile table in milliseconds that HdrHistogram's plotFiles page reads.
 void cli_histogram_write(const cli_histogram *h, FILE *out);

@@ -107,7 +107,7 @@ static int wait_for_route(test *t) {
             return MIDGE_ETIMEOUT;
         err = send_one(t, 0);
         if (!err)
-            err = sleep_until(t, cli_mono_ns() + 10 * (uint64_t)CLI_MS);
+            err = sleep_until(t, cli_mono_ns() + (uint64_t)CLI_MS);
     }
     return err;
 }
@@ -189,7 +189,7 @@ static void print_results(const test *t) {
     cli_log(t->app, "Last Sent Wall Time: %s", short_time(t->sent_ns - t->start_ns).s);
     cli_log(t->app, "Last Recv Wall Time: %s", short_time(t->received_ns - t->start_ns).s);
     printf("\n");
-    cli_histogram_draw(h, cli_columns(t->app), stdout);
+    cli_histogram_draw(h, cli_columns(t->app), cli_bar_colour(t->app), stdout);
 }
 
 static void print_json(const test *t) {
@@ -309,6 +309,7 @@ static int measure(test *t) {
         return CLI_INTERRUPTED;
     print_plan(t);
     cli_progress *progress = cli_progress_new(stderr, cli_get_bool(t->app, "progress"), cli_mono_ns());
+    cli_progress_colour(progress, cli_bar_colour(t->app));
     cli_progress_add(progress, "", t->msgs, 0);
     err = send_all(t, progress);
     if (!err)
@@ -385,10 +386,15 @@ const cli_command cli_command_latency = {
     .summary = "Perform latency tests between two NATS servers",
     .text = "Publishes at a steady rate on one connection, receives on another, and shows how long the messages took.\n"
             "\n"
-            "  midge latency --server a:4222 --server-b b:4222 --rate 5000 --duration 10s\n"
-            "  midge latency --histogram run1\n"
+            "    midge latency -s srv1 --server-b srv2 --rate 5000 --duration 10s\n"
+            "    midge latency --histogram run1     writes run1.raw and run1.histogram\n"
             "\n"
-            "The last one writes run1.raw and run1.histogram, which plotting tools read.\n",
+            "The .raw file has every latency in milliseconds, in the order of arrival; the .histogram file the table of "
+            "percentiles that HdrHistogram's plotting page reads.\n"
+            "\n"
+            "--json gives one object: sent, received, msg_size, target_msgs_per_sec, msgs_per_sec, duration_ns, "
+            "pub_rtt_ns, sub_rtt_ns, latency_ns (min, avg, max, stddev, p50, p90, p99, p99_9) and percentiles_ns (10 "
+            "to 99.99999, and 100).",
     .flags = flags,
     .run = run,
 };

@@ -27,6 +27,7 @@ typedef struct bar {
 struct cli_progress {
     FILE *out;
     bool on;
+    const char *colour; // of the bars; ""
     bar *bars;
     size_t len, lines; // lines: on the screen now
     uint64_t started, drawn;
@@ -44,6 +45,7 @@ cli_progress *cli_progress_new(FILE *out, bool enabled, uint64_t now_ns) {
     cli_progress *p = must(calloc(1, sizeof(*p)));
     const char *term = getenv("TERM");
     p->out = out;
+    p->colour = "";
     p->on = enabled && isatty(fileno(out)) && !(term && strcmp(term, "dumb") == 0);
     p->started = p->drawn = now_ns;
     return p;
@@ -59,6 +61,10 @@ void cli_progress_free(cli_progress *p) {
     free(p);
 }
 
+void cli_progress_colour(cli_progress *p, const char *escape) {
+    p->colour = escape;
+}
+
 size_t cli_progress_add(cli_progress *p, const char *label, uint64_t total, uint64_t unit_bytes) {
     p->bars = must(realloc(p->bars, (p->len + 1) * sizeof(bar)));
     p->bars[p->len] = (bar){.label = must(strdup(label)), .total = total, .unit_bytes = unit_bytes};
@@ -72,6 +78,7 @@ void cli_progress_set(cli_progress *p, size_t at, uint64_t done) {
 // ---- one line -------------------------------------------------------------------------------------------------------
 
 #define BAR_COLUMNS 24
+#define LEFT_EDGE   "\u2595"
 
 // "▕████▌   ▏": eighths of a column, so that slow bars move too.
 static void bar_text(char *out, size_t size, uint64_t done, uint64_t total) {
@@ -79,7 +86,7 @@ static void bar_text(char *out, size_t size, uint64_t done, uint64_t total) {
                                        "\u258c", "\u258b", "\u258a", "\u2589"};
     double part = total ? (double)done / (double)total : 0; // for the eye only
     size_t filled = part >= 1 ? (size_t)BAR_COLUMNS * 8 : (size_t)(part * BAR_COLUMNS * 8);
-    size_t at = (size_t)snprintf(out, size, "\u2595");
+    size_t at = (size_t)snprintf(out, size, LEFT_EDGE);
     for (size_t c = 0; c < BAR_COLUMNS; c++) {
         size_t here = filled > c * 8 ? filled - c * 8 : 0;
         at += (size_t)snprintf(out + at, size - at, "%s", here >= 8 ? "\u2588" : eighths[here]);
@@ -133,7 +140,14 @@ static void measure(bar *b, double seconds) {
 static void draw_bar(cli_progress *p, const bar *b, size_t width) {
     char line[LINE_SIZE];
     cli_progress_line(line, sizeof(line), b->label, b->done, b->total, b->rate, b->unit_bytes, width);
-    fprintf(p->out, "\r\x1b[2K%s\n", line);
+    fputs("\r\x1b[2K", p->out);
+    const char *left = strstr(line, LEFT_EDGE);
+    if (left && *p->colour) { // the count comes after the bar
+        size_t n = strcspn(left, "/0123456789");
+        fprintf(p->out, "%.*s%s%.*s\x1b[0m%s\n", (int)(left - line), line, p->colour, (int)n, left, left + n);
+    } else {
+        fprintf(p->out, "%s\n", line);
+    }
 }
 
 static bar sum_of(const cli_progress *p, char *label, size_t size) {

@@ -22,6 +22,9 @@ typedef struct cli_progress cli_progress;
 cli_progress *cli_progress_new(FILE *out, bool enabled, uint64_t now_ns);
 void cli_progress_free(cli_progress *p); // NULL is fine; finishes
 
+// The escape sequence that the bars are drawn with (of cli_colour; kept), "" for none.
+void cli_progress_colour(cli_progress *p, const char *escape);
+
 // A bar more; its number, from 0. label is copied, "" for none. total 0 counts up without an end.
 // unit_bytes > 0: a thing is so many bytes, a rate of bytes is shown as well.
 size_t cli_progress_add(cli_progress *p, const char *label, uint64_t total, uint64_t unit_bytes);

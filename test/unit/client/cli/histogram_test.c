@@ -69,6 +69,21 @@ static void beyond_the_top(void **state) {
     cli_histogram_free(h);
 }
 
+static void several_at_once(void **state) {
+    (void)state;
+    cli_histogram *h = cli_histogram_new();
+    cli_histogram_add_n(h, 7, 0); // nothing
+    assert_int_equal(cli_histogram_min(h), 0);
+    cli_histogram_add_n(h, 10, 3);
+    cli_histogram_add_n(h, 20, 1);
+    assert_int_equal(cli_histogram_count(h), 4);
+    assert_int_equal(cli_histogram_min(h), 10);
+    assert_int_equal(cli_histogram_at(h, 75), 10);
+    assert_int_equal(cli_histogram_at(h, 90), 20);
+    assert_true(cli_histogram_mean(h) == 12.5);
+    cli_histogram_free(h);
+}
+
 static void merged(void **state) {
     (void)state;
     cli_histogram *all = cli_histogram_new(), *a = cli_histogram_new(), *b = cli_histogram_new(),
@@ -93,11 +108,11 @@ static void merged(void **state) {
     cli_histogram_free(sum);
 }
 
-static char *drawn(const cli_histogram *h) {
+static char *drawn(const cli_histogram *h, const char *colour) {
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
-    cli_histogram_draw(h, 60, out);
+    cli_histogram_draw(h, 60, colour, out);
     fclose(out);
     return text;
 }
@@ -105,21 +120,24 @@ static char *drawn(const cli_histogram *h) {
 static void drawing(void **state) {
     (void)state;
     cli_histogram *h = cli_histogram_new();
-    char *text = drawn(h);
+    char *text = drawn(h, "");
     assert_string_equal(text, "");
     free(text);
     for (int i = 0; i < 8; i++)
         cli_histogram_add(h, 41000);
     for (int i = 0; i < 4; i++)
         cli_histogram_add(h, 55000);
-    text = drawn(h);
+    text = drawn(h, "");
     assert_string_equal(text, "    40\u00b5s \u2502████████████████████████████             8  66.7%\n"
                               "    50\u00b5s \u2502██████████████                           4  33.3%\n");
+    free(text);
+    text = drawn(h, "\x1b[36m");
+    assert_non_null(strstr(text, " \u2502\x1b[36m██████████████\x1b[0m  "));
     free(text);
     // Whatever the range: few rows, and no value is lost.
     cli_histogram_add(h, 1);
     cli_histogram_add(h, UINT64_C(1) << 39);
-    text = drawn(h);
+    text = drawn(h, "");
     size_t rows = 0;
     for (const char *p = text; *p; p++)
         rows += *p == '\n';
@@ -154,6 +172,7 @@ int main(void) {
         cmocka_unit_test(one_to_a_thousand),
         cmocka_unit_test(precision),
         cmocka_unit_test(beyond_the_top),
+        cmocka_unit_test(several_at_once),
         cmocka_unit_test(merged),
         cmocka_unit_test(drawing),
         cmocka_unit_test(percentile_table),

@@ -2,6 +2,7 @@
 // Copyright (c) The Midge Authors
 #include "client/cli/progress.h"
 
+#include <poll.h>
 #include <pty.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -29,10 +30,17 @@ static void lines(void **state) {
     assert_int_equal(n, 3);
 }
 
-static size_t read_all(int fd, char *buf, size_t size) {
-    ssize_t n = read(fd, buf, size - 1);
-    buf[n > 0 ? n : 0] = '\0';
-    return n > 0 ? (size_t)n : 0;
+// What a terminal is sent comes in pieces: reads until `end` is there.
+static void read_until(int fd, char *buf, size_t size, const char *end) {
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    size_t n = 0;
+    do {
+        assert_int_equal(poll(&p, 1, 10000), 1);
+        ssize_t got = read(fd, buf + n, size - 1 - n);
+        assert_true(got > 0);
+        n += (size_t)got;
+        buf[n] = '\0';
+    } while (!strstr(buf, end));
 }
 
 static void on_a_terminal(void **state) {
@@ -49,16 +57,18 @@ static void on_a_terminal(void **state) {
     cli_progress_set(p, 0, 50);
     assert_false(cli_progress_draw(p, 99 * MS)); // too early
     assert_true(cli_progress_draw(p, 100 * MS));
-    read_all(master, text, sizeof(text));
+    read_until(master, text, sizeof(text), " 0/100\r\n");
     assert_non_null(strstr(text, "[1]  50% "));
     assert_non_null(strstr(text, "[2]   0% "));
     assert_non_null(strstr(text, "  500 msgs/sec"));
     assert_null(strstr(text, "\x1b[2A")); // the first drawing does not go up
     assert_false(cli_progress_draw(p, 150 * MS));
+    cli_progress_colour(p, "\x1b[36m");
     cli_progress_set(p, 0, 100);
     cli_progress_finish(p, 1000 * MS);
-    read_all(master, text, sizeof(text));
+    read_until(master, text, sizeof(text), "\r\x1b[2K[2] ");
     assert_int_equal(strncmp(text, "\x1b[2A\r\x1b[2K[1] 100% ", 18), 0);
+    assert_non_null(strstr(text, "[1] 100% \x1b[36m▕████████████████████████▏ \x1b[0m100/100  "));
     assert_non_null(strstr(text, "  100 msgs/sec")); // of all the time
     assert_false(cli_progress_draw(p, 5000 * MS));
     cli_progress_free(p);
@@ -80,7 +90,7 @@ static void many_bars_are_one(void **state) {
         cli_progress_set(p, at, 5);
     }
     assert_true(cli_progress_draw(p, 100 * MS));
-    read_all(master, text, sizeof(text));
+    read_until(master, text, sizeof(text), " 25/50");
     assert_non_null(strstr(text, "5 clients  50% "));
     assert_non_null(strstr(text, " 25/50"));
     cli_progress_free(p);
