@@ -59,8 +59,8 @@ def both_pubs_say_the_same(w):
 def both_fail_with_one(w):
     for args in (["pub"], ["pub", "x", "y", "z"], ["pub", "--foo", "x"], ["foo"], ["context"], ["pub", "a b", "c"],
                  ["context", "info"], ["context", "select"], ["context", "rm", "nope"],
-                 ["pub", "x", "y", "--sleep", "5"], ["pub", "x", "y", "-s", "127.0.0.1:1"], ["sub", "x", "-t", "-d"], ["sub"],
-                 ["completion", "tcsh"]):
+                 ["pub", "x", "y", "--sleep", "5"], ["pub", "x", "y", "-s", "127.0.0.1:1"], ["sub", "x", "-t", "-d"],
+                 ["sub"], ["completion", "tcsh"]):
         equal([program.run(*args).code for program in (w.nats, w.midge)], [1, 1], f"exit status of {args}")
 
 
