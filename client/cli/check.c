@@ -151,7 +151,8 @@ void cli_check_write(const cli_check *c, const char *format, const char *namespa
 }
 
 int cli_check_finish(cli *app, const cli_check *c) {
-    const char *format = cli_get_string(app, "format"), *file = cli_get_string(app, "outfile");
+    const char *format = cli_get_bool(app, "json") ? "json" : cli_get_string(app, "format");
+    const char *file = cli_get_string(app, "outfile");
     char *text = NULL;
     size_t n;
     FILE *out = file != NULL ? open_memstream(&text, &n) : stdout;

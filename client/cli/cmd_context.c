@@ -14,6 +14,16 @@
 #include "client/cli/context_cmd.h"
 #include "client/cli/table.h"
 
+static int show(cli *app, const cli_context *c) {
+    if (cli_get_bool(app, "json")) {
+        cli_json j = {.out = stdout, .indent = 2};
+        cli_context_write(c, &j, true);
+    } else {
+        cli_context_show(app, c, false);
+    }
+    return CLI_OK;
+}
+
 // ---- add, copy ------------------------------------------------------------------------------------------------------
 
 // A file becomes a data: URI. Other references stay.
@@ -65,8 +75,7 @@ static int save(cli *app, cli_context *c, const char *name) {
     if (cli_context_save(app, c, name, err, sizeof err) != 0) return cli_fail(app, "%s", err);
     if (cli_get_bool(app, "select") && cli_context_select(app, name, err, sizeof err) != 0)
         return cli_fail(app, "%s", err);
-    cli_context_show(app, c, false);
-    return CLI_OK;
+    return show(app, c);
 }
 
 static int run_add(cli *app) {
@@ -155,8 +164,7 @@ static int select_and_show(cli *app, const char *name) {
     if (cli_context_load(app, name, &c, err, sizeof err) != 0 ||
         cli_context_select(app, name, err, sizeof err) != 0)
         return cli_fail(app, "%s", err);
-    cli_context_show(app, &c, false);
-    return CLI_OK;
+    return show(app, &c);
 }
 
 static int run_select(cli *app) {
@@ -192,6 +200,7 @@ static const cli_flag save_flags[] = {
     {.name = "description", .type = CLI_STRING, .help = "A few words about it"},
     {.name = "select", .type = CLI_SWITCH, .help = "Select it as well"},
     {.name = "embed", .type = CLI_SWITCH, .help = "Put the content of credential files into the context"},
+    {.name = "json", .short_name = 'j', .type = CLI_SWITCH, .help = "Show it as JSON"},
     {0},
 };
 static const cli_flag ls_flags[] = {
@@ -201,6 +210,10 @@ static const cli_flag ls_flags[] = {
 };
 static const cli_flag rm_flags[] = {
     {.name = "force", .short_name = 'f', .type = CLI_SWITCH, .help = "Do not ask, and unselect it if it is selected"},
+    {0},
+};
+static const cli_flag show_flags[] = {
+    {.name = "json", .short_name = 'j', .type = CLI_SWITCH, .help = "Show it as JSON"},
     {0},
 };
 static const cli_arg new_name[] = {{.name = "name", .help = "Name of the context", .required = true}, {0}};
@@ -236,10 +249,10 @@ static const cli_command ls = {.name = "ls", .aliases = "list l", .summary = "Li
 static const cli_command rm = {.name = "rm", .aliases = "remove", .summary = "Remove a context", .flags = rm_flags,
                                .args = known_name, .run = run_rm};
 static const cli_command pick = {.name = "select", .aliases = "switch set", .summary = "Select the context to use",
-                                 .args = some_name, .run = run_select};
+                                 .flags = show_flags, .args = some_name, .run = run_select};
 static const cli_command unselect = {.name = "unselect", .summary = "Use no context", .run = run_unselect};
-static const cli_command previous = {.name = "previous", .aliases = "-", .run = run_previous,
-                                     .summary = "Select the context that was selected before"};
+static const cli_command previous = {.name = "previous", .aliases = "-", .flags = show_flags,
+                                     .run = run_previous, .summary = "Select the context that was selected before"};
 
 static const cli_command *const commands[] = {
     &add, &copy, &edit, &ls, &rm, &pick, &unselect, &cli_command_context_info, &cli_command_context_validate, &previous,

@@ -11,6 +11,7 @@
 #include "client/cli/json.h"
 #include "client/cli/payload.h"
 #include "client/cli/progress.h"
+#include "client/cli/units.h"
 
 #define ONE_BY_ONE  20  // more than these have a progress bar
 #define FLUSH_EVERY 512 // messages, where nobody waits for each
@@ -129,6 +130,9 @@ static int run(cli *app) {
     if (status == CLI_OK && !r.one_by_one) status = flush(&r);
     if (r.progress != NULL) cli_progress_finish(r.progress, cli_mono_ns());
     cli_progress_free(r.progress);
+    // Where no bar is drawn, the end is told at least.
+    if (!r.one_by_one && !r.quiet && status == CLI_OK && !cli_err_is_terminal(app))
+        cli_log(app, "Published %s messages, %s", cli_count(r.sent).s, cli_bytes(r.bytes).s);
     if (json && status == CLI_OK) print_json(&r, cli_mono_ns() - began);
     cli_release_signals(app);
     midge_conn_free(r.conn);

@@ -101,6 +101,7 @@ static const cli_flag connection_flags[] = {
 static const cli_flag check_flags[] = {
     {.name = "format", .type = CLI_ENUM, .value = "nagios", .choices = "nagios json prometheus text",
      .help = "How the result is written"},
+    {.name = "json", .short_name = 'j', .type = CLI_SWITCH, .help = "The same as --format json"},
     {.name = "namespace", .type = CLI_STRING, .value = "nats_server_check", .help = "First part of Prometheus names"},
     {.name = "outfile", .type = CLI_FILE, .help = "Write the result to a file instead of stdout"},
     {0},

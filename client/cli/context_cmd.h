@@ -8,9 +8,8 @@
 #include "client/cli/cli.h"
 #include "client/cli/context.h"
 
-// Prints a context, and with `connect` whether one can connect. Returns how many files are missing or connections
-// failed, which is in what was printed.
-unsigned cli_context_show(cli *app, const cli_context *c, bool connect);
+// Prints a context, and with `connect` whether one can connect.
+void cli_context_show(cli *app, const cli_context *c, bool connect);
 
 int cli_context_run_edit(cli *app);
 

@@ -145,7 +145,7 @@ def check_connection(w):
     check(re.fullmatch(r"OK Connection OK:connected to nats://\S+ in \S+ OK:rtt time \S+ "
                        r"OK:round trip took 0\.\d{6}s \| connect_time=0\.\d{4}s;0\.5000;1\.0000 "
                        r"rtt=0\.\d{4}s;0\.5000;1\.0000 request_time=0\.\d{4}s;0\.5000;1\.0000\n", r.out), r.out)
-    data = json.loads(w.midge.run("srv", "check", "conn", "--format=json").ok().out)
+    data = json.loads(w.midge.run("srv", "check", "conn", "--json").ok().out)
     equal((data["status"], data["check_suite"], data["check_name"], len(data["ok"])),
           ("OK", "connections", "Connection", 3))
     equal([(p["name"], p["warning"], p["critical"], p["unit"]) for p in data["perf_data"]],

@@ -147,6 +147,18 @@ def context_validate(w):
 
 
 @test
+def context_json(w):
+    r = w.midge.run("context", "add", "one", "--token", "t", "--select", "--json").ok()
+    equal((json.loads(r.out)["name"], json.loads(r.out)["token"]), ("one", "t"))
+    equal(json.loads(w.midge.run("context", "copy", "one", "two", "--nkey", "/no", "-j").ok().out)["name"], "two")
+    equal(json.loads(w.midge.run("context", "select", "two", "-j").ok().out)["name"], "two")
+    equal(json.loads(w.midge.run("context", "previous", "-j").ok().out)["name"], "one")
+    r = w.midge.run("context", "validate", "--json").failed("validation failed")
+    equal(json.loads(r.out), [{"name": "one", "problems": []},
+                              {"name": "two", "problems": ["NKey: /no cannot be read"]}])
+
+
+@test
 def context_embeds_files(w):
     secret = os.path.join(w.home, "user.creds")
     with open(secret, "w", encoding="ascii") as f:

@@ -35,6 +35,11 @@ def pub_json(w):
 
 
 @test
+def pub_many_is_told_once(w):
+    equal(w.midge.run("pub", "x", "hello", "--count", "1000").ok().log, "TIME Published 1,000 messages, 4.9 KiB\n")
+
+
+@test
 def pub_many_has_a_progress_bar_on_a_terminal(w):
     code, screen = w.midge.on_terminal("pub", "x", "hello", "--count", "50000")
     equal(code, 0, "exit status")
@@ -344,6 +349,23 @@ def reply_body_headers_and_queue(w):
         equal((m["data"], m["headers"]), (f"{i}: ask", {"N": [str(i)]}))
     r = reply.interrupt().finish().ok()
     equal([(m["number"], m["data"]) for m in lines(r.out)], [(0, "ask"), (1, "ask")])
+
+
+@test
+def a_second_signal_ends_what_hangs(w):
+    reply = w.start(w.midge, "reply", "q", "--command", "sleep 3600").wait_err("Listening")
+    w.midge.run("pub", "q", "x").ok()
+    reply.wait_err("Received on subject")
+    children = f"/proc/{reply.process.pid}/task/{reply.process.pid}/children"
+
+    def child():
+        with open(children, encoding="ascii") as f:
+            return f.read().split()
+    pids = wait_for(child, 20)
+    # Signals that come at the same time are one, so more may be needed.
+    ended = wait_for(lambda: (reply.interrupt(), reply.process.poll() is not None)[1], 20)
+    os.kill(int(pids[0]), signal.SIGKILL)
+    check(ended and reply.process.returncode == -signal.SIGINT, f"exit status {reply.process.poll()}")
 
 
 @test
