@@ -35,12 +35,12 @@ void mgc_event_type(midge *m, enum midge_event_type type, int err) {
 }
 
 static void defaults(midge_config *c) {
-    static const uint16_t ms[] = {2000, 100, 8000, 100, 30000};
-    uint32_t *const fields[] = {&c->connect_timeout, &c->reconnect_wait, &c->reconnect_wait_max, &c->reconnect_jitter,
-                                &c->drain_timeout};
-    for (size_t i = 0; i < sizeof(ms) / sizeof(ms[0]); i++)
-        if (!*fields[i]) *fields[i] = ms[i];
+    if (!c->connect_timeout) c->connect_timeout = 2000;
     if (!c->ping_interval) c->ping_interval = 120000;
+    if (!c->reconnect_wait) c->reconnect_wait = 100;
+    if (!c->reconnect_wait_max) c->reconnect_wait_max = 8000;
+    if (!c->reconnect_jitter) c->reconnect_jitter = 100;
+    if (!c->drain_timeout) c->drain_timeout = 30000;
     if (!c->max_pings_out) c->max_pings_out = 2;
     if (!c->lang.n) c->lang = MIDGE_STR("midge");
     if (!c->version.n) c->version = MIDGE_STR(MIDGE_VERSION);

@@ -6,16 +6,16 @@
 
 // As many letters as tell them apart.
 static const struct {
-    char words[23];
+    char words[22];
     int8_t err;
 } meanings[] = {
-    {"authorization v", MIDGE_EAUTH},             // Authorization Violation
-    {"authentication t", MIDGE_EAUTH},            // Authentication Timeout
-    {"user authentication r", MIDGE_EAUTH},       // User Authentication Revoked
+    {"authorization v", MIDGE_EAUTH},              // Authorization Violation
+    {"authentication t", MIDGE_EAUTH},             // Authentication Timeout
+    {"user authentication r", MIDGE_EAUTH},        // User Authentication Revoked
     {"user authentication e", MIDGE_EAUTHEXPIRED}, // User Authentication Expired
-    {"account authenticatio", MIDGE_EAUTHEXPIRED}, // Account Authentication Expired
-    {"stale", MIDGE_ESTALE},                      // Stale Connection
-    {"secure c", MIDGE_ETLS},                     // Secure Connection - TLS Required
+    {"account a", MIDGE_EAUTHEXPIRED},             // Account Authentication Expired
+    {"stale", MIDGE_ESTALE},                       // Stale Connection
+    {"secure c", MIDGE_ETLS},                      // Secure Connection - TLS Required
 };
 
 // What stands between double quotes, which Go may have escaped.

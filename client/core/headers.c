@@ -21,8 +21,12 @@ void midge_headers_begin(midge_headers *h, void *buf, size_t size) {
 
 void midge_headers_add(midge_headers *h, midge_str name, midge_str value) {
     bool good = name.n > 0;
-    for (size_t i = 0; i < name.n; i++) good &= name.p[i] > ' ' && name.p[i] < 0x7f && name.p[i] != ':';
-    for (size_t i = 0; i < value.n; i++) good &= value.p[i] != '\r' && value.p[i] != '\n';
+    for (size_t i = 0; i < name.n; i++) {
+        uint32_t c = (uint8_t)name.p[i];
+        if (c - '!' > '~' - '!' || c == ':') good = false;
+    }
+    for (size_t i = 0; i < value.n; i++)
+        if (value.p[i] == '\r' || value.p[i] == '\n') good = false;
     if (!good && !h->err) h->err = MIDGE_EBADHEADER;
     append(h, name.p, name.n);
     append(h, ": ", 2);

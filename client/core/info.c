@@ -70,13 +70,9 @@ static void word(midge *m, midge_str s) {
     switch (m->json_key) {
     case CLIENT_ID: info->client_id = number; break;
     case MAX_PAYLOAD: info->max_payload = s.p[0] == '-' ? -1 : (int64_t)number; break;
-    case HEADERS: info->headers = yes; break;
-    case JETSTREAM: info->jetstream = yes; break;
-    case TLS_REQUIRED: info->tls_required = yes; break;
-    case TLS_AVAILABLE: info->tls_available = yes; break;
-    case AUTH_REQUIRED: info->auth_required = yes; break;
-    case LDM: info->lame_duck = yes; break;
-    default: break;
+    default: // midge_info has its flags in the order of the keys
+        if (m->json_key >= HEADERS && m->json_key <= LDM)
+            ((unsigned char *)info)[offsetof(midge_info, headers) + m->json_key - HEADERS] = yes;
     }
 }
 

@@ -110,7 +110,6 @@ void mgc_output_cut(midge *m);
 uint32_t mgc_ping(midge *m);
 
 // ---- sub.c ----
-int32_t mgc_subscribe(midge *m, midge_str subject, midge_str queue, midge_msg_fn fn, void *user);
 midge_sub *mgc_sub(const midge *m, int32_t handle); // NULL: no such
 void mgc_sub_free(midge *m, midge_sub *s);
 void mgc_subs_aside(midge *m);                      // SUBs that are owed, as many as there is room for

@@ -134,7 +134,8 @@ enum midge_event_type {
     MIDGE_EVENT_CONNECTED,     // the first time
     MIDGE_EVENT_RECONNECTED,   // later times; subscriptions are there again
     MIDGE_EVENT_DISCONNECTED,  // err says why; the engine goes on trying
-    MIDGE_EVENT_CLOSED,        // the end: err is 0 after midge_close/midge_drain, else why it gave up. Nothing follows.
+    MIDGE_EVENT_CLOSED,        // the end: err is 0 after midge_close/midge_drain, else why it gave up. Nothing follows,
+                               // but midge_want may still ask to close the transport.
     MIDGE_EVENT_LAME_DUCK,     // the server will go away soon; the engine moves when it is closed
     MIDGE_EVENT_SERVERS,       // gossip brought servers that were unknown
     MIDGE_EVENT_PERMISSION,    // subject is set; publish tells which of both was refused. The connection stays.
@@ -197,7 +198,7 @@ typedef struct midge_config {
 
     // Where. Servers are tried in this order after a random rotation unless no_randomize.
     const midge_server *servers;
-    uint16_t servers_len;         // a configured server that refuses our credentials twice running is given up
+    uint16_t servers_len;         // one that refuses our credentials twice running is given up
     bool no_randomize;
     bool tls_first;               // handshake before INFO
     bool tls_required;            // for all servers
@@ -224,7 +225,7 @@ typedef struct midge_config {
     uint32_t reconnect_wait_max;  // 8,000
     uint32_t reconnect_jitter;    // random addition; 100
     int32_t max_reconnects;       // rounds over all servers without success; 0 = for ever, -1 = never reconnect
-    bool retry_first;             // the first connect is tried again like later ones; otherwise its failure closes
+    bool retry_first;             // the first connect is tried again like later ones; otherwise a round in vain closes
     uint32_t drain_timeout;       // 30,000
     uint64_t seed;                // random bits that no other client has; inboxes and jitter come from it
 
@@ -283,7 +284,7 @@ MIDGE_API void midge_recv_ack(midge *m, size_t n);
 MIDGE_API int midge_replace_recv_buf(midge *m, void *buf, size_t size);
 MIDGE_API int midge_replace_send_buf(midge *m, void *buf, size_t size);
 
-// The same for the tables (entries, not bytes), at any time outside of callbacks.
+// The same for the tables (entries, not bytes), at any time, also from callbacks: after ETABLE, say.
 MIDGE_API int midge_replace_subs(midge *m, midge_sub *subs, uint32_t len);
 MIDGE_API int midge_replace_requests(midge *m, midge_request_slot *requests, uint32_t len);
 
@@ -319,7 +320,8 @@ MIDGE_API bool midge_sub_alive(const midge *m, int32_t sub);
 // ETIMEOUT after drain_timeout).
 MIDGE_API int midge_drain(midge *m);
 
-// Closes at once, also from a callback. Unsent bytes are lost; requests end with ECLOSED.
+// Closes at once, also from a callback; EVENT_CLOSED comes before it returns. Unsent bytes are lost; requests end with
+// ECLOSED.
 MIDGE_API void midge_close(midge *m);
 
 // Asks the server for a PONG; fn is called when it has processed all that was published and subscribed before, with
@@ -385,7 +387,7 @@ MIDGE_API midge_str midge_headers_description(midge_str block);
 typedef struct midge_info {
     uint64_t client_id;
     int64_t max_payload; // bytes; -1: no limit
-    bool headers, jetstream, tls_required, tls_available, auth_required, lame_duck;
+    bool headers, jetstream, tls_required, tls_available, auth_required, lame_duck; // in this order: see info.c
 } midge_info;
 MIDGE_API const midge_info *midge_info_of(const midge *m);
 
@@ -672,8 +674,8 @@ MIDGE_API void midge_kv_watch_stop(midge_kv_watch *watch); // no callback follow
 
 // ---- the engine's memory --------------------------------------------------------------------------------------------
 
-// Here so that it can be placed statically; about 500 bytes where pointers have 32 bits, 800 where they have 64.
-// Nothing in it is for others.
+// Here so that it can be placed statically: 632 bytes where pointers have 32 bits, 848 where they have 64; an entry of
+// subs has 48 and 72, one of requests 36 and 48. Nothing in it is for others.
 // What is used most stands first: short offsets make short instructions on small processors.
 struct midge {
     uint8_t phase, drain;

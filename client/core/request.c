@@ -57,19 +57,12 @@ static void finish(midge *m, uint32_t slot, int err, const midge_msg *msg) {
     fn(m, err, msg, user);
 }
 
-static int32_t digit(char c) {
-    if (c >= 'A' && c <= 'Z') return c - 'A';
-    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-    if (c >= '0' && c <= '9') return c - '0' + 52;
-    return c == '-' ? 62 : c == '_' ? 63 : -1;
-}
-
 static bool get_letters(const char *p, size_t letters, uint32_t *n) {
     *n = 0;
     for (size_t i = letters; i--;) {
-        int32_t d = digit(p[i]);
-        if (d < 0) return false;
-        *n = *n << 6 | (uint32_t)d;
+        const char *letter = memchr(mgc_alphabet, p[i], sizeof(mgc_alphabet));
+        if (!letter) return false;
+        *n = *n << 6 | (uint32_t)(letter - mgc_alphabet);
     }
     return true;
 }
@@ -117,7 +110,7 @@ static int open_inbox(midge *m) {
     *end++ = '.';
     *end++ = '*';
     midge_str subject = {m->inbox, (size_t)(end - m->inbox)};
-    int32_t sub = mgc_subscribe(m, subject, MIDGE_NONE, reply, NULL);
+    int32_t sub = midge_subscribe(m, subject, MIDGE_NONE, reply, NULL);
     if (sub < 0) return sub;
     m->inbox_sub = sub;
     m->inbox_n = (uint8_t)subject.n;

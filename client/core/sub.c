@@ -69,7 +69,7 @@ static uint8_t *put_unsub(uint8_t *p, const midge_sub *s) {
     return MGC_PUT(p, "\r\n");
 }
 
-int32_t mgc_subscribe(midge *m, midge_str subject, midge_str queue, midge_msg_fn fn, void *user) {
+int32_t midge_subscribe(midge *m, midge_str subject, midge_str queue, midge_msg_fn fn, void *user) {
     if (m->phase == MGC_CLOSED) return MIDGE_ECLOSED;
     if (m->drain) return MIDGE_EDRAINING;
     if (!fn) return MIDGE_EINVAL;
@@ -99,23 +99,19 @@ int32_t mgc_subscribe(midge *m, midge_str subject, midge_str queue, midge_msg_fn
     return s->handle;
 }
 
-int32_t midge_subscribe(midge *m, midge_str subject, midge_str queue, midge_msg_fn fn, void *user) {
-    return mgc_subscribe(m, subject, queue, fn, user);
-}
-
-// Says UNSUB, or keeps it in mind: the caller has set the flag that owes it.
+// Says UNSUB, or keeps it in mind: the caller has set the flag that owes it. The end of a drain is the PONG for the
+// next PING, which the caller says: one for many.
 static bool say_unsub(midge *m, midge_sub *s) {
     uint8_t *p = mgc_room(m, line_size(s));
     if (!p) return false;
     mgc_wrote(m, put_unsub(p, s));
+    if (s->flags & MGC_SUB_GONE) {
+        mgc_sub_free(m, s);
+        return true;
+    }
     m->unsubs_owed--;
     s->flags &= ~(uint32_t)MGC_SUB_LIMIT;
-    if (s->flags & MGC_SUB_GONE) {
-        s->flags &= ~(uint32_t)MGC_SUB_GONE;
-        mgc_sub_free(m, s);
-    } else if (s->flags & MGC_SUB_DRAIN) {
-        s->mark = mgc_ping(m);
-    }
+    if (s->flags & MGC_SUB_DRAIN) s->mark = m->owe_ping ? m->pings : m->pings + 1;
     return true;
 }
 
@@ -126,10 +122,14 @@ static void owe_unsub(midge *m, midge_sub *s, uint32_t flag) {
 }
 
 void mgc_subs_pay(midge *m) {
+    bool ping = false;
     for (uint32_t i = 0; i < m->subs_used && m->unsubs_owed; i++) {
         midge_sub *s = &m->config.subs[i];
-        if ((s->flags & MGC_SUB_USED) && owes(s) && !say_unsub(m, s)) return;
+        if (!owes(s)) continue;
+        if (!say_unsub(m, s)) break;
+        if (s->flags & MGC_SUB_DRAIN) ping = true;
     }
+    if (ping) mgc_ping(m);
 }
 
 // The server does not know it: nothing needs saying.
@@ -138,18 +138,14 @@ static bool unknown(const midge *m, const midge_sub *s) { return m->phase != MGC
 int midge_unsubscribe(midge *m, int32_t sub, uint32_t max) {
     midge_sub *s = mgc_sub(m, sub);
     if (!s) return MIDGE_EINVAL;
-    bool now = !max || max - s->before <= s->received || max <= s->before;
-    if (now && unknown(m, s)) {
-        mgc_sub_free(m, s);
+    bool now = max <= s->before + s->received;
+    // A drain whose UNSUB was said needs no other one.
+    bool tell = !unknown(m, s) && !((s->flags & MGC_SUB_DRAIN) && s->mark);
+    if (!now) s->max = max;
+    if (tell) {
+        owe_unsub(m, s, now ? MGC_SUB_GONE : MGC_SUB_LIMIT);
     } else if (now) {
-        if (s->flags & MGC_SUB_DRAIN) { // UNSUB was said, or is owed
-            mgc_sub_free(m, s);
-        } else {
-            owe_unsub(m, s, MGC_SUB_GONE);
-        }
-    } else {
-        s->max = max;
-        if (!unknown(m, s) && !(s->flags & MGC_SUB_DRAIN)) owe_unsub(m, s, MGC_SUB_LIMIT);
+        mgc_sub_free(m, s);
     }
     return 0;
 }
@@ -160,17 +156,16 @@ static void drain(midge *m, midge_sub *s) {
         mgc_sub_free(m, s);
         return;
     }
-    bool owed = owes(s);
+    if (!owes(s)) m->unsubs_owed++;
     s->flags = (s->flags & ~(uint32_t)MGC_SUB_LIMIT) | MGC_SUB_DRAIN;
     m->subs_draining++;
-    if (!owed) m->unsubs_owed++;
-    say_unsub(m, s);
 }
 
 int midge_drain_sub(midge *m, int32_t sub) {
     midge_sub *s = mgc_sub(m, sub);
     if (!s) return MIDGE_EINVAL;
     drain(m, s);
+    if (owes(s) && say_unsub(m, s)) mgc_ping(m);
     return 0;
 }
 
@@ -181,6 +176,7 @@ void mgc_subs_drain(midge *m) {
         midge_sub *s = &m->config.subs[i];
         if (s->flags & MGC_SUB_USED && !(s->flags & MGC_SUB_GONE) && s->handle != m->inbox_sub) drain(m, s);
     }
+    mgc_subs_pay(m);
 }
 
 void mgc_subs_pong(midge *m) {

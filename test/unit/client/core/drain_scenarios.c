@@ -77,6 +77,33 @@ static void scenario_drain_sub(struct rig *r) {
     CHECK(midge_drain_sub(&r->m, a) == 0 && !midge_sub_alive(&r->m, a));
 }
 
+// No room to say so: it is said later, once.
+static void scenario_drain_full(struct rig *r) {
+    char data[450];
+    memset(data, 'x', sizeof(data));
+    rig_fill(r);
+    rig_connect(r);
+    int32_t a = midge_subscribe(&r->m, MIDGE_STR("a"), MIDGE_NONE, rig_on_msg, r);
+    int32_t b = midge_subscribe(&r->m, MIDGE_STR("b"), MIDGE_NONE, rig_on_msg, r);
+    rig_run(r);
+    r->stuck = true;
+    CHECK(midge_publish(&r->m, MIDGE_STR("p"), data, 450) == 0);
+    CHECK(midge_publish(&r->m, MIDGE_STR("p"), data, 450) == 0);
+    CHECK(midge_publish(&r->m, MIDGE_STR("p"), data, 50) == 0);
+    CHECK(midge_drain_sub(&r->m, a) == 0 && midge_drain_sub(&r->m, a) == 0 && midge_drain_sub(&r->m, b) == 0);
+    CHECK(midge_unsubscribe(&r->m, a, 0) == 0 && !midge_sub_alive(&r->m, a));
+    CHECK(midge_unsubscribe(&r->m, b, 3) == 0 && midge_sub_alive(&r->m, b));
+    rig_say(r, "MSG a 1 1\r\nx\r\nMSG b 2 1\r\ny\r\n");
+    rig_saw(r, "b y\n");
+    r->stuck = false;
+    rig_run(r);
+    r->out[r->out_n] = '\0';
+    CHECK(strcmp(r->out + r->out_n - 24, "UNSUB 1\r\nUNSUB 2\r\nPING\r\n") == 0);
+    CHECK(midge_sub_alive(&r->m, b));
+    rig_say(r, "PONG\r\n");
+    CHECK(!midge_sub_alive(&r->m, b));
+}
+
 static void scenario_drain(struct rig *r) {
     rig_fill(r);
     rig_connect(r);
@@ -90,10 +117,10 @@ static void scenario_drain(struct rig *r) {
     rig_run(r);
     rig_say(r, "MSG a 1 1\r\n1\r\n");
     CHECK(midge_publish(&r->m, MIDGE_STR("p"), "", 0) == 0); // an answer may still leave
-    rig_say(r, "PONG\r\nPONG\r\n");
+    rig_say(r, "PONG\r\n");
     rig_saw(r, "a 1\n");
     CHECK(midge_publish(&r->m, MIDGE_STR("p"), "", 0) == MIDGE_EDRAINING);
-    rig_wrote(r, "SUB a 1\r\nSUB b 2\r\nUNSUB 1\r\nPING\r\nUNSUB 2\r\nPING\r\nPUB p 0\r\n\r\nPING\r\n");
+    rig_wrote(r, "SUB a 1\r\nSUB b 2\r\nUNSUB 1\r\nUNSUB 2\r\nPING\r\nPUB p 0\r\n\r\nPING\r\n");
     rig_say(r, "PONG\r\n");
     rig_saw(r, "closed\nclose\n");
     CHECK(midge_error(&r->m) == 0 && midge_drain(&r->m) == MIDGE_ECLOSED);
@@ -161,6 +188,7 @@ const struct scenario scenarios_drain[] = {
     {"flush", scenario_flush},
     {"flush while disconnected", scenario_flush_disconnected},
     {"drain a subscription", scenario_drain_sub},
+    {"drain without room", scenario_drain_full},
     {"drain", scenario_drain},
     {"drain with requests", scenario_drain_requests},
     {"drain timeout", scenario_drain_timeout},

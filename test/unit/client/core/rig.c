@@ -7,7 +7,7 @@
 
 static void append(char *buf, size_t *n, const char *s, size_t len) {
     CHECK(len < RIG_LOG - *n);
-    memcpy(buf + *n, s, len);
+    if (len > 0) memcpy(buf + *n, s, len);
     *n += len;
     buf[*n] = '\0';
 }
@@ -86,7 +86,7 @@ void rig_fill(struct rig *r) {
     r->step = step;
     r->split = split;
     r->now = 0xfffff000; // wraps within seconds
-    for (size_t i = 0; i < 4; i++) r->servers[i] = (midge_server){.host = {"abcd" + i, 1}};
+    for (size_t i = 0; i < 4; i++) r->servers[i] = (midge_server){.host = {&"abcd"[i], 1}};
     r->config = (midge_config){.recv_buf = r->recv,
                                .recv_size = RIG_BUF,
                                .send_buf = r->send,
