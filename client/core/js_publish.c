@@ -5,8 +5,8 @@
 //
 // The good path: subject and headers are put together in js->buf, midge_request copies them, the answer is parsed, fn
 // is called. Again (ADR-22) it is sent, after retry_wait, when nobody listened: a stream that moves to another server
-// has no listener for a moment. After a timeout the message may be stored already, so only one with an id is sent again:
-// the stream recognises it.
+// has no listener for a moment. After a timeout the message may be stored already, so only one with an id is sent
+// again: the stream recognises it.
 //
 // What always holds: an op that has begun has either a request or an armed hook, until fn is called or it is cancelled.
 #include "client/core/js_priv.h"

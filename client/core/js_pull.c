@@ -8,9 +8,10 @@
 // requests overlap and messages never stop.
 //
 // How it fails: what the server cannot give it says with a status, and most of these say how much of a request is left:
-// that is owed no more. A request that was refused is made again at once, then later and later while nothing comes. When
-// counts have drifted (a request was dropped without a word, a message was too large for the receive buffer) heartbeats
-// stop, since no request is open; after two of them nothing is owed and it asks anew, and so after a reconnect.
+// that is owed no more. A request that was refused is made again at once, then later and later while nothing comes.
+// When counts have drifted (a request was dropped without a word, a message was too large for the receive buffer)
+// heartbeats stop, since no request is open; after two of them nothing is owed and it asks anew, and so after a
+// reconnect.
 //
 // What always holds: while active there is a subscription and the hook is added; while connected it is armed. After
 // fn was called for the last time nothing of the struct is touched.
@@ -130,8 +131,8 @@ static void on_message(midge_js_pull *p, const midge_msg *msg) {
     if (full && p->active && p->sub == sub) end(p, 0, MIDGE_NONE);
 }
 
-// spec/jetstream-consumers.md 10.2. The ordinary ends of a request are 404, 408 and some of 409, which are told apart by
-// their words.
+// spec/jetstream-consumers.md 10.2. The ordinary ends of a request are 404, 408 and some of 409, which are told apart
+// by their words.
 static void on_status(midge_js_pull *p, const midge_msg *msg) {
     midge_str text = midge_headers_description(msg->headers);
     midge_str left = mgc_header(msg, "Nats-Pending-Messages");
@@ -153,7 +154,8 @@ static void on_status(midge_js_pull *p, const midge_msg *msg) {
         refill(p);
     } else {
         if (left.n == 0) p->msgs = p->bytes = 0; // how much it was we are not told
-        if (p->fails++ == 0) {
+        if (p->fails == 0) {
+            p->fails = 1;
             refill(p);
         } else {
             later(p);

@@ -2,8 +2,8 @@
 // Copyright (c) The Midge Authors
 //
 // Text for JetStream, written for few bytes of code on machines without a divider or 64-bit arithmetic: numbers are
-// printed by doubling digits, and JSON is never a tree: a member is looked for each time it is wanted, which for answers
-// of 100 bytes is cheap.
+// printed by doubling digits, and JSON is never a tree: a member is looked for each time it is wanted, which for
+// answers of 100 bytes is cheap.
 //
 // How it fails: a buffer that is too small sets `full`, which the last step of a caller looks at; text that is not what
 // it should be gives nothing, 0 or false. Nothing is read behind the end of a slice.
@@ -77,7 +77,9 @@ bool mgc_str_eq(midge_str a, const char *b) {
     return a.n == n && memcmp(a.p, b, n) == 0;
 }
 
-midge_str mgc_header(const midge_msg *msg, const char *name) { return midge_headers_get(msg->headers, midge_cstr(name)); }
+midge_str mgc_header(const midge_msg *msg, const char *name) {
+    return midge_headers_get(msg->headers, midge_cstr(name));
+}
 
 bool mgc_u64(midge_str s, uint64_t *v) {
     uint64_t sum = 0;

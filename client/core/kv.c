@@ -4,8 +4,8 @@
 // A key-value bucket is a stream with one subject a key (ADR-8; spec/jetstream-streams.md 24): reading is reading the
 // last message, writing is publishing, deleting is publishing a marker.
 //
-// create publishes with the expectation that the key has no message. When it has one that is a marker, it publishes once
-// more, expecting the marker.
+// create publishes with the expectation that the key has no message. When it has one that is a marker, it publishes
+// once more, expecting the marker.
 #include "client/core/js_priv.h"
 
 void mgc_kv_subject(mgc_text *t, midge_str bucket, midge_str key) { mgc_text_form(t, "$KV.?.?", &bucket, &key); }

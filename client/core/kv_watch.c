@@ -4,9 +4,9 @@
 // Watching keys: an ordered push consumer (ADR-17) of the bucket's stream.
 //
 // Each incarnation has a new inbox to which the server pushes, and a consumer named after it that acknowledges nothing.
-// Its messages are numbered from 1 without gaps, and heartbeats say the last number. So a gap, a heartbeat that knows of
-// more, silence or a reconnect make the next incarnation, which begins behind the last revision that was given. The old
-// consumer is deleted without waiting for an answer; were that lost, the server removes it after some seconds alone.
+// Its messages are numbered from 1 without gaps, and heartbeats say the last number. So a gap, a heartbeat that knows
+// of more, silence or a reconnect make the next incarnation, which begins behind the last revision that was given. The
+// old consumer is deleted without waiting for an answer; were that lost, the server removes it after some seconds alone.
 //
 // The end of what was there at the beginning is known from the answer to the creation (how many there are), or from a
 // message that none follows; messages may come before the answer.
@@ -159,8 +159,9 @@ static void put_config(mgc_text *t, const midge_kv_watch *w, const midge_str *na
 
     mgc_text_form(t, "{\"stream_name\":\"KV_?\",\"config\":{\"name\":\"?\"", bucket, name);
     mgc_text_form(t, ",\"deliver_subject\":\"?\",\"filter_subject\":\"$KV.?.", &inbox, bucket);
-    mgc_text_form(t, "?\",\"ack_policy\":\"none\",\"flow_control\":true,\"idle_heartbeat\":5000000000,\"num_replicas\":1,"
-                     "\"mem_storage\":true,\"deliver_policy\":\"", filter, NULL);
+    mgc_text_put(t, *filter);
+    mgc_text_cstr(t, "\",\"ack_policy\":\"none\",\"flow_control\":true,\"idle_heartbeat\":5000000000,"
+                     "\"num_replicas\":1,\"mem_storage\":true,\"deliver_policy\":\"");
     if (from > 0) {
         mgc_text_cstr(t, "by_start_sequence\",\"opt_start_seq\":");
         mgc_text_u64(t, from);

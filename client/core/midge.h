@@ -510,8 +510,8 @@ typedef struct midge_js_stored {
     uint64_t time;                    // nanoseconds since 1970
 } midge_js_stored;
 struct midge_js_get;
-// err: ENOTFOUND, ENORESPONDERS (the stream is not there or does not allow direct reading), EJETSTREAM (another status),
-// and those of requests. msg is NULL unless err is 0.
+// err: ENOTFOUND, ENORESPONDERS (the stream is not there or does not allow direct reading), EJETSTREAM (another
+// status), and those of requests. msg is NULL unless err is 0.
 typedef void (*midge_js_get_fn)(struct midge_js_get *op, int err, const midge_js_stored *msg, void *user);
 typedef struct midge_js_get {
     midge_str stream;
@@ -544,8 +544,8 @@ MIDGE_API int midge_js_meta_parse(midge_str reply, midge_js_meta *meta);
 MIDGE_API int midge_js_ack(midge *m, midge_str reply);
 MIDGE_API int midge_js_nak(midge *m, midge_str reply, uint32_t delay_ms);   // deliver again, after a delay if not 0
 MIDGE_API int midge_js_progress(midge *m, midge_str reply);                 // still at work: the ack wait begins anew
-MIDGE_API int midge_js_term(midge *m, midge_str reply, midge_str reason);   // never deliver again; reason or MIDGE_NONE,
-                                                                            // of at most 120 bytes
+MIDGE_API int midge_js_term(midge *m, midge_str reply, midge_str reason);   // never deliver again; the reason is for
+                                                                            // people, at most 120 bytes
 // Acknowledges and waits until the server has it. Returns the request (for midge_request_cancel) or an error. err of fn
 // is 0 with msg, or that of a request; a consumer without acks answers ENORESPONDERS.
 MIDGE_API int32_t midge_js_ack_sync(midge_js *js, midge_str reply, midge_reply_fn fn, void *user);
@@ -564,7 +564,7 @@ typedef void (*midge_js_pull_fn)(struct midge_js_pull *pull, const midge_msg *ms
 
 typedef struct midge_js_pull {
     midge_str stream, consumer;
-    uint32_t batch;     // fetch: messages wanted. consume: on the way at most; more is asked for when half is used up. 100
+    uint32_t batch;     // fetch: messages wanted. consume: on the way at most; when half is used up it asks again. 100
     uint32_t max_bytes; // on the way at most, headers and subjects included; 0: no bound. Keep it under recv_size.
     uint32_t expires;   // of a request; 30,000, fetch 5,000
     uint32_t heartbeat; // 0: half of expires, at most 15,000 (fetch under 10,000: none). At most half of expires.

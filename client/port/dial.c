@@ -169,7 +169,7 @@ static void explain_lookup(struct mgc_dial *d, int code) {
 static void explain_race(struct mgc_dial *d, int error) {
     if (error == ETIMEDOUT) {
         snprintf(d->reason, sizeof d->reason,
-                 "no answer within %u ms; check the address, and whether a firewall is between", d->timeout_ms);
+                 "no answer within %u ms; check the address, is a firewall between?", d->timeout_ms);
     } else {
         mgc_errno_text(error, d->reason, sizeof d->reason);
     }

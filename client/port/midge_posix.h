@@ -46,7 +46,7 @@ typedef struct midge_options {
     // Who. At most one kind is used: creds; jwt and seed; nkey_seed; token; user and password.
     const char *user, *password;
     const char *token;
-    const char *creds;     // file
+    const char *creds;     // file, read once
     const char *nkey_seed; // text "SU..." or a file that holds it
     const char *jwt, *seed; // texts, as a .creds file has them
 

@@ -12,8 +12,8 @@
 // Writing fails first, mostly, when a server goes. What it said before (an -ERR that explains) may still lie in the
 // receive buffer of the socket, so a failed write only stops writing; the end is what reading finds.
 //
-// Always: link says what is open (conn.h); the engine is told of a transport that is gone exactly once; callbacks run
-// while `polling` is true, in midge_conn_timeout and in midge_conn_free only.
+// Always: link says what is open (conn.h); the engine is told of a transport that is gone exactly once; `polling` is
+// true while callbacks run.
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -127,8 +127,11 @@ static void want_tls(midge_conn *c) {
 }
 
 static void want_close(midge_conn *c) {
-    bool slow = c->link == MGC_LINK_DIALING || c->link == MGC_LINK_HANDSHAKE;
-    if (slow && !c->closed) mgc_reason_connect(c, MIDGE_ETIMEOUT, "no answer in time; is it a NATS server?");
+    if (c->link == MGC_LINK_DIALING && !c->closed) {
+        mgc_reason_connect(c, MIDGE_ETIMEOUT, "no answer in time; check the address, is a firewall between?");
+    } else if (c->link == MGC_LINK_HANDSHAKE && !c->closed) {
+        mgc_reason_connect(c, MIDGE_ETIMEOUT, "no answer in the TLS handshake; does the server do TLS first?");
+    }
     mgc_reason_engine(c);
     link_lost(c, 0);
 }
@@ -292,7 +295,10 @@ void midge_conn_pollfds(midge_conn *c, struct pollfd out[2]) {
 }
 
 uint32_t midge_conn_timeout(midge_conn *c) {
+    if (c->polling) return 0; // in a callback
+    c->polling = true;
     uint32_t wait = midge_tick(&c->engine, mgc_now_ms());
+    c->polling = false;
     bool wanted = midge_want(&c->engine) != MIDGE_WANT_NONE && c->link != MGC_LINK_DIALING &&
                   c->link != MGC_LINK_HANDSHAKE;
     return c->closed || wanted || has_work(c) ? 0 : wait;
@@ -368,6 +374,7 @@ midge_conn *midge_conn_new(const midge_options *o, char *err, size_t err_size) {
 
 void midge_conn_free(midge_conn *c) {
     if (c == NULL) return;
+    c->polling = true; // for callbacks that are told of the end
     midge_close(&c->engine);
     link_close(c);
     release(c);

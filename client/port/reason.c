@@ -28,11 +28,10 @@ static const char *advice(int err) {
     switch (err) {
     case MIDGE_EAUTH: return "; check user, password, token or credentials";
     case MIDGE_EAUTHEXPIRED: return "; get new credentials";
-    case MIDGE_ETLS: return "; one side requires TLS and the other does not offer it";
     case MIDGE_ESTALE: return "; it does not answer pings";
     case MIDGE_ESIGN: return "; it wants an nkey or credentials, give a seed or a credentials file";
     case MIDGE_EPROTO: return "; is it a NATS server?";
-    case MIDGE_ETIMEOUT: return "; it does not speak, is it a NATS server?";
+    case MIDGE_ETIMEOUT: return "; it does not speak: is it a NATS server, does it want TLS first?";
     default: return "";
     }
 }
@@ -41,6 +40,10 @@ void mgc_reason_engine(midge_conn *c) {
     char phrase[240];
     int err = midge_error(&c->engine);
     if (c->said || err == 0) return;
+    if (err == MIDGE_ETLS) { // in the handshake the port would have spoken
+        mgc_reason_lost(c, err, "one side requires TLS and the other does not offer it");
+        return;
+    }
     const char *words = err == MIDGE_ESERVER && c->words[0] != '\0' ? c->words : midge_strerror(err);
     snprintf(phrase, sizeof phrase, "%s%s", words, advice(err));
     mgc_reason_lost(c, err, phrase);

@@ -251,6 +251,9 @@ int mgc_tls_handshake(struct mgc_tls *t, char *err, size_t err_size) {
     case MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE:
         snprintf(err, err_size, "the server refused the TLS handshake; does it want another client certificate?");
         break;
+    case MBEDTLS_ERR_SSL_INVALID_RECORD:
+        snprintf(err, err_size, "the server does not answer in TLS; leave out that TLS comes first");
+        break;
     default: explain(err, err_size, "the TLS handshake failed", rc); break;
     }
     return MGC_IO_FAILED;

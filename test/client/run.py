@@ -192,7 +192,7 @@ def bad_options(case):
 def silent(case):
     fake = SilentServer()
     case.closers.append(fake)
-    case.run("refused", servers=f"127.0.0.1:{fake.port}", connect_timeout=150, expect="is it a NATS server?")
+    case.run("refused", servers=f"127.0.0.1:{fake.port}", connect_timeout=150, expect="is it a NATS server")
 
 
 def permissions(case):
@@ -286,6 +286,7 @@ def tls_refused(case):
     plain_server = case.serve()
     case.run("refused", servers=url(plain_server), tls_ca=ca, expect="one side requires TLS")
     case.run("refused", servers=url(plain_server, "tls"), expect="one side requires TLS")
+    case.run("refused", servers=url(plain_server), tls_first=1, tls_ca=ca, expect="does not answer in TLS")
 
 
 def tls_first(case):
@@ -310,6 +311,19 @@ def tls_large(case):
 
 def tls_drain(case):
     case.run("drain", servers=url(case.serve(tls_config(case))), tls_ca=case.cert("ca.pem"))
+
+
+def tls_small_buffers(case):
+    """A record holds more than the receive buffer takes at a time."""
+    case.run("burst", servers=url(case.serve(tls_config(case))), tls_ca=case.cert("ca.pem"), recv_size=512)
+
+
+def tls_flood(case):
+    case.run("flood", servers=url(case.serve(tls_config(case))), tls_ca=case.cert("ca.pem"))
+
+
+def flood(case):
+    case.run("flood", servers=url(case.serve()))
 
 
 def tls_storm(case):
@@ -530,10 +544,10 @@ def example_config_watch(case):
 
 CASES = [requests, storm, slow, cut_everywhere, tls_storm, large, tls_large, many_subs, threads, plain, by_name,
          small_buffers, no_listener, no_listener_for_ever, no_host, bad_options, silent, permissions, drain, skipped,
-         token, user_password, nkey, creds, tls_required, tls_refused, tls_first, tls_client_cert, tls_drain, stale,
-         lame_duck, fail_over, never_reconnects, gives_up, pending_refuse, pending_drop, request_many, own_poll, wakeup,
-         uv, uv_tls, rtos_lwip, rtos_zephyr, rtos_task,
-         example_sensor, example_rpc, example_worker, example_work_queue, example_config_watch]
+         token, user_password, nkey, creds, tls_required, tls_refused, tls_first, tls_client_cert, tls_drain,
+         tls_small_buffers, tls_flood, flood, stale, lame_duck, fail_over, never_reconnects, gives_up, pending_refuse,
+         pending_drop, request_many, own_poll, wakeup, uv, uv_tls, rtos_lwip, rtos_zephyr, rtos_task, example_sensor,
+         example_rpc, example_worker, example_work_queue, example_config_watch]
 ONLY_REFERENCE = [creds, example_work_queue, example_config_watch]  # what midge-server does not have yet
 
 

@@ -52,7 +52,8 @@ void mini_memory(const void *a, const void *b, size_t n, const char *what, const
 #define assert_int_not_equal(a, b)    MINI_EQUAL(false, a, b)
 #define assert_uint_equal(a, b)       MINI_EQUAL(true, a, b)
 #define assert_uint_not_equal(a, b)   MINI_EQUAL(false, a, b)
-#define assert_in_range(v, low, high) assert_true((uintmax_t)(v) >= (uintmax_t)(low) && (uintmax_t)(v) <= (uintmax_t)(high))
+#define assert_in_range(v, low, high) \
+    assert_true((uintmax_t)(v) >= (uintmax_t)(low) && (uintmax_t)(v) <= (uintmax_t)(high))
 #define assert_return_code(rc, error) assert_true((rc) >= 0)
 #define assert_string_equal(a, b)     mini_string(true, a, b, #a ", " #b, __FILE__, __LINE__)
 #define assert_string_not_equal(a, b) mini_string(false, a, b, #a ", " #b, __FILE__, __LINE__)

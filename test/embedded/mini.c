@@ -5,7 +5,7 @@
 // of bare.c or, under an operating system, fputs.
 #include <setjmp.h>
 
-#include "cmocka.h"
+#include <cmocka.h>
 
 #if __STDC_HOSTED__
 #include <stdio.h>

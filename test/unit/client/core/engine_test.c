@@ -21,7 +21,7 @@ static void play(void **state) {
 int main(void) {
     static const struct scenario *const tables[] = {scenarios_connect, scenarios_message, scenarios_reconnect,
                                                     scenarios_request, scenarios_drain,   scenarios_text,
-                                                    scenarios_storm};
+                                                    scenarios_storm,   scenarios_js, scenarios_kv};
     struct CMUnitTest tests[200];
     size_t n = 0;
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)

@@ -55,7 +55,8 @@ static void refuses_other_answers(void **state) {
     (void)state;
     static const char *const bad[] = {
         "", "x", "[]", "{}", "{\"stream\":\"S\"}", "{\"seq\":1}", "{\"stream\":\"S\",\"seq\":-1}", "+OK",
-        "{\"stream\":\"S\",\"seq\":18446744073709551615}", "{\"stream\":\"S\",\"seq\":1.5}", "{\"stream\":\"\",\"seq\":1}"};
+        "{\"stream\":\"S\",\"seq\":18446744073709551615}", "{\"stream\":\"S\",\"seq\":1.5}",
+        "{\"stream\":\"\",\"seq\":1}"};
     midge_js_reply r;
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -79,7 +80,8 @@ static void survives_cut_answers(void **state) {
 
 static void finds_members(void **state) {
     (void)state;
-    static const char text[] = "{\"a\\\"b\":{\"x\":[1,{\"seq\":9}],\"y\":\"}\"},\n\t\"s\":\"q\\\\\",\"n\":null,\"seq\":5,\"e\":\"\"}";
+    static const char text[] = "{\"a\\\"b\":{\"x\":[1,{\"seq\":9}],\"y\":\"}\"},\n\t"
+                               "\"s\":\"q\\\\\",\"n\":null,\"seq\":5,\"e\":\"\"}";
 
     assert_str(mgc_json_get(TEXT(text), "seq"), "5");
     assert_str(mgc_json_get(TEXT(text), "s"), "q\\\\");

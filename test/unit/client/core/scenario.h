@@ -43,7 +43,8 @@ struct scenario {
     void (*run)(struct rig *r);
 };
 extern const struct scenario scenarios_connect[], scenarios_message[], scenarios_reconnect[], scenarios_request[],
-    scenarios_drain[], scenarios_text[], scenarios_storm[]; // each ends with a name of NULL
+    scenarios_drain[], scenarios_text[], scenarios_storm[], scenarios_js[],
+    scenarios_kv[]; // each ends with a name of NULL
 
 // Plays it in all ways; the number of runs. `stride`: only each so many-th place for the cut.
 unsigned scenario_play(const struct scenario *s, struct rig *r, size_t stride);
