@@ -252,9 +252,10 @@ static void put_title(canvas *v, const cli_table *t, size_t *widths) {
     }
     rule(v, widths, t->columns, "\u256d", "\u2500", "\u256e");
     put_border(v, "\u2502", 1);
-    put_blanks(v, 1 + (inner - title) / 2);
+    size_t blanks = inner - title;
+    put_blanks(v, 1 + (blanks + 1) / 2); // an odd one to the left, as the nats command has it
     put(v, t->title, strlen(t->title));
-    put_blanks(v, 1 + inner - title - (inner - title) / 2);
+    put_blanks(v, 1 + blanks / 2);
     put_border(v, "\u2502", 1);
     end_line(v);
 }

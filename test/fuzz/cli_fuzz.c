@@ -56,7 +56,8 @@ static void read_context(midge_str text) {
         char *first = written(&c);
         must(cli_context_parse(&app, first, strlen(first), &again, err, sizeof err) == 0);
         for (int i = 0; i < CLI_CONTEXT_TEXTS_LEN; i++)
-            must((c.text[i] == NULL) == (again.text[i] == NULL) && (c.text[i] == NULL || !strcmp(c.text[i], again.text[i])));
+            must(c.text[i] == NULL ? again.text[i] == NULL
+                                   : again.text[i] != NULL && strcmp(c.text[i], again.text[i]) == 0);
         free(first);
     }
     cli_fini(&app);

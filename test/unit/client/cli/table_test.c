@@ -33,7 +33,7 @@ static void rounded(void **state) {
     assert_int_equal(cli_table_rows(t), 2);
     check(t, (cli_table_style){0},
           "╭───────────────╮\n"
-          "│     Sums      │\n"
+          "│      Sums     │\n"
           "├───────┬───────┤\n"
           "│ Name  │ Count │\n"
           "├───────┼───────┤\n"
