@@ -185,11 +185,11 @@ static void skip_blanks(cli_json_reader *r) {
         r->at++;
 }
 
-// Past a string whose opening quote is at `at`. False: it does not end.
+// Past a string whose opening quote is at `at`. False: it does not end, or has control characters.
 static bool skip_string(cli_json_reader *r) {
-    for (r->at++; r->at < r->end && *r->at != '"'; r->at++)
-        if (*r->at == '\\') r->at++;
-    if (r->at >= r->end) return false;
+    for (r->at++; r->at < r->end && *r->at != '"' && (unsigned char)*r->at >= 0x20; r->at++)
+        if (*r->at == '\\' && r->at + 1 < r->end && (unsigned char)r->at[1] >= 0x20) r->at++;
+    if (r->at >= r->end || *r->at != '"') return false;
     r->at++;
     return true;
 }
@@ -222,7 +222,8 @@ static bool skip_value(cli_json_reader *r) {
 }
 
 bool cli_json_enter(cli_json_reader *r, midge_str text, char bracket) {
-    *r = (cli_json_reader){.at = text.p, .end = text.p + text.n, .first = true};
+    *r = (cli_json_reader){
+        .at = text.p, .end = text.p + text.n, .closing = bracket == '{' ? '}' : ']', .first = true};
     skip_blanks(r);
     r->bad = r->at >= r->end || *r->at != bracket;
     if (r->bad) return false;
@@ -239,7 +240,7 @@ bool cli_json_next(cli_json_reader *r, midge_str *name, midge_str *value) {
     if (r->bad) return false;
     skip_blanks(r);
     if (r->at >= r->end) return bad(r);
-    if (*r->at == '}' || *r->at == ']') {
+    if (*r->at == r->closing) {
         r->at++;
         return false;
     }
@@ -253,9 +254,9 @@ bool cli_json_next(cli_json_reader *r, midge_str *name, midge_str *value) {
     if (!skip_value(r)) return bad(r);
     *name = MIDGE_NONE;
     *value = (midge_str){from, (size_t)(r->at - from)};
+    if (r->closing == ']') return true;
     skip_blanks(r);
-    if (r->at >= r->end || *r->at != ':') return true; // an element of an array
-    if (*value->p != '"') return bad(r);
+    if (r->at >= r->end || *r->at != ':' || *value->p != '"') return bad(r);
     r->at++;
     skip_blanks(r);
     *name = (midge_str){value->p + 1, value->n - 2};

@@ -49,6 +49,7 @@ size_t cli_base64_read(const char *s, size_t n, char *out);
 
 typedef struct cli_json_reader {
     const char *at, *end;
+    char closing; // '}' or ']'
     bool first, bad;
 } cli_json_reader;
 

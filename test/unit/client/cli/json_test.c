@@ -123,7 +123,8 @@ static void reads(void **state) {
     assert_string_equal(out, "=\"a\";=[];=2;");
     static const char *const bad[] = {"",         "[]",        "{",          "{\"a\"",     "{\"a\":",     "{\"a\":1",
                                       "{\"a\":}", "{a:1}",     "{\"a\":1,}", "{\"a\":1}x", "{\"a\":\"b}",
-                                      "{1:2}",    "{\"a\":[}", "{\"a\":1 \"b\":2}"};
+                                      "{1:2}",    "{\"a\":[}", "{\"a\":1 \"b\":2}",
+                                      "{\"a\"}",  "{\"a\":1]", "{\"a\":\"\n\"}"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         if (walk(bad[i], '{', out)) fail_msg("accepted: %s", bad[i]);
 }
