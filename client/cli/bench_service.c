@@ -2,14 +2,15 @@
 // Copyright (c) The Midge Authors
 //
 // bench service request and serve: round trips. A requester has one request open at a time; its latency is the time to
-// the reply. A server answers "ok" to what comes for the queue group that services share, until it is interrupted.
+// the reply. A server is a service (ADR-32) that answers "ok" until it is interrupted.
 //
 // With --sleep a server works on one request at a time, each for so long. It may not sleep in the callback, where
-// nothing is written: replies wait in a list, oldest first, each with the time when it is due.
+// nothing is written: requests wait in a list, oldest first, each with the time when its answer is due.
 #include <stdlib.h>
 #include <string.h>
 
 #include "client/cli/bench.h"
+#include "client/host/midge_host.h"
 
 #define POLL_MS 100
 
@@ -70,19 +71,19 @@ const cli_bench_kind cli_bench_requester = {
 typedef struct pending {
     struct pending *next;
     uint64_t due_ns;
-    size_t n;
-    char reply[];
+    midge_service_request *request;
 } pending;
 
-typedef struct service {
+typedef struct server {
     cli_bench_client *client;
+    midge_service *service;
     pending *first, **last;
     uint64_t free_ns; // when it has time for another one
-} service;
+} server;
 
-static void answer(service *s, midge_str reply) {
+static void answer(server *s, midge_service_request *request) {
     cli_bench_client *client = s->client;
-    int err = midge_publish(midge_engine(client->conn), reply, "ok", 2);
+    int err = midge_service_respond(request, MIDGE_NONE, "ok", 2);
     client->end_ns = cli_mono_ns();
     if (atomic_load_explicit(&client->done, memory_order_relaxed) == 0)
         client->start_ns = client->end_ns; // waiting for the first one does not count
@@ -94,39 +95,41 @@ static void answer(service *s, midge_str reply) {
     client->bytes += 2;
 }
 
-static void on_request(midge *m, const midge_msg *msg, void *user) {
-    service *s = user;
+static void on_request(midge_service_request *request, void *user) {
+    server *s = user;
     uint64_t sleep_ns = s->client->bench->sleep_ns;
-    (void)m;
-    if (msg->reply.n == 0)
-        return;
     if (!sleep_ns) {
-        answer(s, msg->reply);
+        answer(s, request);
         return;
     }
-    pending *p = malloc(sizeof(*p) + msg->reply.n);
-    if (!p)
-        return; // the requester's time will run out
+    pending *p = malloc(sizeof(*p));
+    midge_service_request *deferred = p ? midge_service_defer(request) : NULL;
+    if (!deferred) { // the requester's time will run out
+        free(p);
+        return;
+    }
     uint64_t now = cli_mono_ns();
     s->free_ns = (s->free_ns > now ? s->free_ns : now) + sleep_ns;
-    p->next = NULL;
-    p->due_ns = s->free_ns;
-    p->n = msg->reply.n;
-    memcpy(p->reply, msg->reply.p, p->n);
+    *p = (pending){.due_ns = s->free_ns, .request = deferred};
     *s->last = p;
     s->last = &p->next;
 }
 
+static void drop_first(server *s) {
+    pending *p = s->first;
+    s->first = p->next;
+    if (!s->first)
+        s->last = &s->first;
+    midge_service_finish(p->request);
+    free(p);
+}
+
 // Answers what is due; the milliseconds until the next is, at most POLL_MS.
-static uint32_t answer_due(service *s) {
+static uint32_t answer_due(server *s) {
     uint64_t now = cli_mono_ns();
     while (s->first && s->first->due_ns <= now) {
-        pending *p = s->first;
-        answer(s, (midge_str){p->reply, p->n});
-        s->first = p->next;
-        if (!s->first)
-            s->last = &s->first;
-        free(p);
+        answer(s, s->first->request);
+        drop_first(s);
     }
     uint64_t left = s->first ? (s->first->due_ns - now) / 1000000 + 1 : POLL_MS;
     return (uint32_t)(left < POLL_MS ? left : POLL_MS);
@@ -134,19 +137,23 @@ static uint32_t answer_due(service *s) {
 
 static bool serve_setup(cli_bench_client *client) {
     cli_bench *b = client->bench;
-    service *s = client->state = cli_alloc(b->app, sizeof(*s));
+    server *s = client->state = cli_alloc(b->app, sizeof(*s));
     s->client = client;
     s->last = &s->first;
-    // spec/monitoring-and-tools.md E: "q" is the queue group that services share.
-    int32_t sub = midge_subscribe(midge_engine(client->conn), midge_cstr(b->subject), MIDGE_STR("q"), on_request, s);
-    if (sub < 0)
-        return cli_bench_failed(client, "subscribing", sub);
-    int err = midge_flush_wait(client->conn, (uint32_t)cli_timeout(b->app));
+    // The names under which the nats command's service is found.
+    midge_service_config config = {.name = MIDGE_STR("nats-bench-service"), .version = MIDGE_STR("1.0.0")};
+    midge_endpoint_config endpoint = {
+        .name = MIDGE_STR("default"), .subject = midge_cstr(b->subject), .fn = on_request, .user = s};
+    int err = 0;
+    s->service = midge_service_new(midge_engine(client->conn), &config, &err);
+    if (!s->service || !midge_service_add(s->service, &endpoint, &err))
+        return cli_bench_failed(client, "adding the service", err);
+    err = midge_flush_wait(client->conn, (uint32_t)cli_timeout(b->app));
     return err ? cli_bench_failed(client, "flushing", err) : client->err[0] == '\0';
 }
 
 static bool serve_work(cli_bench_client *client) {
-    service *s = client->state;
+    server *s = client->state;
     while (!cli_bench_stopped(client->bench)) {
         int err = midge_poll(client->conn, answer_due(s));
         if (err)
@@ -156,12 +163,11 @@ static bool serve_work(cli_bench_client *client) {
 }
 
 static void serve_fini(cli_bench_client *client) {
-    service *s = client->state;
-    while (s && s->first) {
-        pending *p = s->first;
-        s->first = p->next;
-        free(p);
-    }
+    server *s = client->state;
+    while (s && s->first)
+        drop_first(s);
+    if (s)
+        midge_service_free(s->service);
 }
 
 const cli_bench_kind cli_bench_server = {

@@ -75,3 +75,10 @@ def bench_requests_are_served_by_the_other(w):
         contains(running.err(), "[1] Starting Core NATS service server, hit control-c to stop")
         w.clean()
     equal(len(outs), 1, f"reports in {outs}")
+
+
+@test
+def bench_serve_is_a_service(w):
+    w.start(w.midge, "bench", "service", "serve", "svc").wait_err("hit control-c to stop")
+    contains(w.nats.run("service", "ls").ok().out, "nats-bench-service")
+    contains(w.nats.run("service", "info", "nats-bench-service").ok().out, "svc")
