@@ -98,7 +98,7 @@ static int write_key(const midge_kv *kv, midge_kv_write *op, enum midge_kv_opera
     op->pub.headers = op->headers;
     op->pub.data = op->value;
     op->pub.len = operation == MIDGE_KV_PUT ? op->len : 0;
-    op->pub.operation = operation;
+    op->pub.operation = (uint8_t)operation;
     op->pub.expect = (uint8_t)expect;
     op->pub.expect_last_subject_seq = op->create ? 0 : op->revision;
     return midge_js_publish(kv->js, &op->pub, on_written, op);

@@ -5,8 +5,8 @@
 //
 // Each incarnation has a new inbox to which the server pushes, and a consumer named after it that acknowledges nothing.
 // Its messages are numbered from 1 without gaps, and heartbeats say the last number. So a gap, a heartbeat that knows
-// of more, silence or a reconnect make the next incarnation, which begins behind the last revision that was given. The
-// old consumer is deleted without waiting for an answer; were that lost, the server removes it after some seconds alone.
+// of more, silence or a reconnect make the next incarnation, which begins behind the last revision that was given.
+// The old consumer is deleted without waiting for an answer; were that lost, the server removes it after some seconds.
 //
 // The end of what was there at the beginning is known from the answer to the creation (how many there are), or from a
 // message that none follows; messages may come before the answer.

@@ -291,7 +291,12 @@ void midge_conn_pollfds(midge_conn *c, struct pollfd out[2]) {
     out[0] = (struct pollfd){.fd = c->wake[0], .events = POLLIN};
     out[1] = (struct pollfd){.fd = c->fd, .events = POLLIN};
     if (c->link == MGC_LINK_HANDSHAKE) out[1].events = c->tls_wants;
-    if (c->link == MGC_LINK_OPEN && c->write_blocked) out[1].events |= POLLOUT;
+    if (c->link == MGC_LINK_OPEN && c->write_blocked) {
+        // The engine may refuse to read until it has written; what has come already must not end the wait then.
+        size_t room;
+        midge_recv_buf(&c->engine, &room);
+        out[1].events = room > 0 ? POLLIN | POLLOUT : POLLOUT;
+    }
 }
 
 uint32_t midge_conn_timeout(midge_conn *c) {

@@ -73,12 +73,12 @@ class Case:
     def cert(self, name):
         return os.path.join(self.world.certs, name)
 
-    def run(self, scenario, when=None, **args):
-        """Runs it to its end; when(words) is called for each `at` line."""
+    def run(self, scenario, when=None, env=None, **args):
+        """Runs it to its end; when(words) is called for each `at` line. env: further variables."""
         argv = [os.path.join(self.world.programs, self.program), scenario]
         argv += [f"{name}={value}" for name, value in args.items()]
         process = subprocess.Popen(argv, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                   stderr=subprocess.STDOUT, text=True)
+                                   stderr=subprocess.STDOUT, text=True, env={**os.environ, **(env or {})})
         timer = threading.Timer(TIMEOUT, process.kill)
         timer.start()
         try:
@@ -292,6 +292,14 @@ def tls_refused(case):
 def tls_first(case):
     server = case.serve(tls_config(case, "handshake_first: true"))
     case.run("round_trip", servers=url(server), tls_ca=case.cert("ca.pem"), tls_first=1)
+
+
+def tls_system_bundle(case):
+    """Without a file of ours the system's authorities count, or those that the environment names."""
+    server = case.serve(tls_config(case))
+    case.run("round_trip", env={"SSL_CERT_FILE": case.cert("ca.pem")}, servers=url(server))
+    case.run("refused", env={"SSL_CERT_FILE": case.cert("other-ca.pem")}, servers=url(server),
+             expect="no authority that is trusted")
 
 
 def tls_client_cert(case):
@@ -510,6 +518,27 @@ def jetstream_server(case):
     return case.serve(f'jetstream {{ store_dir: "{case.folder}/js" }}')
 
 
+STREAM = '{"name":"S","subjects":["s.>"],"allow_direct":true}'
+CONSUMER = '{"stream_name":"S","config":{"durable_name":"c","ack_policy":"explicit","ack_wait":5000000000}}'
+BUCKET = ('{"name":"KV_b","subjects":["$KV.b.>"],"max_msgs_per_subject":5,"allow_rollup_hdrs":true,"deny_delete":true,'
+          '"allow_direct":true,"discard":"new"}')
+
+
+def js(scenario, *assets):
+    def case_of(case):
+        server = jetstream_server(case)
+        for subject, config in assets:
+            case.ask(server, "$JS.API." + subject, config)
+        case.run(scenario, when=lambda words: case.restart(server), servers=url(server))
+    case_of.__name__ = scenario
+    return case_of
+
+
+STREAM_S, CONSUMER_C = ("STREAM.CREATE.S", STREAM), ("CONSUMER.DURABLE.CREATE.S.c", CONSUMER)
+JETSTREAM = [js("js_publish", STREAM_S), js("js_fetch", STREAM_S, CONSUMER_C), js("js_consume", STREAM_S, CONSUMER_C),
+             js("js_keys", ("STREAM.CREATE.KV_b", BUCKET)), js("js_watch", ("STREAM.CREATE.KV_b", BUCKET))]
+
+
 def example_work_queue(case):
     server = jetstream_server(case)
     case.ask(server, "$JS.API.STREAM.CREATE.JOBS",
@@ -544,11 +573,12 @@ def example_config_watch(case):
 
 CASES = [requests, storm, slow, cut_everywhere, tls_storm, large, tls_large, many_subs, threads, plain, by_name,
          small_buffers, no_listener, no_listener_for_ever, no_host, bad_options, silent, permissions, drain, skipped,
-         token, user_password, nkey, creds, tls_required, tls_refused, tls_first, tls_client_cert, tls_drain,
-         tls_small_buffers, tls_flood, flood, stale, lame_duck, fail_over, never_reconnects, gives_up, pending_refuse,
-         pending_drop, request_many, own_poll, wakeup, uv, uv_tls, rtos_lwip, rtos_zephyr, rtos_task, example_sensor,
-         example_rpc, example_worker, example_work_queue, example_config_watch]
-ONLY_REFERENCE = [creds, example_work_queue, example_config_watch]  # what midge-server does not have yet
+         token, user_password, nkey, creds, tls_required, tls_refused, tls_first, tls_system_bundle, tls_client_cert,
+         tls_drain, tls_small_buffers, tls_flood, flood, stale, lame_duck, fail_over, never_reconnects, gives_up,
+         pending_refuse, pending_drop, request_many, own_poll, wakeup, uv, uv_tls, rtos_lwip, rtos_zephyr, rtos_task,
+         example_sensor, example_rpc, example_worker, example_work_queue, example_config_watch,
+         *JETSTREAM]
+ONLY_REFERENCE = [creds, example_work_queue, example_config_watch, *JETSTREAM]  # what midge-server does not have yet
 
 
 def run_case(world, function):

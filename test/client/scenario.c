@@ -99,7 +99,8 @@ uint32_t now_ms(void) {
 }
 
 int main(int argc, char **argv) {
-    static const struct scenario *const tables[] = {basic_scenarios, storm_scenarios, load_scenarios, loop_scenarios};
+    static const struct scenario *const tables[] = {basic_scenarios, storm_scenarios, load_scenarios, loop_scenarios,
+                                                    js_scenarios};
     if (argc < 2) return 2;
     args = argv + 2;
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {

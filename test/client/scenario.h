@@ -62,6 +62,6 @@ struct scenario {
     const char *name;
     void (*run)(void);
 };
-extern const struct scenario basic_scenarios[], storm_scenarios[], load_scenarios[], loop_scenarios[];
+extern const struct scenario basic_scenarios[], storm_scenarios[], load_scenarios[], loop_scenarios[], js_scenarios[];
 
 #endif

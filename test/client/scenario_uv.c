@@ -12,6 +12,7 @@
 const struct scenario storm_scenarios[] = {{NULL, NULL}};
 const struct scenario load_scenarios[] = {{NULL, NULL}};
 const struct scenario loop_scenarios[] = {{NULL, NULL}};
+const struct scenario js_scenarios[] = {{NULL, NULL}};
 
 struct app {
     midge_conn *conn;
