@@ -44,7 +44,7 @@ static void show(request_run *r, const midge_msg *msg, uint64_t rtt) {
         cli_json_end(&j, '}');
         return;
     }
-    char subject[512];
+    char subject[4200];
     snprintf(subject, sizeof subject, "%.*s", (int)msg->subject.n, msg->subject.p);
     if (r->log) {
         cli_log(r->app, "Received with rtt %s", cli_duration_exact((int64_t)rtt).s);

@@ -70,7 +70,7 @@ static void show_json(sub_run *r, const midge_msg *msg, const midge_msg *reply) 
 }
 
 static void show_plain(sub_run *r, const midge_msg *msg, const char *what) {
-    char when[64], subject[512];
+    char when[64], subject[4200];
     stamp(r, when, sizeof when);
     snprintf(subject, sizeof subject, "%.*s", (int)msg->subject.n, msg->subject.p);
     printf("%s[#%" PRIu64 "]%s%s %s on \"%s\"", cli_colour(r->app, CLI_BOLD), r->count, when,

@@ -97,9 +97,10 @@ void cli_json_headers(cli_json *j, const char *name, midge_str headers) {
     cli_json_begin(j, name, '{');
     for (size_t pos = 0; midge_headers_next(headers, &pos, &key, &value);) {
         if (!is_first(headers, pos, key)) continue;
-        char text[256];
-        snprintf(text, sizeof text, "%.*s", (int)key.n, key.p);
+        char *text = strndup(key.p, key.n);
+        if (text == NULL) abort();
         cli_json_begin(j, text, '[');
+        free(text);
         for (size_t at = 0; midge_headers_next(headers, &at, &other, &value);)
             if (same(other, key)) cli_json_bytes(j, NULL, value);
         cli_json_end(j, ']');

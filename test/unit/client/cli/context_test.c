@@ -152,6 +152,69 @@ static void references(void **state) {
     cli_fini(&app);
 }
 
+// A .creds file: a JWT and a seed between their marks.
+static const char credentials[] =
+    "data:;base64,"
+    "LS0tLS1CRUdJTiBOQVRTIFVTRVIgSldULS0tLS0KZXlKMC5leUpxLnNpZwotLS0tLS1FTkQgTkFUUyBVU0VSIEpXVC0tLS0t"
+    "LQoKLS0tLS1CRUdJTiBVU0VSIE5LRVkgU0VFRC0tLS0tClNVQUlCRFBCQVVUV0NXQktJTzZYSFFOSU5LNUZXSlc0T0hMWEMz"
+    "SFEyS0ZFNFBFSlVBNDRDTkhUQzQKLS0tLS0tRU5EIFVTRVIgTktFWSBTRUVELS0tLS0tCg==";
+
+// What flags and a context come to.
+static int options_of(cli *app, const char *flag, const char *value, cli_context *c, midge_options *o) {
+    char *argv[] = {(char[]){"midge"}, (char[]){"rtt"}, NULL, NULL};
+    int argc = 2;
+    cli_init(app);
+    if (flag != NULL) {
+        argv[argc++] = cli_strndup(app, flag, strlen(flag));
+        argv[argc++] = cli_strndup(app, value, strlen(value));
+    }
+    assert_int_equal(cli_parse(app, &cli_root, argc, argv, err, sizeof err), CLI_PARSED_RUN);
+    cli_context_override(app, c);
+    return cli_context_options(app, c, o, err, sizeof err);
+}
+
+static void options(void **state) {
+    cli app;
+    midge_options o;
+    cli_context c = {.name = NULL};
+    (void)state;
+    assert_int_equal(options_of(&app, "--user", "tok", &c, &o), 0);
+    assert_string_equal(o.token, "tok");
+    assert_null(o.user);
+    cli_fini(&app);
+
+    c = (cli_context){.text = {[CLI_CONTEXT_USER] = "u", [CLI_CONTEXT_PASSWORD] = "env://CLI_TEST_PASSWORD",
+                               [CLI_CONTEXT_CA] = "file:///ca.pem"}};
+    setenv("CLI_TEST_PASSWORD", "pw", 1);
+    assert_int_equal(options_of(&app, "--server", "nats://flag", &c, &o), 0);
+    assert_string_equal(o.servers, "nats://flag");
+    assert_string_equal(o.user, "u");
+    assert_string_equal(o.password, "pw");
+    assert_string_equal(o.tls_ca, "/ca.pem");
+    cli_fini(&app);
+
+    c = (cli_context){.tls_first = true};
+    assert_int_equal(options_of(&app, "--creds", credentials, &c, &o), 0);
+    assert_true(o.tls_first);
+    assert_null(o.creds);
+    assert_string_equal(o.jwt, "eyJ0.eyJq.sig");
+    assert_string_equal(o.seed, "SUAIBDPBAUTWCWBKIO6XHQNINK5FWJW4OHLXC3HQ2KFE4PEJUA44CNHTC4");
+    cli_fini(&app);
+
+    c = (cli_context){.text = {[CLI_CONTEXT_CREDS] = "/some/user.creds"}};
+    assert_int_equal(options_of(&app, NULL, NULL, &c, &o), 0);
+    assert_string_equal(o.creds, "/some/user.creds");
+    cli_fini(&app);
+
+    c = (cli_context){.name = NULL};
+    assert_int_equal(options_of(&app, "--creds", "data:;base64,Zm9v", &c, &o), -1);
+    assert_non_null(strstr(err, "no user JWT and seed"));
+    cli_fini(&app);
+    c = (cli_context){.name = NULL};
+    assert_int_equal(options_of(&app, "--socks-proxy", "socks5://h:1", &c, &o), -1);
+    cli_fini(&app);
+}
+
 static void hints(void **state) {
     (void)state;
     assert_non_null(strstr(cli_connect_hint("cannot connect to h:1: Connection refused"), "is the server running?"));
@@ -164,7 +227,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(round_trip), cmocka_unit_test(keeps_what_it_does_not_know), cmocka_unit_test(damaged),
         cmocka_unit_test(names),      cmocka_unit_test(files),                       cmocka_unit_test(references),
-        cmocka_unit_test(hints),
+        cmocka_unit_test(options),    cmocka_unit_test(hints),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
