@@ -183,12 +183,12 @@ static int create(midge_kv_watch *w) {
     if (w->sub < 0) return w->sub;
     midge_str name = name_of(w);
     mgc_text_begin(&t, js);
-    mgc_text_form(&t, "@.CONSUMER.CREATE.KV_?.?", &w->kv->bucket, &name);
-    // With the filter in the subject permissions can be given by key; wildcards are not for subjects of messages.
-    if (midge_kv_key_valid(filter)) mgc_text_form(&t, ".$KV.?.?", &w->kv->bucket, &filter);
+    // spec/jetstream-consumers.md 1: with the filter in the subject, permissions can be given by key.
+    mgc_text_form(&t, "@.CONSUMER.CREATE.KV_?.?.", &w->kv->bucket, &name);
+    mgc_kv_subject(&t, w->kv->bucket, filter);
     size_t body = t.n;
     put_config(&t, w, &name, &filter);
-    w->request = mgc_js_request(&t, body, on_created, w);
+    w->request = mgc_js_request(&t, body, true, on_created, w);
     if (w->request < 0) return w->request;
     w->creating = w->known = true;
     w->hook.armed = false;

@@ -348,6 +348,7 @@ typedef struct midge_request_opts {
     uint32_t stall;       // several replies: the end when none came for so long after the first; 0: not
     uint16_t max_replies; // 0 and 1: one reply. 0xffff: until an end by time or sentinel
     bool sentinel;        // several replies: an empty message is the end
+    bool wildcards;       // the subject may have some: the JetStream API has filters in its subjects
 } midge_request_opts;
 
 // Sends a request over the shared inbox. opts may be NULL. Returns a handle > 0, or an error (ETABLE: too many open).

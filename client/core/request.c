@@ -134,7 +134,7 @@ int32_t midge_request(midge *m, midge_str subject, midge_str headers, const void
     char to[MIDGE_INBOX_MAX];
     memcpy(to, m->inbox, m->inbox_n);
     char *end = mgc_put_letters(mgc_put_letters(to + m->inbox_n - 1, slot, 4), generation, 6);
-    err = midge_publish_full(m, subject, (midge_str){to, (size_t)(end - to)}, headers, data, len);
+    err = mgc_put_message(m, subject, (midge_str){to, (size_t)(end - to)}, headers, data, len, opts->wildcards);
     if (err) return err;
 
     if (fresh) {
