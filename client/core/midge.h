@@ -409,7 +409,7 @@ MIDGE_API int midge_seed_decode(midge_str seed, uint8_t out[32]);
 // The public key's text ("U...", 56 characters, terminated) from 32 bytes.
 MIDGE_API void midge_nkey_encode(const uint8_t public_key[32], char out[57]);
 // Splits "nats://user:pass@host:port" or "tls://", "host", "host:port", "[v6]:port"; slices of url. Userinfo without
-// ':' is given as user. EINVAL.
+// ':' is given as user, and password.p is NULL; escapes ("%40") stay as they are. EINVAL.
 MIDGE_API int midge_url_parse(midge_str url, midge_server *server, midge_str *user, midge_str *password);
 
 // ---- hooks ----------------------------------------------------------------------------------------------------------
