@@ -273,7 +273,7 @@ MIDGE_API void midge_disconnected(midge *m, int err);
 MIDGE_API const void *midge_send_buf(midge *m, size_t *n);
 MIDGE_API void midge_send_ack(midge *m, size_t n);
 
-// Room to read into: *n is 0 when nothing may be read now (what is to be written comes first). Valid until any other
+// Room to read into: *n is 0 when nothing may be read now (what is to be written needs it). Valid until any other
 // function of the port. After n bytes were read: midge_recv_ack, which runs the callbacks of all complete messages.
 MIDGE_API void *midge_recv_buf(midge *m, size_t *n);
 MIDGE_API void midge_recv_ack(midge *m, size_t n);
@@ -440,8 +440,9 @@ MIDGE_API void midge_hook_remove(midge *m, midge_hook *hook);           // does 
 // last value, and key-value buckets. Streams and consumers are managed by larger programs (client/host, `midge`).
 //
 // Operations are structs of the caller: zero them, set what stands above the line, call; the struct, the slices in it
-// and `js` are kept until the last callback. In the last callback the struct is the caller's again and may be used for
-// the next operation. Members under the line are the library's.
+// and `js` are kept until the last callback. In the last callback, and as soon as it was stopped or cancelled (also in
+// a callback), the struct is the caller's again: it may be freed or used for the next operation. Members under the line
+// are the library's.
 
 typedef struct midge_js {
     midge *m;
