@@ -187,6 +187,7 @@ static void scenario_kv_watch_gap(struct rig *r) {
     rig_saw(r, "");
     midge_close(&r->m);
     rig_saw(r, "end -6\nclosed\n");
+    CHECK(midge_kv_watch_start(&js.kv, &w, on_watch, r) == MIDGE_ECLOSED);
 }
 
 static void scenario_kv_watch_silence(struct rig *r) {
