@@ -109,7 +109,9 @@ static bool ignored(const sub_run *r, midge_str subject) {
     for (const char *at = r->ignore; *at != '\0';) {
         char pattern[512];
         size_t n = strcspn(at, ", ");
-        snprintf(pattern, sizeof pattern, "%.*s", (int)n, at);
+        size_t kept = n < sizeof pattern ? n : sizeof pattern - 1;
+        memcpy(pattern, at, kept);
+        pattern[kept] = '\0';
         if (n > 0 && cli_subjects_collide(text, pattern)) return true;
         at += n + strspn(at + n, ", ");
     }
