@@ -268,9 +268,13 @@ static void on_event(midge *m, const midge_event *e, void *user) {
         snprintf(app->complaint, sizeof app->complaint, "%.*s", (int)e->text.n, e->text.p);
         if (trace) cli_log(app, ">>> Unexpected NATS error: %s", app->complaint);
         break;
-    case MIDGE_EVENT_CLOSED:
     case MIDGE_EVENT_LAME_DUCK:
+        if (trace) cli_log(app, ">>> The server is about to go away (lame duck)");
+        break;
     case MIDGE_EVENT_SLOW_CONSUMER:
+        if (trace) cli_log(app, ">>> The server finds us too slow a consumer");
+        break;
+    case MIDGE_EVENT_CLOSED:
     case MIDGE_EVENT_DROPPED: break;
     }
 }
