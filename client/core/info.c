@@ -33,9 +33,8 @@ void mgc_info_begin(midge *m) {
 }
 
 static uint8_t key_of(midge_str name) {
-    if (name.n < sizeof(keys[0]))
-        for (uint8_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-            if (memcmp(keys[i], name.p, name.n) == 0 && !keys[i][name.n]) return (uint8_t)(i + 1);
+    for (uint8_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        if (mgc_same(midge_cstr(keys[i]), name)) return (uint8_t)(i + 1);
     return KEY_NONE;
 }
 

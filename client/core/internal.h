@@ -51,6 +51,14 @@ enum {
 
 // ---- str.c ----
 #define MGC_U32_MAX 10 // digits
+// Of libc only memcpy and memset are wanted on small processors, as compilers want them anyway: others cost hundreds of
+// bytes, since they are made for speed.
+#ifdef MIDGE_FREESTANDING
+const void *mgc_find(const void *s, char c, size_t n);
+#else
+static inline const void *mgc_find(const void *s, char c, size_t n) { return memchr(s, c, n); }
+#endif
+void mgc_down(uint8_t *to, const uint8_t *from, size_t n); // to a lower place, which may overlap
 uint8_t *mgc_put(uint8_t *p, const void *s, size_t n);
 #define MGC_PUT(p, literal) mgc_put((p), (literal), sizeof(literal) - 1)
 uint8_t *mgc_put_u32(uint8_t *p, uint32_t n); // decimal

@@ -14,7 +14,7 @@
 // A header line; a line break in the value makes t full.
 static void put_header(mgc_text *t, const char *name, midge_str value) {
     if (value.n == 0) return;
-    if (memchr(value.p, '\r', value.n) || memchr(value.p, '\n', value.n)) t->full = true;
+    if (mgc_find(value.p, '\r', value.n) || mgc_find(value.p, '\n', value.n)) t->full = true;
     midge_str key = midge_cstr(name);
     mgc_text_form(t, "?: ?\r\n", &key, &value);
 }

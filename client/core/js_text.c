@@ -72,10 +72,7 @@ void mgc_text_form(mgc_text *t, const char *form, const midge_str *a, const midg
     }
 }
 
-bool mgc_str_eq(midge_str a, const char *b) {
-    size_t n = strlen(b);
-    return a.n == n && memcmp(a.p, b, n) == 0;
-}
+bool mgc_str_eq(midge_str a, const char *b) { return mgc_same(a, midge_cstr(b)); }
 
 midge_str mgc_header(const midge_msg *msg, const char *name) {
     return midge_headers_get(msg->headers, midge_cstr(name));

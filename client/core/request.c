@@ -60,7 +60,7 @@ static void finish(midge *m, uint32_t slot, int err, const midge_msg *msg) {
 static bool get_letters(const char *p, size_t letters, uint32_t *n) {
     *n = 0;
     for (size_t i = letters; i--;) {
-        const char *letter = memchr(mgc_alphabet, p[i], sizeof(mgc_alphabet));
+        const char *letter = mgc_find(mgc_alphabet, p[i], sizeof(mgc_alphabet));
         if (!letter) return false;
         *n = *n << 6 | (uint32_t)(letter - mgc_alphabet);
     }

@@ -85,7 +85,7 @@ static void sweep(midge *m) {
             continue;
         }
         m->gossip_end -= n;
-        memmove(p, p + n, m->gossip_end - (size_t)(p - m->config.gossip_buf));
+        mgc_down((uint8_t *)p, (uint8_t *)p + n, m->gossip_end - (size_t)(p - m->config.gossip_buf));
         m->gossip_n--;
         if (m->server >= i && m->server) m->server--;
     }
