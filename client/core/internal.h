@@ -66,6 +66,8 @@ uint8_t *mgc_put_str(uint8_t *p, midge_str s);
 // Digits only: the number, or -1. Larger than any handle and any size that we meet is MGC_U31_MAX, which ends with 9.
 #define MGC_U31_MAX 2147483639u
 int32_t mgc_get_u31(const uint8_t *p, size_t n);
+// Appends a digit; false when c is none.
+bool mgc_digit(uint64_t *n, char c);
 bool mgc_same(midge_str a, midge_str b);
 // s begins with the words, whatever the case.
 bool mgc_begins(midge_str s, const char *words);

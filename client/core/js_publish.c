@@ -30,7 +30,7 @@ static void put_headers(mgc_text *t, const midge_js_pub *op) {
     size_t from = t->n;
 
     if (op->headers.n > 2) {
-        mgc_text_put(t, (midge_str){op->headers.p, op->headers.n - 2});
+        mgc_text_put(t, op->headers.p, op->headers.n - 2);
     } else {
         mgc_text_cstr(t, "NATS/1.0\r\n");
     }

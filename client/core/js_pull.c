@@ -135,7 +135,7 @@ static void on_message(midge_js_pull *p, const midge_msg *msg) {
 // by their words.
 static void on_status(midge_js_pull *p, const midge_msg *msg) {
     midge_str text = midge_headers_description(msg->headers);
-    midge_str left = mgc_header(msg, "Nats-Pending-Messages");
+    midge_str left = mgc_header(msg->headers, "Nats-Pending-Messages");
     int err = msg->status == 503 ? MIDGE_ENORESPONDERS : MIDGE_EJETSTREAM;
 
     if (msg->status == 100) {
@@ -143,7 +143,7 @@ static void on_status(midge_js_pull *p, const midge_msg *msg) {
         return;
     }
     p->msgs = less(p->msgs, (uint32_t)mgc_u64_or_0(left));
-    p->bytes = less(p->bytes, (uint32_t)mgc_u64_or_0(mgc_header(msg, "Nats-Pending-Bytes")));
+    p->bytes = less(p->bytes, (uint32_t)mgc_u64_or_0(mgc_header(msg->headers, "Nats-Pending-Bytes")));
     bool ordinary = msg->status == 404 || msg->status == 408 || mgc_begins(text, "batch") ||
                     (mgc_begins(text, "message size") && !p->consume);
     if (msg->status == 400 || mgc_begins(text, "consumer ")) {

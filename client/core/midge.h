@@ -630,7 +630,7 @@ typedef struct midge_kv_write {
     midge_str headers; // a block, for instance with "Nats-TTL"; or MIDGE_NONE
     uint64_t revision; // update: only if this is the last one. delete, purge: the same if not 0
     // ----
-    bool create;
+    uint8_t how;
     midge_js_pub pub;
     midge_kv_get_op get;
     midge_kv_write_fn fn;
@@ -695,6 +695,8 @@ struct midge {
     size_t aside_at, aside_n;   // output that is made in the free part of the receive buffer
     uint32_t pings, pongs;      // sent and got on this connection, without those of CONNECT
 
+    size_t line, subject_at, subject_n, reply_at, reply_n, header_n, total; // the line at recv_at; line 0: none
+    int32_t sid;
     midge_config config;
 
     uint32_t subs_used, subs_free, subs_owed, subs_next; // entries ever used; free list; SUBs to be said, from where on
@@ -704,8 +706,6 @@ struct midge {
     midge_hook *hooks;
     uint8_t hook_round;         // number of the last tour through the hooks
 
-    size_t line, subject_at, subject_n, reply_at, reply_n, header_n, total; // the line at recv_at; line 0: none
-    int32_t sid;
     size_t dropped;
     size_t gossip_end;
     uint32_t rounds;            // in vain

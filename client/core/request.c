@@ -131,10 +131,10 @@ int32_t midge_request(midge *m, midge_str subject, midge_str headers, const void
     int err = open_inbox(m);
     if (err) return err;
     uint32_t generation = fresh ? 0 : t[slot].generation;
-    char to[MIDGE_INBOX_MAX];
-    memcpy(to, m->inbox, m->inbox_n);
-    char *end = mgc_put_letters(mgc_put_letters(to + m->inbox_n - 1, slot, 4), generation, 6);
-    err = midge_publish_full(m, subject, (midge_str){to, (size_t)(end - to)}, headers, data, len);
+    char *token = m->inbox + m->inbox_n - 1; // in place of the wildcard, for a moment
+    mgc_put_letters(mgc_put_letters(token, slot, 4), generation, 6);
+    err = midge_publish_full(m, subject, (midge_str){m->inbox, m->inbox_n - 1u + MGC_TOKEN_LEN}, headers, data, len);
+    *token = '*';
     if (err) return err;
 
     if (fresh) {

@@ -65,6 +65,16 @@ int32_t mgc_get_u31(const uint8_t *p, size_t n) {
     return (int32_t)value;
 }
 
+// Without the multiplication of 64 bits that small processors call a function for.
+bool mgc_digit(uint64_t *n, char c) {
+    uint32_t digit = (uint32_t)((uint8_t)c - '0');
+    if (digit > 9) return false;
+    uint32_t low = ((uint32_t)*n & 0xffff) * 10 + digit, middle = ((uint32_t)*n >> 16) * 10 + (low >> 16);
+    uint32_t high = (uint32_t)(*n >> 32) * 10 + (middle >> 16);
+    *n = (uint64_t)high << 32 | (middle << 16 | (low & 0xffff));
+    return true;
+}
+
 bool mgc_same(midge_str a, midge_str b) {
     size_t n = a.n;
     if (n != b.n) return false;
