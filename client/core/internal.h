@@ -145,7 +145,6 @@ void mgc_flush_pay(midge *m);
 
 // ---- hook.c ----
 void mgc_hooks_tick(midge *m);
-uint32_t mgc_hooks_wait(const midge *m, uint32_t wait); // the sooner of wait and the next hook
 void mgc_hooks_say(midge *m, enum midge_hook_why why);
 
 // ---- drain.c ----

@@ -64,9 +64,10 @@ int midge_js_meta_parse(midge_str reply, midge_js_meta *meta) {
     }
     meta->stream = next_token(&rest);
     meta->consumer = next_token(&rest);
-    uint64_t *numbers[] = {&meta->delivered, &meta->stream_seq, &meta->consumer_seq, &meta->time, &meta->pending};
+    uint64_t numbers[5]; // delivered ... pending, which midge_js_meta has in the same order
     for (size_t i = 0; i < 5; i++) {
-        if (!mgc_u64(next_token(&rest), numbers[i])) return MIDGE_EINVAL;
+        if (!mgc_u64(next_token(&rest), &numbers[i])) return MIDGE_EINVAL;
     }
+    memcpy((char *)meta + offsetof(midge_js_meta, delivered), numbers, sizeof(numbers));
     return 0;
 }

@@ -42,8 +42,10 @@ static void put_headers(mgc_text *t, const midge_js_pub *op) {
     if (op->expect & MIDGE_JS_LAST_SUBJECT_SEQ) {
         put_number(t, "Nats-Expected-Last-Subject-Sequence: ", op->expect_last_subject_seq);
     }
-    if (op->operation == MIDGE_KV_DELETE) mgc_text_cstr(t, "KV-Operation: DEL\r\n");
-    if (op->operation == MIDGE_KV_PURGE) mgc_text_cstr(t, "KV-Operation: PURGE\r\nNats-Rollup: sub\r\n");
+    if (op->operation != MIDGE_KV_PUT) {
+        mgc_text_cstr(t, "KV-Operation: ");
+        mgc_text_cstr(t, op->operation == MIDGE_KV_PURGE ? "PURGE\r\nNats-Rollup: sub\r\n" : "DEL\r\n");
+    }
     if (t->n == none && op->headers.n == 0) {
         t->n = from;
     } else {

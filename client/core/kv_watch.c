@@ -178,8 +178,7 @@ static int create(midge_kv_watch *w) {
     mgc_text t;
 
     w->consumer_seq = w->initial = w->seen = 0;
-    int n = midge_inbox(js->m, w->inbox, sizeof(w->inbox));
-    w->sub = midge_subscribe(js->m, (midge_str){w->inbox, (size_t)n}, MIDGE_NONE, on_push, w);
+    w->sub = mgc_js_inbox(js->m, w->inbox, on_push, w);
     if (w->sub < 0) return w->sub;
     midge_str name = name_of(w);
     mgc_text_begin(&t, js);

@@ -535,7 +535,7 @@ typedef struct midge_js_meta {
     uint64_t delivered;                 // times, this one included
     uint64_t stream_seq, consumer_seq;
     uint64_t time;                      // nanoseconds since 1970
-    uint64_t pending;                   // after this one
+    uint64_t pending;                   // after this one; the numbers in this order: see js_parse.c
 } midge_js_meta;
 // From a message's reply subject. EINVAL: not a message of a consumer.
 MIDGE_API int midge_js_meta_parse(midge_str reply, midge_js_meta *meta);
