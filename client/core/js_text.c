@@ -40,11 +40,6 @@ void mgc_text_u64(mgc_text *t, uint64_t v) {
     mgc_text_put(t, p, (size_t)(digits + sizeof(digits) - p));
 }
 
-void mgc_text_ms_as_ns(mgc_text *t, uint32_t ms) {
-    mgc_text_u64(t, ms);
-    mgc_text_cstr(t, "000000");
-}
-
 static void put_api(mgc_text *t) {
     const midge_js *js = t->js;
 
