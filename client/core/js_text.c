@@ -2,8 +2,8 @@
 // Copyright (c) The Midge Authors
 //
 // Text for JetStream, written for few bytes of code on machines without a divider or 64-bit arithmetic: numbers are
-// printed by shifts and subtractions, and JSON is never a tree: a member is looked for each time it is wanted, which for
-// answers of 100 bytes is cheap.
+// printed by shifts and subtractions, and JSON is never a tree: a member is looked for each time it is wanted, which is
+// cheap for answers of 100 bytes.
 //
 // How it fails: a buffer that is too small sets `full`, which the last step of a caller looks at; text that is not what
 // it should be gives nothing, 0 or false. Nothing is read behind the end of a slice.
