@@ -8,8 +8,9 @@ static const char *find(midge_str s, char c) { return s.n ? mgc_find(s.p, c, s.n
 
 static bool strip(midge_str *s, const char *scheme) {
     if (!mgc_begins(*s, scheme)) return false;
-    s->p += strlen(scheme);
-    s->n -= strlen(scheme);
+    size_t n = midge_cstr(scheme).n;
+    s->p += n;
+    s->n -= n;
     return true;
 }
 
