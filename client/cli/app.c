@@ -142,20 +142,25 @@ int cli_fail(cli *app, const char *format, ...) {
     return CLI_FAILED;
 }
 
-void cli_log(cli *app, const char *format, ...) {
-    (void)app;
+cli_stamp cli_log_stamp(void) {
+    cli_stamp stamp;
     struct timespec now;
     struct tm local;
-    char stamp[16], text[4096];
     clock_gettime(CLOCK_REALTIME, &now);
     localtime_r(&now.tv_sec, &local);
-    strftime(stamp, sizeof stamp, "%H:%M:%S", &local);
+    strftime(stamp.s, sizeof stamp.s, "%H:%M:%S ", &local);
+    return stamp;
+}
+
+void cli_log(cli *app, const char *format, ...) {
+    (void)app;
+    char text[4096];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     fflush(stdout); // what was printed before stands before, where both go to one place
-    fprintf(stderr, "%s %s\n", stamp, text);
+    fprintf(stderr, "%s%s\n", cli_log_stamp().s, text);
 }
 
 bool cli_out_is_terminal(const cli *app) { return app->out_terminal; }

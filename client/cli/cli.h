@@ -116,6 +116,11 @@ const char *cli_path(cli *app); // "server check connection"
 
 // Prints "midge: error: ..." to stderr; returns CLI_FAILED. May be called from any thread.
 int cli_fail(cli *app, const char *format, ...) __attribute__((format(printf, 2, 3)));
+// "HH:MM:SS ", as log lines begin.
+typedef struct cli_stamp {
+    char s[16];
+} cli_stamp;
+cli_stamp cli_log_stamp(void);
 // Prints "HH:MM:SS ..." and a line break to stderr.
 void cli_log(cli *app, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -48,7 +48,7 @@ static void show(request_run *r, const midge_msg *msg, uint64_t rtt) {
     snprintf(subject, sizeof subject, "%.*s", (int)msg->subject.n, msg->subject.p);
     if (r->log) {
         cli_log(r->app, "Received with rtt %s", cli_duration_exact((int64_t)rtt).s);
-        if (cli_print_headers(stderr, "", msg->headers)) fputc('\n', stderr);
+        if (cli_print_headers(stderr, cli_log_stamp().s, msg->headers)) cli_log(r->app, "%s", "");
     }
     if (r->log || r->raw) cli_print_body(r->app, msg->data, r->translate, subject, false);
 }

@@ -108,10 +108,10 @@ static bool ignored(const sub_run *r, midge_str subject) {
     snprintf(text, sizeof text, "%.*s", (int)subject.n, subject.p);
     for (const char *at = r->ignore; *at != '\0';) {
         char pattern[512];
-        size_t n = strcspn(at, ",");
+        size_t n = strcspn(at, ", ");
         snprintf(pattern, sizeof pattern, "%.*s", (int)n, at);
         if (n > 0 && cli_subjects_collide(text, pattern)) return true;
-        at += n + (at[n] == ',');
+        at += n + strspn(at + n, ", ");
     }
     return false;
 }
@@ -159,8 +159,8 @@ static int subscribe(sub_run *r) {
     const char *all = "";
     for (size_t i = 0; i < r->subs_len; i++)
         all = cli_printf(r->app, "%s%s%s", all, i > 0 ? ", " : "", r->subjects[i]);
-    if (!r->quiet || r->inbox) cli_log(r->app, "Subscribing on %s ", all);
-    if (!r->quiet && r->ignore != NULL) cli_log(r->app, "Ignored subjects: %s", r->ignore);
+    const char *ignored = r->ignore != NULL ? cli_printf(r->app, "\nIgnored subjects: %s", r->ignore) : "";
+    if (!r->quiet || r->inbox) cli_log(r->app, "Subscribing on %s %s", all, ignored);
     for (size_t i = 0; i < r->subs_len; i++) {
         r->subs[i] = midge_subscribe(m, midge_cstr(r->subjects[i]), midge_cstr(r->queue), on_message, r);
         if (r->subs[i] < 0)
@@ -262,7 +262,7 @@ static int run(cli *app) {
     r.quiet = r.raw || r.json || r.dump != NULL;
     const char *const *ignore = cli_get_strings(app, "ignore-subject", &n);
     for (size_t i = 0; i < n; i++)
-        r.ignore = cli_printf(app, "%s%s%s", i > 0 ? r.ignore : "", i > 0 ? "," : "", ignore[i]);
+        r.ignore = cli_printf(app, "%s%s%s", i > 0 ? r.ignore : "", i > 0 ? ", " : "", ignore[i]);
     int status = check(&r);
     if (status != CLI_OK) return status;
     r.conn = cli_connect(app);

@@ -3,11 +3,14 @@
 //
 // Signals without handlers: SIGINT, SIGTERM and SIGQUIT are blocked in all threads, and one thread waits for them. It
 // sets a mark and wakes the connection. The second one gives the process back to the system, which ends it, so a
-// command that hangs can still be stopped. SIGUSR1 is how cli_release_signals ends the thread.
+// command that hangs can still be stopped; not if it comes at once, as timeout(1) sends one to the process and one to
+// its group. SIGUSR1 is how cli_release_signals ends the thread.
 #include "client/cli/app.h"
 
 #include <signal.h>
 #include <unistd.h>
+
+#define AT_ONCE_NS 300000000u
 
 static void signal_set(sigset_t *set) {
     sigemptyset(set);
@@ -20,9 +23,12 @@ static void signal_set(sigset_t *set) {
 static void *wait_for_signals(void *arg) {
     cli *app = arg;
     sigset_t set;
+    uint64_t first = 0;
     signal_set(&set);
     for (int number; sigwait(&set, &number) == 0 && number != SIGUSR1;) {
-        if (atomic_fetch_add(&app->signals, 1) > 0) {
+        if (atomic_fetch_add(&app->signals, 1) == 0) {
+            first = cli_mono_ns();
+        } else if (cli_mono_ns() - first > AT_ONCE_NS) {
             pthread_sigmask(SIG_UNBLOCK, &set, NULL);
             kill(getpid(), number);
         }

@@ -3,7 +3,7 @@
 //
 // Bytes in: lines and messages, parsed where they lie.
 //
-//      recv_buf  |  used up  |  line, scanned  |  not scanned  |   free  |
+//      recv_buf  |  used up  |  line, scanned  |  not scanned  |   free  |  aside, if any (output.c)  |
 //                            ^ recv_at         ^ recv_scan     ^ recv_end
 //
 // A byte is looked at once: recv_scan remembers how far there is no line end, and a message's line is taken apart when
@@ -21,26 +21,28 @@ void mgc_input_reset(midge *m) {
 
 size_t mgc_input_free(midge *m) {
     uint8_t *buf = m->config.recv_buf;
-    size_t at = m->recv_at, n = m->recv_end - at;
+    size_t at = m->recv_at, n = m->recv_end - at, size = m->aside_n ? m->aside_at : m->config.recv_size;
     // Moving what is smaller than what was used up costs at most one copy a byte.
-    if (at && (n <= at || m->recv_end == m->config.recv_size)) {
+    if (at && (n <= at || m->recv_end == size)) {
         mgc_down(buf, buf + at, n);
         m->recv_scan -= at;
         m->recv_at = 0;
         m->recv_end = n;
     }
-    return m->config.recv_size - m->recv_end;
+    return size - m->recv_end;
 }
 
 void *midge_recv_buf(midge *m, size_t *n) {
     bool listening = m->phase == MGC_INFO || m->phase == MGC_HELLO || m->phase == MGC_UP;
-    *n = listening && !m->aside_n ? mgc_input_free(m) : 0;
+    *n = listening ? mgc_input_free(m) : 0;
     return m->config.recv_buf + m->recv_end;
 }
 
 int midge_replace_recv_buf(midge *m, void *buf, size_t size) {
-    if (!buf || size <= m->config.recv_size || m->aside_n) return MIDGE_EINVAL;
+    if (!buf || size <= m->config.recv_size) return MIDGE_EINVAL;
     memcpy(buf, m->config.recv_buf, m->recv_end);
+    memcpy((uint8_t *)buf + size - m->aside_n, m->config.recv_buf + m->aside_at, m->aside_n);
+    m->aside_at = size - m->aside_n;
     m->config.recv_buf = buf;
     m->config.recv_size = size;
     return 0;
@@ -227,7 +229,8 @@ static bool step(midge *m) {
 }
 
 void midge_recv_ack(midge *m, size_t n) {
-    if (n > m->config.recv_size - m->recv_end) n = m->config.recv_size - m->recv_end;
+    size_t room = (m->aside_n ? m->aside_at : m->config.recv_size) - m->recv_end;
+    if (n > room) n = room;
     m->recv_end += n;
     if (n) m->unanswered = 0;
     while (step(m)) {

@@ -52,13 +52,14 @@ int midge_js_get_msg(midge_js *js, midge_js_get *op, midge_js_get_fn fn, void *u
         }
         body = t.n;
     }
-    op->request = mgc_js_request(&t, body, on_reply, op);
+    op->request = mgc_js_request(&t, body, false, on_reply, op);
     return op->request > 0 ? 0 : op->request;
 }
 
-int32_t mgc_js_request(const mgc_text *t, size_t body, midge_reply_fn fn, void *user) {
+int32_t mgc_js_request(const mgc_text *t, size_t body, bool wildcards, midge_reply_fn fn, void *user) {
     const midge_js *js = t->js;
+    midge_request_opts opts = {.timeout = js->opts.timeout, .wildcards = wildcards};
 
     if (t->full) return MIDGE_ETOOLARGE;
-    return midge_request(js->m, (midge_str){t->p, body}, MIDGE_NONE, t->p + body, t->n - body, &js->opts, fn, user);
+    return midge_request(js->m, (midge_str){t->p, body}, MIDGE_NONE, t->p + body, t->n - body, &opts, fn, user);
 }

@@ -121,6 +121,7 @@ static void notice(midge_js_pull *p, int err, midge_str text) {
 static uint32_t less(uint32_t a, uint32_t b) { return b < a ? a - b : 0; }
 
 static void on_message(midge_js_pull *p, const midge_msg *msg) {
+    midge *m = p->js->m;
     int32_t sub = p->sub;
 
     p->fails = 0;
@@ -133,7 +134,7 @@ static void on_message(midge_js_pull *p, const midge_msg *msg) {
     bool full = !p->consume && p->msgs == 0;
     if (p->consume) refill(p);
     p->fn(p, msg, 0, MIDGE_NONE, p->user);
-    if (full && p->active && p->sub == sub) end(p, 0, MIDGE_NONE);
+    if (full && midge_sub_alive(m, sub)) end(p, 0, MIDGE_NONE); // otherwise it was ended in fn, and may be no more
 }
 
 // spec/jetstream-consumers.md 10.2. The ordinary ends of a request are 404, 408 and some of 409, which are told apart

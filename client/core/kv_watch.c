@@ -78,12 +78,13 @@ static void give(midge_kv_watch *w, const midge_msg *msg, const midge_js_meta *m
     midge_kv_entry entry = {.value = msg->data, .headers = msg->headers, .revision = meta->stream_seq,
                             .created = meta->time, .pending = meta->pending,
                             .operation = mgc_kv_operation(msg->headers)};
+    midge *m = w->kv->js->m;
     int32_t sub = w->sub;
     bool all = ++w->seen == w->initial || meta->pending == 0;
 
     if (msg->subject.n > n) entry.key = (midge_str){msg->subject.p + n, msg->subject.n - n};
     if (entry.operation == MIDGE_KV_PUT || !w->ignore_deletes) w->fn(w, &entry, 0, w->user);
-    if (w->active && w->sub == sub) check_ready(w, all);
+    if (midge_sub_alive(m, sub)) check_ready(w, all); // otherwise it was ended in fn, and may be no more
 }
 
 static void answer(midge *m, midge_str reply) {
@@ -182,12 +183,12 @@ static int create(midge_kv_watch *w) {
     if (w->sub < 0) return w->sub;
     midge_str name = name_of(w);
     mgc_text_begin(&t, js);
-    mgc_text_form(&t, "@.CONSUMER.CREATE.KV_?.?", &w->kv->bucket, &name);
-    // With the filter in the subject permissions can be given by key; wildcards are not for subjects of messages.
-    if (midge_kv_key_valid(filter)) mgc_text_form(&t, ".$KV.?.?", &w->kv->bucket, &filter);
+    // spec/jetstream-consumers.md 1: with the filter in the subject, permissions can be given by key.
+    mgc_text_form(&t, "@.CONSUMER.CREATE.KV_?.?.", &w->kv->bucket, &name);
+    mgc_kv_subject(&t, w->kv->bucket, filter);
     size_t body = t.n;
     put_config(&t, w, &name, &filter);
-    w->request = mgc_js_request(&t, body, on_created, w);
+    w->request = mgc_js_request(&t, body, true, on_created, w);
     if (w->request < 0) return w->request;
     w->creating = w->known = true;
     w->hook.armed = false;
@@ -234,7 +235,8 @@ int midge_kv_watch_start(const midge_kv *kv, midge_kv_watch *w, midge_kv_watch_f
     w->revision = 0;
     midge_hook_add(kv->js->m, &w->hook, on_hook);
     w->active = true;
-    int err = midge_state_of(kv->js->m) == MIDGE_STATE_CONNECTED ? create(w) : 0;
+    enum midge_state state = midge_state_of(kv->js->m); // without a connection the next one begins it
+    int err = state != MIDGE_STATE_CONNECTING && state != MIDGE_STATE_RECONNECTING ? create(w) : 0;
     if (err != 0) midge_kv_watch_stop(w);
     return err;
 }

@@ -275,7 +275,7 @@ MIDGE_API void midge_disconnected(midge *m, int err);
 MIDGE_API const void *midge_send_buf(midge *m, size_t *n);
 MIDGE_API void midge_send_ack(midge *m, size_t n);
 
-// Room to read into: *n is 0 when nothing may be read now (what is to be written comes first). Valid until any other
+// Room to read into: *n is 0 when nothing may be read now (what is to be written needs it). Valid until any other
 // function of the port. After n bytes were read: midge_recv_ack, which runs the callbacks of all complete messages.
 MIDGE_API void *midge_recv_buf(midge *m, size_t *n);
 MIDGE_API void midge_recv_ack(midge *m, size_t n);
@@ -350,6 +350,7 @@ typedef struct midge_request_opts {
     uint32_t stall;       // several replies: the end when none came for so long after the first; 0: not
     uint16_t max_replies; // 0 and 1: one reply. 0xffff: until an end by time or sentinel
     bool sentinel;        // several replies: an empty message is the end
+    bool wildcards;       // the subject may have some: the JetStream API has filters in its subjects
 } midge_request_opts;
 
 // Sends a request over the shared inbox. opts may be NULL. Returns a handle > 0, or an error (ETABLE: too many open).
@@ -410,7 +411,7 @@ MIDGE_API int midge_seed_decode(midge_str seed, uint8_t out[32]);
 // The public key's text ("U...", 56 characters, terminated) from 32 bytes.
 MIDGE_API void midge_nkey_encode(const uint8_t public_key[32], char out[57]);
 // Splits "nats://user:pass@host:port" or "tls://", "host", "host:port", "[v6]:port"; slices of url. Userinfo without
-// ':' is given as user. EINVAL.
+// ':' is given as user, and password.p is NULL; escapes ("%40") stay as they are. EINVAL.
 MIDGE_API int midge_url_parse(midge_str url, midge_server *server, midge_str *user, midge_str *password);
 
 // ---- hooks ----------------------------------------------------------------------------------------------------------
@@ -441,8 +442,9 @@ MIDGE_API void midge_hook_remove(midge *m, midge_hook *hook);           // does 
 // last value, and key-value buckets. Streams and consumers are managed by larger programs (client/host, `midge`).
 //
 // Operations are structs of the caller: zero them, set what stands above the line, call; the struct, the slices in it
-// and `js` are kept until the last callback. In the last callback the struct is the caller's again and may be used for
-// the next operation. Members under the line are the library's.
+// and `js` are kept until the last callback. In the last callback, and as soon as it was stopped or cancelled (also in
+// a callback), the struct is the caller's again: it may be freed or used for the next operation. Members under the line
+// are the library's.
 
 typedef struct midge_js {
     midge *m;

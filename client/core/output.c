@@ -12,7 +12,8 @@
 // old connection (SUB, UNSUB, PING, PONG): only messages wait for the next one.
 //
 // The handshake and the SUBs after it must go first, whatever waits here. They are made in the free part of the receive
-// buffer (`aside`), in which nothing is received meanwhile.
+// buffer (`aside`). Reading goes on in front of them, as a server may not read before it could write; only a message
+// that is larger than what is left there waits until they are written, and if they never are the connection is stale.
 #include "client/core/internal.h"
 
 // Of PUB, HPUB, SUB, UNSUB, PING, PONG.

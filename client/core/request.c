@@ -133,7 +133,8 @@ int32_t midge_request(midge *m, midge_str subject, midge_str headers, const void
     uint32_t generation = fresh ? 0 : t[slot].generation;
     char *token = m->inbox + m->inbox_n - 1; // in place of the wildcard, for a moment
     mgc_put_letters(mgc_put_letters(token, slot, 4), generation, 6);
-    err = midge_publish_full(m, subject, (midge_str){m->inbox, m->inbox_n - 1u + MGC_TOKEN_LEN}, headers, data, len);
+    midge_str reply = {m->inbox, m->inbox_n - 1u + MGC_TOKEN_LEN};
+    err = mgc_put_message(m, subject, reply, headers, data, len, opts->wildcards);
     *token = '*';
     if (err) return err;
 

@@ -203,20 +203,28 @@ void mgc_subs_cut(midge *m) {
     m->subs_next = 0;
 }
 
+// From the middle of what is free, so that reading goes on beside it; from further ahead only if not even one SUB would
+// fit. A message that is coming and needs more goes first.
 void mgc_subs_aside(midge *m) {
-    size_t room = mgc_input_free(m);
-    uint8_t *start = m->config.recv_buf + m->recv_end, *p = start;
+    size_t room = mgc_input_free(m), start = room / 2, at = start;
+    uint8_t *p = m->config.recv_buf + m->recv_end;
+    if (m->line && m->line + m->total + 2 > m->recv_end - m->recv_at + start) return;
     for (; m->subs_next < m->subs_used && m->subs_owed; m->subs_next++) {
         midge_sub *s = &m->config.subs[m->subs_next];
         if (!(s->flags & MGC_SUB_OWED)) continue;
-        if (line_size(s) > room - (size_t)(p - start)) break;
+        size_t n = line_size(s);
+        if (n > room - at) {
+            if (at > start || n > room) break;
+            start = at = room - n;
+        }
         s->flags &= ~(uint32_t)MGC_SUB_OWED;
         m->subs_owed--;
-        p = put_sub(p, s);
-        if (s->max) p = put_unsub(p, s);
+        uint8_t *end = put_sub(p + at, s);
+        if (s->max) end = put_unsub(end, s);
+        at = (size_t)(end - p);
     }
-    m->aside_at = m->recv_end;
-    m->aside_n = (size_t)(p - start);
+    m->aside_at = m->recv_end + start;
+    m->aside_n = at - start;
 }
 
 bool mgc_deliver(midge *m, midge_msg *msg) {

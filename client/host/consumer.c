@@ -111,11 +111,8 @@ int mgc_consumer_start(midge_op *op, midge_str stream, const midge_consumer_conf
     if (*actions[action]) mgc_json_put_cstr(&body, "action", actions[action]);
     mgc_bind_write(&body, "config", mgc_consumer_config_fields, config);
     mgc_json_close(&body);
-    // The engine publishes to no subject with wildcards, as clients do here; without the filter there the server takes
-    // that of the config.
     midge_str filter = config->filter_subject;
-    bool wild = filter.n && (memchr(filter.p, '*', filter.n) || memchr(filter.p, '>', filter.n));
-    if (filter.n && !wild)
+    if (filter.n)
         name = mgc_arena_format(mgc_op_arena(op), "%.*s.%.*s", (int)name.n, name.p, (int)filter.n, filter.p);
     return mgc_api_json(op, "CONSUMER.CREATE", stream, name, &body, then);
 }

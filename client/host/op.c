@@ -155,9 +155,10 @@ static void answered(midge *m, int err, const midge_msg *msg, void *user) {
     in->then(op, err);
 }
 
-static int request(midge_op *op, midge_str subject, midge_str headers, midge_str body, mgc_step then) {
+// api: a request to the JetStream API, which has filters in its subjects.
+static int request(midge_op *op, bool api, midge_str subject, midge_str headers, midge_str body, mgc_step then) {
     mgc_op *in = op->internal;
-    const midge_request_opts opts = {.timeout = op->timeout};
+    const midge_request_opts opts = {.timeout = op->timeout, .wildcards = api};
     if (mgc_op_arena(op)->failed) return MIDGE_ENOMEM;
     int32_t handle = midge_request(in->m, subject, headers, body.n ? body.p : "", body.n, &opts, answered, op);
     if (handle < 0) return handle;
@@ -180,7 +181,7 @@ static midge_str tail(mgc_arena *a, midge_str subject, midge_str token) {
 int mgc_api(midge_op *op, const char *verb, midge_str first, midge_str second, midge_str body, mgc_step then) {
     mgc_arena *a = mgc_op_arena(op);
     midge_str subject = tail(a, mgc_api_prefix(op), (midge_str){verb, strlen(verb)});
-    return request(op, tail(a, tail(a, subject, first), second), MIDGE_NONE, body, then);
+    return request(op, true, tail(a, tail(a, subject, first), second), MIDGE_NONE, body, then);
 }
 
 int mgc_api_json(midge_op *op, const char *verb, midge_str first, midge_str second, mgc_json_out *body, mgc_step then) {
@@ -204,7 +205,7 @@ static void acknowledged(midge_op *op, int err) {
 
 int mgc_publish(midge_op *op, midge_str subject, midge_str headers, midge_str data, mgc_step then) {
     op->internal->then_acked = then;
-    return request(op, subject, headers, data, acknowledged);
+    return request(op, false, subject, headers, data, acknowledged);
 }
 
 int midge_api_request(midge *m, midge_op *op, midge_str verb, midge_str body) {

@@ -40,7 +40,7 @@ typedef struct midge_conn midge_conn;
 typedef struct midge_options {
     // Where: URLs, separated by commas: "nats://host:port", "tls://...", "host", "[v6]:port". Default
     // nats://127.0.0.1:4222. User and password (or a token: a user without a password) in a URL count when none are
-    // given below.
+    // given below; "%40" there is '@', as in every URL.
     const char *servers;
 
     // Who. At most one kind is used: creds; jwt and seed; nkey_seed; token; user and password.

@@ -17,7 +17,7 @@ enum { SERVERS_MAX = 256, CREDS_MAX = 65536 };
 static void wipe(void *p, size_t n) { explicit_bzero(p, n); }
 
 // A terminated copy that lives as long as the connection; NULL for NULL, or when there is no memory.
-static const char *keep(midge_conn *c, const char *s, size_t n) {
+static char *keep(midge_conn *c, const char *s, size_t n) {
     struct mgc_string *copy = s != NULL ? malloc(sizeof *copy + n + 1) : NULL;
     if (copy == NULL) return NULL;
     copy->next = c->strings;
@@ -44,14 +44,32 @@ static midge_str trim(midge_str s) {
     return s;
 }
 
-// A user alone is a token, as everywhere in NATS.
+static int hex_digit(char c) {
+    const char *digits = "0123456789abcdef", *at = c != '\0' ? strchr(digits, tolower((unsigned char)c)) : NULL;
+    return at != NULL ? (int)(at - digits) : -1;
+}
+
+// A copy without "%40" and the like; what is no escape stays as it is.
+static midge_str unescape(midge_conn *c, midge_str s) {
+    char *copy = keep(c, s.p, s.n);
+    size_t n = 0;
+    if (copy == NULL) return MIDGE_NONE;
+    for (size_t i = 0; i < s.n; i++, n++) {
+        int high = copy[i] == '%' ? hex_digit(copy[i + 1]) : -1, low = high >= 0 ? hex_digit(copy[i + 2]) : -1;
+        copy[n] = (char)(low >= 0 ? high << 4 | low : copy[i]);
+        if (low >= 0) i += 2;
+    }
+    return (midge_str){copy, n};
+}
+
+// A user alone is a token, as everywhere in NATS. With an empty password it is a user.
 static void take_userinfo(midge_conn *c, midge_str user, midge_str password) {
     if (c->config.user.n > 0 || c->config.token.n > 0 || user.n == 0) return;
-    if (password.n == 0) {
-        c->config.token = user;
+    if (password.p == NULL) {
+        c->config.token = unescape(c, user);
     } else {
-        c->config.user = user;
-        c->config.password = password;
+        c->config.user = unescape(c, user);
+        c->config.password = unescape(c, password);
     }
 }
 

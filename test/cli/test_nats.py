@@ -87,14 +87,23 @@ def midge_request_to_nats_reply(w):
 
 
 @test
+def both_tell_what_is_ignored(w):
+    def printed(program):
+        r = program.run("sub", "x.>", "y", "-I", "x.1", "-I", "x.2", "--wait", "50ms").ok()
+        return r.out, r.log
+    equal(printed(w.midge), printed(w.nats))
+
+
+@test
 def both_requests_print_the_same(w):
+    w.start(w.midge, "reply", "h", "answer", "-H", "A:b").wait_err("Listening")
     w.start(w.midge, "reply", "q", "answer", "-H", "A:b").wait_err("Listening")
     w.start(w.midge, "reply", "q", "answer", "--queue", "other").wait_err("Listening")
 
     def printed(program, *args):
         r = program.run("req", *args).ok()
         return r.out, re.sub(r"rtt \S+", "rtt TIME", r.log)
-    for args in (["nobody", "x"], ["nobody", "x", "--raw"], ["q", "x", "--raw", "--replies", "2"],
+    for args in (["nobody", "x"], ["nobody", "x", "--raw"], ["h", "x"], ["q", "x", "--raw", "--replies", "2"],
                  ["q", "x", "--raw", "--replies", "0", "--timeout", "200ms"], ["q", "x", "--raw", "--translate", "rev"],
                  ["q", "--raw"]):
         equal(printed(w.midge, *args), printed(w.nats, *args), f"req {args}")

@@ -227,7 +227,7 @@ static void check_output(const midge *m) {
 static void check(const midge *m) {
     uint32_t owed = 0, unsubs = 0, draining = 0, open = 0, used = 0;
     must(m->recv_at <= m->recv_scan && m->recv_scan <= m->recv_end && m->recv_end <= m->config.recv_size);
-    must(m->aside_n == 0 || m->aside_at + m->aside_n <= m->config.recv_size);
+    must(m->aside_n == 0 || (m->recv_end <= m->aside_at && m->aside_at + m->aside_n <= m->config.recv_size));
     check_output(m);
     for (uint32_t i = 0; i < m->subs_used; i++) {
         const midge_sub *s = &m->config.subs[i];

@@ -122,7 +122,8 @@ static void scenario_kv_watch(struct rig *r) {
     midge_kv_watch w = {.pattern = MIDGE_STR("k.*")};
     js_connect(r);
     CHECK(midge_kv_watch_start(&js.kv, &w, on_watch, r) == 0);
-    wrote(r, "SUB _INBOX.{b} 1\r\nSUB _INBOX.{a}.* 2\r\nPUB $JS.API.CONSUMER.CREATE.KV_cfg.{b} _INBOX.{a}.{c} 288\r\n"
+    wrote(r, "SUB _INBOX.{b} 1\r\nSUB _INBOX.{a}.* 2\r\n"
+             "PUB $JS.API.CONSUMER.CREATE.KV_cfg.{b}.$KV.cfg.k.* _INBOX.{a}.{c} 288\r\n"
              CONFIG("k.*", "last_per_subject\"") "\r\n");
     // Messages may come before the answer to the creation.
     js_say_msg(r, "$KV.cfg.k.a 1 $JS.ACK.KV_cfg.{b}.1.4.1.10.1", "", "A");
@@ -186,13 +187,15 @@ static void scenario_kv_watch_gap(struct rig *r) {
     rig_saw(r, "");
     midge_close(&r->m);
     rig_saw(r, "end -6\nclosed\n");
+    CHECK(midge_kv_watch_start(&js.kv, &w, on_watch, r) == MIDGE_ECLOSED);
 }
 
 static void scenario_kv_watch_silence(struct rig *r) {
     midge_kv_watch w = {.history = true, .ignore_deletes = true};
     js_connect(r);
     CHECK(midge_kv_watch_start(&js.kv, &w, on_watch, r) == 0);
-    wrote(r, "SUB _INBOX.{b} 1\r\nSUB _INBOX.{a}.* 2\r\nPUB $JS.API.CONSUMER.CREATE.KV_cfg.{b} _INBOX.{a}.{c} 273\r\n"
+    wrote(r, "SUB _INBOX.{b} 1\r\nSUB _INBOX.{a}.* 2\r\n"
+             "PUB $JS.API.CONSUMER.CREATE.KV_cfg.{b}.$KV.cfg.> _INBOX.{a}.{c} 273\r\n"
              CONFIG(">", "all\"") "\r\n");
     js_say_msg(r, "_INBOX.{a}.{c} 2", "", "{\"delivered\":{\"consumer_seq\":0,\"stream_seq\":0},\"num_pending\":2}");
     js_say_msg(r, "$KV.cfg.k 1 $JS.ACK.KV_cfg.{b}.1.1.1.10.1", "", "1");

@@ -149,7 +149,7 @@ static void consumer_subjects(void **state) {
     config.filter_subject = MIDGE_STR("a.*");
     assert_int_equal(midge_consumer_create(&p->m, &op, MIDGE_STR("S"), &config, MIDGE_CONSUMER_UPDATE), 0);
     assert_true(peer_next(p));
-    assert_string_equal(p->subject, "$JS.API.CONSUMER.CREATE.S.d");
+    assert_string_equal(p->subject, "$JS.API.CONSUMER.CREATE.S.d.a.*");
     midge_op_free(&op);
     config.durable = MIDGE_STR("a.b");
     assert_int_equal(midge_consumer_create(&p->m, &op, MIDGE_STR("S"), &config, MIDGE_CONSUMER_UPDATE), MIDGE_EINVAL);
