@@ -104,7 +104,7 @@ void sub_show(sub_run *r, const midge_msg *msg, const midge_msg *reply) {
 
 static bool ignored(const sub_run *r, midge_str subject) {
     char text[4096];
-    if (r->ignore == NULL) return false;
+    if (r->ignore == NULL || subject.n == 0) return false;
     snprintf(text, sizeof text, "%.*s", (int)subject.n, subject.p);
     for (const char *at = r->ignore; *at != '\0';) {
         char pattern[512];
