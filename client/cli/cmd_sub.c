@@ -104,8 +104,9 @@ void sub_show(sub_run *r, const midge_msg *msg, const midge_msg *reply) {
 
 static bool ignored(const sub_run *r, midge_str subject) {
     char text[4096];
-    if (r->ignore == NULL || subject.n == 0) return false;
-    snprintf(text, sizeof text, "%.*s", (int)subject.n, subject.p);
+    if (r->ignore == NULL || subject.n == 0 || subject.n >= sizeof text) return false;
+    memcpy(text, subject.p, subject.n);
+    text[subject.n] = '\0';
     for (const char *at = r->ignore; *at != '\0';) {
         char pattern[512];
         size_t n = strcspn(at, ", ");
