@@ -110,8 +110,11 @@ static bool ignored(const sub_run *r, midge_str subject) {
     for (const char *at = r->ignore; *at != '\0';) {
         char pattern[512];
         size_t n = strcspn(at, ", ");
-        snprintf(pattern, sizeof pattern, "%.*s", (int)n, at);
-        if (n > 0 && cli_subjects_collide(text, pattern)) return true;
+        if (n > 0 && n < sizeof pattern) {
+            memcpy(pattern, at, n);
+            pattern[n] = '\0';
+            if (cli_subjects_collide(text, pattern)) return true;
+        }
         at += n + strspn(at + n, ", ");
     }
     return false;
