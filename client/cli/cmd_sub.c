@@ -104,15 +104,17 @@ void sub_show(sub_run *r, const midge_msg *msg, const midge_msg *reply) {
 
 static bool ignored(const sub_run *r, midge_str subject) {
     char text[4096];
-    if (r->ignore == NULL) return false;
-    snprintf(text, sizeof text, "%.*s", (int)subject.n, subject.p);
+    if (r->ignore == NULL || subject.n == 0 || subject.n >= sizeof text) return false;
+    memcpy(text, subject.p, subject.n);
+    text[subject.n] = '\0';
     for (const char *at = r->ignore; *at != '\0';) {
         char pattern[512];
         size_t n = strcspn(at, ", ");
-        size_t kept = n < sizeof pattern ? n : sizeof pattern - 1;
-        memcpy(pattern, at, kept);
-        pattern[kept] = '\0';
-        if (n > 0 && cli_subjects_collide(text, pattern)) return true;
+        if (n > 0 && n < sizeof pattern) {
+            memcpy(pattern, at, n);
+            pattern[n] = '\0';
+            if (cli_subjects_collide(text, pattern)) return true;
+        }
         at += n + strspn(at + n, ", ");
     }
     return false;

@@ -12,7 +12,7 @@
 
 static midge_str after(midge_str text, midge_str marker) {
     for (size_t i = 0; i + marker.n <= text.n; i++) {
-        if (memcmp(text.p + i, marker.p, marker.n) != 0) continue;
+        if (!mgc_same((midge_str){text.p + i, marker.n}, marker)) continue;
         const char *p = text.p + i + marker.n, *end = text.p + text.n;
         while (p < end && *p != '\n') p++;
         while (p < end && (unsigned char)*p <= ' ') p++;

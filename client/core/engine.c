@@ -202,6 +202,8 @@ uint32_t midge_tick(midge *m, uint32_t now_ms) {
     if (m->phase != MGC_LOST) sooner(m, &wait, m->timer);
     if (m->requests_open) sooner(m, &wait, m->config.requests[m->config.requests[0].link[0]].deadline);
     for (const midge_flush_op *op = m->flushes; op; op = op->next) sooner(m, &wait, op->deadline);
+    for (const midge_hook *hook = m->hooks; hook; hook = hook->next)
+        if (hook->armed) sooner(m, &wait, hook->deadline);
     if (m->drain) sooner(m, &wait, m->drain_timer);
-    return mgc_hooks_wait(m, wait);
+    return wait;
 }

@@ -20,7 +20,7 @@ static const struct {
 
 // What stands between double quotes, which Go may have escaped.
 static midge_str quoted(midge_str text) {
-    const char *from = memchr(text.p, '"', text.n), *end = text.p + text.n;
+    const char *from = mgc_find(text.p, '"', text.n), *end = text.p + text.n;
     if (!from) return MIDGE_NONE;
     const char *to = ++from;
     while (to < end && *to != '"') to += *to == '\\' && to + 1 < end ? 2 : 1;

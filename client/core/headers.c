@@ -50,7 +50,7 @@ static midge_str trim(const char *p, const char *end) {
 static bool next_line(midge_str block, size_t *pos, const char **from, const char **to) {
     if (*pos >= block.n) return false;
     *from = block.p + *pos;
-    *to = memchr(*from, '\n', block.n - *pos);
+    *to = mgc_find(*from, '\n', block.n - *pos);
     if (!*to) return false;
     *pos = (size_t)(*to - block.p) + 1;
     if (*to > *from && (*to)[-1] == '\r') --*to;
@@ -62,7 +62,7 @@ bool midge_headers_next(midge_str block, size_t *pos, midge_str *name, midge_str
     if (*pos == 0 && !next_line(block, pos, &from, &to)) return false;
     while (next_line(block, pos, &from, &to)) {
         if (from == to) break;
-        colon = memchr(from, ':', (size_t)(to - from));
+        colon = mgc_find(from, ':', (size_t)(to - from));
         if (!colon || colon == from) continue; // not a header; others may be
         *name = (midge_str){from, (size_t)(colon - from)};
         *value = trim(colon + 1, to);

@@ -43,15 +43,6 @@ void mgc_hooks_tick(midge *m) {
     }
 }
 
-uint32_t mgc_hooks_wait(const midge *m, uint32_t wait) {
-    for (const midge_hook *hook = m->hooks; hook; hook = hook->next) {
-        if (!hook->armed) continue;
-        uint32_t left = mgc_due(m, hook->deadline) ? 0 : hook->deadline - m->now;
-        if (left < wait) wait = left;
-    }
-    return wait;
-}
-
 void mgc_hooks_say(midge *m, enum midge_hook_why why) {
     uint8_t round = ++m->hook_round;
 

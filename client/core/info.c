@@ -33,9 +33,8 @@ void mgc_info_begin(midge *m) {
 }
 
 static uint8_t key_of(midge_str name) {
-    if (name.n < sizeof(keys[0]))
-        for (uint8_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-            if (memcmp(keys[i], name.p, name.n) == 0 && !keys[i][name.n]) return (uint8_t)(i + 1);
+    for (uint8_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        if (mgc_same(midge_cstr(keys[i]), name)) return (uint8_t)(i + 1);
     return KEY_NONE;
 }
 
@@ -51,13 +50,6 @@ static void string(midge *m, midge_str s) {
     }
 }
 
-// Without the multiplication of 64 bits that small processors call a function for.
-static uint64_t times_ten(uint64_t n) {
-    uint32_t low = ((uint32_t)n & 0xffff) * 10, middle = ((uint32_t)n >> 16) * 10 + (low >> 16);
-    uint32_t high = (uint32_t)(n >> 32) * 10 + (middle >> 16);
-    return (uint64_t)high << 32 | (middle << 16 | (low & 0xffff));
-}
-
 // true, false, null or a number
 static void word(midge *m, midge_str s) {
     midge_info *info = &m->info_next;
@@ -65,8 +57,7 @@ static void word(midge *m, midge_str s) {
     uint64_t number = 0;
     if (m->json_depth != 1) return;
     if (s.n <= 20)
-        for (size_t i = 0; i < s.n && s.p[i] >= '0' && s.p[i] <= '9'; i++)
-            number = times_ten(number) + (uint64_t)(s.p[i] - '0');
+        for (size_t i = 0; i < s.n && mgc_digit(&number, s.p[i]); i++) {}
     switch (m->json_key) {
     case CLIENT_ID: info->client_id = number; break;
     case MAX_PAYLOAD: info->max_payload = s.p[0] == '-' ? -1 : (int64_t)number; break;

@@ -24,7 +24,7 @@ size_t mgc_input_free(midge *m) {
     size_t at = m->recv_at, n = m->recv_end - at, size = m->aside_n ? m->aside_at : m->config.recv_size;
     // Moving what is smaller than what was used up costs at most one copy a byte.
     if (at && (n <= at || m->recv_end == size)) {
-        memmove(buf, buf + at, n);
+        mgc_down(buf, buf + at, n);
         m->recv_scan -= at;
         m->recv_at = 0;
         m->recv_end = n;
@@ -183,7 +183,7 @@ static bool long_line(midge *m) {
     if (m->phase != MGC_UP || (!m->cut_line && !mgc_begins(text, "msg ") && !mgc_begins(text, "hmsg ")))
         return broken(m);
     m->cut_line = true;
-    memmove(p, p + m->recv_end - LINE_TAIL, LINE_TAIL);
+    mgc_down(p, p + m->recv_end - LINE_TAIL, LINE_TAIL);
     m->recv_end = m->recv_scan = LINE_TAIL;
     return false;
 }
@@ -218,7 +218,7 @@ static bool step(midge *m) {
         mgc_info_begin(m);
         return true;
     }
-    const uint8_t *end = rest.n ? memchr(p + m->recv_scan, '\n', m->recv_end - m->recv_scan) : NULL;
+    const uint8_t *end = rest.n ? mgc_find(p + m->recv_scan, '\n', m->recv_end - m->recv_scan) : NULL;
     if (!end) {
         m->recv_scan = m->recv_end;
         return rest.n == m->config.recv_size ? long_line(m) : false;

@@ -51,6 +51,14 @@ enum {
 
 // ---- str.c ----
 #define MGC_U32_MAX 10 // digits
+// Of libc only memcpy and memset are wanted on small processors, as compilers want them anyway: others cost hundreds of
+// bytes, since they are made for speed.
+#ifdef MIDGE_FREESTANDING
+const void *mgc_find(const void *s, char c, size_t n);
+#else
+static inline const void *mgc_find(const void *s, char c, size_t n) { return memchr(s, c, n); }
+#endif
+void mgc_down(uint8_t *to, const uint8_t *from, size_t n); // to a lower place, which may overlap
 uint8_t *mgc_put(uint8_t *p, const void *s, size_t n);
 #define MGC_PUT(p, literal) mgc_put((p), (literal), sizeof(literal) - 1)
 uint8_t *mgc_put_u32(uint8_t *p, uint32_t n); // decimal
@@ -58,6 +66,8 @@ uint8_t *mgc_put_str(uint8_t *p, midge_str s);
 // Digits only: the number, or -1. Larger than any handle and any size that we meet is MGC_U31_MAX, which ends with 9.
 #define MGC_U31_MAX 2147483639u
 int32_t mgc_get_u31(const uint8_t *p, size_t n);
+// Appends a digit; false when c is none.
+bool mgc_digit(uint64_t *n, char c);
 bool mgc_same(midge_str a, midge_str b);
 // s begins with the words, whatever the case.
 bool mgc_begins(midge_str s, const char *words);
@@ -139,7 +149,6 @@ void mgc_flush_pay(midge *m);
 
 // ---- hook.c ----
 void mgc_hooks_tick(midge *m);
-uint32_t mgc_hooks_wait(const midge *m, uint32_t wait); // the sooner of wait and the next hook
 void mgc_hooks_say(midge *m, enum midge_hook_why why);
 
 // ---- drain.c ----

@@ -48,7 +48,7 @@ int midge_js_get_msg(midge_js *js, midge_js_get *op, midge_js_get_fn fn, void *u
         if (op->kv) {
             mgc_kv_subject(&t, op->stream, op->subject);
         } else {
-            mgc_text_put(&t, op->subject);
+            mgc_text_put(&t, op->subject.p, op->subject.n);
         }
         body = t.n;
     }

@@ -5,16 +5,16 @@
 // a consumer's message.
 #include "client/core/js_text.h"
 
-// spec/jetstream-streams.md 11: the codes that programs act upon.
+// spec/jetstream-streams.md 11: the codes that programs act upon, without their 10,000.
 static int error_of(uint32_t err_code) {
-    switch (err_code) {
-    case 10070: // wrong last message id
-    case 10071: // wrong last sequence
-    case 10164: // the same, while another write is on its way
+    switch (err_code - 10000) {
+    case 70:  // wrong last message id
+    case 71:  // wrong last sequence
+    case 164: // the same, while another write is on its way
         return MIDGE_EEXISTS;
-    case 10014: // consumer not found
-    case 10037: // no message found
-    case 10059: // stream not found
+    case 14: // consumer not found
+    case 37: // no message found
+    case 59: // stream not found
         return MIDGE_ENOTFOUND;
     default: return MIDGE_EJETSTREAM;
     }
@@ -55,7 +55,7 @@ int midge_js_meta_parse(midge_str reply, midge_js_meta *meta) {
     if (!mgc_begins(reply, "$js.ack.")) return MIDGE_EINVAL;
     for (size_t i = 0; i < reply.n; i++) dots += reply.p[i] == '.';
     if (dots != 8 && dots < 10) return MIDGE_EINVAL;
-    *meta = (midge_js_meta){0};
+    meta->domain = MIDGE_NONE;
     midge_str rest = {reply.p + 8, reply.n - 8};
     if (dots > 8) {
         midge_str domain = next_token(&rest);
@@ -64,9 +64,10 @@ int midge_js_meta_parse(midge_str reply, midge_js_meta *meta) {
     }
     meta->stream = next_token(&rest);
     meta->consumer = next_token(&rest);
-    uint64_t *numbers[] = {&meta->delivered, &meta->stream_seq, &meta->consumer_seq, &meta->time, &meta->pending};
+    uint64_t numbers[5]; // delivered ... pending, which midge_js_meta has in the same order
     for (size_t i = 0; i < 5; i++) {
-        if (!mgc_u64(next_token(&rest), numbers[i])) return MIDGE_EINVAL;
+        if (!mgc_u64(next_token(&rest), &numbers[i])) return MIDGE_EINVAL;
     }
+    memcpy((char *)meta + offsetof(midge_js_meta, delivered), numbers, sizeof(numbers));
     return 0;
 }

@@ -10,6 +10,9 @@
 // A request of what is in t: the subject, and from `body` on the body. A handle or an error, never 0.
 int32_t mgc_js_request(const mgc_text *t, size_t body, bool wildcards, midge_reply_fn fn, void *user);
 
+// Subscribes a fresh inbox, which is put into `inbox` of MIDGE_INBOX_MAX bytes.
+int32_t mgc_js_inbox(midge *m, char *inbox, midge_msg_fn fn, void *user);
+
 // $KV.<bucket>.<key>
 void mgc_kv_subject(mgc_text *t, midge_str bucket, midge_str key);
 // "$KV.<bucket>." of a subject: how long it is.

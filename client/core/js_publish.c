@@ -14,7 +14,7 @@
 // A header line; a line break in the value makes t full.
 static void put_header(mgc_text *t, const char *name, midge_str value) {
     if (value.n == 0) return;
-    if (memchr(value.p, '\r', value.n) || memchr(value.p, '\n', value.n)) t->full = true;
+    if (mgc_find(value.p, '\r', value.n) || mgc_find(value.p, '\n', value.n)) t->full = true;
     midge_str key = midge_cstr(name);
     mgc_text_form(t, "?: ?\r\n", &key, &value);
 }
@@ -30,7 +30,7 @@ static void put_headers(mgc_text *t, const midge_js_pub *op) {
     size_t from = t->n;
 
     if (op->headers.n > 2) {
-        mgc_text_put(t, (midge_str){op->headers.p, op->headers.n - 2});
+        mgc_text_put(t, op->headers.p, op->headers.n - 2);
     } else {
         mgc_text_cstr(t, "NATS/1.0\r\n");
     }
@@ -42,8 +42,10 @@ static void put_headers(mgc_text *t, const midge_js_pub *op) {
     if (op->expect & MIDGE_JS_LAST_SUBJECT_SEQ) {
         put_number(t, "Nats-Expected-Last-Subject-Sequence: ", op->expect_last_subject_seq);
     }
-    if (op->operation == MIDGE_KV_DELETE) mgc_text_cstr(t, "KV-Operation: DEL\r\n");
-    if (op->operation == MIDGE_KV_PURGE) mgc_text_cstr(t, "KV-Operation: PURGE\r\nNats-Rollup: sub\r\n");
+    if (op->operation != MIDGE_KV_PUT) {
+        mgc_text_cstr(t, "KV-Operation: ");
+        mgc_text_cstr(t, op->operation == MIDGE_KV_PURGE ? "PURGE\r\nNats-Rollup: sub\r\n" : "DEL\r\n");
+    }
     if (t->n == none && op->headers.n == 0) {
         t->n = from;
     } else {

@@ -70,6 +70,11 @@ static int ask(midge_js_pull *p) {
     return 0;
 }
 
+int32_t mgc_js_inbox(midge *m, char *inbox, midge_msg_fn fn, void *user) {
+    midge_str subject = {inbox, (size_t)midge_inbox(m, inbox, MIDGE_INBOX_MAX)};
+    return midge_subscribe(m, subject, MIDGE_NONE, fn, user);
+}
+
 // Asks again a little later, and later and later while nothing comes.
 static void later(midge_js_pull *p) {
     p->waiting = true;
@@ -136,7 +141,7 @@ static void on_message(midge_js_pull *p, const midge_msg *msg) {
 // by their words.
 static void on_status(midge_js_pull *p, const midge_msg *msg) {
     midge_str text = midge_headers_description(msg->headers);
-    midge_str left = mgc_header(msg, "Nats-Pending-Messages");
+    midge_str left = mgc_header(msg->headers, "Nats-Pending-Messages");
     int err = msg->status == 503 ? MIDGE_ENORESPONDERS : MIDGE_EJETSTREAM;
 
     if (msg->status == 100) {
@@ -144,7 +149,7 @@ static void on_status(midge_js_pull *p, const midge_msg *msg) {
         return;
     }
     p->msgs = less(p->msgs, (uint32_t)mgc_u64_or_0(left));
-    p->bytes = less(p->bytes, (uint32_t)mgc_u64_or_0(mgc_header(msg, "Nats-Pending-Bytes")));
+    p->bytes = less(p->bytes, (uint32_t)mgc_u64_or_0(mgc_header(msg->headers, "Nats-Pending-Bytes")));
     bool ordinary = msg->status == 404 || msg->status == 408 || mgc_begins(text, "batch") ||
                     (mgc_begins(text, "message size") && !p->consume);
     if (msg->status == 400 || mgc_begins(text, "consumer ")) {
@@ -210,8 +215,7 @@ static int start(midge_js *js, midge_js_pull *p, midge_js_pull_fn fn, void *user
     if (p->batch == 0) p->batch = 100;
     p->beat = heartbeat_of(p);
     if (p->stream.n == 0 || p->consumer.n == 0 || p->beat > p->expires / 2) return MIDGE_EINVAL;
-    int n = midge_inbox(m, p->inbox, sizeof(p->inbox));
-    p->sub = midge_subscribe(m, (midge_str){p->inbox, (size_t)n}, MIDGE_NONE, on_msg, p);
+    p->sub = mgc_js_inbox(m, p->inbox, on_msg, p);
     if (p->sub < 0) return p->sub;
     p->active = true;
     midge_hook_add(m, &p->hook, on_hook);

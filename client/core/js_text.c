@@ -2,8 +2,8 @@
 // Copyright (c) The Midge Authors
 //
 // Text for JetStream, written for few bytes of code on machines without a divider or 64-bit arithmetic: numbers are
-// printed by doubling digits, and JSON is never a tree: a member is looked for each time it is wanted, which for
-// answers of 100 bytes is cheap.
+// printed by shifts and subtractions, and JSON is never a tree: a member is looked for each time it is wanted, which is
+// cheap for answers of 100 bytes.
 //
 // How it fails: a buffer that is too small sets `full`, which the last step of a caller looks at; text that is not what
 // it should be gives nothing, 0 or false. Nothing is read behind the end of a slice.
@@ -11,47 +11,40 @@
 
 void mgc_text_begin(mgc_text *t, const midge_js *js) { *t = (mgc_text){.p = js->buf, .size = js->size, .js = js}; }
 
-void mgc_text_put(mgc_text *t, midge_str s) {
-    if (t->full || s.n > t->size - t->n) {
-        t->full = true;
-        return;
-    }
-    if (s.n > 0) memcpy(t->p + t->n, s.p, s.n);
-    t->n += s.n;
+void mgc_text_put(mgc_text *t, const char *s, size_t n) {
+    if (n > t->size - t->n) t->full = true;
+    if (t->full) return;
+    mgc_put((uint8_t *)t->p + t->n, s, n);
+    t->n += n;
 }
 
-void mgc_text_cstr(mgc_text *t, const char *s) { mgc_text_put(t, midge_cstr(s)); }
+void mgc_text_cstr(mgc_text *t, const char *s) {
+    mgc_text_put(t, s, midge_cstr(s).n);
+}
 
-// Doubles a decimal number, bit by bit from the first that is set.
+// Divides by ten as on paper, in binary.
 void mgc_text_u64(mgc_text *t, uint64_t v) {
-    char digits[20] = {0}; // the lowest first
-    size_t n = 1;
+    char digits[20], *p = digits + sizeof(digits);
 
-    for (int bit = 63; bit >= 0; bit--) {
-        uint32_t carry = v >> bit & 1;
-        for (size_t i = 0; i < n; i++) {
-            carry += 2u * (uint32_t)digits[i];
-            digits[i] = (char)(carry >= 10 ? carry - 10 : carry);
-            carry = carry >= 10;
+    do {
+        uint32_t rest = 0;
+        for (int bit = 0; bit < 64; bit++) {
+            rest = rest << 1 | (uint32_t)(v >> 63);
+            v <<= 1;
+            if (rest < 10) continue;
+            rest -= 10;
+            v++;
         }
-        if (carry) digits[n++] = 1;
-    }
-    while (n > 0) {
-        char c = (char)('0' + digits[--n]);
-        mgc_text_put(t, (midge_str){&c, 1});
-    }
-}
-
-void mgc_text_ms_as_ns(mgc_text *t, uint32_t ms) {
-    mgc_text_u64(t, ms);
-    mgc_text_cstr(t, "000000");
+        *--p = (char)('0' + rest);
+    } while (v > 0);
+    mgc_text_put(t, p, (size_t)(digits + sizeof(digits) - p));
 }
 
 static void put_api(mgc_text *t) {
     const midge_js *js = t->js;
 
     if (js->prefix.n > 0) {
-        mgc_text_put(t, js->prefix);
+        mgc_text_put(t, js->prefix.p, js->prefix.n);
     } else if (js->domain.n > 0) {
         mgc_text_form(t, "$JS.?.API", &js->domain, NULL);
     } else {
@@ -64,34 +57,28 @@ void mgc_text_form(mgc_text *t, const char *form, const midge_str *a, const midg
         if (*form == '@') {
             put_api(t);
         } else if (*form == '?') {
-            mgc_text_put(t, *a);
+            mgc_text_put(t, a->p, a->n);
             a = b;
         } else {
-            mgc_text_put(t, (midge_str){form, 1});
+            mgc_text_put(t, form, 1);
         }
     }
 }
 
-bool mgc_str_eq(midge_str a, const char *b) {
-    size_t n = strlen(b);
-    return a.n == n && memcmp(a.p, b, n) == 0;
-}
+bool mgc_str_eq(midge_str a, const char *b) { return mgc_same(a, midge_cstr(b)); }
 
-midge_str mgc_header(const midge_msg *msg, const char *name) {
-    return midge_headers_get(msg->headers, midge_cstr(name));
-}
+midge_str mgc_header(midge_str headers, const char *name) { return midge_headers_get(headers, midge_cstr(name)); }
 
 bool mgc_u64(midge_str s, uint64_t *v) {
-    uint64_t sum = 0;
-    bool good = s.n - 1 < 19; // so many digits always fit
+    size_t i = 0;
 
-    for (size_t i = 0; good && i < s.n; i++) {
-        uint32_t digit = (uint32_t)((uint8_t)s.p[i] - '0');
-        good = digit <= 9;
-        sum = (sum << 3) + (sum << 1) + digit;
+    *v = 0;
+    if (s.n <= 19) { // so many digits always fit
+        while (i < s.n && mgc_digit(v, s.p[i])) i++;
     }
-    *v = good ? sum : 0;
-    return good;
+    if (i > 0 && i == s.n) return true;
+    *v = 0;
+    return false;
 }
 
 uint64_t mgc_u64_or_0(midge_str s) {
@@ -104,32 +91,30 @@ uint64_t mgc_u64_or_0(midge_str s) {
 
 // The server writes UTC with up to 9 digits after the point, or none (spec/jetstream-streams.md: notation).
 uint64_t mgc_time(midge_str s) {
-    static const char form[] = "####-##-##T##:##:##";
-    static const uint16_t before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334}; // days before a month
-    uint32_t v[7] = {0}, field = 0, digits = 0;                                               // year ... second, ns
-    size_t at = 0;
+    const uint8_t *p = (const uint8_t *)s.p;
+    uint32_t v[6]; // year ... second
 
-    for (; form[at] != 0; at++) {
-        if (at >= s.n) return 0;
-        uint32_t digit = (uint32_t)((uint8_t)s.p[at] - '0');
-        if (form[at] == '#' && digit <= 9) {
-            v[field] = v[field] * 10 + digit;
-        } else if (form[at] == s.p[at]) {
-            field++;
+    if (s.n < 20 || s.p[s.n - 1] != 'Z') return 0;
+    for (size_t i = 0; i < 6; i++) {
+        size_t n = i == 0 ? 4 : 2;
+        v[i] = (uint32_t)mgc_get_u31(p, n); // no digits: a large number
+        if (v[i] > 9999 || (i < 5 && p[n] != "--T::"[i])) return 0;
+        p += n + (i < 5);
+    }
+    if (v[0] - 1970 >= 130 || v[1] - 1 >= 12) return 0;
+    // Years begin with March here, so that a leap day is the last; there is one in each fourth year.
+    uint32_t late = v[1] < 3, years = v[0] - 1968 - late, months = v[1] - 3 + 12 * late;
+    uint32_t days = years * 365 + years / 4 + ((979 * months + 15) >> 5) + v[2] - 672; // since 1970
+    uint64_t time = ((days * 24 + v[3]) * 60 + v[4]) * 60 + v[5];
+    if (*p == '.') p++;
+    for (size_t i = 0; i < 9; i++) { // the 'Z' ends what is there
+        if (mgc_digit(&time, (char)*p)) {
+            p++;
         } else {
-            return 0;
+            mgc_digit(&time, '0');
         }
     }
-    if (at < s.n && s.p[at] == '.') at++;
-    for (; digits < 9; digits++) {
-        uint32_t digit = at < s.n ? (uint32_t)((uint8_t)s.p[at] - '0') : 10;
-        if (digit <= 9) at++;
-        v[6] = v[6] * 10 + (digit <= 9 ? digit : 0);
-    }
-    if (at + 1 != s.n || s.p[at] != 'Z' || v[0] - 1970 >= 130 || v[1] - 1 >= 12) return 0;
-    uint32_t leap_days = (v[0] - 1969 + (v[1] > 2 && v[0] % 4 == 0)) / 4; // there is one in each fourth year
-    uint32_t days = (v[0] - 1970) * 365 + leap_days + before[v[1] - 1] + v[2] - 1;
-    return (uint64_t)(((days * 24 + v[3]) * 60 + v[4]) * 60 + v[5]) * 1000000000 + v[6];
+    return (const char *)p + 1 == s.p + s.n ? time : 0;
 }
 
 // ---- JSON

@@ -17,16 +17,14 @@ typedef struct mgc_text {
 } mgc_text;
 
 void mgc_text_begin(mgc_text *t, const midge_js *js); // in js->buf
-void mgc_text_put(mgc_text *t, midge_str s);
+void mgc_text_put(mgc_text *t, const char *s, size_t n);
 void mgc_text_cstr(mgc_text *t, const char *s);
 void mgc_text_u64(mgc_text *t, uint64_t v);
-// Milliseconds written as nanoseconds.
-void mgc_text_ms_as_ns(mgc_text *t, uint32_t ms);
 // Puts `form`: the first '?' in it stands for a, later ones for b, and '@' for the subject of the JetStream API.
 void mgc_text_form(mgc_text *t, const char *form, const midge_str *a, const midge_str *b);
 
 bool mgc_str_eq(midge_str a, const char *b);
-midge_str mgc_header(const midge_msg *msg, const char *name);
+midge_str mgc_header(midge_str headers, const char *name);
 
 // s as a decimal number of at most 19 digits; false, and 0, if it is none.
 bool mgc_u64(midge_str s, uint64_t *v);

@@ -13,9 +13,8 @@ void mgc_kv_subject(mgc_text *t, midge_str bucket, midge_str key) { mgc_text_for
 size_t mgc_kv_prefix(const midge_kv *kv) { return kv->bucket.n + 5; }
 
 enum midge_kv_operation mgc_kv_operation(midge_str headers) {
-    const midge_msg msg = {.headers = headers};
-    midge_str operation = mgc_header(&msg, "KV-Operation");
-    midge_str marker = mgc_header(&msg, "Nats-Marker-Reason"); // made by the server, ADR-43
+    midge_str operation = mgc_header(headers, "KV-Operation");
+    midge_str marker = mgc_header(headers, "Nats-Marker-Reason"); // made by the server, ADR-43
 
     if (mgc_str_eq(operation, "DEL") || mgc_str_eq(marker, "Remove")) return MIDGE_KV_DELETE;
     if (mgc_str_eq(operation, "PURGE") || marker.n > 0) return MIDGE_KV_PURGE;
@@ -58,6 +57,9 @@ int midge_kv_get(const midge_kv *kv, midge_kv_get_op *op, midge_kv_get_fn fn, vo
 
 // ---- writing
 
+// midge_kv_write.how, beside the operations
+enum { CREATE = MIDGE_KV_PURGE + 1, UPDATE };
+
 static void on_written(midge_js *js, int err, const midge_js_reply *reply, void *user);
 
 // create: what is there may be a marker.
@@ -78,8 +80,8 @@ static void on_written(midge_js *js, int err, const midge_js_reply *reply, void 
     midge_kv_write *op = user;
 
     (void)js;
-    if (err == MIDGE_EEXISTS && op->create) {
-        op->create = false;
+    if (err == MIDGE_EEXISTS && op->how == CREATE) {
+        op->how = UPDATE; // once only
         op->get = (midge_kv_get_op){.key = op->key};
         err = midge_kv_get(op->pub.kv, &op->get, on_found, op);
         if (err == 0) return;
@@ -87,9 +89,10 @@ static void on_written(midge_js *js, int err, const midge_js_reply *reply, void 
     op->fn(op->pub.kv, err, err == 0 ? reply->seq : 0, op->user);
 }
 
-// expect: MIDGE_JS_LAST_SUBJECT_SEQ if op->revision counts.
-static int write_key(const midge_kv *kv, midge_kv_write *op, enum midge_kv_operation operation, unsigned expect,
-                     midge_kv_write_fn fn, void *user) {
+// op->how is set.
+static int write_key(const midge_kv *kv, midge_kv_write *op, midge_kv_write_fn fn, void *user) {
+    bool put = op->how == MIDGE_KV_PUT || op->how >= CREATE;
+
     if (!valid(kv, op->key)) return MIDGE_EINVAL;
     op->fn = fn;
     op->user = user;
@@ -97,38 +100,34 @@ static int write_key(const midge_kv *kv, midge_kv_write *op, enum midge_kv_opera
     op->pub.subject = op->key;
     op->pub.headers = op->headers;
     op->pub.data = op->value;
-    op->pub.len = operation == MIDGE_KV_PUT ? op->len : 0;
-    op->pub.operation = (uint8_t)operation;
-    op->pub.expect = (uint8_t)expect;
-    op->pub.expect_last_subject_seq = op->create ? 0 : op->revision;
+    op->pub.len = put ? op->len : 0;
+    op->pub.operation = put ? MIDGE_KV_PUT : op->how;
+    op->pub.expect_last_subject_seq = op->how == CREATE ? 0 : op->revision;
+    op->pub.expect = op->how >= CREATE || (!put && op->revision > 0) ? MIDGE_JS_LAST_SUBJECT_SEQ : 0;
     return midge_js_publish(kv->js, &op->pub, on_written, op);
 }
 
 int midge_kv_put(const midge_kv *kv, midge_kv_write *op, midge_kv_write_fn fn, void *user) {
-    op->create = false;
-    return write_key(kv, op, MIDGE_KV_PUT, 0, fn, user);
+    op->how = MIDGE_KV_PUT;
+    return write_key(kv, op, fn, user);
 }
 
 int midge_kv_create(const midge_kv *kv, midge_kv_write *op, midge_kv_write_fn fn, void *user) {
-    op->create = true;
-    return write_key(kv, op, MIDGE_KV_PUT, MIDGE_JS_LAST_SUBJECT_SEQ, fn, user);
+    op->how = CREATE;
+    return write_key(kv, op, fn, user);
 }
 
 int midge_kv_update(const midge_kv *kv, midge_kv_write *op, midge_kv_write_fn fn, void *user) {
-    op->create = false;
-    return write_key(kv, op, MIDGE_KV_PUT, MIDGE_JS_LAST_SUBJECT_SEQ, fn, user);
-}
-
-static int remove_key(const midge_kv *kv, midge_kv_write *op, enum midge_kv_operation operation, midge_kv_write_fn fn,
-                      void *user) {
-    op->create = false;
-    return write_key(kv, op, operation, op->revision > 0 ? MIDGE_JS_LAST_SUBJECT_SEQ : 0, fn, user);
+    op->how = UPDATE;
+    return write_key(kv, op, fn, user);
 }
 
 int midge_kv_delete(const midge_kv *kv, midge_kv_write *op, midge_kv_write_fn fn, void *user) {
-    return remove_key(kv, op, MIDGE_KV_DELETE, fn, user);
+    op->how = MIDGE_KV_DELETE;
+    return write_key(kv, op, fn, user);
 }
 
 int midge_kv_purge(const midge_kv *kv, midge_kv_write *op, midge_kv_write_fn fn, void *user) {
-    return remove_key(kv, op, MIDGE_KV_PURGE, fn, user);
+    op->how = MIDGE_KV_PURGE;
+    return write_key(kv, op, fn, user);
 }

@@ -4,37 +4,26 @@
 // Which names a bucket and a key may have (ADR-8).
 #include "client/core/js_text.h"
 
-static bool letter_or_digit(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+static bool good(char c, const char *others) {
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) return true;
+    while (*others && *others != c) others++;
+    return *others;
 }
 
 bool midge_kv_bucket_valid(midge_str bucket) {
-    for (size_t i = 0; i < bucket.n; i++) {
-        if (!letter_or_digit(bucket.p[i]) && bucket.p[i] != '-' && bucket.p[i] != '_') return false;
-    }
-    return bucket.n > 0;
+    size_t i = 0;
+
+    while (i < bucket.n && good(bucket.p[i], "-_")) i++;
+    return i == bucket.n && i > 0;
 }
 
-// Goes through the tokens; a wildcard is a token alone, '>' the last one.
+// A subject of fewer characters, whose wildcards are tokens of their own.
 static bool valid(midge_str key, bool wildcards) {
-    size_t length = 0; // of the token up to here
-
     for (size_t i = 0; i < key.n; i++) {
-        char c = key.p[i];
-        bool last = i + 1 == key.n;
-        if (c == '.') {
-            if (length == 0) return false;
-            length = 0;
-            continue;
-        }
-        if (c == '*' || c == '>') {
-            if (!wildcards || length > 0 || (!last && (c == '>' || key.p[i + 1] != '.'))) return false;
-        } else if (!letter_or_digit(c) && c != '-' && c != '/' && c != '_' && c != '=') {
-            return false;
-        }
-        length++;
+        bool inside = (i > 0 && key.p[i - 1] != '.') || (i + 1 < key.n && key.p[i + 1] != '.');
+        if (!good(key.p[i], inside ? "-_/=." : "-_/=.*>")) return false;
     }
-    return length > 0;
+    return mgc_subject_ok(key, wildcards);
 }
 
 bool midge_kv_key_valid(midge_str key) { return valid(key, false); }

@@ -94,10 +94,10 @@ static void answer(midge *m, midge_str reply) {
 // spec/jetstream-consumers.md 12.2, 12.3: heartbeats, and questions whether we have kept up.
 static void on_control(midge_kv_watch *w, const midge_msg *msg) {
     midge *m = w->kv->js->m;
-    midge_str last = mgc_header(msg, "Nats-Last-Consumer");
+    midge_str last = mgc_header(msg->headers, "Nats-Last-Consumer");
 
     answer(m, msg->reply);
-    answer(m, mgc_header(msg, "Nats-Consumer-Stalled"));
+    answer(m, mgc_header(msg->headers, "Nats-Consumer-Stalled"));
     if (last.n > 0 && (uint32_t)mgc_u64_or_0(last) != w->consumer_seq) begin(w);
 }
 
@@ -160,7 +160,7 @@ static void put_config(mgc_text *t, const midge_kv_watch *w, const midge_str *na
 
     mgc_text_form(t, "{\"stream_name\":\"KV_?\",\"config\":{\"name\":\"?\"", bucket, name);
     mgc_text_form(t, ",\"deliver_subject\":\"?\",\"filter_subject\":\"$KV.?.", &inbox, bucket);
-    mgc_text_put(t, *filter);
+    mgc_text_put(t, filter->p, filter->n);
     mgc_text_cstr(t, "\",\"ack_policy\":\"none\",\"flow_control\":true,\"idle_heartbeat\":5000000000,"
                      "\"num_replicas\":1,\"mem_storage\":true,\"deliver_policy\":\"");
     if (from > 0) {
@@ -179,8 +179,7 @@ static int create(midge_kv_watch *w) {
     mgc_text t;
 
     w->consumer_seq = w->initial = w->seen = 0;
-    int n = midge_inbox(js->m, w->inbox, sizeof(w->inbox));
-    w->sub = midge_subscribe(js->m, (midge_str){w->inbox, (size_t)n}, MIDGE_NONE, on_push, w);
+    w->sub = mgc_js_inbox(js->m, w->inbox, on_push, w);
     if (w->sub < 0) return w->sub;
     midge_str name = name_of(w);
     mgc_text_begin(&t, js);

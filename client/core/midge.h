@@ -41,6 +41,8 @@
 extern "C" {
 #endif
 
+// Compile the library with MIDGE_FREESTANDING where there is no more of libc than memcpy and memset, or where bytes of
+// code count more than speed.
 #if defined(__GNUC__) && !defined(MIDGE_FREESTANDING)
 #define MIDGE_API __attribute__((visibility("default")))
 #else
@@ -537,7 +539,7 @@ typedef struct midge_js_meta {
     uint64_t delivered;                 // times, this one included
     uint64_t stream_seq, consumer_seq;
     uint64_t time;                      // nanoseconds since 1970
-    uint64_t pending;                   // after this one
+    uint64_t pending;                   // after this one; the numbers in this order: see js_parse.c
 } midge_js_meta;
 // From a message's reply subject. EINVAL: not a message of a consumer.
 MIDGE_API int midge_js_meta_parse(midge_str reply, midge_js_meta *meta);
@@ -632,7 +634,7 @@ typedef struct midge_kv_write {
     midge_str headers; // a block, for instance with "Nats-TTL"; or MIDGE_NONE
     uint64_t revision; // update: only if this is the last one. delete, purge: the same if not 0
     // ----
-    bool create;
+    uint8_t how;
     midge_js_pub pub;
     midge_kv_get_op get;
     midge_kv_write_fn fn;
@@ -676,7 +678,7 @@ MIDGE_API void midge_kv_watch_stop(midge_kv_watch *watch); // no callback follow
 
 // ---- the engine's memory --------------------------------------------------------------------------------------------
 
-// Here so that it can be placed statically: 632 bytes where pointers have 32 bits, 848 where they have 64; an entry of
+// Here so that it can be placed statically: 640 bytes where pointers have 32 bits, 864 where they have 64; an entry of
 // subs has 48 and 72, one of requests 36 and 48. Nothing in it is for others.
 // What is used most stands first: short offsets make short instructions on small processors.
 struct midge {
@@ -697,6 +699,8 @@ struct midge {
     size_t aside_at, aside_n;   // output that is made in the free part of the receive buffer
     uint32_t pings, pongs;      // sent and got on this connection, without those of CONNECT
 
+    size_t line, subject_at, subject_n, reply_at, reply_n, header_n, total; // the line at recv_at; line 0: none
+    int32_t sid;
     midge_config config;
 
     uint32_t subs_used, subs_free, subs_owed, subs_next; // entries ever used; free list; SUBs to be said, from where on
@@ -706,8 +710,6 @@ struct midge {
     midge_hook *hooks;
     uint8_t hook_round;         // number of the last tour through the hooks
 
-    size_t line, subject_at, subject_n, reply_at, reply_n, header_n, total; // the line at recv_at; line 0: none
-    int32_t sid;
     size_t dropped;
     size_t gossip_end;
     uint32_t rounds;            // in vain

@@ -48,7 +48,7 @@ static void to_front(midge *m) {
     uint8_t *buf = m->config.send_buf;
     size_t base = m->send_base;
     if (!base) return;
-    memmove(buf, buf + base, m->send_end - base);
+    mgc_down(buf, buf + base, m->send_end - base);
     m->send_base = 0;
     m->send_at -= base;
     m->send_end -= base;
@@ -88,7 +88,7 @@ void mgc_output_cut(midge *m) {
     for (size_t at = m->send_base; at < m->send_end;) {
         size_t n = command_len(buf + at);
         if (is_message(buf + at)) {
-            memmove(buf + to, buf + at, n);
+            mgc_down(buf + to, buf + at, n);
             to += n;
         }
         at += n;

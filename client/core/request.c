@@ -60,7 +60,7 @@ static void finish(midge *m, uint32_t slot, int err, const midge_msg *msg) {
 static bool get_letters(const char *p, size_t letters, uint32_t *n) {
     *n = 0;
     for (size_t i = letters; i--;) {
-        const char *letter = memchr(mgc_alphabet, p[i], sizeof(mgc_alphabet));
+        const char *letter = mgc_find(mgc_alphabet, p[i], sizeof(mgc_alphabet));
         if (!letter) return false;
         *n = *n << 6 | (uint32_t)(letter - mgc_alphabet);
     }
@@ -131,10 +131,11 @@ int32_t midge_request(midge *m, midge_str subject, midge_str headers, const void
     int err = open_inbox(m);
     if (err) return err;
     uint32_t generation = fresh ? 0 : t[slot].generation;
-    char to[MIDGE_INBOX_MAX];
-    memcpy(to, m->inbox, m->inbox_n);
-    char *end = mgc_put_letters(mgc_put_letters(to + m->inbox_n - 1, slot, 4), generation, 6);
-    err = mgc_put_message(m, subject, (midge_str){to, (size_t)(end - to)}, headers, data, len, opts->wildcards);
+    char *token = m->inbox + m->inbox_n - 1; // in place of the wildcard, for a moment
+    mgc_put_letters(mgc_put_letters(token, slot, 4), generation, 6);
+    midge_str reply = {m->inbox, m->inbox_n - 1u + MGC_TOKEN_LEN};
+    err = mgc_put_message(m, subject, reply, headers, data, len, opts->wildcards);
+    *token = '*';
     if (err) return err;
 
     if (fresh) {

@@ -23,17 +23,15 @@ void mgc_servers_init(midge *m) {
     m->told = m->first = m->server;
 }
 
-static midge_server configured(const midge *m, uint16_t i) {
-    midge_server s = m->config.servers[i];
-    if (!s.port) s.port = 4222;
-    return s;
-}
+static uint16_t port_of(const midge_server *s) { return s->port ? s->port : 4222; }
 
 midge_server midge_server_now(const midge *m) {
-    if (m->server < m->config.servers_len) return configured(m, m->server);
+    bool gossip = m->server >= m->config.servers_len;
+    midge_server s = m->config.servers[gossip ? m->told : m->server];
+    s.port = port_of(&s);
+    if (!gossip) return s;
     const char *p = m->config.gossip_buf;
     for (uint16_t i = m->config.servers_len; i < m->server; i++) p += HEAD + (uint8_t)p[0];
-    midge_server s = configured(m, m->told);
     if (!s.tls_name.n) s.tls_name = s.host;
     s.host = (midge_str){p + HEAD, (uint8_t)p[0]};
     s.port = (uint16_t)((uint8_t)p[1] << 8 | (uint8_t)p[2]);
@@ -56,7 +54,7 @@ void mgc_servers_gossip(midge *m, midge_str url) {
     if (host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']') host.p++, host.n -= 2;
     if (!host.n || host.n > 255 || port <= 0 || port > 65535) return;
     for (uint16_t i = 0; i < m->config.servers_len; i++)
-        if (configured(m, i).port == port && mgc_same(m->config.servers[i].host, host)) return;
+        if (port_of(&m->config.servers[i]) == port && mgc_same(m->config.servers[i].host, host)) return;
     for (uint16_t i = 0; i < m->gossip_n; i++, p += HEAD + (uint8_t)p[0]) {
         if (((uint8_t)p[1] << 8 | (uint8_t)p[2]) != port || !mgc_same((midge_str){p + HEAD, (uint8_t)p[0]}, host))
             continue;
@@ -85,7 +83,7 @@ static void sweep(midge *m) {
             continue;
         }
         m->gossip_end -= n;
-        memmove(p, p + n, m->gossip_end - (size_t)(p - m->config.gossip_buf));
+        mgc_down((uint8_t *)p, (uint8_t *)p + n, m->gossip_end - (size_t)(p - m->config.gossip_buf));
         m->gossip_n--;
         if (m->server >= i && m->server) m->server--;
     }

@@ -9,7 +9,30 @@ const char mgc_alphabet[64] = {'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I', 'J',
                                'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v',
                                'w', 'x', 'y', 'z', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '-', '_'};
 
-midge_str midge_cstr(const char *s) { return s ? (midge_str){s, strlen(s)} : MIDGE_NONE; }
+midge_str midge_cstr(const char *s) {
+    size_t n = 0;
+    if (s)
+        while (s[n]) n++;
+    return (midge_str){s, n};
+}
+
+#ifdef MIDGE_FREESTANDING
+const void *mgc_find(const void *s, char c, size_t n) {
+    for (const char *p = s; n--; p++)
+        if (*p == c) return p;
+    return NULL;
+}
+#endif
+
+// In pieces that do not overlap.
+void mgc_down(uint8_t *to, const uint8_t *from, size_t n) {
+    size_t gap = (size_t)(from - to);
+    while (n && gap) {
+        size_t some = n < gap ? n : gap;
+        to = mgc_put(to, to + gap, some);
+        n -= some;
+    }
+}
 
 uint8_t *mgc_put(uint8_t *p, const void *s, size_t n) {
     if (n) memcpy(p, s, n);
@@ -42,7 +65,22 @@ int32_t mgc_get_u31(const uint8_t *p, size_t n) {
     return (int32_t)value;
 }
 
-bool mgc_same(midge_str a, midge_str b) { return a.n == b.n && (!a.n || memcmp(a.p, b.p, a.n) == 0); }
+// Without the multiplication of 64 bits that small processors call a function for.
+bool mgc_digit(uint64_t *n, char c) {
+    uint32_t digit = (uint32_t)((uint8_t)c - '0');
+    if (digit > 9) return false;
+    uint32_t low = ((uint32_t)*n & 0xffff) * 10 + digit, middle = ((uint32_t)*n >> 16) * 10 + (low >> 16);
+    uint32_t high = (uint32_t)(*n >> 32) * 10 + (middle >> 16);
+    *n = (uint64_t)high << 32 | (middle << 16 | (low & 0xffff));
+    return true;
+}
+
+bool mgc_same(midge_str a, midge_str b) {
+    size_t n = a.n;
+    if (n != b.n) return false;
+    while (n && a.p[n - 1] == b.p[n - 1]) n--;
+    return !n;
+}
 
 static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c; }
 

@@ -4,12 +4,13 @@
 // URLs of servers: [nats://|tls://][user[:password]@]host[:port][/]
 #include "client/core/internal.h"
 
-static const char *find(midge_str s, char c) { return s.n ? memchr(s.p, c, s.n) : NULL; }
+static const char *find(midge_str s, char c) { return s.n ? mgc_find(s.p, c, s.n) : NULL; }
 
 static bool strip(midge_str *s, const char *scheme) {
     if (!mgc_begins(*s, scheme)) return false;
-    s->p += strlen(scheme);
-    s->n -= strlen(scheme);
+    size_t n = midge_cstr(scheme).n;
+    s->p += n;
+    s->n -= n;
     return true;
 }
 

@@ -181,8 +181,9 @@ bool mgc_json_skip(mgc_json *j) {
 
 midge_str mgc_json_raw(mgc_json *j) {
     if (j->type == MGC_JSON_KEY) mgc_json_next(j);
+    if (j->type == MGC_JSON_ERROR || j->type == MGC_JSON_END) return MIDGE_NONE; // no value: no text either
     const char *from = j->text.p - (j->type == MGC_JSON_STRING);
-    if (!mgc_json_skip(j) || j->type == MGC_JSON_END) return MIDGE_NONE;
+    if (!mgc_json_skip(j)) return MIDGE_NONE;
     return (midge_str){from, (size_t)(j->at - from)};
 }
 
