@@ -687,6 +687,7 @@ struct midge {
     bool ticked, open, ever, established, tls_on, said_hello, in_info, cut_line, owe_pong, owe_ping, servers_new;
     uint8_t json_depth, json_key, json_value, nonce_n, inbox_n;
     uint8_t hook_round;         // number of the last tour through the hooks
+    bool wildcards;             // in the subject of what is published now
     uint16_t unanswered;        // pings by the timer since anything was heard
     uint16_t server, told;      // index of the current server; of the configured one that told of others
     uint16_t first;             // the server that a round begins with
