@@ -119,10 +119,6 @@ void mgc_output_cut(midge *m);
 // Says the next PING, now or as soon as there is room; its number.
 uint32_t mgc_ping(midge *m);
 
-// ---- publish.c ----
-int mgc_put_message(midge *m, midge_str subject, midge_str reply, midge_str headers, const void *data, size_t len,
-                bool wildcards);
-
 // ---- sub.c ----
 midge_sub *mgc_sub(const midge *m, int32_t handle); // NULL: no such
 void mgc_sub_free(midge *m, midge_sub *s);

@@ -681,34 +681,38 @@ MIDGE_API void midge_kv_watch_stop(midge_kv_watch *watch); // no callback follow
 // Here so that it can be placed statically: 640 bytes where pointers have 32 bits, 864 where they have 64; an entry of
 // subs has 48 and 72, one of requests 36 and 48. Nothing in it is for others.
 // What is used most stands first: short offsets make short instructions on small processors.
+// What is used most comes first: short instructions of Thumb reach 31 bytes, or words in the first 128 bytes.
 struct midge {
     uint8_t phase, drain;
     bool ticked, open, ever, established, tls_on, said_hello, in_info, cut_line, owe_pong, owe_ping, servers_new;
     uint8_t json_depth, json_key, json_value, nonce_n, inbox_n;
+    uint8_t hook_round;         // number of the last tour through the hooks
+    bool wildcards;             // in the subject of what is published now
     uint16_t unanswered;        // pings by the timer since anything was heard
     uint16_t server, told;      // index of the current server; of the configured one that told of others
     uint16_t first;             // the server that a round begins with
     uint16_t gossip_n;
 
-    uint32_t now, timer;        // ms since the first tick; what the phase waits for
-    int err, why;               // the sticky error; what the server said before it cut
     // Input: [recv_at, recv_end) is not used up, [recv_at, recv_scan) has no line end.
     size_t recv_at, recv_end, recv_scan, skip;
     // Output: [send_base, send_end) with whole commands from send_base on; [send_at, send_end) is not written.
     size_t send_base, send_at, send_end;
     size_t aside_at, aside_n;   // output that is made in the free part of the receive buffer
-    uint32_t pings, pongs;      // sent and got on this connection, without those of CONNECT
-
-    size_t line, subject_at, subject_n, reply_at, reply_n, header_n, total; // the line at recv_at; line 0: none
-    int32_t sid;
+    uint32_t now, timer;        // ms since the first tick; what the phase waits for
+    uint32_t subs_used, subs_owed; // entries ever used; SUBs to be said
+    uint32_t requests_open;
+    midge_flush_op *flushes;
+    size_t line;                // what the line at recv_at takes; 0: none
     midge_config config;
 
-    uint32_t subs_used, subs_free, subs_owed, subs_next; // entries ever used; free list; SUBs to be said, from where on
-    uint32_t unsubs_owed, subs_draining;
-    uint32_t requests_used, requests_free, requests_open;
-    midge_flush_op *flushes;
+    size_t subject_at, subject_n, reply_at, reply_n, header_n, total; // of the line
+    int32_t sid;
     midge_hook *hooks;
-    uint8_t hook_round;         // number of the last tour through the hooks
+    int err, why;               // the sticky error; what the server said before it cut
+    uint32_t pings, pongs;      // sent and got on this connection, without those of CONNECT
+    uint32_t subs_free, subs_next; // free list; from where on SUBs are to be said
+    uint32_t unsubs_owed, subs_draining;
+    uint32_t requests_used, requests_free;
 
     size_t dropped;
     size_t gossip_end;

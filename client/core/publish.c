@@ -4,10 +4,10 @@
 // Messages out. The bytes are copied once, into the send buffer.
 #include "client/core/internal.h"
 
-static int check(const midge *m, midge_str subject, midge_str reply, size_t headers, size_t len, bool wildcards) {
+static int check(const midge *m, midge_str subject, midge_str reply, size_t headers, size_t len) {
     if (m->phase == MGC_CLOSED) return MIDGE_ECLOSED;
     if (m->drain == MGC_DRAIN_PUBS) return MIDGE_EDRAINING;
-    if (!mgc_subject_ok(subject, wildcards) || (reply.n && !mgc_subject_ok(reply, false))) return MIDGE_ESUBJECT;
+    if (!mgc_subject_ok(subject, m->wildcards) || (reply.n && !mgc_subject_ok(reply, false))) return MIDGE_ESUBJECT;
     // What does not fit even into an empty buffer never will. Each part first, so that no sum can overflow.
     size_t size = m->config.send_size;
     if (len > size || headers > size || subject.n > size || reply.n > size) return MIDGE_ETOOLARGE;
@@ -19,10 +19,9 @@ static int check(const midge *m, midge_str subject, midge_str reply, size_t head
     return 0;
 }
 
-int mgc_put_message(midge *m, midge_str subject, midge_str reply, midge_str headers, const void *data, size_t len,
-                bool wildcards) {
+int midge_publish_full(midge *m, midge_str subject, midge_str reply, midge_str headers, const void *data, size_t len) {
     if (len && !data) return MIDGE_EINVAL;
-    int err = check(m, subject, reply, headers.n, len, wildcards);
+    int err = check(m, subject, reply, headers.n, len);
     if (err) return err;
     // "HPUB ", three blanks, two numbers, two line ends: 31 bytes at most
     uint8_t *p = mgc_room(m, subject.n + reply.n + headers.n + len + 32);
@@ -46,10 +45,6 @@ int mgc_put_message(midge *m, midge_str subject, midge_str reply, midge_str head
     m->stats.out_msgs++;
     m->stats.out_bytes += headers.n + len;
     return 0;
-}
-
-int midge_publish_full(midge *m, midge_str subject, midge_str reply, midge_str headers, const void *data, size_t len) {
-    return mgc_put_message(m, subject, reply, headers, data, len, false);
 }
 
 int midge_publish(midge *m, midge_str subject, const void *data, size_t len) {

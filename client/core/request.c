@@ -134,7 +134,9 @@ int32_t midge_request(midge *m, midge_str subject, midge_str headers, const void
     char *token = m->inbox + m->inbox_n - 1; // in place of the wildcard, for a moment
     mgc_put_letters(mgc_put_letters(token, slot, 4), generation, 6);
     midge_str reply = {m->inbox, m->inbox_n - 1u + MGC_TOKEN_LEN};
-    err = mgc_put_message(m, subject, reply, headers, data, len, opts->wildcards);
+    m->wildcards = opts->wildcards;
+    err = midge_publish_full(m, subject, reply, headers, data, len);
+    m->wildcards = false;
     *token = '*';
     if (err) return err;
 
