@@ -40,15 +40,13 @@ int midge_js_get_msg(midge_js *js, midge_js_get *op, midge_js_get_fn fn, void *u
     mgc_text_form(&t, op->kv ? "@.DIRECT.GET.KV_?" : "@.DIRECT.GET.?", &op->stream, NULL);
     size_t body = t.n;
     if (op->seq > 0) {
-        mgc_text_cstr(&t, "{\"seq\":");
-        mgc_text_u64(&t, op->seq);
+        mgc_text_u64(&t, "{\"seq\":", op->seq);
         mgc_text_cstr(&t, "}");
     } else {
-        mgc_text_cstr(&t, ".");
         if (op->kv) {
-            mgc_kv_subject(&t, op->stream, op->subject);
+            mgc_text_form(&t, "." MGC_KV_SUBJECT, &op->stream, &op->subject);
         } else {
-            mgc_text_put(&t, op->subject.p, op->subject.n);
+            mgc_text_form(&t, ".?", &op->subject, NULL);
         }
         body = t.n;
     }

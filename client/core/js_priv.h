@@ -13,8 +13,7 @@ int32_t mgc_js_request(const mgc_text *t, size_t body, bool wildcards, midge_rep
 // Subscribes a fresh inbox, which is put into `inbox` of MIDGE_INBOX_MAX bytes.
 int32_t mgc_js_inbox(midge *m, char *inbox, midge_msg_fn fn, void *user);
 
-// $KV.<bucket>.<key>
-void mgc_kv_subject(mgc_text *t, midge_str bucket, midge_str key);
+#define MGC_KV_SUBJECT "$KV.?.?" // a form: bucket, key
 // "$KV.<bucket>." of a subject: how long it is.
 size_t mgc_kv_prefix(const midge_kv *kv);
 // What the headers say was done to the key.

@@ -20,8 +20,7 @@ static void put_header(mgc_text *t, const char *name, midge_str value) {
 }
 
 static void put_number(mgc_text *t, const char *name, uint64_t v) {
-    mgc_text_cstr(t, name);
-    mgc_text_u64(t, v);
+    mgc_text_u64(t, name, v);
     mgc_text_cstr(t, "\r\n");
 }
 
@@ -63,8 +62,8 @@ static int send(midge_js_pub *op) {
     mgc_text_begin(&t, js);
     if (op->kv) {
         // spec/jetstream-streams.md 22: only below the API's subject do writes get into another domain.
-        if (js->domain.n > 0 || js->prefix.n > 0) mgc_text_form(&t, "@.", NULL, NULL);
-        mgc_kv_subject(&t, op->kv->bucket, op->subject);
+        bool api = js->domain.n > 0 || js->prefix.n > 0;
+        mgc_text_form(&t, api ? "@." MGC_KV_SUBJECT : MGC_KV_SUBJECT, &op->kv->bucket, &op->subject);
         subject = (midge_str){t.p, t.n};
     }
     size_t from = t.n;

@@ -33,9 +33,7 @@ static void expect_something(midge_js_pull *p) {
 }
 
 static void put_member(mgc_text *t, const char *name, uint32_t v) {
-    if (v == 0) return;
-    mgc_text_cstr(t, name);
-    mgc_text_u64(t, v);
+    if (v > 0) mgc_text_u64(t, name, v);
 }
 
 static void put_ms(mgc_text *t, const char *name, uint32_t ms) {

@@ -23,9 +23,10 @@ void mgc_text_cstr(mgc_text *t, const char *s) {
 }
 
 // Divides by ten as on paper, in binary.
-void mgc_text_u64(mgc_text *t, uint64_t v) {
+void mgc_text_u64(mgc_text *t, const char *before, uint64_t v) {
     char digits[20], *p = digits + sizeof(digits);
 
+    mgc_text_cstr(t, before);
     do {
         uint32_t rest = 0;
         for (int bit = 0; bit < 64; bit++) {

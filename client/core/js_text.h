@@ -19,7 +19,7 @@ typedef struct mgc_text {
 void mgc_text_begin(mgc_text *t, const midge_js *js); // in js->buf
 void mgc_text_put(mgc_text *t, const char *s, size_t n);
 void mgc_text_cstr(mgc_text *t, const char *s);
-void mgc_text_u64(mgc_text *t, uint64_t v);
+void mgc_text_u64(mgc_text *t, const char *before, uint64_t v); // text, then the number
 // Puts `form`: the first '?' in it stands for a, later ones for b, and '@' for the subject of the JetStream API.
 void mgc_text_form(mgc_text *t, const char *form, const midge_str *a, const midge_str *b);
 

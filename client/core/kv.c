@@ -8,8 +8,6 @@
 // once more, expecting the marker.
 #include "client/core/js_priv.h"
 
-void mgc_kv_subject(mgc_text *t, midge_str bucket, midge_str key) { mgc_text_form(t, "$KV.?.?", &bucket, &key); }
-
 size_t mgc_kv_prefix(const midge_kv *kv) { return kv->bucket.n + 5; }
 
 enum midge_kv_operation mgc_kv_operation(midge_str headers) {

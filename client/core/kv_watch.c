@@ -159,13 +159,12 @@ static void put_config(mgc_text *t, const midge_kv_watch *w, const midge_str *na
     uint64_t from = w->revision > 0 ? w->revision + 1 : w->from_revision;
 
     mgc_text_form(t, "{\"stream_name\":\"KV_?\",\"config\":{\"name\":\"?\"", bucket, name);
-    mgc_text_form(t, ",\"deliver_subject\":\"?\",\"filter_subject\":\"$KV.?.", &inbox, bucket);
-    mgc_text_put(t, filter->p, filter->n);
+    mgc_text_form(t, ",\"deliver_subject\":\"?\",\"filter_subject\":\"", &inbox, NULL);
+    mgc_text_form(t, MGC_KV_SUBJECT, bucket, filter);
     mgc_text_cstr(t, "\",\"ack_policy\":\"none\",\"flow_control\":true,\"idle_heartbeat\":5000000000,"
                      "\"num_replicas\":1,\"mem_storage\":true,\"deliver_policy\":\"");
     if (from > 0) {
-        mgc_text_cstr(t, "by_start_sequence\",\"opt_start_seq\":");
-        mgc_text_u64(t, from);
+        mgc_text_u64(t, "by_start_sequence\",\"opt_start_seq\":", from);
     } else {
         mgc_text_cstr(t, w->updates_only ? "new\"" : w->history ? "all\"" : "last_per_subject\"");
     }
@@ -185,7 +184,7 @@ static int create(midge_kv_watch *w) {
     mgc_text_begin(&t, js);
     // spec/jetstream-consumers.md 1: with the filter in the subject, permissions can be given by key.
     mgc_text_form(&t, "@.CONSUMER.CREATE.KV_?.?.", &w->kv->bucket, &name);
-    mgc_kv_subject(&t, w->kv->bucket, filter);
+    mgc_text_form(&t, MGC_KV_SUBJECT, &w->kv->bucket, &filter);
     size_t body = t.n;
     put_config(&t, w, &name, &filter);
     w->request = mgc_js_request(&t, body, true, on_created, w);
