@@ -53,5 +53,5 @@ int midge_publish(midge *m, midge_str subject, const void *data, size_t len) {
 
 int midge_respond(midge *m, const midge_msg *msg, const void *data, size_t len) {
     if (!msg->reply.n) return MIDGE_EINVAL;
-    return midge_publish_full(m, msg->reply, MIDGE_NONE, MIDGE_NONE, data, len);
+    return midge_publish(m, msg->reply, data, len);
 }
