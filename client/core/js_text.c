@@ -121,6 +121,7 @@ uint64_t mgc_time(midge_str s) {
 // ---- JSON
 
 midge_str mgc_json_get(midge_str object, const char *name) {
+    if (object.n == 0) return MIDGE_NONE;
     const char *value = NULL, *end = object.p + object.n; // where the wanted value begins, once its name was seen
     size_t depth = 0;
 
