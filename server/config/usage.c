@@ -10,7 +10,7 @@ static const char usage[] =
     "    -a, --addr, --net <host>           address to listen on (0.0.0.0)\n"
     "    -p, --port <port>                  port for clients (4222); -1 picks a free one\n"
     "    -n, --name, --server_name <name>   name of this server (its id)\n"
-    "        --client_advertise <host:port> address that clients are told about\n"
+    "        --client_advertise <host:port>  address that clients are told about\n"
     "    -c, --config <file>                configuration file\n"
     "    -t                                 check the configuration file and exit\n"
     "        --shards <n|auto>              threads that serve connections (auto)\n"
