@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// The decision about a publish: conditions, limits, what it evicts. Everything is decided before anything is changed, so
-// whatever needs a row or a message from disk can say MG_EAGAIN and be tried again.
+// The decision about a publish: conditions, limits, what it evicts. Everything is decided before anything is changed,
+// so whatever needs a row or a message from disk can say MG_EAGAIN and be tried again.
 //
 // The order of the checks is the reference's (spec/jetstream-streams.md 12, column R1); those that need no state of the
 // store (sizes, headers, sealed) are the caller's.

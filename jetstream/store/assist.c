@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// What a change needs to know of messages in segments. Only the change at the head of a stream's queue is being decided,
-// so one question at a time is enough: it is asked, the change waits (MG_EAGAIN), and when it is tried again the answer
-// is here. An answer is used once.
+// What a change needs to know of messages in segments. Only the change at the head of a stream's queue is being
+// decided, so one question at a time is enough: it is asked, the change waits (MG_EAGAIN), and when it is tried again
+// the answer is here. An answer is used once.
 #include <string.h>
 
 #include "jetstream/store/cold.h"

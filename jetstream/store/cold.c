@@ -91,7 +91,8 @@ static struct mg_subject_match match_of(struct mg_cold_question *q) {
     return m;
 }
 
-static void add_entry(struct mg_cold_read *r, uint64_t seq, uint64_t last_seq, const struct mg_record_view *v, int err) {
+static void add_entry(struct mg_cold_read *r, uint64_t seq, uint64_t last_seq, const struct mg_record_view *v,
+                      int err) {
     if (r->count == r->cap) {
         r->cap = r->cap ? r->cap * 2 : 16;
         r->entries = mg_realloc(r->entries, r->cap * sizeof(r->entries[0]));

@@ -2,9 +2,10 @@
 // Copyright (c) The Midge Authors
 //
 // Cold reads: questions that segments and table runs have to answer. A reader thread works on a snapshot: the stretches
-// of the stream and the runs as they are now, both immutable. What was removed is known from rows: those in the runs the
-// reader looks at itself, those in memory the shard applies when the answer comes. (A generation that moves from memory
-// into runs meanwhile could be missed by both: then `installs` of the part has changed, and the question is asked again.)
+// of the stream and the runs as they are now, both immutable. What was removed is known from rows: those in the runs
+// the reader looks at itself, those in memory the shard applies when the answer comes. (A generation that moves from
+// memory into runs meanwhile could be missed by both: then `installs` of the part has changed, and the question is
+// asked again.)
 #ifndef MG_JETSTREAM_STORE_COLD_H
 #define MG_JETSTREAM_STORE_COLD_H
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// Every structure that the store writes to files, declared once. A format is a list of fields F(type, name, "text") with
-// the types u8 u16 u32 u64 i64 and bytes(n); all numbers are little-endian, nothing is between the fields. From a list
-// MG_FORMAT makes
+// Every structure that the store writes to files, declared once. A format is a list of fields F(type, name, "text")
+// with the types u8 u16 u32 u64 i64 and bytes(n); all numbers are little-endian, nothing is between the fields. From a
+// list MG_FORMAT makes
 //
 //   struct mg_<name>                the fields as C has them
 //   MG_<NAME>_SIZE                  bytes in the file
@@ -130,7 +130,8 @@ enum mg_record_flag {
     MG_RECORD_ERASE = 4,       // REMOVE: and their bytes are to be overwritten
 };
 
-// ---- pages: what the journal's ring is made of -----------------------------------------------------------------------
+// ---- pages: what the journal's ring is made of
+// -----------------------------------------------------------------------
 
 #define MG_PAGE_MAGIC   "MIDGEJ"
 #define MG_PAGE_VERSION 1
@@ -194,7 +195,8 @@ enum mg_page_kind {
     F(u64, last, "number of the last")                                                                                 \
     F(u64, count, "how many in between are lost")
 
-// ---- all of them ------------------------------------------------------------------------------------------------------
+// ---- all of them
+// ------------------------------------------------------------------------------------------------------
 
 // X(lower, UPPER, size, "title"), in the order of docs/FORMATS.md.
 #define MG_FORMATS(X)                                                                                                  \

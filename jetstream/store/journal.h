@@ -79,8 +79,8 @@ struct mg_journal_options {
     // Free pages have become few (less than half of the ring), or a batch was refused for want of them: time to
     // recycle. Any thread that submits, and the committer. May be NULL.
     void (*pressure)(void *arg);
-    // A file of the ring could not be made since there is no space (full), or could be made again. The thread that makes
-    // them. May be NULL.
+    // A file of the ring could not be made since there is no space (full), or could be made again. The thread that
+    // makes them. May be NULL.
     void (*space)(void *arg, bool full);
     // The journal was poisoned (once). The committer. May be NULL.
     void (*poisoned)(void *arg, const struct mg_disk_why *why);
@@ -134,8 +134,8 @@ void mg_journal_recycle(struct mg_journal *j, uint64_t page);
 // With a sync interval: syncs what is written without waiting for its time. Returns at once; any thread.
 void mg_journal_sync_soon(struct mg_journal *j);
 
-// Overwrites what is in free pages: the committer writes empty pages, when it has nothing else to do and half of the ring
-// is free, until `page` is durable. Grows only. Any thread.
+// Overwrites what is in free pages: the committer writes empty pages, when it has nothing else to do and half of the
+// ring is free, until `page` is durable. Grows only. Any thread.
 void mg_journal_wipe(struct mg_journal *j, uint64_t page);
 
 struct mg_journal_state {

@@ -294,7 +294,8 @@ static void give(struct mg_store_part *p, const struct mg_pending_result *r) {
     if (s->ops && r->kind == MG_ANSWER_REMOVED) {
         s->ops->removed(s->app, r->seq);
     } else if (s->ops && s->ops->result && r->kind != MG_ANSWER_VISIBLE) {
-        struct mg_result out = {.ctx = r->ctx, .seq = r->seq, .err = r->err, .duplicate = r->kind == MG_ANSWER_DUPLICATE};
+        struct mg_result out = {
+            .ctx = r->ctx, .seq = r->seq, .err = r->err, .duplicate = r->kind == MG_ANSWER_DUPLICATE};
         s->ops->result(s->app, &out);
     }
     if (s->deleted && s->results_out == 0 && !s->in_seal) mg_stream_free(s);

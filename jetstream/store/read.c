@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// Reads. What is in memory is answered at once; what is in segments goes to a reader thread (cold.c). A walk through the
-// memtable that finds nothing for long is cut into slices.
+// Reads. What is in memory is answered at once; what is in segments goes to a reader thread (cold.c). A walk through
+// the memtable that finds nothing for long is cut into slices.
 #include <string.h>
 
 #include "jetstream/store/cold.h"

@@ -136,8 +136,9 @@ static const uint8_t *keep_bytes(struct mg_store_part *p, const void *bytes, siz
 static void check_gap(struct mg_stream *s, const struct mg_record_view *rec) {
     if (rec->head.op == s->op + 1) return;
     uint64_t missing = rec->head.op - s->op - 1;
-    mg_store_say(s->part->store, MG_LOG_ERR, "stream %.*s: %llu operations before message %llu were lost in the journal",
-                 (int)s->name.n, s->name.p, (unsigned long long)missing, (unsigned long long)rec->head.seq);
+    mg_store_say(s->part->store, MG_LOG_ERR,
+                 "stream %.*s: %llu operations before message %llu were lost in the journal", (int)s->name.n, s->name.p,
+                 (unsigned long long)missing, (unsigned long long)rec->head.seq);
     if (rec->head.type == MG_RECORD_MSG && rec->head.seq > s->last + 1)
         mg_stream_found_lost(s, s->last + 1, rec->head.seq - 1, rec->head.seq - 1 - s->last);
 }

@@ -11,7 +11,8 @@
 // everything of the stream before it, is durable. Errors and answers that only read the state (a duplicate, a wrong
 // sequence, stream info) queue behind it too: they speak of changes that a power cut could still take back. So:
 //
-//     err = mg_stream_append(s, &a, ctx)  -> 0: result(ctx) will be called, with seq or an error; order is that of calls
+//     err = mg_stream_append(s, &a, ctx)  -> 0: result(ctx) will be called, with seq or an error; order is that of
+// calls
 //
 // `visible` is the last sequence number that readers may see: messages up to it are durable.
 //
@@ -101,7 +102,8 @@ struct mg_store_counters mg_store_counters(const struct mg_store *st); // any th
 void mg_store_press(struct mg_store *st);
 void mg_store_scrub(struct mg_store *st);
 
-// The part of shard `index`. Its loop is woken when there is work for mg_store_part_turn; timers are in the shard's wheel.
+// The part of shard `index`. Its loop is woken when there is work for mg_store_part_turn; timers are in the shard's
+// wheel.
 struct mg_store_part *mg_store_part(struct mg_store *st, unsigned index);
 void mg_store_part_start(struct mg_store_part *p, struct mg_loop *loop, struct mg_wheel *wheel);
 // Takes in what the store's threads have finished and hands the open batch over: once in each turn of the shard, before
@@ -193,10 +195,11 @@ struct mg_append {
 // MG_EMAXPERSUBJECT (discard new), MG_EFULL (too much waiting: 429), MG_ENOSPC (disk full), MG_EIO (poisoned).
 int mg_stream_append(struct mg_stream *s, const struct mg_append *a, void *ctx);
 
-// Removes one message. MG_ENOTFOUND in result. erase: headers and payload are overwritten on disk, also after a crash in
-// between. That begins with a checkpoint, within 5 s of the result; then the segment that holds the message is rewritten
-// (at most some 1 GB of one file) and the old one overwritten as soon as no read uses it; and the journal's ring goes
-// round once (with its usual 64 MB: about 2 s on an idle device, less under load). See erase.c for what remains.
+// Removes one message. MG_ENOTFOUND in result. erase: headers and payload are overwritten on disk, also after a crash
+// in between. That begins with a checkpoint, within 5 s of the result; then the segment that holds the message is
+// rewritten (at most some 1 GB of one file) and the old one overwritten as soon as no read uses it; and the journal's
+// ring goes round once (with its usual 64 MB: about 2 s on an idle device, less under load). See erase.c for what
+// remains.
 int mg_stream_remove(struct mg_stream *s, uint64_t seq, bool erase, void *ctx);
 // Removes messages: all below up_to (0: no bound) and matching filter (empty: all), but the last `keep`. seq in the
 // result is the number of messages removed.
@@ -252,11 +255,12 @@ int mg_stream_read(struct mg_stream *s, struct mg_read *r);
 // Gives up a read that waits (done is not called) and what was read ahead. A read that did neither needs none.
 void mg_stream_read_end(struct mg_read *r);
 
-// ---- what is stored, by subject ----------------------------------------------------------------------------------------
+// ---- what is stored, by subject
+// ----------------------------------------------------------------------------------------
 
-// Lists the subjects that match a filter (empty: all), newest state, in order of their bytes: each() for at most `max` of
-// them behind the first `skip`, then done() with the number of all that match, or with an error. Never before the call
-// has returned. The struct and the filter are the caller's until done.
+// Lists the subjects that match a filter (empty: all), newest state, in order of their bytes: each() for at most `max`
+// of them behind the first `skip`, then done() with the number of all that match, or with an error. Never before the
+// call has returned. The struct and the filter are the caller's until done.
 struct mg_subjects_read {
     mg_slice filter;
     uint64_t skip, max;

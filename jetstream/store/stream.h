@@ -7,8 +7,8 @@
 //   append.c   the checks of a publish and what it evicts           head.c     the oldest messages, read ahead
 //   purge.c    removing many, in slices                             read.c     reads
 //
-// A change is *decided* once (append.c, purge.c: limits, clock, conditions) and becomes a record; apply.c turns a record
-// into state, the same way when it was just written and when it is replayed. So replay decides nothing.
+// A change is *decided* once (append.c, purge.c: limits, clock, conditions) and becomes a record; apply.c turns a
+// record into state, the same way when it was just written and when it is replayed. So replay decides nothing.
 #ifndef MG_JETSTREAM_STORE_STREAM_H
 #define MG_JETSTREAM_STORE_STREAM_H
 

@@ -169,7 +169,8 @@ void mg_stream_apply_drop(struct mg_stream *s) {
 static void write_self(struct mg_stream *s) {
     struct mg_buf value = MG_BUF_INIT;
     encode_row(s, &value);
-    struct mg_record_view rec = {.head = {.type = MG_RECORD_STREAM, .time = s->created}, .payload = mg_buf_slice(&value)};
+    struct mg_record_view rec = {.head = {.type = MG_RECORD_STREAM, .time = s->created},
+                                 .payload = mg_buf_slice(&value)};
     mg_stream_write(s, &rec);
     mg_buf_fini(&value);
 }

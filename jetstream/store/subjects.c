@@ -64,7 +64,8 @@ static void add(struct listing *l, mg_slice key, mg_slice value) {
         l->found = mg_realloc(l->found, l->cap * sizeof(l->found[0]));
     }
     mg_slice subject = mg_slice_of(key.p + HEAD, key.n - HEAD);
-    l->found[l->count++] = (struct found){(uint32_t)l->subjects.len, (uint32_t)subject.n, (uint64_t)row.count, row.last};
+    l->found[l->count++] =
+        (struct found){(uint32_t)l->subjects.len, (uint32_t)subject.n, (uint64_t)row.count, row.last};
     mg_buf_add_slice(&l->subjects, subject);
 }
 

@@ -2,8 +2,8 @@
 // Copyright (c) The Midge Authors
 //
 // One part on a loop of its own, as a shard would have it. rig_run is the shard's main loop: a step of the row, then
-// the part's turn, then the poll. Raw writes go to a file of a second directory beside the store's, so that both are on the
-// same device and file system.
+// the part's turn, then the poll. Raw writes go to a file of a second directory beside the store's, so that both are on
+// the same device and file system.
 #include "test/bench/store/rig.h"
 
 #include <dirent.h>
@@ -186,7 +186,8 @@ struct mg_stream *rig_stream(struct rig *r, unsigned n, const struct mg_stream_l
     struct mg_stream_limits none = {0};
     struct mg_stream *s = mg_stream_find(r->part, slice);
     if (s == NULL)
-        must(mg_stream_create(r->part, slice, MG_S("{}"), MG_STORAGE_FILE, limits ? limits : &none, 0, &s, NULL), "create");
+        must(mg_stream_create(r->part, slice, MG_S("{}"), MG_STORAGE_FILE, limits ? limits : &none, 0, &s, NULL),
+             "create");
     return s;
 }
 

@@ -108,7 +108,8 @@ static uint64_t messages_in_files(struct rig *r) {
     return n;
 }
 
-// ---- cleaning up -----------------------------------------------------------------------------------------------------
+// ---- cleaning up
+// -----------------------------------------------------------------------------------------------------
 
 static void random_work(struct rig *r, struct model *m, unsigned n, unsigned steps, uint64_t *seed, size_t base) {
     for (unsigned i = 0; i < steps; i++) {
