@@ -12,8 +12,8 @@ import sys
 
 SEEDS = "1-6000"
 # Bugs that show only under faults which few seeds have: a workload that has them saves time.
-WORKLOADS = {"unlink_first": "lives", "lost_tombstone": "lives", "doubtful_unlinked": "errors", "silent_recovery": "rot",
-             "unchecked_record": "rot", "damage_is_absence": "rot"}
+WORKLOADS = {"unlink_first": "lives", "lost_tombstone": "lives", "doubtful_unlinked": "errors",
+             "silent_recovery": "rot", "unchecked_record": "rot", "damage_is_absence": "rot"}
 
 
 def run(program, *args):
