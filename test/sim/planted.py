@@ -10,7 +10,9 @@ import re
 import subprocess
 import sys
 
-SEEDS = "1-6000"
+LAST_SEED = 6000
+# Where to begin with bugs that few seeds show, to save time.
+FIRST_SEED = {"unlink_first": 260, "lost_tombstone": 370, "doubtful_unlinked": 400, "silent_recovery": 110}
 # Bugs that show only under faults which few seeds have: a workload that has them saves time.
 WORKLOADS = {"unlink_first": "lives", "lost_tombstone": "lives", "doubtful_unlinked": "errors",
              "silent_recovery": "rot", "unchecked_record": "rot", "damage_is_absence": "rot"}
@@ -28,11 +30,12 @@ def main():
     failures = 0
     for bug in re.findall(r"^(\w+): ", bugs, re.M):
         how = ["--workload", WORKLOADS[bug]] if bug in WORKLOADS else []
-        status, out = run(program, *how, "--bug", bug, "--seeds", SEEDS)
+        seeds = f"{FIRST_SEED.get(bug, 1)}-{LAST_SEED}"
+        status, out = run(program, *how, "--bug", bug, "--seeds", seeds)
         found = re.search(r"^sim: FAILED, seed (\d+)", out, re.M)
         if status == 0 or not found:
             failures += 1
-            print(f"{bug}: not found in seeds {SEEDS}")
+            print(f"{bug}: not found in seeds {seeds}")
             continue
         seed = found.group(1)
         text = next((line for line in out.splitlines() if line.startswith(("sim: at", "midge:", "==", "SUMMARY"))), "")
