@@ -379,7 +379,12 @@ static void looked_up(struct mg_parcel *parcel) {
     mg_runset_unref(l->runs);
     mg_buf_fini(&l->keys);
     l->rows->parcel.arrived = free_rows;
-    mg_worker_post(mg_store_reader(p->store, p->index), &l->rows->parcel);
+    struct mg_worker *reader = mg_store_reader(p->store, p->index);
+    if (reader) {
+        mg_worker_post(reader, &l->rows->parcel);
+    } else { // a store that is only looked at has no threads
+        free_rows(&l->rows->parcel);
+    }
     mg_free(l);
     mg_part_pump_all(p);
 }
