@@ -11,7 +11,6 @@
 #include "jetstream/store/store_impl.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
-#include "server/base/planted.h"
 
 #define RUNS_MANY 6u
 #define RUNS_AT_ONCE 64u // each is read ahead
@@ -53,8 +52,7 @@ static int merge(struct mg_store *st, struct mg_run_ref **runs, uint32_t n, bool
         return err;
     }
     struct mg_merge_job job = {
-        .inputs = inputs, .ninputs = n, .drop_tombstones = oldest || MG_PLANTED(lost_tombstone),
-        .keep = wanted, .go_on = go_on, .arg = st};
+        .inputs = inputs, .ninputs = n, .drop_tombstones = oldest, .keep = wanted, .go_on = go_on, .arg = st};
     struct mg_run_summary sum = {0};
     err = mg_run_merge(&job, w.builder, &sum);
     struct mg_run_ref *product = NULL;

@@ -69,7 +69,6 @@
     X(late_dedupe, store, "replay forgets the ids of messages")                                                        \
     X(risen_stream, store, "a deleted stream keeps its row")                                                           \
     X(old_snapshot, store, "an answer from files is believed though a checkpoint came between")                        \
-    X(lost_tombstone, store, "every merge drops the marks of deleted rows")                                          \
     X(rollup_half_done, store, "a rollup is acknowledged before it has removed anything")                              \
     X(unchecked_record, store, "the checksum of a record in a segment is not compared")                                \
     X(silent_recovery, store, "damage to the journal is not told to anybody")                                          \
