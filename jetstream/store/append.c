@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// The decision about a publish: conditions, limits, what it evicts. Everything is decided before anything is changed, so
-// whatever needs a row or a message from disk can say MG_EAGAIN and be tried again.
+// The decision about a publish: conditions, limits, what it evicts. Everything is decided before anything is changed,
+// so whatever needs a row or a message from disk can say MG_EAGAIN and be tried again.
 //
 // The order of the checks is the reference's (spec/jetstream-streams.md 12, column R1); those that need no state of the
 // store (sizes, headers, sealed) are the caller's.
@@ -13,6 +13,7 @@
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 
 // More removals than this go into records of their own, in front.
 #define REMOVALS_IN_RECORD 256u
@@ -172,7 +173,7 @@ static int decide(struct mg_stream *s, struct decision *d) {
 static void write_record(struct mg_stream *s, struct decision *d, int64_t time) {
     const struct mg_append *a = d->a;
     if (d->list.count > REMOVALS_IN_RECORD || d->list.buf.len > REMOVALS_BYTES) {
-        mg_removals_write(s, &d->list);
+        mg_removals_write(s, &d->list, false);
         mg_removals_clear(&d->list);
     }
     char hash[MG_DEDUPE_HASH];
@@ -205,7 +206,8 @@ static void answer_appended(struct mg_stream *s, const struct mg_append *a, uint
         mg_stream_answer(s, ctx, 0, seq, MG_ANSWER_APPENDED);
         return;
     }
-    mg_stream_answer(s, NULL, 0, seq, MG_ANSWER_VISIBLE);
+    if (MG_PLANTED(rollup_half_done)) mg_stream_answer(s, ctx, 0, seq, MG_ANSWER_APPENDED);
+    else mg_stream_answer(s, NULL, 0, seq, MG_ANSWER_VISIBLE);
     mg_purge_older(s, a->rollup_all ? (mg_slice){NULL, 0} : a->subject, seq, ctx);
 }
 

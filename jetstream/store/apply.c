@@ -6,11 +6,13 @@
 #include <string.h>
 
 #include "jetstream/store/dedupe.h"
+#include "jetstream/store/erase.h"
 #include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 
 #define WORTH_A_CHECKPOINT (1024u * 1024)
 
@@ -245,7 +247,8 @@ static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool 
         subject = subject_of(bytes);
         if (s->storage == MG_STORAGE_MEMORY) mg_part_garbage(s->part, (void *)(uintptr_t)bytes);
         // A message of an earlier generation may be in a segment soon: its removal must be a row, too.
-        if (mg_memtable_remove(&s->mem, r->seq, s->part->generation) == MG_MEM_SEALED) set_removed(s, r->seq);
+        if (mg_memtable_remove(&s->mem, r->seq, s->part->generation) == MG_MEM_SEALED && !MG_PLANTED(lost_removal))
+            set_removed(s, r->seq);
     } else {
         if (!r->named) return; // its record was damaged: it never counted
         set_removed(s, r->seq);
@@ -270,6 +273,11 @@ static void apply_removals(struct mg_stream *s, mg_slice list, bool live) {
     if (!s->first_exact && live) mg_head_advance(s);
 }
 
+static void want_erased(struct mg_stream *s, mg_slice list, bool live) {
+    struct mg_removal_walk w = mg_removal_walk_of(list);
+    for (struct mg_removal r; mg_removal_next(&w, &r);) mg_erase_want(s, r.seq, live);
+}
+
 // Everything up to `last` is gone, in one stroke: the subjects' rows of the old epoch mean nothing any more.
 static void apply_clear(struct mg_stream *s) {
     uint64_t seq = s->first;
@@ -281,7 +289,7 @@ static void apply_clear(struct mg_stream *s) {
     mg_stream_freed(s, mg_stream_cold_bytes(s));
     for (uint32_t i = 0; i < s->cold_len; i++) s->cold[i].live = 0;
     mg_head_reset(s);
-    s->epoch++;
+    s->epoch += !MG_PLANTED(same_epoch);
     s->msgs = s->bytes = s->subjects = 0;
     s->unresolved = 0;
     s->last_row = NULL;
@@ -304,10 +312,10 @@ static void apply_message(struct mg_stream *s, const struct mg_record_view *rec,
     s->bytes += size;
     subject_added(s, rec->subject, rec->head.seq, size);
     if (rec->head.flags & MG_RECORD_DEDUPED && extra.n >= MG_DEDUPE_HASH) {
-        mg_dedupe_put(s, extra.p, rec->head.seq, rec->head.time);
+        if (live || !MG_PLANTED(late_dedupe)) mg_dedupe_put(s, extra.p, rec->head.seq, rec->head.time);
         extra = mg_slice_of(extra.p + MG_DEDUPE_HASH, extra.n - MG_DEDUPE_HASH);
     }
-    if (extra.n) apply_removals(s, extra, live);
+    if (extra.n && (live || !MG_PLANTED(replay_decides))) apply_removals(s, extra, live);
 }
 
 static void apply_skip(struct mg_stream *s, const struct mg_record_view *rec) {
@@ -339,7 +347,10 @@ void mg_stream_apply(struct mg_stream *s, const struct mg_record_view *rec, cons
     switch (rec->head.type) {
     case MG_RECORD_MSG: apply_message(s, rec, bytes, live); break;
     case MG_RECORD_SKIP: apply_skip(s, rec); break;
-    case MG_RECORD_REMOVE: apply_removals(s, rec->payload, live); break;
+    case MG_RECORD_REMOVE:
+        apply_removals(s, rec->payload, live);
+        if (rec->head.flags & MG_RECORD_ERASE) want_erased(s, rec->payload, live);
+        break;
     case MG_RECORD_CLEAR: apply_clear(s); break;
     case MG_RECORD_ROW: apply_row(s, rec); break;
     case MG_RECORD_STREAM: mg_stream_apply_self(s, rec, live); break;

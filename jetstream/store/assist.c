@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// What a change needs to know of messages in segments. Only the change at the head of a stream's queue is being decided,
-// so one question at a time is enough: it is asked, the change waits (MG_EAGAIN), and when it is tried again the answer
-// is here. An answer is used once.
+// What a change needs to know of messages in segments. Only the change at the head of a stream's queue is being
+// decided, so one question at a time is enough: it is asked, the change waits (MG_EAGAIN), and when it is tried again
+// the answer is here. An answer is used once.
 #include <string.h>
 
 #include "jetstream/store/cold.h"
@@ -14,8 +14,7 @@
 void mg_assist_reset(struct mg_stream *s) {
     struct mg_assist *a = &s->assist;
     if (a->asked) mg_cold_cancel(a->asked);
-    mg_free(a->entries);
-    mg_buf_fini(&a->bytes);
+    mg_cold_answer_free(a->answer);
     memset(a, 0, sizeof(*a));
 }
 
@@ -33,9 +32,8 @@ static void answered(struct mg_cold_read *r) {
     a->total += r->total;
     a->err = r->err;
     a->installs = s->part->installs;
-    a->bytes = r->bytes;
-    r->entries = NULL;
-    r->bytes = (struct mg_buf)MG_BUF_INIT;
+    a->answer = r->answer;
+    r->answer = NULL;
     mg_stream_pump(s);
 }
 

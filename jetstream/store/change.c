@@ -3,9 +3,9 @@
 //
 // Changes: what callers ask a stream to do, in order.
 //
-// The good path: nothing waits, the change is executed on the spot, its result queues behind its record. When it needs a
-// row or a message that is on disk, a copy is kept and everything after it queues behind: order is the promise. The part
-// calls mg_stream_pump when something that was looked up has come.
+// The good path: nothing waits, the change is executed on the spot, its result queues behind its record. When it needs
+// a row or a message that is on disk, a copy is kept and everything after it queues behind: order is the promise. The
+// part calls mg_stream_pump when something that was looked up has come.
 //
 // The queue is bounded (spec/jetstream-streams.md 12: 100,000 messages or 128 MiB); what does not fit gets MG_EFULL.
 #include <string.h>
@@ -116,7 +116,8 @@ static void fail_all(struct mg_stream *s) {
     mg_assist_reset(s);
     while (!mg_list_empty(&s->waiting)) {
         struct mg_change *c = mg_container_of(s->waiting.next, struct mg_change, link);
-        mg_stream_answer(s, c->ctx, MG_EIO, 0, MG_ANSWER_PLAIN);
+        // Of one that has begun nobody knows how much of it is on disk: it is not answered, like what was in flight.
+        if (!c->started) mg_stream_answer(s, c->ctx, MG_EIO, 0, MG_ANSWER_PLAIN);
         forget(s, c);
     }
 }

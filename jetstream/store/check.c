@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// Two passes. The first looks at files, one after the other, and goes on behind whatever is wrong: the manifest's slots,
-// which files there are, every frame of the tables, every record of the segments. The second starts the store as a
-// server would, without writing: rows, journal, replay; and then counts what its streams claim to have.
+// Two passes. The first looks at files, one after the other, and goes on behind whatever is wrong: the manifest's
+// slots, which files there are, every frame of the tables, every record of the segments. The second starts the store as
+// a server would, without writing: rows, journal, replay; and then counts what its streams claim to have.
 //
 // Nothing is decided here that the server would decide otherwise: the second pass is the server's own start.
 #include "jetstream/store/check.h"
@@ -53,7 +53,8 @@ static void found_fault(void *arg, const struct mg_fault *f) {
              (unsigned long long)f->at, mg_strerror(f->err));
     else
         tell(c, MG_CHECK_DAMAGED, "File %016llx%s: %s at %llu cannot be read: %s", (unsigned long long)f->file,
-             f->copy ? " (second copy)" : "", mg_frame_kind_text(f->kind), (unsigned long long)f->at, mg_strerror(f->err));
+             f->copy ? " (second copy)" : "", mg_frame_kind_text(f->kind), (unsigned long long)f->at,
+             mg_strerror(f->err));
 }
 
 static void found_file(void *arg, const struct mg_file_finding *f) {
@@ -66,7 +67,9 @@ static void found_file(void *arg, const struct mg_file_finding *f) {
                  f->fate == MG_FATE_MISSING ? "is missing" : "has the wrong size");
         break; // otherwise it is told when it is opened
     case MG_FATE_GARBAGE: break; // normal behind a crash
-    case MG_FATE_ASIDE: tell(c, MG_CHECK_DAMAGED, "%s belongs to nothing: a server will put it into lost+found", f->name); break;
+    case MG_FATE_ASIDE:
+        tell(c, MG_CHECK_DAMAGED, "%s belongs to nothing: a server will put it into lost+found", f->name);
+        break;
     default: tell(c, MG_CHECK_DAMAGED, "%s belongs to nothing", f->name); break;
     }
 }
@@ -75,15 +78,16 @@ static void count_gaps(struct check *c, const struct mg_run_ref *r, const char *
     struct mg_run_iter *it = mg_run_iter_new(r->run, true);
     uint64_t gaps = 0;
     int err;
-    for (err = mg_run_iter_seek(it, (mg_slice){NULL, 0}); err != MG_ENOTFOUND; err = mg_run_iter_next(it)) gaps += err != 0;
+    for (err = mg_run_iter_seek(it, (mg_slice){NULL, 0}); err != MG_ENOTFOUND; err = mg_run_iter_next(it))
+        gaps += err != 0;
     mg_run_iter_free(it);
     if (gaps == 0) return;
     if (r->primary)
         tell(c, MG_CHECK_LOST, "%s: rows in %llu places cannot be read in either copy: state of streams is lost", name,
              (unsigned long long)gaps);
     else
-        tell(c, MG_CHECK_DAMAGED, "%s: counts of subjects in %llu places cannot be read: --rebuild-store counts again", name,
-             (unsigned long long)gaps);
+        tell(c, MG_CHECK_DAMAGED, "%s: counts of subjects in %llu places cannot be read: --rebuild-store counts again",
+             name, (unsigned long long)gaps);
 }
 
 static void check_run(struct check *c, const struct mg_manifest_run *a) {
@@ -116,8 +120,8 @@ static void check_segment(struct check *c, const struct mg_manifest_segment *a) 
     c->faults = 0;
     mg_segment_verify(g->segment, NULL, NULL, &health);
     if (health.record_faults)
-        tell(c, MG_CHECK_LOST, "%s: %llu messages of %llu cannot be read", name, (unsigned long long)health.record_faults,
-             (unsigned long long)a->messages);
+        tell(c, MG_CHECK_LOST, "%s: %llu messages of %llu cannot be read", name,
+             (unsigned long long)health.record_faults, (unsigned long long)a->messages);
     if (health.frame_faults)
         tell(c, MG_CHECK_DAMAGED, "%s: %llu pieces that only help to find messages are damaged", name,
              (unsigned long long)health.frame_faults);

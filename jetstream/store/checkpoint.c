@@ -15,6 +15,7 @@
 // deleted, and it is tried again after a while. The journal fills up meanwhile, and changes wait or are refused.
 #include <stdlib.h>
 
+#include "jetstream/store/erase.h"
 #include "jetstream/store/keeper.h"
 #include "jetstream/store/seal.h"
 #include "jetstream/store/space.h"
@@ -24,6 +25,8 @@
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
+#include "server/shard/bell.h"
 
 #define RETRY_NS UINT64_C(1000000000)
 #define SYNC_POLL_NS UINT64_C(1000000)
@@ -156,6 +159,8 @@ static void gather(struct checkpoint *c, const struct mg_rowmap *m) {
     for (uint32_t i = 0; i <= m->mask; i++) {
         struct mg_cell *cell = mg_rowmap_at(m, i);
         if (cell == NULL) continue;
+        if (cell->key[0] == MG_ROW_ERASE && !(cell->flags & MG_CELL_DELETED))
+            mg_erase_add(c->st->keeping, mg_cell_key(cell));
         struct cells *l = mg_row_kind_primary((uint8_t)cell->key[0]) ? &c->primary : &c->others;
         if (l->count == l->cap) {
             l->cap = l->cap ? l->cap * 2 : 256;
@@ -228,8 +233,8 @@ static void sync_journal(struct checkpoint *c) {
     if (state.durable < c->replay_from) c->replay_from = state.durable;
 }
 
-// Segments in which nothing lives any more go with this checkpoint: its rows say so, and in the manifest that names these
-// rows the segments are not named.
+// Segments in which nothing lives any more go with this checkpoint: its rows say so, and in the manifest that names
+// these rows the segments are not named.
 static void find_dead(struct checkpoint *c) {
     struct mg_keeper *k = c->st->keeping;
     uint32_t n;
@@ -251,6 +256,7 @@ static int commit(struct checkpoint *c) {
     c->replay_from = replay_from(c);
     sync_journal(c);
     struct mg_store *st = c->st;
+    mg_erase_mark(st, &c->facts); // one that dies right now, too
     struct mg_files_change change = {
         .job = c->first_id,
         .segments = c->segments,
@@ -386,11 +392,13 @@ void mg_checkpoint(struct mg_store *st) {
     struct checkpoint c = {.st = st, .extra = mg_rowmap_new()};
     c.seals = mg_zalloc(st->o.parts * sizeof(c.seals[0]));
     bool done = false;
+    uint64_t began = mg_bell_clock();
     if (ask_parts(&c)) {
         list_streams(&c);
         join_facts(&c);
         find_dead(&c);
         while (!done && !atomic_load(&st->poisoned) && !atomic_load(&st->keeping->closing)) {
+            if (MG_PLANTED(recycle_first)) mg_journal_recycle(st->journal, replay_from(&c));
             int err = write_all(&c);
             done = err == 0;
             bool first = atomic_exchange(&st->stuck, err) == 0;
@@ -405,6 +413,7 @@ void mg_checkpoint(struct mg_store *st) {
     if (done) {
         st->keeping->age++;
         atomic_fetch_add(&st->keeping->checkpoints, 1);
+        atomic_fetch_add(&st->checkpoint_ns, mg_bell_clock() - began);
         keep_facts(&c);
         mg_journal_recycle(st->journal, c.replay_from);
         tell_parts(&c);

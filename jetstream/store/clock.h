@@ -29,6 +29,8 @@ int64_t mg_clock_start(struct mg_clock *c, uint64_t mono, int64_t wall, int64_t 
 // Moves to a later moment. Returns the width of a jump, else 0.
 int64_t mg_clock_move(struct mg_clock *c, uint64_t mono, int64_t wall);
 // The time that ages are measured at.
-static inline int64_t mg_clock_aging(const struct mg_clock *c) { return c->mono < c->lag_until ? c->now - c->lag : c->now; }
+static inline int64_t mg_clock_aging(const struct mg_clock *c) {
+    return c->mono < c->lag_until ? c->now - c->lag : c->now;
+}
 
 #endif

@@ -7,6 +7,7 @@
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 #include "server/proto/subject.h"
 
 #define SCAN_BYTES (256u * 1024)
@@ -90,26 +91,27 @@ static struct mg_subject_match match_of(struct mg_cold_question *q) {
     return m;
 }
 
-static void add_entry(struct mg_cold_read *r, uint64_t seq, const struct mg_record_view *v, int err) {
+static void add_entry(struct mg_cold_read *r, uint64_t seq, uint64_t last_seq, const struct mg_record_view *v,
+                      int err) {
     if (r->count == r->cap) {
         r->cap = r->cap ? r->cap * 2 : 16;
         r->entries = mg_realloc(r->entries, r->cap * sizeof(r->entries[0]));
     }
     struct mg_cold_entry *e = &r->entries[r->count++];
-    *e = (struct mg_cold_entry){.seq = seq, .err = err};
+    *e = (struct mg_cold_entry){.seq = seq, .last_seq = err ? last_seq : seq, .err = err};
     if (err) return;
     // Offsets for now: the buffer may move. They become pointers when all is there.
     e->time = v->head.time;
-    e->subject = mg_slice_of((const char *)r->bytes.len, v->subject.n);
-    e->headers = mg_slice_of((const char *)r->bytes.len + v->subject.n, v->headers.n);
-    e->payload = mg_slice_of((const char *)r->bytes.len + v->subject.n + v->headers.n, v->payload.n);
-    mg_buf_add_slice(&r->bytes, v->subject);
-    mg_buf_add_slice(&r->bytes, v->headers);
-    mg_buf_add_slice(&r->bytes, v->payload);
+    e->subject = mg_slice_of((const char *)r->answer->bytes.len, v->subject.n);
+    e->headers = mg_slice_of((const char *)r->answer->bytes.len + v->subject.n, v->headers.n);
+    e->payload = mg_slice_of((const char *)r->answer->bytes.len + v->subject.n + v->headers.n, v->payload.n);
+    mg_buf_add_slice(&r->answer->bytes, v->subject);
+    mg_buf_add_slice(&r->answer->bytes, v->headers);
+    mg_buf_add_slice(&r->answer->bytes, v->payload);
 }
 
 static bool enough(const struct mg_cold_read *r) {
-    return r->count >= r->q.max || r->bytes.len >= (r->q.max_bytes ? r->q.max_bytes : SCAN_BYTES);
+    return r->count >= r->q.max || r->answer->bytes.len >= (r->q.max_bytes ? r->q.max_bytes : SCAN_BYTES);
 }
 
 // From `from` on through one stretch. True: go on with the next one.
@@ -129,7 +131,8 @@ static bool scan_stretch(struct mg_cold_read *r, const struct mg_stretch *c, uin
             bool gone;
             r->err = is_removed(x, e.seq, &gone);
             if (r->err) more = false;
-            if (more && !gone) add_entry(r, e.seq, &v, err);
+            bool hidden = err && MG_PLANTED(damage_is_absence);
+            if (more && !gone && !hidden) add_entry(r, e.seq, e.last_seq, &v, err);
             r->covered = (err ? e.last_seq : e.seq) + 1;
             if (enough(r)) more = false;
         }
@@ -154,7 +157,7 @@ static void read_entry(struct mg_cold_read *r, const struct mg_stretch *c, const
     struct mg_record_buf buf = {0};
     struct mg_record_view v;
     if (err == 0) err = mg_section_read(c->segment->segment, &c->at, e, &buf, &v);
-    add_entry(r, e->seq, &v, err);
+    add_entry(r, e->seq, e->last_seq, &v, err);
     mg_record_buf_fini(&buf);
 }
 
@@ -194,7 +197,7 @@ static void find_time(struct mg_cold_read *r) {
         int err = mg_section_first_at(c->segment->segment, &c->at, r->q.from, r->q.time, &e);
         if (err == MG_ENOTFOUND) continue;
         if (err) {
-            add_entry(r, e.seq, NULL, err);
+            add_entry(r, e.seq, e.last_seq, NULL, err);
             return;
         }
         scan(r, e.seq);
@@ -234,6 +237,8 @@ static void arrived_back(struct mg_parcel *p);
 
 static void work(struct mg_parcel *p) {
     struct mg_cold_read *r = mg_container_of(p, struct mg_cold_read, parcel);
+    r->answer = mg_zalloc(sizeof(*r->answer));
+    r->answer->reader = mg_store_reader(r->part->store, r->stream_id);
     switch (r->q.kind) {
     case MG_COLD_SCAN: scan(r, r->q.from); break;
     case MG_COLD_LAST: find_last(r); break;
@@ -242,12 +247,20 @@ static void work(struct mg_parcel *p) {
     }
     for (uint32_t i = 0; i < r->count; i++) {
         struct mg_cold_entry *e = &r->entries[i];
-        e->subject.p = r->bytes.p + (size_t)e->subject.p;
-        e->headers.p = r->bytes.p + (size_t)e->headers.p;
-        e->payload.p = r->bytes.p + (size_t)e->payload.p;
+        e->subject.p = r->answer->bytes.p + (size_t)e->subject.p;
+        e->headers.p = r->answer->bytes.p + (size_t)e->headers.p;
+        e->payload.p = r->answer->bytes.p + (size_t)e->payload.p;
     }
+    r->answer->entries = r->entries;
     r->parcel.arrived = arrived_back;
     mg_inbox_post(&r->part->inbox, &r->parcel);
+}
+
+static void free_answer(struct mg_parcel *p) {
+    struct mg_cold_answer *a = mg_container_of(p, struct mg_cold_answer, parcel);
+    mg_free(a->entries);
+    mg_buf_fini(&a->bytes);
+    mg_free(a);
 }
 
 // ---- the shard's side -----------------------------------------------------------------------------------------------
@@ -261,12 +274,17 @@ static void forget_snapshot(struct mg_cold_read *r) {
     r->runs = NULL;
 }
 
+void mg_cold_answer_free(struct mg_cold_answer *a) {
+    if (a == NULL) return;
+    a->parcel.arrived = free_answer;
+    mg_worker_post(a->reader, &a->parcel);
+}
+
 static void free_read(struct mg_cold_read *r) {
     forget_snapshot(r);
-    mg_free(r->entries);
+    mg_cold_answer_free(r->answer);
     mg_free((void *)(uintptr_t)r->q.filters);
     mg_buf_fini(&r->filters);
-    mg_buf_fini(&r->bytes);
     mg_buf_fini(&r->memory_bits);
     mg_free(r);
 }
@@ -294,8 +312,10 @@ static void submit(struct mg_cold_read *r) {
     r->runs = mg_runset_ref(r->part->rows.runs);
     r->installs = r->part->installs;
     r->low = s->first;
-    r->count = 0;
-    r->bytes.len = 0;
+    mg_cold_answer_free(r->answer); // there was one in vain
+    r->answer = NULL;
+    r->entries = NULL;
+    r->count = r->cap = 0;
     r->total = 0;
     r->err = 0;
     r->memory_bits.len = 0;
@@ -327,6 +347,13 @@ static bool go_on_behind(struct mg_cold_read *r) {
     return true;
 }
 
+static void tell_lost(const struct mg_cold_read *r) {
+    for (uint32_t i = 0; i < r->count; i++) {
+        const struct mg_cold_entry *e = &r->entries[i];
+        if (e->err) mg_stream_found_lost(r->stream, e->seq, e->last_seq, e->last_seq - e->seq + 1);
+    }
+}
+
 static void arrived_back(struct mg_parcel *p) {
     struct mg_cold_read *r = mg_container_of(p, struct mg_cold_read, parcel);
     r->part->jobs_out--;
@@ -336,7 +363,7 @@ static void arrived_back(struct mg_parcel *p) {
         return;
     }
     uint32_t before = r->count;
-    bool moved = r->installs != r->part->installs;
+    bool moved = r->installs != r->part->installs && !MG_PLANTED(old_snapshot);
     if (!moved) leave_out_removed(r);
     if (r->q.kind == MG_COLD_COUNT && moved) { // what was counted in memory beside it may have come into segments
         r->err = MG_EAGAIN;
@@ -350,6 +377,7 @@ static void arrived_back(struct mg_parcel *p) {
         return;
     }
     mg_list_remove(&r->link);
+    tell_lost(r);
     r->done(r);
     free_read(r);
 }

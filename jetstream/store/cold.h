@@ -2,9 +2,10 @@
 // Copyright (c) The Midge Authors
 //
 // Cold reads: questions that segments and table runs have to answer. A reader thread works on a snapshot: the stretches
-// of the stream and the runs as they are now, both immutable. What was removed is known from rows: those in the runs the
-// reader looks at itself, those in memory the shard applies when the answer comes. (A generation that moves from memory
-// into runs meanwhile could be missed by both: then `installs` of the part has changed, and the question is asked again.)
+// of the stream and the runs as they are now, both immutable. What was removed is known from rows: those in the runs
+// the reader looks at itself, those in memory the shard applies when the answer comes. (A generation that moves from
+// memory into runs meanwhile could be missed by both: then `installs` of the part has changed, and the question is
+// asked again.)
 #ifndef MG_JETSTREAM_STORE_COLD_H
 #define MG_JETSTREAM_STORE_COLD_H
 
@@ -12,6 +13,7 @@
 
 struct mg_cold_entry {
     uint64_t seq;
+    uint64_t last_seq; // the same, or, with err, the last one that may be damaged
     int64_t time;
     mg_slice subject, headers, payload;
     int err; // MG_ECORRUPT, MG_EIO: it is there and cannot be read
@@ -34,6 +36,16 @@ struct mg_cold_question {
     size_t max_bytes;        // SCAN: of records; 0: 256 KB
 };
 
+// What a reader has allocated, it frees: malloc's lock of its memory may be held by a reader that has no CPU just now,
+// and a shard must not wait for that. Who takes the answer over gives it back.
+struct mg_cold_answer {
+    struct mg_parcel parcel;
+    struct mg_worker *reader;
+    struct mg_cold_entry *entries;
+    struct mg_buf bytes; // of the entries
+};
+void mg_cold_answer_free(struct mg_cold_answer *a); // the shard; NULL is fine
+
 struct mg_cold_read;
 // The answer, on the shard. Entries that were removed are left out; slices live until it returns.
 typedef void (*mg_cold_done)(struct mg_cold_read *r);
@@ -55,12 +67,12 @@ struct mg_cold_read {
     uint32_t installs;
     struct mg_buf filters;     // bytes of the filters
     // The answer.
-    struct mg_cold_entry *entries;
+    struct mg_cold_answer *answer; // done may take it over, and sets it to NULL
+    struct mg_cold_entry *entries; // of the answer
     uint32_t count, cap;
     uint64_t covered;          // SCAN: every message below was looked at
     uint64_t total;            // COUNT
     int err;                   // the question as a whole could not be answered; MG_EAGAIN: ask again (COUNT)
-    struct mg_buf bytes;       // of the entries
     struct mg_buf memory_bits; // COUNT: bitmaps of removed messages that are in memory
 };
 

@@ -4,23 +4,23 @@
 // Compaction: a few segments are written again without what was removed, and as fewer, longer stretches.
 //
 //   1. the inputs are chosen (compact_pick.c); checkpoints leave them in the manifest until the job ends (`busy`)
-//   2. their sections are copied in the order of (stream, sequence). What is removed is known from the facts (`first`) and
-//      from the bitmaps in the tables. Neighbouring stretches of a stream become one section: a *group*
+//   2. their sections are copied in the order of (stream, sequence). What is removed is known from the facts (`first`)
+//      and from the bitmaps in the tables. Neighbouring stretches of a stream become one section: a *group*
 //   3. a run with the rows of the new stretches, and tombstones of the old ones
 //   4. files synced, directories synced, one manifest: new segments and run in, old segments out
 //   5. the parts exchange their stretches (swap.c)
 //
 // Messages that are removed while this goes on stay in the new segment and stay removed: their bits are rows of their
-// own. Each group consists of whole stretches, so how many messages live in it is the sum of what lives in these, at any
-// moment: as of the last checkpoint for the row, as of now for the part.
+// own. Each group consists of whole stretches, so how many messages live in it is the sum of what lives in these, at
+// any moment: as of the last checkpoint for the row, as of now for the part.
 //
 // A section never spans a stretch that is not an input: where one lies between two, a new group begins.
 //
 // Checkpoints are made in between (mg_keeper_pace). They add stretches behind all others, remove dead ones and streams,
 // and let bits become more: nothing of it makes wrong what was copied. Facts are looked up anew each time.
 //
-// It fails without a trace: the new files are deleted, the old ones stay. A segment that cannot be read in full, or that
-// does not hold what the facts say, is left alone from then on.
+// It fails without a trace: the new files are deleted, the old ones stay. A segment that cannot be read in full, or
+// that does not hold what the facts say, is left alone from then on.
 #include "jetstream/store/compact.h"
 
 #include <stdlib.h>

@@ -9,9 +9,9 @@
 //   stream unknown    its drop was durable before the facts. Its rows of kind STREAM and STATE end in tombstones, which
 //                     stay, so it does not come back; nobody asks for the other kinds without these two.
 //   SUBJECT           of an epoch before the stream's: epochs only grow, nobody asks for an older one.
-//   REMOVED           tells apart removed messages from those that are there. It is garbage if no segment holds a removed
-//                     message of its span: all of it lies below `first`, or every stretch in it has all its messages. An
-//                     older version has fewer bits, and each of them is still true.
+//   REMOVED           tells apart removed messages from those that are there. It is garbage if no segment holds a
+//                     removed message of its span: all of it lies below `first`, or every stretch in it has all its
+//                     messages. An older version has fewer bits, and each of them is still true.
 //   DEDUPE            outside of the window; an older version is older still.
 //
 // STRETCH rows are kept: they end in a tombstone or in a newer row when their segment goes.

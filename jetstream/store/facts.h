@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// What the keeper knows of the streams: facts of one moment, the seal of the last checkpoint. From them it decides which
-// files hold nothing any more, which rows mean nothing any more, and which segments are worth rewriting.
+// What the keeper knows of the streams: facts of one moment, the seal of the last checkpoint. From them it decides
+// which files hold nothing any more, which rows mean nothing any more, and which segments are worth rewriting.
 //
 // A fact never becomes wrong, only old: numbers of streams are not used twice, `first` and `epoch` only grow, a removed
 // message stays removed. So what was garbage at the seal is garbage for ever, and what is decided by facts that are at

@@ -19,6 +19,7 @@
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 
 // ---- the lists ------------------------------------------------------------------------------------------------------
 
@@ -89,7 +90,7 @@ static struct mg_runset *changed_runs(const struct mg_runset *now, const struct 
     return set;
 }
 
-// ---- files that are not part of the store ----------------------------------------------------------------------------
+// ---- files that are not part of the store -----------------------------------------------------------------------
 
 bool mg_keeper_segment_lost(const struct mg_store *st, uint64_t id) {
     const struct mg_keeper *k = st->keeping;
@@ -99,7 +100,7 @@ bool mg_keeper_segment_lost(const struct mg_store *st, uint64_t id) {
     return false;
 }
 
-static void add_intent(struct mg_keeper *k, uint64_t first, uint32_t count, int state) {
+static void add_intent(struct mg_keeper *k, uint64_t first, uint32_t count, enum mg_intent_state state) {
     if (k->intents_len == k->intents_cap) {
         k->intents_cap = k->intents_cap ? k->intents_cap * 2 : 16;
         k->intents = mg_realloc(k->intents, k->intents_cap * sizeof(k->intents[0]));
@@ -159,7 +160,7 @@ void mg_files_abandon(struct mg_store *st, struct mg_segment_ref *const *segment
     for (uint32_t i = 0; i < segments_len; i++) add_intent(k, segments[i]->id, 1, MG_INTENT_DOOMED);
     for (uint32_t i = 0; i < runs_len; i++) add_intent(k, runs[i]->id, 1, MG_INTENT_DOOMED);
     // Is limbo taken, then by the one job whose commit failed: every other job begins with a manifest that succeeds.
-    if (!k->in_doubt || k->limbo_segments_len + k->limbo_runs_len > 0) {
+    if (!k->in_doubt || k->limbo_segments_len + k->limbo_runs_len > 0 || MG_PLANTED(doubtful_unlinked)) {
         doom(segments, segments_len, runs, runs_len);
         return;
     }
@@ -175,8 +176,8 @@ static void leave_limbo(struct mg_keeper *k) {
 
 int mg_files_sync_dirs(struct mg_store *st) {
     struct mg_disk_why why;
-    int err = mg_disk_sync_dir(st->disk, "segments", &why);
-    if (err == 0) err = mg_disk_sync_dir(st->disk, "tables", &why);
+    int err = MG_PLANTED(folder_not_synced) ? 0 : mg_disk_sync_dir(st->disk, "segments", &why);
+    if (err == 0 && !MG_PLANTED(folder_not_synced)) err = mg_disk_sync_dir(st->disk, "tables", &why);
     if (err) mg_store_say(st, MG_LOG_ERR, "cannot sync a directory: %s", why.text);
     else remove_intents(st->keeping, is_gone, 0);
     return err;
@@ -263,6 +264,11 @@ static void spare_old(struct mg_keeper *k, const struct mg_files_change *c) {
 int mg_files_commit(struct mg_store *st, const struct mg_files_change *c) {
     struct mg_keeper *k = st->keeping;
     struct mg_runset *runs = changed_runs(st->runs, c);
+    for (uint32_t i = 0; i < c->old_runs_len && MG_PLANTED(unlink_first); i++) {
+        char name[MG_FILE_NAME_MAX];
+        mg_table_file_name(name, MG_FILE_RUN, c->old_runs[i]->id);
+        mg_disk_unlink(st->disk, name, NULL);
+    }
     doom_old(k, c);
     int err = write_manifest(st, runs, c);
     if (err) {
@@ -295,7 +301,9 @@ static int new_store(struct mg_store *st, struct mg_disk_why *why) {
     h->ring_pages = st->o.ring_bytes / st->o.ring_file_bytes * h->ring_file_pages;
     st->keeping->next_file = 1;
     st->runs = mg_runset_new(NULL, 0);
+    // Both slots: one that rots before the first checkpoint must not take the journal with it.
     int err = write_manifest(st, st->runs, NULL);
+    if (err == 0) err = write_manifest(st, st->runs, NULL);
     return err ? err : mg_disk_sync_dir(st->disk, "", why);
 }
 
@@ -419,6 +427,7 @@ void mg_files_close(struct mg_store *st) {
     for (uint32_t i = 0; i < k->limbo_runs_len; i++) mg_run_ref_put(k->limbo_runs[i]);
     k->limbo_segments_len = k->limbo_runs_len = 0;
     mg_facts_fini(&k->facts);
+    mg_free(k->erase);
     mg_free(k->lost);
     k->lost = NULL;
     k->lost_len = 0;

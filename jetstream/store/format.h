@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// Every structure that the store writes to files, declared once. A format is a list of fields F(type, name, "text") with
-// the types u8 u16 u32 u64 i64 and bytes(n); all numbers are little-endian, nothing is between the fields. From a list
-// MG_FORMAT makes
+// Every structure that the store writes to files, declared once. A format is a list of fields F(type, name, "text")
+// with the types u8 u16 u32 u64 i64 and bytes(n); all numbers are little-endian, nothing is between the fields. From a
+// list MG_FORMAT makes
 //
 //   struct mg_<name>                the fields as C has them
 //   MG_<NAME>_SIZE                  bytes in the file
@@ -127,9 +127,11 @@ enum mg_record_type {
 enum mg_record_flag {
     MG_RECORD_DEDUPED = 1,     // MSG, SKIP: extra begins with the hash of the message's id
     MG_RECORD_ROW_DELETED = 2, // ROW
+    MG_RECORD_ERASE = 4,       // REMOVE: and their bytes are to be overwritten
 };
 
-// ---- pages: what the journal's ring is made of -----------------------------------------------------------------------
+// ---- pages: what the journal's ring is made of
+// -----------------------------------------------------------------------
 
 #define MG_PAGE_MAGIC   "MIDGEJ"
 #define MG_PAGE_VERSION 1
@@ -187,14 +189,22 @@ enum mg_page_kind {
     F(u32, epoch, "of the rows of subjects")                                                                           \
     F(u32, first_exact, "1: first is the first message's number")
 
-// ---- all of them ------------------------------------------------------------------------------------------------------
+// Behind the counters: messages that were found damaged, one of these for each range of numbers, ascending.
+#define MG_LOST_RANGE_FIELDS(F)                                                                                        \
+    F(u64, first, "number of the first")                                                                               \
+    F(u64, last, "number of the last")                                                                                 \
+    F(u64, count, "how many in between are lost")
+
+// ---- all of them
+// ------------------------------------------------------------------------------------------------------
 
 // X(lower, UPPER, size, "title"), in the order of docs/FORMATS.md.
 #define MG_FORMATS(X)                                                                                                  \
     X(record, RECORD, 64, "Record")                                                                                    \
     X(page, PAGE, 64, "Page of the journal")                                                                           \
     X(stream_row, STREAM_ROW, 72, "Row of a stream")                                                                   \
-    X(state_row, STATE_ROW, 72, "Row of a stream's counters")
+    X(state_row, STATE_ROW, 72, "Row of a stream's counters")                                                          \
+    X(lost_range, LOST_RANGE, 24, "Lost messages, behind the counters")
 
 MG_FORMATS(MG_FORMAT)
 

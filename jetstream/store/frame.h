@@ -6,6 +6,7 @@
 #ifndef MG_STORE_FRAME_H
 #define MG_STORE_FRAME_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -49,8 +50,15 @@ struct mg_fault {
 };
 
 // What all readers of a store share. Constant while they run.
+// Memory that the filters of all open runs may take together.
+struct mg_filter_budget {
+    atomic_size_t used;
+    size_t max; // bytes
+};
+
 struct mg_table_env {
     struct mg_blockcache *cache; // NULL: none
+    struct mg_filter_budget *filters; // NULL: no filter stays in memory
     uint64_t salt;               // the store's
     void (*report)(void *arg, const struct mg_fault *fault); // any of the store's threads; may be NULL
     void *arg;

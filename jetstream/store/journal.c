@@ -140,10 +140,17 @@ void mg_journal_recycle(struct mg_journal *j, uint64_t page) {
     if (MG_PLANTED(early_recycle)) tail -= tail > 20 ? 20 : tail; // what is in use counts as free
     atomic_store(&j->tail, page);
     atomic_fetch_add(&j->free, (int64_t)(page - tail));
+    if (atomic_load(&j->wipe_to) > page) mg_bell_ring(&j->bell);
 }
 
 void mg_journal_sync_soon(struct mg_journal *j) {
     atomic_store(&j->sync_wanted, true);
+    mg_bell_ring(&j->bell);
+}
+
+void mg_journal_wipe(struct mg_journal *j, uint64_t page) {
+    uint64_t to = atomic_load(&j->wipe_to);
+    while (to < page && !atomic_compare_exchange_weak(&j->wipe_to, &to, page)) continue;
     mg_bell_ring(&j->bell);
 }
 
@@ -163,4 +170,12 @@ void mg_journal_state(struct mg_journal *j, struct mg_journal_state *out) {
         .page_size = j->o.page_bytes,
         .poisoned = atomic_load(&j->poisoned),
     };
+}
+
+void mg_journal_histograms(const struct mg_journal *j, uint64_t ns[MG_JOURNAL_BUCKETS],
+                           uint64_t bytes[MG_JOURNAL_BUCKETS]) {
+    for (int i = 0; i < MG_JOURNAL_BUCKETS; i++) {
+        ns[i] = atomic_load_explicit(&j->ns_buckets[i], memory_order_relaxed);
+        bytes[i] = atomic_load_explicit(&j->bytes_buckets[i], memory_order_relaxed);
+    }
 }

@@ -79,8 +79,8 @@ struct mg_journal_options {
     // Free pages have become few (less than half of the ring), or a batch was refused for want of them: time to
     // recycle. Any thread that submits, and the committer. May be NULL.
     void (*pressure)(void *arg);
-    // A file of the ring could not be made since there is no space (full), or could be made again. The thread that makes
-    // them. May be NULL.
+    // A file of the ring could not be made since there is no space (full), or could be made again. The thread that
+    // makes them. May be NULL.
     void (*space)(void *arg, bool full);
     // The journal was poisoned (once). The committer. May be NULL.
     void (*poisoned)(void *arg, const struct mg_disk_why *why);
@@ -134,6 +134,10 @@ void mg_journal_recycle(struct mg_journal *j, uint64_t page);
 // With a sync interval: syncs what is written without waiting for its time. Returns at once; any thread.
 void mg_journal_sync_soon(struct mg_journal *j);
 
+// Overwrites what is in free pages: the committer writes empty pages, when it has nothing else to do and half of the
+// ring is free, until `page` is durable. Grows only. Any thread.
+void mg_journal_wipe(struct mg_journal *j, uint64_t page);
+
 struct mg_journal_state {
     uint64_t head;    // number of the next page to be written
     uint64_t durable; // pages below are durable
@@ -147,6 +151,11 @@ struct mg_journal_state {
     bool poisoned;
 };
 void mg_journal_state(struct mg_journal *j, struct mg_journal_state *out); // any thread; figures of one moment or so
+
+// How long commits took and how many bytes of records they had: buckets [i] for 2^i <= v < 2^(i+1). Any thread.
+#define MG_JOURNAL_BUCKETS 40
+void mg_journal_histograms(const struct mg_journal *j, uint64_t ns[MG_JOURNAL_BUCKETS],
+                           uint64_t bytes[MG_JOURNAL_BUCKETS]);
 
 // One sentence for the log: how commits are written, what that takes, what is known of the device. Any thread, after
 // the first commit; before it says so.

@@ -202,6 +202,14 @@ static int prepare(struct mg_journal *j, uint32_t count) {
     return MG_EPOISONED;
 }
 
+// One thread writes.
+static void add_to(_Atomic uint64_t buckets[MG_JOURNAL_BUCKETS], uint64_t v) {
+    int i = v ? 63 - __builtin_clzll(v) : 0;
+    if (i >= MG_JOURNAL_BUCKETS) i = MG_JOURNAL_BUCKETS - 1;
+    uint64_t n = atomic_load_explicit(&buckets[i], memory_order_relaxed);
+    atomic_store_explicit(&buckets[i], n + 1, memory_order_relaxed);
+}
+
 static void commit_waiting(struct mg_journal *j) {
     uint64_t bytes, began = mg_bell_clock();
     uint32_t charged;
@@ -220,6 +228,8 @@ static void commit_waiting(struct mg_journal *j) {
         j->written_at = mg_bell_clock();
         j->seal_due = j->o.idle_ns != 0;
         atomic_store_explicit(&j->commit_ns, j->written_at - began, memory_order_relaxed);
+        add_to(j->ns_buckets, j->written_at - began);
+        add_to(j->bytes_buckets, bytes);
         atomic_fetch_add_explicit(&j->record_bytes, bytes, memory_order_relaxed);
         atomic_fetch_add(&j->free, (int64_t)charged - count);
     }
@@ -252,6 +262,22 @@ static uint64_t idle(struct mg_journal *j, bool last) {
     return seal_at < j->sync_at ? seal_at : j->sync_at;
 }
 
+// Erasing: one empty page over what a free one holds. A quarter of the ring stays free for batches; recycling goes on
+// from there. False: nothing to do, or nothing that can be done now.
+static bool wipe(struct mg_journal *j) {
+    struct mg_disk_why why = {""};
+    uint64_t head = atomic_load_explicit(&j->head, memory_order_relaxed);
+    if (head >= atomic_load(&j->wipe_to) || atomic_load(&j->poisoned) || atomic_load(&j->stopping)) return false;
+    press(j);
+    if (atomic_load(&j->free) < (int64_t)j->pages / 4) return false;
+    uint32_t file = ring_file_of(j, head);
+    if (!atomic_load(&j->file[file].ready)) {
+        grow_ask(j, file + 1); // rings when it is there
+        return false;
+    }
+    return commit_empty(j, MG_PAGE_SEAL, &why) == 0;
+}
+
 void commit_main(void *journal) {
     struct mg_journal *j = journal;
     press(j); // what was recovered may fill the ring
@@ -265,6 +291,7 @@ void commit_main(void *journal) {
             continue;
         }
         uint64_t until = idle(j, false);
+        if (wipe(j)) continue;
         if (atomic_load(&j->stopping)) break;
         if (mg_mailbox_sleep(&j->in.box, MG_ASLEEP)) mg_bell_wait(&j->bell, until);
         mg_mailbox_awake(&j->in.box);

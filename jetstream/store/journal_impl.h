@@ -48,7 +48,9 @@ struct mg_journal {
     _Atomic int grow_error;  // the ring cannot grow at present: this is why
     _Atomic int64_t free;    // pages that are neither in use nor charged to a batch
     _Atomic uint64_t head, durable, tail;
+    _Atomic uint64_t wipe_to; // empty pages are written up to here
     _Atomic uint64_t commits, syncs, seals, record_bytes, page_bytes, commit_ns;
+    _Atomic uint64_t ns_buckets[MG_JOURNAL_BUCKETS], bytes_buckets[MG_JOURNAL_BUCKETS]; // of commits with records
     _Atomic uint64_t way_ns[RING_WAYS]; // what a commit of one page took; 0: not known
     _Atomic int way;
 
@@ -125,6 +127,7 @@ struct ring_reader {
     uint64_t file_size;
     uint8_t *window;
     uint32_t from, count; // pages of the file in the window
+    bool last_pass;       // what was read is not needed again: the system may forget it
     uint32_t singly_to;   // pages below are read one by one: among them is one that cannot be read
 };
 void reader_init(struct ring_reader *r, struct mg_journal *j);

@@ -228,6 +228,7 @@ int recover(struct mg_journal *j, struct mg_disk_why *why) {
     void_cut_off(j, &map);
     find_end(j, &map);
     bound_start(j, &map);
+    r.last_pass = true;
     int rc = replay(j, &map, &r);
     reader_fini(&r);
     bool any = false;

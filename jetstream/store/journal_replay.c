@@ -24,7 +24,7 @@ void reader_init(struct ring_reader *r, struct mg_journal *j) {
 }
 
 static void leave_file(struct ring_reader *r) {
-    if (r->file) mg_file_forget(r->file, 0, r->file_size);
+    if (r->file && r->last_pass) mg_file_forget(r->file, 0, r->file_size);
     mg_file_close(r->file);
     r->file = NULL;
     r->count = r->singly_to = 0;

@@ -2,14 +2,15 @@
 // Copyright (c) The Midge Authors
 //
 // What the keeper does when. Checkpoints come first, for the journal waits for them: also in the middle of another job,
-// which takes a break after each megabyte and lets one in (mg_keeper_pace). After a checkpoint it looks for runs to merge
-// and segments to compact, until nothing is worth it. Then it scrubs, slowly.
+// which takes a break after each megabyte and lets one in (mg_keeper_pace). After a checkpoint it looks for runs to
+// merge and segments to compact, until nothing is worth it. Then it scrubs, slowly.
 //
 // Breaks are as long as the work before them, so that readers and the journal have at least half of the device; when
 // there is more garbage than there should be, there are none.
 #include "jetstream/store/keeper.h"
 
 #include "jetstream/store/compact.h"
+#include "jetstream/store/erase.h"
 #include "jetstream/store/scrub.h"
 #include "jetstream/store/space.h"
 #include "jetstream/store/store_impl.h"
@@ -80,6 +81,7 @@ static uint64_t next_job(void *arg) {
         checkpoint(st);
         return 0;
     }
+    uint64_t erase = mg_erase_step(st);
     if (k->look) {
         mg_merge_runs(st);
         k->look = !ends(st) && mg_compact(st);
@@ -87,7 +89,8 @@ static uint64_t next_job(void *arg) {
     }
     uint64_t until = mg_space_idle(st), scrub = mg_scrub_step(st);
     if (scrub < until) until = scrub;
-    if (until > now) atomic_store(&k->resting, true);
+    if (erase < until) until = erase;
+    if (until > now && k->erase_len == 0) atomic_store(&k->resting, true);
     return atomic_load(&st->pressed_soon) && soon < until ? soon : until;
 }
 

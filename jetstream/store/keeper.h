@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// The keeper: the thread that writes immutable files and decides which of them the store consists of. One job at a time.
+// The keeper: the thread that writes immutable files and decides which of them the store consists of. One job at a
+// time.
 #ifndef MG_JETSTREAM_STORE_KEEPER_H
 #define MG_JETSTREAM_STORE_KEEPER_H
 
@@ -33,6 +34,11 @@ struct mg_keeper {
     struct mg_segment_ref **segments; // all of the store, ascending ids; references
     uint32_t segments_len, segments_cap;
     uint64_t next_file;
+    struct mg_erase {
+        uint64_t stream, seq;
+        uint64_t target;      // page of the journal at which its bytes are overwritten; 0: not begun
+    } *erase;                 // messages to be erased (erase.c)
+    uint32_t erase_len, erase_cap;
     uint32_t age;             // of the newest checkpoint that wrote a segment
     struct mg_facts facts;    // of the last checkpoint, segments as they are now
     bool knows;               // there was a checkpoint
@@ -41,7 +47,7 @@ struct mg_keeper {
     struct mg_intent {
         uint64_t first;
         uint32_t count;
-        enum { MG_INTENT_JOB, MG_INTENT_DOOMED, MG_INTENT_GONE } state;
+        enum mg_intent_state { MG_INTENT_JOB, MG_INTENT_DOOMED, MG_INTENT_GONE } state;
     } *intents;
     uint32_t intents_len, intents_cap;
     struct mg_manifest_segment *lost; // segments that could not be opened: not used, not deleted
@@ -60,8 +66,8 @@ void mg_checkpoint(struct mg_store *st);
 void mg_merge_runs(struct mg_store *st);
 // Writes a run again, for one of its copies is damaged. An error: both are, or it cannot be written; it stays as it is.
 int mg_rewrite_run(struct mg_store *st, struct mg_run_ref *r);
-// Called by jobs every now and then: takes a break in proportion to the work since the last one, makes a checkpoint if one
-// is wanted. MG_ECLOSED: the store closes or has failed, the job ends.
+// Called by jobs every now and then: takes a break in proportion to the work since the last one, makes a checkpoint
+// if one is wanted. MG_ECLOSED: the store closes or has failed, the job ends.
 int mg_keeper_pace(struct mg_store *st);
 // Sleeps, opening what arrives; less when the store closes.
 void mg_keeper_sleep(struct mg_store *st, uint64_t ns);
@@ -84,7 +90,8 @@ struct mg_segment_write {
 };
 int mg_segment_write_open(struct mg_segment_write *w, struct mg_store *st, uint64_t id,
                           void (*section)(void *arg, uint32_t ordinal, const struct mg_section *section), void *arg);
-// Finishes, syncs and opens it for reading; or, when err is set or `keep` says false, deletes it. Returns err or its own.
+// Finishes, syncs and opens it for reading; or, when err is set or `keep` says false, deletes it. Returns err or its
+// own.
 int mg_segment_write_close(struct mg_segment_write *w, int err, bool (*keep)(void *arg), void *arg,
                            struct mg_segment_ref **out);
 
@@ -103,12 +110,12 @@ int mg_run_write_finish(struct mg_run_write *w, int err, struct mg_run_summary *
 
 // ---- which files there are ------------------------------------------------------------------------------------------
 
-// Begins a job: reserves n ids from *first on and writes into the manifest that files with them may appear. It ends with
-// the commit that names it, or with mg_files_end.
+// Begins a job: reserves n ids from *first on and writes into the manifest that files with them may appear. It ends
+// with the commit that names it, or with mg_files_end.
 int mg_files_begin(struct mg_store *st, uint32_t n, uint64_t *first);
 void mg_files_end(struct mg_store *st, uint64_t job);
-// New files of a job that failed, or whose commit did: takes the references. They are deleted as soon as no manifest can
-// name them.
+// New files of a job that failed, or whose commit did: takes the references. They are deleted as soon as no manifest
+// can name them.
 void mg_files_abandon(struct mg_store *st, struct mg_segment_ref *const *segments, uint32_t segments_len,
                       struct mg_run_ref *const *runs, uint32_t runs_len);
 // A doomed file was deleted.

@@ -7,7 +7,7 @@
 
 #include "jetstream/store/run.h"
 
-enum { MG_MERGE_MAX = 64 }; // runs at once
+enum { MG_MERGE_MAX = 1024 }; // runs at once; recovery and listings need all there are
 
 struct mg_merge;
 

@@ -2,9 +2,9 @@
 // Copyright (c) The Midge Authors
 //
 // Merging table runs in the background. Each checkpoint adds a run of primary rows and one of the others; a look-up may
-// have to ask all of them. When there are many of a kind, the newest ones whose sizes are alike become one. Rows that the
-// facts call garbage are left out: the facts are those of the last checkpoint, so no input is newer (facts.c says why
-// that is enough).
+// have to ask all of them. When there are many of a kind, the newest ones whose sizes are alike become one. Rows that
+// the facts call garbage are left out: the facts are those of the last checkpoint, so no input is newer (facts.c says
+// why that is enough).
 #include "jetstream/store/files.h"
 #include "jetstream/store/keeper.h"
 #include "jetstream/store/merge.h"
@@ -13,6 +13,7 @@
 #include "server/base/mem.h"
 
 #define RUNS_MANY 6u
+#define RUNS_AT_ONCE 64u // each is read ahead
 
 static uint32_t of_kind(const struct mg_store *st, bool primary, struct mg_run_ref **out) {
     uint32_t n = 0;
@@ -26,7 +27,7 @@ static uint32_t of_kind(const struct mg_store *st, bool primary, struct mg_run_r
 static uint32_t how_many(struct mg_run_ref *const *runs, uint32_t n) {
     uint64_t sum = runs[0]->size;
     uint32_t k = 1;
-    while (k < n && (k < RUNS_MANY / 2 || runs[k]->size <= 2 * sum)) sum += runs[k++]->size;
+    while (k < n && k < RUNS_AT_ONCE && (k < RUNS_MANY / 2 || runs[k]->size <= 2 * sum)) sum += runs[k++]->size;
     return k;
 }
 

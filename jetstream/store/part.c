@@ -23,6 +23,7 @@
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 
 // Changes wait so long for pages of the journal before they are refused.
 #define PATIENCE_NS UINT64_C(5000000000)
@@ -66,8 +67,8 @@ static void start_clock(struct mg_store_part *p) {
         mg_store_say(p->store, MG_LOG_WRN, "The clock is %.1f hours ahead of what was stored last: for 10 minutes "
                      "nothing expires by it", (double)jump / 3.6e12);
     else
-        mg_store_say(p->store, MG_LOG_WRN, "The clock is %.1f hours behind what was stored last: stored times run at half "
-                     "speed until it has caught up", -(double)jump / 3.6e12);
+        mg_store_say(p->store, MG_LOG_WRN, "The clock is %.1f hours behind what was stored last: stored times run at "
+                     "half speed until it has caught up", -(double)jump / 3.6e12);
 }
 
 static void new_chunk(struct mg_store_part *p, size_t size) {
@@ -275,9 +276,11 @@ void mg_stream_answer(struct mg_stream *s, void *ctx, int err, uint64_t seq, enu
     struct mg_store_part *p = s->part;
     // After a failure of the journal nothing becomes durable any more: errors do not wait for it.
     bool now = s->storage == MG_STORAGE_MEMORY || p->poisoned;
+    now |= MG_PLANTED(duplicate_at_once) && kind == MG_ANSWER_DUPLICATE;
     struct mg_pending_result r = {
         .stream = s, .ctx = ctx, .seq = seq, .batch = now ? 0 : s->batch, .err = err, .kind = kind};
     ring_add(now ? &p->at_once : &p->results, &r);
+    if (MG_PLANTED(early_visible) && kind == MG_ANSWER_APPENDED) s->visible = seq;
     s->results_out++;
 }
 
@@ -291,7 +294,8 @@ static void give(struct mg_store_part *p, const struct mg_pending_result *r) {
     if (s->ops && r->kind == MG_ANSWER_REMOVED) {
         s->ops->removed(s->app, r->seq);
     } else if (s->ops && s->ops->result && r->kind != MG_ANSWER_VISIBLE) {
-        struct mg_result out = {.ctx = r->ctx, .seq = r->seq, .err = r->err, .duplicate = r->kind == MG_ANSWER_DUPLICATE};
+        struct mg_result out = {
+            .ctx = r->ctx, .seq = r->seq, .err = r->err, .duplicate = r->kind == MG_ANSWER_DUPLICATE};
         s->ops->result(s->app, &out);
     }
     if (s->deleted && s->results_out == 0 && !s->in_seal) mg_stream_free(s);
@@ -325,11 +329,14 @@ struct look_up {
     struct mg_runset *runs;
     struct mg_buf keys;     // u32 length, key
     uint32_t count;
-    struct mg_buf values;
-    struct look_up_answer {
-        uint32_t at, len;
-        int err;
-    } *answers;
+    struct found_rows {     // the reader's, who frees it: see struct mg_cold_answer
+        struct mg_parcel parcel;
+        struct mg_buf values;
+        struct look_up_answer {
+            uint32_t at, len;
+            int err;
+        } answers[];
+    } *rows;
 };
 
 static bool next_key(const struct mg_buf *keys, size_t *at, mg_slice *key) {
@@ -350,23 +357,34 @@ static void merged(void *arg, mg_slice before, const struct mg_cell *after, bool
         mg_stream_subject_merged(s, before, after, frozen);
 }
 
+static void free_rows(struct mg_parcel *parcel) {
+    struct found_rows *rows = mg_container_of(parcel, struct found_rows, parcel);
+    mg_buf_fini(&rows->values);
+    mg_free(rows);
+}
+
 static void looked_up(struct mg_parcel *parcel) {
     struct look_up *l = mg_container_of(parcel, struct look_up, parcel);
     struct mg_store_part *p = l->part;
     mg_slice key;
     size_t at = 0;
     for (uint32_t i = 0; next_key(&l->keys, &at, &key); i++) {
-        const struct look_up_answer *a = &l->answers[i];
+        const struct look_up_answer *a = &l->rows->answers[i];
         // A row that cannot be read is not "no row": its subject stays unresolved and the part says so.
         if (a->err && a->err != MG_ENOTFOUND) mg_store_row_lost(p->store, key, a->err);
-        mg_slice value = a->err ? (mg_slice){NULL, 0} : mg_slice_of(l->values.p + a->at, a->len);
+        mg_slice value = a->err ? (mg_slice){NULL, 0} : mg_slice_of(l->rows->values.p + a->at, a->len);
         mg_rows_resolve(&p->rows, key, value, merged, p);
     }
     p->jobs_out--;
     mg_runset_unref(l->runs);
     mg_buf_fini(&l->keys);
-    mg_buf_fini(&l->values);
-    mg_free(l->answers);
+    l->rows->parcel.arrived = free_rows;
+    struct mg_worker *reader = mg_store_reader(p->store, p->index);
+    if (reader) {
+        mg_worker_post(reader, &l->rows->parcel);
+    } else { // a store that is only looked at has no threads
+        free_rows(&l->rows->parcel);
+    }
     mg_free(l);
     mg_part_pump_all(p);
 }
@@ -375,13 +393,14 @@ static void look_up(struct mg_parcel *parcel) {
     struct look_up *l = mg_container_of(parcel, struct look_up, parcel);
     mg_slice key;
     size_t at = 0;
-    l->answers = mg_alloc(l->count * sizeof(l->answers[0]));
+    struct found_rows *rows = mg_zalloc(sizeof(*rows) + l->count * sizeof(rows->answers[0]));
+    l->rows = rows;
     for (uint32_t i = 0; next_key(&l->keys, &at, &key); i++) {
-        size_t from = l->values.len;
-        int err = mg_runset_get(l->runs, key, &l->values);
-        l->answers[i] = (struct look_up_answer){(uint32_t)from, (uint32_t)(l->values.len - from), err};
+        size_t from = rows->values.len;
+        int err = mg_runset_get(l->runs, key, &rows->values);
+        rows->answers[i] = (struct look_up_answer){(uint32_t)from, (uint32_t)(rows->values.len - from), err};
     }
-    mg_buf_reserve(&l->values, 1);
+    mg_buf_reserve(&rows->values, 1);
     l->parcel.arrived = looked_up;
     mg_inbox_post(&l->part->inbox, &l->parcel);
 }
@@ -514,8 +533,9 @@ bool mg_store_part_turn(struct mg_store_part *p) {
     pump(p);
     mg_part_submit(p);
     mg_part_look_up(p);
+    const uint64_t durable = MG_PLANTED(early_ack) ? p->batch : p->durable;
     bool gave = give_ready(p, &p->at_once, 0);
-    gave |= give_ready(p, &p->results, p->durable);
+    gave |= give_ready(p, &p->results, durable);
     tell_visible(p);
     mg_seal_step(p);
     // From here on who posts rings; what came just before means another turn.

@@ -3,9 +3,9 @@
 //
 // One shard's part of the store: its streams, rows, open batch, and the results that wait for the journal.
 //
-// Records of a turn are written one behind the other into a chunk; the range since the last hand-over is the open batch.
-// At the end of the turn it goes to the journal's committer. Batches of a part become durable in order; results queue in
-// the order of their batches and leave when theirs is durable.
+// Records of a turn are written one behind the other into a chunk; the range since the last hand-over is the open
+// batch. At the end of the turn it goes to the journal's committer. Batches of a part become durable in order; results
+// queue in the order of their batches and leave when theirs is durable.
 #ifndef MG_JETSTREAM_STORE_PART_H
 #define MG_JETSTREAM_STORE_PART_H
 
@@ -19,6 +19,8 @@
 #include "server/base/list.h"
 #include "server/base/timer.h"
 #include "server/shard/loop.h"
+
+#define MG_NAME_BUCKETS 1024u // lists of streams by a hash of their names
 
 struct mg_seal;
 struct mg_record;
@@ -50,6 +52,7 @@ struct mg_store_part {
     unsigned index;
     struct mg_loop *loop; // NULL until started
     struct mg_list streams;
+    struct mg_list names[MG_NAME_BUCKETS]; // of the same streams
     struct mg_rows rows;
     uint32_t generation;  // of rows.active; what is removed from memtables now is marked with it
 
@@ -93,8 +96,8 @@ uint8_t *mg_part_reserve(struct mg_store_part *p, size_t size);
 void mg_part_recorded(struct mg_store_part *p, struct mg_stream *s, size_t size);
 // True while the journal takes no more: changes wait.
 bool mg_part_busy(const struct mg_store_part *p);
-// May a change be decided that writes `size` bytes? 0; MG_EAGAIN: it has to wait for the journal; MG_EFULL: it has waited
-// for too long, or there is no end in sight; MG_ENOSPC: a publish, and the disk is full; MG_ERANGE: never.
+// May a change be decided that writes `size` bytes? 0; MG_EAGAIN: it has to wait for the journal; MG_EFULL: it has
+// waited for too long, or there is no end in sight; MG_ENOSPC: a publish, and the disk is full; MG_ERANGE: never.
 int mg_part_admit(struct mg_store_part *p, bool publish, size_t size);
 // What publishes that wait must be told at present; 0: nothing.
 int mg_part_refuses(const struct mg_store_part *p);

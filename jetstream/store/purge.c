@@ -34,7 +34,6 @@ static int find_in_memory(struct mg_stream *s, uint64_t seq, struct mg_removal *
 }
 
 int mg_remove_execute(struct mg_stream *s, uint64_t seq, bool erase, void *ctx) {
-    (void)erase;
     struct mg_removal r;
     int err = seq < s->first || seq > s->last ? MG_ENOTFOUND : 0;
     if (err == 0) err = find_in_memory(s, seq, &r);
@@ -43,7 +42,7 @@ int mg_remove_execute(struct mg_stream *s, uint64_t seq, bool erase, void *ctx) 
     if (err == 0) {
         struct mg_removals list = {0};
         mg_removals_add(&list, &r);
-        mg_removals_write(s, &list);
+        mg_removals_write(s, &list, erase);
         mg_removals_fini(&list);
     }
     mg_stream_answer(s, ctx, err, seq, MG_ANSWER_PLAIN);
@@ -102,7 +101,7 @@ static int slice_of_purge(struct mg_stream *s, struct mg_change *c, bool *more) 
         mg_removals_cut(&list, (uint32_t)(c->keep - c->done));
     }
     c->done += list.count;
-    if (list.count) mg_removals_write(s, &list);
+    if (list.count) mg_removals_write(s, &list, false);
     mg_removals_fini(&list);
     return err;
 }
@@ -190,7 +189,7 @@ static int trim(struct mg_stream *s, bool (*too_much)(const struct mg_stream *s,
     s->bytes = bytes;
     bool full = list.count == SLICE;
     if (list.count) mg_assist_stale(s);
-    if (list.count) mg_removals_write(s, &list);
+    if (list.count) mg_removals_write(s, &list, false);
     mg_removals_fini(&list);
     return full ? MG_EFULL : err == MG_EAGAIN ? err : 0;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// Reads. What is in memory is answered at once; what is in segments goes to a reader thread (cold.c). A walk through the
-// memtable that finds nothing for long is cut into slices.
+// Reads. What is in memory is answered at once; what is in segments goes to a reader thread (cold.c). A walk through
+// the memtable that finds nothing for long is cut into slices.
 #include <string.h>
 
 #include "jetstream/store/cold.h"
@@ -16,12 +16,12 @@
 #define AHEAD 1024u  // entries read ahead
 
 struct mg_read_ahead {
-    struct mg_cold_entry *entries;
+    struct mg_cold_answer *answer; // owned
+    struct mg_cold_entry *entries; // in it
     uint32_t count, next;
     uint64_t from, covered; // what a question "next from this number on" may be answered from
     uint32_t installs;
     uint64_t removals; // of the stream, when the batch was known to be free of removed messages
-    struct mg_buf bytes;
 };
 
 static bool matches(const mg_slice *filters, unsigned n, mg_slice subject) {
@@ -107,8 +107,7 @@ uint64_t mg_count_memory(const struct mg_stream *s, const mg_slice *filters, uns
 
 static void free_ahead(struct mg_read *r) {
     if (r->ahead == NULL) return;
-    mg_free(r->ahead->entries);
-    mg_buf_fini(&r->ahead->bytes);
+    mg_cold_answer_free(r->ahead->answer);
     mg_free(r->ahead);
     r->ahead = NULL;
 }
@@ -117,12 +116,16 @@ static void keep_ahead(struct mg_read *r, struct mg_cold_read *cold) {
     free_ahead(r);
     if (cold->count < 2) return;
     r->ahead = mg_alloc(sizeof(*r->ahead));
-    *r->ahead = (struct mg_read_ahead){.entries = cold->entries, .count = cold->count, .next = 0, .from = cold->q.from,
-                                       .covered = cold->covered, .installs = cold->part->installs,
-                                       .removals = cold->stream->removals,
-                                       .bytes = cold->bytes};
-    cold->entries = NULL;
-    cold->bytes = (struct mg_buf)MG_BUF_INIT;
+    *r->ahead = (struct mg_read_ahead){
+        .answer = cold->answer,
+        .entries = cold->entries,
+        .count = cold->count,
+        .from = cold->q.from,
+        .covered = cold->covered,
+        .installs = cold->part->installs,
+        .removals = cold->stream->removals,
+    };
+    cold->answer = NULL;
 }
 
 // The answer from what was read ahead: true if it is there.

@@ -67,7 +67,7 @@ static void tell(struct rebuild *r, enum mg_check_verdict meaning, const char *f
 struct listing {
     struct mg_manifest *m;
     struct mg_disk *disk;
-    uint64_t salt;
+    uint64_t salt, ring_bytes; // of one file
     uint32_t rings;
 };
 
@@ -109,7 +109,9 @@ static void on_entry(void *arg, const char *entry, uint64_t size, bool dir) {
 
 static void on_ring(void *arg, const char *entry, uint64_t size, bool dir) {
     struct listing *l = arg;
-    if (!dir && strncmp(entry, "ring-", 5) == 0 && strlen(entry) == 10 && size >= MG_RING_FILE) l->rings++;
+    if (dir || strncmp(entry, "ring-", 5) != 0 || strlen(entry) != 10) return;
+    if (size > l->ring_bytes) l->ring_bytes = size;
+    l->rings++;
 }
 
 static int newest_first(const void *a, const void *b) {
@@ -133,11 +135,12 @@ static int assume_manifest(struct rebuild *r) {
     m->head.salt = l.salt;
     memcpy(&m->head.store, &l.salt, sizeof(l.salt));
     m->head.page_bytes = MG_DISK_ALIGN;
-    m->head.ring_file_pages = MG_RING_FILE / MG_DISK_ALIGN;
+    if (l.ring_bytes < MG_DISK_ALIGN) l.ring_bytes = MG_RING_FILE;
+    m->head.ring_file_pages = (uint32_t)(l.ring_bytes / MG_DISK_ALIGN);
     m->head.ring_pages = (uint64_t)(l.rings < 2 ? 2 : l.rings) * m->head.ring_file_pages;
     r->holes = true;
-    tell(r, MG_CHECK_LOST, "No manifest can be read: all files there are were taken. Streams, messages and consumers that "
-                           "were deleted may be back, settings may be older ones");
+    tell(r, MG_CHECK_LOST, "No manifest can be read: all files there are were taken. Streams, messages and consumers "
+                           "that were deleted may be back, settings may be older ones");
     return 0;
 }
 
@@ -188,8 +191,8 @@ static void open_segments(struct rebuild *r) {
         if (mg_segment_ref_open(&k->segments[k->segments_len], r->st, a->file, a->size, a->foot_sum) == 0) {
             k->segments_len++;
         } else {
-            tell(r, MG_CHECK_LOST, "Segment %016llx cannot be read: %llu messages are lost", (unsigned long long)a->file,
-                 (unsigned long long)a->messages);
+            tell(r, MG_CHECK_LOST, "Segment %016llx cannot be read: %llu messages are lost",
+                 (unsigned long long)a->file, (unsigned long long)a->messages);
         }
     }
 }
@@ -216,7 +219,8 @@ static const struct mg_cell *get_row(const struct rebuild *r, enum mg_row_kind k
     return mg_rowmap_get(r->rows, mg_row_hash(0, k), k);
 }
 
-static void add_place(struct rebuild *r, struct mg_segment_ref *g, const struct mg_section *at, uint64_t live, bool listed) {
+static void add_place(struct rebuild *r, struct mg_segment_ref *g, const struct mg_section *at, uint64_t live,
+                      bool listed) {
     if (r->nplaces == r->places_cap) {
         r->places_cap = r->places_cap ? r->places_cap * 2 : 64;
         r->places = mg_realloc(r->places, r->places_cap * sizeof(r->places[0]));
@@ -334,7 +338,7 @@ static void list_streams(struct rebuild *r) {
 // ---- counting -------------------------------------------------------------------------------------------------------
 
 static void put_state(struct rebuild *r, const struct mg_recount *n, struct mg_state_row *row, bool known) {
-    char key[MG_ROW_KEY_HEAD], value[MG_STATE_ROW_SIZE];
+    char key[MG_ROW_KEY_HEAD], value[MG_STATE_ROW_SIZE + MG_LOST_BYTES_MAX];
     uint64_t had = known ? row->msgs : n->msgs + n->unreadable;
     if (had > n->msgs) {
         row->lost += had - n->msgs;
@@ -350,8 +354,9 @@ static void put_state(struct rebuild *r, const struct mg_recount *n, struct mg_s
     row->subjects = n->subjects;
     row->first_exact = 1;
     mg_state_row_pack(value, row);
+    size_t size = MG_STATE_ROW_SIZE + mg_lost_encode(&n->lost, value + MG_STATE_ROW_SIZE);
     mg_row_key_head(key, MG_ROW_STATE, n->stream);
-    put_row(r, mg_slice_of(key, sizeof(key)), mg_slice_of(value, sizeof(value)));
+    put_row(r, mg_slice_of(key, sizeof(key)), mg_slice_of(value, size));
     r->messages += n->msgs;
 }
 
@@ -360,7 +365,7 @@ static int recount_stream(struct rebuild *r, uint64_t id, uint32_t *at, struct m
     struct mg_state_row state = {.first = 1};
     struct mg_stream_row row = {0};
     const struct mg_cell *old = get_row(r, MG_ROW_STATE, id), *self = get_row(r, MG_ROW_STREAM, id);
-    bool known = old && old->value_len == MG_STATE_ROW_SIZE;
+    bool known = old && old->value_len >= MG_STATE_ROW_SIZE;
     uint32_t n = 0;
     while (*at < r->nplaces && r->places[*at].at.at.stream < id) ++*at; // of streams that are gone
     for (; *at < r->nplaces && r->places[*at].at.at.stream == id; ++*at) {
@@ -420,7 +425,8 @@ static int copy_others(struct rebuild *r, struct mg_run_builder *b) {
     }
     mg_merge_free(m);
     if (gaps)
-        tell(r, MG_CHECK_LOST, "Rows in %llu places cannot be read: state of consumers may be lost, removed messages back",
+        tell(r, MG_CHECK_LOST,
+             "Rows in %llu places cannot be read: state of consumers may be lost, removed messages back",
              (unsigned long long)gaps);
     return failed;
 }
@@ -473,7 +479,7 @@ static int look_at_record(void *arg, const struct mg_record_view *rec, const voi
     const struct mg_cell *c = get_row(f->r, MG_ROW_STATE, rec->head.stream);
     (void)bytes;
     bool needed = rec->head.type == MG_RECORD_STREAM && rec->head.op == 1; // of a new stream
-    if (c && c->value_len == MG_STATE_ROW_SIZE) {
+    if (c && c->value_len >= MG_STATE_ROW_SIZE) {
         mg_state_row_unpack(&state, c->value);
         needed = rec->head.op > state.op;
     }
@@ -546,7 +552,8 @@ static int rebuild(struct rebuild *r) {
     settle_places(r);
     list_streams(r);
     err = write_all(r);
-    if (err) tell(r, MG_CHECK_LOST, "The tables could not be written: %s", r->why.text[0] ? r->why.text : mg_strerror(err));
+    const char *why = r->why.text[0] ? r->why.text : mg_strerror(err);
+    if (err) tell(r, MG_CHECK_LOST, "The tables could not be written: %s", why);
     else tell(r, MG_CHECK_HEALTHY, "%u streams with %llu messages, and what the journal has, are as they should be",
               r->nstreams, (unsigned long long)r->messages);
     return err;
@@ -564,8 +571,8 @@ enum mg_check_verdict mg_store_rebuild(const char *dir,
     st->o.log = said;
     st->o.log_arg = &r;
     st->keeping = mg_zalloc(sizeof(*st->keeping));
-    if (mg_disk_open(&st->disk, dir, "midge-server --rebuild-store", 0, &r.why) != 0) tell(&r, MG_CHECK_LOST, "%s", r.why.text);
-    else rebuild(&r);
+    if (mg_disk_open(&st->disk, dir, "midge-server --rebuild-store", 0, &r.why) == 0) rebuild(&r);
+    else tell(&r, MG_CHECK_LOST, "%s", r.why.text);
     mg_files_close(st);
     mg_disk_close(st->disk);
     mg_manifest_fini(&r.was);

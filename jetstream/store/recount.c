@@ -61,13 +61,14 @@ static void count_subject(struct mg_recount *r, struct mg_rowmap *rows, uint64_t
     v->recent_len = n + 1;
 }
 
-static void count_stretch(struct mg_recount *r, struct mg_rowmap *rows, const struct mg_stretch *at, struct removed *x) {
+static void count_stretch(struct mg_recount *r, struct mg_rowmap *rows, const struct mg_stretch *at,
+                          struct removed *x) {
     struct mg_section_scan *scan = mg_section_scan_new(at->segment->segment, &at->at, NULL, 0, true);
     struct mg_section_entry e;
     struct mg_record_view v;
     for (int err; (err = mg_section_scan_next(scan, &e, &v)) != MG_ENOTFOUND;) {
         if (err) {
-            r->unreadable += e.last_seq - e.seq + 1;
+            r->unreadable += mg_lost_add(&r->lost, e.seq, e.last_seq, e.last_seq - e.seq + 1);
             continue;
         }
         if (v.head.op > r->op) r->op = v.head.op;
@@ -88,21 +89,10 @@ void mg_recount_stream(struct mg_recount *r, struct mg_rowmap *rows) {
     mg_buf_fini(&x.bits);
 }
 
-static int compare_cells(const void *a, const void *b) {
-    const struct mg_cell *x = *(struct mg_cell *const *)a, *y = *(struct mg_cell *const *)b;
-    return mg_cell_compare(mg_cell_key(x), mg_cell_key(y));
-}
-
 int mg_recount_write(struct mg_run_builder *b, const struct mg_rowmap *rows) {
-    struct mg_cell **list = mg_alloc((rows->count ? rows->count : 1) * sizeof(struct mg_cell *));
-    uint32_t n = 0;
+    struct mg_cell **list = mg_rowmap_sorted(rows);
     int err = 0;
-    for (uint32_t i = 0; i <= rows->mask; i++) {
-        struct mg_cell *c = mg_rowmap_at(rows, i);
-        if (c) list[n++] = c;
-    }
-    qsort(list, n, sizeof(list[0]), compare_cells);
-    for (uint32_t i = 0; i < n && err == 0; i++)
+    for (uint32_t i = 0; i < rows->count && err == 0; i++)
         err = mg_run_builder_add(b, &(struct mg_row){mg_cell_key(list[i]), mg_cell_value(list[i]), false});
     mg_free(list);
     return err;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// Counting again what a stream has in its segments: rows of subjects, which are kept once since they can be computed, and
-// counters. Blocks; the start and the rebuilding of a store.
+// Counting again what a stream has in its segments: rows of subjects, which are kept once since they can be computed,
+// and counters. Blocks; the start and the rebuilding of a store.
 #ifndef MG_JETSTREAM_STORE_RECOUNT_H
 #define MG_JETSTREAM_STORE_RECOUNT_H
 
@@ -19,6 +19,7 @@ struct mg_recount {
     const struct mg_runset *runs; // rows of removed messages
     // Found.
     uint64_t first, last, msgs, bytes, subjects, unreadable;
+    struct mg_lost lost;    // the unreadable ones
     uint64_t op;            // the highest of any record
     int64_t last_time;
 };
@@ -28,8 +29,8 @@ void mg_recount_stream(struct mg_recount *r, struct mg_rowmap *rows);
 // Adds all rows of a map to a run, in order of their keys.
 int mg_recount_write(struct mg_run_builder *b, const struct mg_rowmap *rows);
 
-// A run with rows of subjects could not be opened: writes all of them anew. After mg_recover_rows, before the journal is
-// read: streams are as the checkpoint left them.
+// A run with rows of subjects could not be opened: writes all of them anew. After mg_recover_rows, before the journal
+// is read: streams are as the checkpoint left them.
 int mg_recount_subjects(struct mg_store *st);
 
 #endif

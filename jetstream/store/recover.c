@@ -9,12 +9,14 @@
 // is behind the gap is kept.
 #include <string.h>
 
+#include "jetstream/store/erase.h"
 #include "jetstream/store/merge.h"
 #include "jetstream/store/recover.h"
 #include "jetstream/store/seal.h"
 #include "jetstream/store/stream.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 
 static struct mg_store_part *part_of(struct mg_store *st, uint64_t stream) {
     return st->parts[stream % st->o.parts]; // numbers are given so that the part that creates a stream keeps it
@@ -38,7 +40,9 @@ static int take_state(struct mg_store *st, uint64_t id, mg_slice value) {
     }
     struct mg_stream *s = find(st, id);
     if (s == NULL) return 0;
-    if (value.n != MG_STATE_ROW_SIZE) return MG_ECORRUPT;
+    if (value.n < MG_STATE_ROW_SIZE) return MG_ECORRUPT;
+    if (!mg_lost_decode(&s->lost_ranges, mg_slice_of(value.p + MG_STATE_ROW_SIZE, value.n - MG_STATE_ROW_SIZE)))
+        return MG_ECORRUPT;
     mg_state_row_unpack(&row, value.p);
     s->op = row.op;
     s->first = row.first;
@@ -88,12 +92,24 @@ static int take_row(struct mg_store *st, const struct mg_row *row) {
     }
 }
 
+// What was to be erased and may not be yet.
+static int take_erasures(struct mg_store *st, struct mg_merge *m) {
+    char from[1] = {MG_ROW_ERASE};
+    int err = mg_merge_seek(m, mg_slice_of(from, 1));
+    while (err == 0 && mg_merge_row(m)->key.p[0] == MG_ROW_ERASE) {
+        mg_erase_add(st->keeping, mg_merge_row(m)->key);
+        err = mg_merge_next(m);
+    }
+    return err == MG_ENOTFOUND ? 0 : err;
+}
+
 int mg_recover_rows(struct mg_store *st) {
     struct mg_run *runs[MG_MERGE_MAX];
     size_t n = 0;
     for (uint32_t i = 0; i < st->runs->count && n < MG_MERGE_MAX; i++) {
         if (st->runs->runs[i]->primary) runs[n++] = st->runs->runs[i]->run;
     }
+    if (n == MG_MERGE_MAX) return MG_EFULL; // the oldest rows would be missing: never a part of the streams
     if (n == 0) return 0;
     struct mg_merge *m = mg_merge_new(runs, n, true, false);
     char from[1] = {MG_ROW_STREAM};
@@ -102,8 +118,9 @@ int mg_recover_rows(struct mg_store *st) {
         err = take_row(st, mg_merge_row(m));
         if (err == 0) err = mg_merge_next(m);
     }
+    if (err == MG_ENOTFOUND || err == MG_EEOF) err = take_erasures(st, m);
     mg_merge_free(m);
-    return err == MG_ENOTFOUND || err == MG_EEOF ? 0 : err;
+    return err;
 }
 
 // ---- the journal ----------------------------------------------------------------------------------------------------
@@ -119,10 +136,11 @@ static const uint8_t *keep_bytes(struct mg_store_part *p, const void *bytes, siz
 static void check_gap(struct mg_stream *s, const struct mg_record_view *rec) {
     if (rec->head.op == s->op + 1) return;
     uint64_t missing = rec->head.op - s->op - 1;
-    mg_store_say(s->part->store, MG_LOG_ERR, "stream %.*s: %llu operations before message %llu were lost in the journal",
-                 (int)s->name.n, s->name.p, (unsigned long long)missing, (unsigned long long)rec->head.seq);
-    if (rec->head.type == MG_RECORD_MSG && rec->head.seq > s->last + 1) s->lost += rec->head.seq - s->last - 1;
-    s->part->store->status.lost_messages += missing;
+    mg_store_say(s->part->store, MG_LOG_ERR,
+                 "stream %.*s: %llu operations before message %llu were lost in the journal", (int)s->name.n, s->name.p,
+                 (unsigned long long)missing, (unsigned long long)rec->head.seq);
+    if (rec->head.type == MG_RECORD_MSG && rec->head.seq > s->last + 1)
+        mg_stream_found_lost(s, s->last + 1, rec->head.seq - 1, rec->head.seq - 1 - s->last);
 }
 
 int mg_recover_record(void *arg, const struct mg_record_view *rec, const void *bytes, uint64_t page) {
@@ -130,9 +148,10 @@ int mg_recover_record(void *arg, const struct mg_record_view *rec, const void *b
     uint64_t id = rec->head.stream;
     (void)page;
     st->status.records_replayed++;
+    if (st->o.progress) atomic_fetch_add_explicit(&st->o.progress->records, 1, memory_order_relaxed);
     if (id >= atomic_load(&st->next_stream)) atomic_store(&st->next_stream, id);
     struct mg_stream *s = find(st, id);
-    if (s && rec->head.op <= s->op) return 0;
+    if (s && rec->head.op + MG_PLANTED(off_by_one) <= s->op) return 0;
     if (s == NULL) {
         // A stream that the tables do not know: new since the checkpoint, or dropped before it.
         if (rec->head.type != MG_RECORD_STREAM || rec->head.op != 1) return 0;
@@ -151,6 +170,7 @@ int mg_recover_record(void *arg, const struct mg_record_view *rec, const void *b
 
 void mg_recover_damage(void *arg, const struct mg_journal_damage *d) {
     struct mg_store *st = arg;
+    if (MG_PLANTED(silent_recovery)) return;
     st->status.damaged_pages += d->pages_end - d->page;
     mg_store_say(st, d->perhaps_torn ? MG_LOG_WRN : MG_LOG_ERR, "journal: pages %llu to %llu: %s%s",
                  (unsigned long long)d->page, (unsigned long long)(d->pages_end - 1), mg_damage_text(d->cause),

@@ -4,9 +4,9 @@
 // The levels of rows. The good path is one probe in the active generation. A miss there probes the frozen ones and
 // copies what it finds up, so each row is copied at most once a generation; a miss in memory asks the bloom filters.
 //
-// What always holds: a key that is under way has an UNRESOLVED row in the active or a frozen generation, or a *mark*: an
-// unresolved row without a value in the active generation (mg_rows_get made it). So a key is asked for once at a time,
-// and when the answer comes, everybody who needs it finds a complete row.
+// What always holds: a key that is under way has an UNRESOLVED row in the active or a frozen generation, or a *mark*:
+// an unresolved row without a value in the active generation (mg_rows_get made it). So a key is asked for once at a
+// time, and when the answer comes, everybody who needs it finds a complete row.
 #include "jetstream/store/rows.h"
 
 #include "jetstream/store/segments.h"

@@ -31,6 +31,7 @@ enum mg_row_kind {
     MG_ROW_REMOVED = 'D', // seq / 4096 (u64 BE): bitmap of removed messages
     MG_ROW_DEDUPE = 'E',  // keyed hash of the message id (16 bytes): {seq, time}
     MG_ROW_OWNER = 'F',   // the owner's key
+    MG_ROW_ERASE = 'G',   // seq (u64 BE): a removed message whose bytes are still to be overwritten
     MG_ROW_SUBJECT = 'U', // epoch (u32 BE), subject: counts. Derivable: stored once
 };
 #define MG_ROW_KEY_HEAD 9u

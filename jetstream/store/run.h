@@ -57,6 +57,9 @@ void mg_run_close(struct mg_run *r);
 const struct mg_run_foot *mg_run_about(const struct mg_run *r);
 void mg_run_range(const struct mg_run *r, mg_slice *min_key, mg_slice *max_key); // empty slices without rows
 
+// False: the key is in no row of this run, not as a tombstone either. Never blocks; says more as parts have been read.
+bool mg_run_may_have(const struct mg_run *r, mg_slice key);
+
 struct mg_run_hit {
     mg_slice value;
     bool tombstone;

@@ -7,11 +7,21 @@
 
 #include "jetstream/store/run.h"
 
+// What stays of a part: its first key, and its filter from when it was first read. Those who may not block ask it.
+struct run_gate {
+    mg_slice first;
+    _Atomic(uint8_t *) filter; // NULL: not read yet, there is none, or no memory for it
+    atomic_uint lines;         // of the filter; valid behind it
+};
+
 struct mg_run {
     struct mg_frame_file file;
     struct mg_run_foot foot;
     struct mg_block *top; // the payload of the top frame, into which the following point
     mg_slice max_key;
+    struct run_gate *gates; // one a part, ascending
+    uint32_t ngates;
+    struct mg_buf gate_keys;
     struct mg_block_view parts;
 };
 

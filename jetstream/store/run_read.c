@@ -143,6 +143,73 @@ int run_block_place(const struct run_part *part, const struct mg_row *index_row,
 
 // ---- open
 
+static void free_gates(struct mg_run *r) {
+    struct mg_filter_budget *budget = r->file.env->filters;
+    for (uint32_t i = 0; i < r->ngates; i++) {
+        uint8_t *filter = atomic_load(&r->gates[i].filter);
+        if (filter) atomic_fetch_sub(&budget->used, (size_t)r->gates[i].lines * MG_BLOOM_LINE);
+        mg_free(filter);
+    }
+    mg_free(r->gates);
+    mg_buf_fini(&r->gate_keys);
+}
+
+// The top has been checked.
+static void make_gates(struct mg_run *r) {
+    struct mg_block_iter it;
+    r->gates = mg_zalloc((r->foot.parts ? r->foot.parts : 1) * sizeof(*r->gates));
+    mg_block_iter_init(&it);
+    mg_block_iter_set(&it, &r->parts);
+    for (int err = mg_block_iter_first(&it); err == MG_OK; err = mg_block_iter_next(&it)) {
+        // An offset for now: the buffer may move.
+        r->gates[r->ngates++].first = mg_slice_of((const char *)r->gate_keys.len, it.row.key.n);
+        mg_buf_add_slice(&r->gate_keys, it.row.key);
+    }
+    for (uint32_t i = 0; i < r->ngates; i++) r->gates[i].first.p = r->gate_keys.p + (size_t)r->gates[i].first.p;
+    mg_block_iter_fini(&it);
+}
+
+// The last part that begins at or below the key; NULL: none.
+static struct run_gate *gate_of(const struct mg_run *r, mg_slice key) {
+    uint32_t lo = 0, hi = r->ngates;
+    while (lo < hi) {
+        uint32_t mid = (lo + hi) / 2;
+        if (mg_key_cmp(r->gates[mid].first, key) <= 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo ? &r->gates[lo - 1] : NULL;
+}
+
+// Any thread that reads: keeps the filter, if there is memory and nobody was faster.
+static void keep_filter(const struct mg_run *r, mg_slice key, const struct run_part *part) {
+    struct mg_filter_budget *budget = r->file.env->filters;
+    struct run_gate *g = gate_of(r, key);
+    size_t n = (size_t)part->lines * MG_BLOOM_LINE;
+    if (!budget || !g || !part->filter || atomic_load(&g->filter)) return;
+    if (atomic_fetch_add(&budget->used, n) + n > budget->max) {
+        atomic_fetch_sub(&budget->used, n);
+        return;
+    }
+    uint8_t *filter = mg_alloc(n), *none = NULL;
+    memcpy(filter, part->filter, n);
+    atomic_store_explicit(&g->lines, part->lines, memory_order_relaxed); // the same, whoever writes it
+    if (atomic_compare_exchange_strong(&g->filter, &none, filter)) return;
+    atomic_fetch_sub(&budget->used, n);
+    mg_free(filter);
+}
+
+bool mg_run_may_have(const struct mg_run *r, mg_slice key) {
+    if (key.n == 0 || mg_key_cmp(key, r->max_key) > 0) return false;
+    const struct run_gate *g = gate_of(r, key);
+    if (!g) return false;
+    const uint8_t *filter = atomic_load_explicit(&g->filter, memory_order_acquire);
+    if (!filter) return true;
+    uint32_t lines = atomic_load_explicit(&g->lines, memory_order_relaxed);
+    return mg_bloom_maybe(filter, lines, mg_bloom_hash(key, r->file.env->salt));
+}
+
 // Parts follow each other without holes, so what every row of the top says can be checked against its neighbours.
 static int check_top(const struct mg_run *r) {
     uint64_t at = MG_FILE_HEAD_BYTES, rows = 0;
@@ -176,7 +243,9 @@ static int take_top(struct mg_run *r, struct mg_block *b) {
     r->max_key = mg_slice_of((const char *)b->data + MG_RUN_TOP_SIZE, top.key_length);
     size_t skip = MG_RUN_TOP_SIZE + (size_t)top.key_length;
     int err = mg_block_view_init(&r->parts, b->data + skip, b->length - skip);
-    return err ? err : check_top(r);
+    if (err == MG_OK) err = check_top(r);
+    if (err == MG_OK) make_gates(r);
+    return err;
 }
 
 static int open_top(struct mg_run *r) {
@@ -215,6 +284,7 @@ int mg_run_open(struct mg_run **out, const struct mg_table_env *env, struct mg_b
 
 void mg_run_close(struct mg_run *r) {
     if (!r) return;
+    free_gates(r);
     mg_block_unref(r->top);
     mg_free(r);
 }
@@ -223,13 +293,7 @@ const struct mg_run_foot *mg_run_about(const struct mg_run *r) { return &r->foot
 
 void mg_run_range(const struct mg_run *r, mg_slice *min_key, mg_slice *max_key) {
     *max_key = r->max_key;
-    struct mg_block_iter it;
-    mg_block_iter_init(&it);
-    mg_block_iter_set(&it, &r->parts);
-    // The first key shares nothing with another, so it lies in the block as a whole, in front of its value.
-    *min_key = mg_slice_of(NULL, 0);
-    if (mg_block_iter_first(&it) == MG_OK) *min_key = mg_slice_of(it.row.value.p - it.row.key.n, it.row.key.n);
-    mg_block_iter_fini(&it);
+    *min_key = r->ngates ? r->gates[0].first : mg_slice_of(NULL, 0);
 }
 
 // ---- one key
@@ -259,6 +323,7 @@ static int get_in_block(const struct mg_run *r, const struct run_part *part, str
 static int get_in_part(const struct mg_run *r, struct mg_block_iter *it, mg_slice key, struct mg_run_hit *hit) {
     struct run_part part;
     run_part_load(r, &it->row, &part);
+    keep_filter(r, key, &part);
     int err = MG_ENOTFOUND;
     if (!part.filter || mg_bloom_maybe(part.filter, part.lines, mg_bloom_hash(key, r->file.env->salt))) {
         mg_block_iter_set(it, &part.blocks);

@@ -5,8 +5,8 @@
 // else waits for it (checkpoints are let in, other work makes it hurry). mg_store_scrub asks for a pass without breaks.
 //
 // What is found is logged piece by piece (store.c: report_fault) and counted. A run of which one copy is damaged is
-// written again, and so is a segment whose records are whole and only what finds them is damaged. A damaged record stays
-// what it is: an error for who reads it; nothing is deleted.
+// written again, and so is a segment whose records are whole and only what finds them is damaged. A damaged record
+// stays what it is: an error for who reads it; nothing is deleted.
 #include "jetstream/store/scrub.h"
 
 #include "jetstream/store/compact.h"

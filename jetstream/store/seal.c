@@ -11,6 +11,7 @@
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 
 // ---- sealing --------------------------------------------------------------------------------------------------------
 
@@ -27,10 +28,11 @@ static struct mg_cell *put_state(struct mg_stream *s) {
         .epoch = s->epoch,
         .first_exact = s->first_exact,
     };
-    char key[MG_ROW_KEY_HEAD], value[MG_STATE_ROW_SIZE];
+    char key[MG_ROW_KEY_HEAD], value[MG_STATE_ROW_SIZE + MG_LOST_BYTES_MAX];
     mg_state_row_pack(value, &row);
+    size_t n = MG_STATE_ROW_SIZE + mg_lost_encode(&s->lost_ranges, value + MG_STATE_ROW_SIZE);
     mg_row_key_head(key, MG_ROW_STATE, s->id);
-    return mg_rows_put(s->rows, mg_slice_of(key, sizeof(key)), mg_slice_of(value, sizeof(value)));
+    return mg_rows_put(s->rows, mg_slice_of(key, sizeof(key)), mg_slice_of(value, n));
 }
 
 // Look-ups that came after the seal said how many of the sealed subjects were new.
@@ -38,7 +40,7 @@ static void correct_state(struct mg_sealed_stream *z) {
     struct mg_state_row row;
     mg_state_row_unpack(&row, z->state->value);
     row.subjects = (uint64_t)((int64_t)row.subjects + z->stream->sealed_subjects);
-    mg_state_row_pack(z->state->value, &row);
+    if (!MG_PLANTED(sealed_count)) mg_state_row_pack(z->state->value, &row);
 }
 
 static void put_stretches(struct mg_stream *s) {
@@ -160,7 +162,7 @@ void mg_seal_ask(struct mg_parcel *parcel) {
 void mg_seal_step(struct mg_store_part *p) {
     struct mg_seal *seal = p->seal;
     if (seal == NULL || seal->given || p->poisoned) return;
-    if (p->durable < seal->batch || seal->rows->unresolved > 0) return;
+    if (p->durable < seal->batch || (seal->rows->unresolved > 0 && !MG_PLANTED(half_row))) return;
     for (uint32_t i = 0; i < seal->streams_len; i++) correct_state(&seal->streams[i]);
     seal->given = true;
     seal->parcel.arrived = seal->sealed;
@@ -194,8 +196,8 @@ static void add_stretches(struct mg_stream *s, const struct mg_sealed_stream *z)
     mg_free(z->stretches);
 }
 
-// Segments in which nothing lived at the seal are not in the manifest any more. That their messages are gone is durable;
-// the rows of the stretches go with the next checkpoint (recover.c knows that they may be left over).
+// Segments in which nothing lived at the seal are not in the manifest any more. That their messages are gone is
+// durable; the rows of the stretches go with the next checkpoint (recover.c knows that they may be left over).
 static void drop_stretches(struct mg_stream *s, const struct mg_seal *seal) {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < s->cold_len; i++) {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// A checkpoint from a part's point of view. The keeper asks; the part *seals*: it freezes its rows, closes the blocks of
-// its memtables and the chunk, and goes on with new ones. When what was sealed is durable and no row in it waits for a
-// look-up, it gives it to the keeper, who writes it down while the part works on. When that is durable the keeper tells
-// the part, which drops the sealed blocks and chunks and reads from the new files.
+// A checkpoint from a part's point of view. The keeper asks; the part *seals*: it freezes its rows, closes the blocks
+// of its memtables and the chunk, and goes on with new ones. When what was sealed is durable and no row in it waits
+// for a look-up, it gives it to the keeper, who writes it down while the part works on. When that is durable the
+// keeper tells the part, which drops the sealed blocks and chunks and reads from the new files.
 //
 //      keeper                         part
 //        | ---- seal --------------->  | freeze, close

@@ -20,10 +20,30 @@ static bool unlink_file(struct mg_store *st, const char *name) {
     return err == 0 || err == MG_ENOTFOUND;
 }
 
+// With zeros: blocks of a file that is only deleted keep what is in them.
+static void overwrite(struct mg_segment_ref *g) {
+    const size_t step = 1024 * 1024;
+    char name[MG_FILE_NAME_MAX];
+    struct mg_disk_why why = {""};
+    struct mg_file *f;
+    mg_table_file_name(name, MG_FILE_SEGMENT, g->id);
+    int err = mg_file_open(g->store->disk, &f, name, MG_FILE_WRITE, &why);
+    if (err == 0) {
+        char *zeros = mg_zalloc(step);
+        for (uint64_t at = 0; at < g->size && err == 0; at += step)
+            err = mg_file_write(f, zeros, g->size - at < step ? (size_t)(g->size - at) : step, at, &why);
+        if (err == 0) err = mg_file_sync(f, &why);
+        mg_free(zeros);
+        mg_file_close(f);
+    }
+    if (err) mg_store_say(g->store, MG_LOG_ERR, "cannot overwrite %s: %s", name, why.text);
+}
+
 static void close_segment(struct mg_parcel *p) {
     struct mg_segment_ref *g = mg_container_of(p, struct mg_segment_ref, parcel);
     mg_segment_close(g->segment);
     mg_file_close(g->file);
+    if (atomic_load(&g->doomed) && g->wipe) overwrite(g);
     if (atomic_load(&g->doomed)) {
         char name[MG_FILE_NAME_MAX];
         mg_table_file_name(name, MG_FILE_SEGMENT, g->id);
@@ -153,9 +173,7 @@ void mg_runset_unref(struct mg_runset *s) {
 
 bool mg_runset_may_have(const struct mg_runset *s, mg_slice key) {
     for (uint32_t i = 0; s && i < s->count; i++) {
-        mg_slice low, high;
-        mg_run_range(s->runs[i]->run, &low, &high);
-        if (mg_key_cmp(key, low) >= 0 && mg_key_cmp(key, high) <= 0) return true;
+        if (mg_run_may_have(s->runs[i]->run, key)) return true;
     }
     return false;
 }

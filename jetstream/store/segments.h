@@ -27,6 +27,7 @@ struct mg_segment_ref {
     // The keeper's.
     uint32_t age;    // of the checkpoint that wrote its newest messages
     bool busy;       // input of a job: stays in the manifest until the job ends
+    bool wipe;       // overwritten before it is deleted
     bool left_alone; // it is damaged, or does not agree with the facts: never rewritten
 };
 struct mg_segment_ref *mg_segment_ref_get(struct mg_segment_ref *g);
@@ -55,7 +56,7 @@ struct mg_runset {
 struct mg_runset *mg_runset_new(struct mg_run_ref *const *runs, uint32_t count);
 struct mg_runset *mg_runset_ref(struct mg_runset *s);
 void mg_runset_unref(struct mg_runset *s); // any thread; NULL is fine
-// False: no run has the key, as its range says. Never blocks.
+// False: no run has the key, as ranges and the filters in memory say. Never blocks.
 bool mg_runset_may_have(const struct mg_runset *s, mg_slice key);
 // Blocks. MG_OK with the value copied behind out, MG_ENOTFOUND, MG_ECORRUPT, MG_EIO.
 int mg_runset_get(const struct mg_runset *s, mg_slice key, struct mg_buf *out);

@@ -149,12 +149,15 @@ uint64_t mg_space_idle(struct mg_store *st) {
     }
     if (err == 0) {
         k->ballast_told = false;
-        if (atomic_exchange(&st->refuse, 0)) mg_store_say(st, MG_LOG_INF, "The disk has room again: publishes are taken");
+        if (atomic_exchange(&st->refuse, 0))
+            mg_store_say(st, MG_LOG_INF, "The disk has room again: publishes are taken");
         mg_store_tell_parts(st);
         return MG_NEVER;
     }
-    if (err == MG_ENOSPC) refuse(st, "there is no room for the ballast");
-    else if (err != MG_ECLOSED && !k->ballast_told) mg_store_say(st, MG_LOG_WRN, "cannot make the ballast: %s", why.text);
+    if (err == MG_ENOSPC)
+        refuse(st, "there is no room for the ballast");
+    else if (err != MG_ECLOSED && !k->ballast_told)
+        mg_store_say(st, MG_LOG_WRN, "cannot make the ballast: %s", why.text);
     k->ballast_told = true;
     k->ballast_next = mg_bell_clock() + TRY_AGAIN_NS;
     return k->ballast_next;

@@ -2,9 +2,9 @@
 // Copyright (c) The Midge Authors
 //
 // Disk full. A file named `ballast` keeps room for one checkpoint. When a write of the keeper, or the next file of the
-// ring, meets a full disk, publishes are refused first, then the ballast is deleted, so that the checkpoint can complete
-// and what frees space (deletes, purges, acknowledgements) still goes through the journal. As soon as the disk has room
-// for a new ballast and a bit, it is made and publishes are taken again.
+// ring, meets a full disk, publishes are refused first, then the ballast is deleted, so that the checkpoint can
+// complete and what frees space (deletes, purges, acknowledgements) still goes through the journal. As soon as the disk
+// has room for a new ballast and a bit, it is made and publishes are taken again.
 //
 // All of this runs on the keeper's thread, except where said.
 #ifndef MG_JETSTREAM_STORE_SPACE_H

@@ -16,12 +16,15 @@
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 #include "server/shard/bell.h"
 
 #define DEFAULT_RING (64u * 1024 * 1024)
 #define DEFAULT_CACHE (64u * 1024 * 1024)
 #define DEFAULT_ROWS (64u * 1024 * 1024)
 #define BIG_STREAM (8u * 1024 * 1024)
+_Static_assert(MG_STORE_BUCKETS == MG_JOURNAL_BUCKETS, "of the same histograms");
+
 #define IDLE_SEAL_NS UINT64_C(20000000)
 
 // ---- small things ---------------------------------------------------------------------------------------------------
@@ -59,6 +62,7 @@ void mg_store_row_lost(struct mg_store *st, mg_slice key, int err) {
 
 static void report_fault(void *arg, const struct mg_fault *f) {
     struct mg_store *st = arg;
+    if (MG_PLANTED(damage_is_absence)) return;
     atomic_fetch_add(&st->faults, 1);
     mg_store_say(st, f->healed ? MG_LOG_WRN : MG_LOG_ERR, "file %016llx: %s at %llu is damaged (%s)%s",
                  (unsigned long long)f->file, mg_frame_kind_text(f->kind), (unsigned long long)f->at,
@@ -73,6 +77,7 @@ struct mg_store_part *mg_store_part(struct mg_store *st, unsigned index) {
 struct mg_store_status mg_store_status(const struct mg_store *st) {
     struct mg_store_status out = st->status;
     struct mg_keeper *k = st->keeping;
+    out.lost_messages += atomic_load(&st->lost_messages);
     out.poisoned = atomic_load(&st->poisoned);
     out.checkpoints = atomic_load(&k->checkpoints);
     out.compactions = atomic_load(&k->compactions);
@@ -87,6 +92,21 @@ struct mg_store_status mg_store_status(const struct mg_store *st) {
     return out;
 }
 
+struct mg_store_counters mg_store_counters(const struct mg_store *st) {
+    struct mg_store_counters out = {.checkpoint_ns = atomic_load(&st->checkpoint_ns)};
+    struct mg_journal_state j;
+    mg_journal_state(st->journal, &j);
+    mg_journal_histograms(st->journal, out.commit_ns, out.commit_bytes);
+    out.commits = j.commits;
+    out.syncs = j.syncs;
+    out.seals = j.seals;
+    out.record_bytes = j.record_bytes;
+    out.page_bytes = j.page_bytes;
+    out.pages = j.pages;
+    out.free_pages = j.pages - (j.head - j.tail);
+    return out;
+}
+
 // ---- open -----------------------------------------------------------------------------------------------------------
 
 static struct mg_store_part *new_part(struct mg_store *st, unsigned index) {
@@ -96,6 +116,7 @@ static struct mg_store_part *new_part(struct mg_store *st, unsigned index) {
     p->generation = 1;
     p->batch = 1;
     mg_list_init(&p->streams);
+    for (unsigned i = 0; i < MG_NAME_BUCKETS; i++) mg_list_init(&p->names[i]);
     mg_list_init(&p->told);
     mg_list_init(&p->wanting);
     mg_rows_init(&p->rows, st->seed);
@@ -104,6 +125,12 @@ static struct mg_store_part *new_part(struct mg_store *st, unsigned index) {
 }
 
 static void pressure(void *arg) { mg_store_press(arg); }
+static void progress(void *arg, uint64_t done, uint64_t total) {
+    struct mg_store_progress *p = ((struct mg_store *)arg)->o.progress;
+    if (p == NULL) return;
+    atomic_store_explicit(&p->bytes_total, total, memory_order_relaxed);
+    atomic_store_explicit(&p->bytes, done, memory_order_relaxed);
+}
 static void space(void *arg, bool full) { mg_space_of_journal(arg, full); }
 
 static void journal_poisoned(void *arg, const struct mg_disk_why *why) {
@@ -126,6 +153,7 @@ static int open_journal(struct mg_store *st, struct mg_disk_why *why) {
         .arg = st,
         .record = mg_recover_record,
         .damage = mg_recover_damage,
+        .progress = progress,
         .pressure = pressure,
         .space = space,
         .poisoned = journal_poisoned,
@@ -175,6 +203,8 @@ static int open_store(struct mg_store **out, const struct mg_store_options *opti
     st->look_only = look_only;
     set_defaults(&st->o);
     st->env.cache = mg_blockcache_new(st->o.cache_bytes);
+    st->filters.max = st->o.cache_bytes / 2; // 32 MB: of 25 million rows
+    st->env.filters = &st->filters;
     st->env.report = report_fault;
     st->env.arg = st;
     st->keeping = mg_zalloc(sizeof(*st->keeping));

@@ -11,7 +11,8 @@
 // everything of the stream before it, is durable. Errors and answers that only read the state (a duplicate, a wrong
 // sequence, stream info) queue behind it too: they speak of changes that a power cut could still take back. So:
 //
-//     err = mg_stream_append(s, &a, ctx)  -> 0: result(ctx) will be called, with seq or an error; order is that of calls
+//     err = mg_stream_append(s, &a, ctx)  -> 0: result(ctx) will be called, with seq or an error; order is that of
+// calls
 //
 // `visible` is the last sequence number that readers may see: messages up to it are durable.
 //
@@ -20,6 +21,7 @@
 #ifndef MG_JETSTREAM_STORE_STORE_H
 #define MG_JETSTREAM_STORE_STORE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -54,9 +56,26 @@ struct mg_store_options {
     // One sentence for the operator. Any thread.
     void (*log)(void *arg, int level, const char *text);
     void *log_arg;
+    struct mg_store_progress *progress; // may be NULL
 };
 
-// What the recovery knows while it runs and after.
+// Readable from any thread while mg_store_open runs on another.
+struct mg_store_progress {
+    atomic_uint_fast64_t bytes, bytes_total; // of the journal, read and to be read
+    atomic_uint_fast64_t records;            // replayed
+};
+
+// What the journal did since the start. Buckets: [i] counts values v with 2^i <= v < 2^(i+1), [0] also 0.
+#define MG_STORE_BUCKETS 40u
+struct mg_store_counters {
+    uint64_t commits, syncs, seals;
+    uint64_t record_bytes, page_bytes;
+    uint64_t commit_ns[MG_STORE_BUCKETS], commit_bytes[MG_STORE_BUCKETS];
+    uint64_t free_pages, pages; // of the ring
+    uint64_t checkpoint_ns;     // all of them together
+};
+
+// What the recovery has found, and how the store is.
 struct mg_store_status {
     uint64_t streams, messages, bytes;
     uint64_t lost_messages, damaged_pages, damaged_files;
@@ -77,12 +96,14 @@ int mg_store_open(struct mg_store **out, const struct mg_store_options *o, char 
 // All parts must have stopped. What was acknowledged is on disk already.
 void mg_store_close(struct mg_store *st);
 struct mg_store_status mg_store_status(const struct mg_store *st); // any thread
+struct mg_store_counters mg_store_counters(const struct mg_store *st); // any thread
 // Asks for a checkpoint, or for a pass of verifying all files at full speed. Both happen by themselves in time; this is
 // for tools and tests. Any thread; see `checkpoints`, `scrubs` and `resting` of the status for when it is done.
 void mg_store_press(struct mg_store *st);
 void mg_store_scrub(struct mg_store *st);
 
-// The part of shard `index`. Its loop is woken when there is work for mg_store_part_turn; timers are in the shard's wheel.
+// The part of shard `index`. Its loop is woken when there is work for mg_store_part_turn; timers are in the shard's
+// wheel.
 struct mg_store_part *mg_store_part(struct mg_store *st, unsigned index);
 void mg_store_part_start(struct mg_store_part *p, struct mg_loop *loop, struct mg_wheel *wheel);
 // Takes in what the store's threads have finished and hands the open batch over: once in each turn of the shard, before
@@ -149,6 +170,8 @@ int mg_stream_state(struct mg_stream *s, struct mg_stream_state *out);
 // result(ctx) when everything so far is durable and numbers are looked up.
 void mg_stream_barrier(struct mg_stream *s, void *ctx);
 uint64_t mg_stream_visible(const struct mg_stream *s);
+// Which messages `lost` counts: the i-th range of numbers and how many in it. False: there are not so many.
+bool mg_stream_lost(const struct mg_stream *s, unsigned i, uint64_t *first, uint64_t *last, uint64_t *count);
 
 // ---- changes --------------------------------------------------------------------------------------------------------
 
@@ -173,7 +196,11 @@ struct mg_append {
 // MG_EMAXPERSUBJECT (discard new), MG_EFULL (too much waiting: 429), MG_ENOSPC (disk full), MG_EIO (poisoned).
 int mg_stream_append(struct mg_stream *s, const struct mg_append *a, void *ctx);
 
-// Removes one message. erase: its bytes are overwritten on disk (docs/DURABILITY.md says when). MG_ENOTFOUND in result.
+// Removes one message. MG_ENOTFOUND in result. erase: headers and payload are overwritten on disk, also after a crash
+// in between. That begins with a checkpoint, within 5 s of the result; then the segment that holds the message is
+// rewritten (at most some 1 GB of one file) and the old one overwritten as soon as no read uses it; and the journal's
+// ring goes round once (with its usual 64 MB: about 2 s on an idle device, less under load). See erase.c for what
+// remains.
 int mg_stream_remove(struct mg_stream *s, uint64_t seq, bool erase, void *ctx);
 // Removes messages: all below up_to (0: no bound) and matching filter (empty: all), but the last `keep`. seq in the
 // result is the number of messages removed.
@@ -229,11 +256,12 @@ int mg_stream_read(struct mg_stream *s, struct mg_read *r);
 // Gives up a read that waits (done is not called) and what was read ahead. A read that did neither needs none.
 void mg_stream_read_end(struct mg_read *r);
 
-// ---- what is stored, by subject ----------------------------------------------------------------------------------------
+// ---- what is stored, by subject
+// ----------------------------------------------------------------------------------------
 
-// Lists the subjects that match a filter (empty: all), newest state, in order of their bytes: each() for at most `max` of
-// them behind the first `skip`, then done() with the number of all that match, or with an error. Never before the call
-// has returned. The struct and the filter are the caller's until done.
+// Lists the subjects that match a filter (empty: all), newest state, in order of their bytes: each() for at most `max`
+// of them behind the first `skip`, then done() with the number of all that match, or with an error. Never before the
+// call has returned. The struct and the filter are the caller's until done.
 struct mg_subjects_read {
     mg_slice filter;
     uint64_t skip, max;

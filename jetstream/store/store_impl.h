@@ -34,6 +34,7 @@ struct mg_store {
     struct mg_journal *journal;
     struct mg_manifest_head head; // of the manifest; the keeper's after the start
     struct mg_table_env env;     // salt, cache: for runs and segments
+    struct mg_filter_budget filters;
     int64_t last_time;           // the newest that was stored before the start
     uint64_t seed;               // of hashes of rows, from the salt
     struct mg_store_part **parts;
@@ -43,6 +44,7 @@ struct mg_store {
     atomic_uint_fast64_t faults;       // damaged pieces of files that were met
     atomic_int refuse;           // MG_ENOSPC: the disk is full, publishes get this; see space.h
     atomic_int stuck;            // why the last checkpoint failed; 0: it did not
+    _Atomic uint64_t lost_messages, checkpoint_ns;
     atomic_bool written;         // something durable was written since the start
     struct mg_worker *keeper;
     struct mg_worker *readers[MG_READERS_MAX];

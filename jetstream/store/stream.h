@@ -7,11 +7,12 @@
 //   append.c   the checks of a publish and what it evicts           head.c     the oldest messages, read ahead
 //   purge.c    removing many, in slices                             read.c     reads
 //
-// A change is *decided* once (append.c, purge.c: limits, clock, conditions) and becomes a record; apply.c turns a record
-// into state, the same way when it was just written and when it is replayed. So replay decides nothing.
+// A change is *decided* once (append.c, purge.c: limits, clock, conditions) and becomes a record; apply.c turns a
+// record into state, the same way when it was just written and when it is replayed. So replay decides nothing.
 #ifndef MG_JETSTREAM_STORE_STREAM_H
 #define MG_JETSTREAM_STORE_STREAM_H
 
+#include "jetstream/store/lost.h"
 #include "jetstream/store/memtable.h"
 #include "jetstream/store/part.h"
 #include "jetstream/store/record.h"
@@ -80,16 +81,17 @@ struct mg_assist {
     enum mg_assist_kind { MG_ASSIST_NONE, MG_ASSIST_META, MG_ASSIST_SLICE, MG_ASSIST_LAST, MG_ASSIST_OLDEST,
                           MG_ASSIST_COUNT } kind;
     uint64_t seq;             // with which it was asked
-    struct mg_cold_entry *entries; // the answer: owned
+    struct mg_cold_answer *answer; // owned
+    struct mg_cold_entry *entries; // in it
     uint32_t count;
     uint64_t covered, total;
     uint32_t installs;        // of the part, when it was answered
     int err;
-    struct mg_buf bytes;
 };
 
 struct mg_stream {
     struct mg_list link;      // of the part's streams
+    struct mg_list same_name; // of the list of its name's bucket
     struct mg_list told;      // of the part's list of those whose `visible` has moved
     struct mg_list wants;     // of the part's list of those that want to be pumped
     struct mg_store_part *part;
@@ -103,6 +105,7 @@ struct mg_stream {
     uint64_t op;              // of the last record
     uint64_t first, last;     // first is a lower bound unless first_exact
     uint64_t msgs, bytes, subjects, lost;
+    struct mg_lost lost_ranges;
     uint64_t unreadable;      // messages in segments that could not be opened at the start; lost for as long
     int64_t last_time;
     uint32_t epoch;           // of subject rows; a purge of everything begins a new one
@@ -162,7 +165,7 @@ void mg_stream_age_due(struct mg_timer *t);
 
 // write.c
 void mg_stream_write(struct mg_stream *s, struct mg_record_view *rec); // completes, encodes, applies
-void mg_removals_write(struct mg_stream *s, const struct mg_removals *list);
+void mg_removals_write(struct mg_stream *s, const struct mg_removals *list, bool erase);
 int mg_row_execute(struct mg_stream *s, mg_slice key, mg_slice value, bool delete_row, void *ctx);
 void mg_memory_free_all(struct mg_stream *s);
 
@@ -235,6 +238,9 @@ void mg_head_reset(struct mg_stream *s);
 // subjects.c
 void mg_subjects_pump(struct mg_stream *s);
 void mg_subjects_fail(struct mg_stream *s);
+
+// Of the messages first..last `count` cannot be read: counted and said once.
+void mg_stream_found_lost(struct mg_stream *s, uint64_t first, uint64_t last, uint64_t count);
 
 // streams.c
 int mg_configure_execute(struct mg_stream *s, mg_slice config, const struct mg_stream_limits *limits, void *ctx);

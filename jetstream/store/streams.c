@@ -11,6 +11,7 @@
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 
 struct mg_stream *mg_stream_new(struct mg_store_part *p, uint64_t id) {
     struct mg_stream *s = mg_zalloc(sizeof(*s));
@@ -19,6 +20,7 @@ struct mg_stream *mg_stream_new(struct mg_store_part *p, uint64_t id) {
     s->first = 1;
     s->first_exact = true;
     s->rows = &p->rows;
+    mg_list_init(&s->same_name);
     mg_list_init(&s->told);
     mg_list_init(&s->wants);
     mg_list_init(&s->waiting);
@@ -43,6 +45,7 @@ void mg_stream_give_up(struct mg_stream *s) {
 
 void mg_stream_free(struct mg_stream *s) {
     mg_list_remove(&s->link);
+    mg_list_remove(&s->same_name);
     mg_list_remove(&s->told);
     mg_list_remove(&s->wants);
     mg_part_unindex(s->part, s);
@@ -104,6 +107,16 @@ static void replace(mg_slice *old, mg_slice with) {
     *old = mg_slice_of(copy, with.n);
 }
 
+static struct mg_list *bucket_of(struct mg_store_part *p, mg_slice name) {
+    return &p->names[mg_row_hash(p->rows.seed, name) % MG_NAME_BUCKETS];
+}
+
+static void set_name(struct mg_stream *s, mg_slice name) {
+    replace(&s->name, name);
+    mg_list_remove(&s->same_name);
+    mg_list_push_back(bucket_of(s->part, name), &s->same_name);
+}
+
 int mg_stream_decode_row(struct mg_stream *s, mg_slice value) {
     struct mg_stream_row row;
     if (value.n < MG_STREAM_ROW_SIZE) return MG_ECORRUPT;
@@ -125,7 +138,7 @@ int mg_stream_decode_row(struct mg_stream *s, mg_slice value) {
         s->first = row.first_seq;
         s->last = row.first_seq - 1;
     }
-    replace(&s->name, mg_slice_of(value.p + MG_STREAM_ROW_SIZE, row.name_len));
+    set_name(s, mg_slice_of(value.p + MG_STREAM_ROW_SIZE, row.name_len));
     replace(&s->config, mg_slice_of(value.p + MG_STREAM_ROW_SIZE + row.name_len, row.config_len));
     return 0;
 }
@@ -147,7 +160,7 @@ void mg_stream_apply_drop(struct mg_stream *s) {
     static const enum mg_row_kind kinds[] = {MG_ROW_STREAM, MG_ROW_STATE};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         mg_row_key_head(key, kinds[i], s->id);
-        mg_rows_delete(s->rows, mg_slice_of(key, sizeof(key)));
+        if (!MG_PLANTED(risen_stream)) mg_rows_delete(s->rows, mg_slice_of(key, sizeof(key)));
     }
     s->deleted = true;
     mg_stream_freed(s, mg_stream_cold_bytes(s));
@@ -156,7 +169,8 @@ void mg_stream_apply_drop(struct mg_stream *s) {
 static void write_self(struct mg_stream *s) {
     struct mg_buf value = MG_BUF_INIT;
     encode_row(s, &value);
-    struct mg_record_view rec = {.head = {.type = MG_RECORD_STREAM, .time = s->created}, .payload = mg_buf_slice(&value)};
+    struct mg_record_view rec = {.head = {.type = MG_RECORD_STREAM, .time = s->created},
+                                 .payload = mg_buf_slice(&value)};
     mg_stream_write(s, &rec);
     mg_buf_fini(&value);
 }
@@ -170,7 +184,7 @@ int mg_stream_create(struct mg_store_part *p, mg_slice name, mg_slice config, en
     if (name.n == 0 || name.n > UINT16_MAX || config.n > (1u << 20)) return MG_EINVAL;
     if (mg_stream_find(p, name)) return MG_EEXISTS;
     struct mg_stream *s = mg_stream_new(p, mg_store_new_id(p));
-    replace(&s->name, name);
+    set_name(s, name);
     replace(&s->config, config);
     s->storage = storage;
     s->limits = *limits;
@@ -233,8 +247,10 @@ struct mg_stream *mg_stream_next(struct mg_store_part *p, struct mg_stream *afte
 }
 
 struct mg_stream *mg_stream_find(struct mg_store_part *p, mg_slice name) {
-    for (struct mg_stream *s = mg_stream_next(p, NULL); s; s = mg_stream_next(p, s)) {
-        if (mg_slice_eq(s->name, name)) return s;
+    struct mg_list *bucket = bucket_of(p, name);
+    for (struct mg_list *l = bucket->next; l != bucket; l = l->next) {
+        struct mg_stream *s = mg_container_of(l, struct mg_stream, same_name);
+        if (!s->deleted && mg_slice_eq(s->name, name)) return s;
     }
     return NULL;
 }
@@ -243,6 +259,24 @@ mg_slice mg_stream_name(const struct mg_stream *s) { return s->name; }
 mg_slice mg_stream_config(const struct mg_stream *s) { return s->config; }
 int64_t mg_stream_created(const struct mg_stream *s) { return s->created; }
 uint64_t mg_stream_visible(const struct mg_stream *s) { return s->visible; }
+
+bool mg_stream_lost(const struct mg_stream *s, unsigned i, uint64_t *first, uint64_t *last, uint64_t *count) {
+    if (i >= s->lost_ranges.len) return false;
+    *first = s->lost_ranges.at[i].first;
+    *last = s->lost_ranges.at[i].last;
+    *count = s->lost_ranges.at[i].count;
+    return true;
+}
+
+void mg_stream_found_lost(struct mg_stream *s, uint64_t first, uint64_t last, uint64_t count) {
+    uint64_t news = mg_lost_add(&s->lost_ranges, first, last, count);
+    if (news == 0) return;
+    s->lost += news;
+    s->dirty = true;
+    atomic_fetch_add(&s->part->store->lost_messages, news);
+    mg_store_say(s->part->store, MG_LOG_ERR, "stream %.*s: %llu messages from %llu to %llu are damaged", (int)s->name.n,
+                 s->name.p, (unsigned long long)news, (unsigned long long)first, (unsigned long long)last);
+}
 
 int mg_stream_state(struct mg_stream *s, struct mg_stream_state *out) {
     if (!mg_head_advance(s) || s->unresolved) return MG_EAGAIN;

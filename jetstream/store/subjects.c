@@ -64,7 +64,8 @@ static void add(struct listing *l, mg_slice key, mg_slice value) {
         l->found = mg_realloc(l->found, l->cap * sizeof(l->found[0]));
     }
     mg_slice subject = mg_slice_of(key.p + HEAD, key.n - HEAD);
-    l->found[l->count++] = (struct found){(uint32_t)l->subjects.len, (uint32_t)subject.n, (uint64_t)row.count, row.last};
+    l->found[l->count++] =
+        (struct found){(uint32_t)l->subjects.len, (uint32_t)subject.n, (uint64_t)row.count, row.last};
     mg_buf_add_slice(&l->subjects, subject);
 }
 
@@ -140,7 +141,8 @@ static void copy_rows(struct listing *l, const struct mg_rowmap *m) {
         const struct mg_cell *c = mg_rowmap_at(m, i);
         if (c == NULL || c->value_len == 0 || !wanted(l, mg_cell_key(c))) continue;
         bool added;
-        struct mg_cell *copy = mg_rowmap_put(l->memory, mg_row_hash(0, mg_cell_key(c)), mg_cell_key(c), c->value_len, &added);
+        mg_slice key = mg_cell_key(c);
+        struct mg_cell *copy = mg_rowmap_put(l->memory, mg_row_hash(0, key), key, c->value_len, &added);
         if (!added) continue; // a newer generation has it
         memcpy(copy->value, c->value, c->value_len);
         copy->flags = c->flags;

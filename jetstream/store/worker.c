@@ -7,8 +7,8 @@
 #include "server/shard/bell.h"
 #include "server/shard/loop.h"
 
-// Readers of old messages and the keeper's files must not slow down a publish. They do not starve: a shard waits for the
-// keeper when the ring is full.
+// Readers of old messages and the keeper's files must not slow down a publish. They do not starve: a shard waits for
+// the keeper when the ring is full.
 #define NICE 5
 
 struct mg_worker {

@@ -27,11 +27,12 @@ void mg_stream_write(struct mg_stream *s, struct mg_record_view *rec) {
     if (s->storage == MG_STORAGE_MEMORY && rec->head.type != MG_RECORD_MSG) mg_free(bytes);
 }
 
-void mg_removals_write(struct mg_stream *s, const struct mg_removals *list) {
+void mg_removals_write(struct mg_stream *s, const struct mg_removals *list, bool erase) {
     struct mg_buf payload = MG_BUF_INIT;
     mg_removals_encode(list, &payload);
-    struct mg_record_view rec = {.head = {.type = MG_RECORD_REMOVE, .time = s->last_time},
-                                 .payload = mg_buf_slice(&payload)};
+    struct mg_record_view rec = {
+        .head = {.type = MG_RECORD_REMOVE, .flags = erase ? MG_RECORD_ERASE : 0, .time = s->last_time},
+        .payload = mg_buf_slice(&payload)};
     mg_stream_write(s, &rec);
     mg_buf_fini(&payload);
 }

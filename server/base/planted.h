@@ -51,7 +51,28 @@
     X(no_resync, journal, "behind a bad page records are sought where the page begins")                                \
     X(silent_damage, journal, "damage is not reported")                                                                \
     X(unchecked_page, journal, "the checksum of a page is not compared")                                               \
-    X(sure_of_unsynced, journal, "a page says that all before it was durable")
+    X(sure_of_unsynced, journal, "a page says that all before it was durable")                                         \
+    X(early_ack, store, "results leave before their batch is durable")                                                 \
+    X(duplicate_at_once, store, "a duplicate acknowledgement does not wait for the record that it speaks of")          \
+    X(early_visible, store, "readers see messages that are not durable")                                               \
+    X(folder_not_synced, store, "the names of new files are not synced")                                               \
+    X(bytes_not_synced, store, "new files are not synced")                                                             \
+    X(unlink_first, store, "replaced tables are deleted before the manifest says so")                                  \
+    X(doubtful_unlinked, store, "files go though a manifest whose write failed may name them")                         \
+    X(recycle_first, store, "the journal is recycled before the manifest is durable")                                  \
+    X(replay_decides, store, "replay does not do what a message record says that it evicts")                           \
+    X(lost_removal, store, "a removal between seal and checkpoint leaves no row")                                      \
+    X(off_by_one, store, "replay applies the last operation of the checkpoint again")                                  \
+    X(half_row, store, "a checkpoint writes rows whose older value has not been looked up")                            \
+    X(sealed_count, store, "a checkpoint forgets subjects that turned out to be new")                                  \
+    X(same_epoch, store, "a purge of everything keeps the rows of subjects")                                           \
+    X(late_dedupe, store, "replay forgets the ids of messages")                                                        \
+    X(risen_stream, store, "a deleted stream keeps its row")                                                           \
+    X(old_snapshot, store, "an answer from files is believed though a checkpoint came between")                        \
+    X(rollup_half_done, store, "a rollup is acknowledged before it has removed anything")                              \
+    X(unchecked_record, store, "the checksum of a record in a segment is not compared")                                \
+    X(silent_recovery, store, "damage to the journal is not told to anybody")                                          \
+    X(damage_is_absence, store, "a message that cannot be read is passed over in silence")
 
 #ifdef MG_PLANTED_BUGS
 #include <stdbool.h>

@@ -164,10 +164,14 @@ static void spoil_file(struct world *w, const char *name) {
 
 // Spoils some places between two lives.
 static void spoil(struct world *w) {
-    uint64_t n = 1 + sim_below(w->sim, 3);
+    uint64_t n = 1 + sim_below(w->sim, 6);
+    bool segments = sim_chance(w->sim, 128); // most bytes are the ring's
     for (uint64_t i = 0; i < n; i++) {
         char name[MG_DISK_NAME_MAX + 1];
-        if (sim_disk_some_file(w->disk, name)) spoil_file(w, name);
+        bool any = sim_disk_some_file(w->disk, name);
+        for (unsigned k = 0; any && segments && k < 40 && strncmp(name, "segments/", 9) != 0; k++)
+            sim_disk_some_file(w->disk, name);
+        if (any) spoil_file(w, name);
     }
     w->damaged = true;
 }
@@ -181,13 +185,14 @@ static void run_rot(struct world *w) {
 
 static void run_errors(struct world *w) {
     struct sim_disk_faults *f = sim_disk_faults(w->disk);
+    static const unsigned syncs[] = {0, 500, 4000, 16000};
     for (unsigned i = 0; i < 4; i++, draw_parts(w)) {
-        f->fail_write = sim_chance(w->sim, 128) ? 500 : 0;
-        f->fail_sync = sim_chance(w->sim, 128) ? 500 : 0;
-        w->faulty = true;
+        f->fail_sync = syncs[sim_below(w->sim, 4)];
+        f->fail_write = f->fail_sync ? 0 : 500u << sim_below(w->sim, 4);
+        w->faulty = w->tight = true;
         live(w, sim_chance(w->sim, 128) ? 0 : 1 + sim_below(w->sim, 1500), SIM_POWER_CUT);
         f->fail_write = f->fail_sync = 0;
-        w->faulty = false;
+        w->faulty = w->tight = false;
         // What a failed sync has dropped shows when the system goes, at the latest.
         sim_disk_crash(w->disk, SIM_POWER_CUT);
     }
@@ -208,9 +213,9 @@ static void run_full(struct world *w) {
     struct sim_disk_faults *f = sim_disk_faults(w->disk);
     f->capacity = sim_below(w->sim, w->o.ring_bytes * 2);
     w->room_at = sim_now(w->sim) + sim_below(w->sim, UINT64_C(60000000000));
-    w->faulty = true;
+    w->faulty = w->tight = true;
     live(w, sim_chance(w->sim, 128) ? 0 : 1 + sim_below(w->sim, 1000), SIM_POWER_CUT);
-    w->faulty = false;
+    w->faulty = w->tight = false;
     f->capacity = 0;
     live(w, 0, SIM_KILL);
 }

@@ -19,15 +19,35 @@
 
 static bool refused(int err) { return err == MG_EIO || err == MG_ECLOSED || err == MG_ENOSPC; }
 
+// When the journal has failed, what waits is refused at once, and what is under way may still turn out to be done.
+static void heard_after_failure(struct slot *sl, const struct mg_result *r) {
+    struct model *m = &sl->model;
+    uint32_t index = (uint32_t)(uintptr_t)r->ctx - 1;
+    sim_check(index < m->nops && !m->ops[index].told, "stream %u: a result too many", sl->no);
+    m->ops[index].told = true;
+    if (r->err == MG_EIO || r->err == MG_EFULL || r->err == MG_ENOSPC) {
+        model_refused(m, index);
+    } else {
+        sim_check(r->err == m->ops[index].want.err && r->seq == m->ops[index].want.seq,
+                  "stream %u: operation %u: %s, %llu", sl->no, index + 1, mg_strerror(r->err),
+                  (unsigned long long)r->seq);
+        model_heard(m, m->ops[index].state);
+    }
+}
+
 static void on_result(void *app, const struct mg_result *r) {
     struct slot *sl = app;
     struct model *m = &sl->model;
     if (world_over(sl->w)) return; // nobody is there to hear it
+    if (sl->shard->part->poisoned && sl->w->faulty) {
+        heard_after_failure(sl, r);
+        return;
+    }
     sim_check(m->answered < m->nops, "stream %u: a result too many", sl->no);
     const struct model_op *op = &m->ops[m->answered];
     sim_check((uintptr_t)r->ctx == m->answered + 1u, "stream %u: results are out of order: %llu, not %u", sl->no,
               (unsigned long long)(uintptr_t)r->ctx, m->answered + 1);
-    m->answered++;
+    m->ops[m->answered++].told = true;
     sl->shard->in_flight--;
     if (sl->phase == SLOT_DELETING && m->answered == m->nops) {
         sim_check(r->err == 0, "stream %u: deleted: %s", sl->no, mg_strerror(r->err));
@@ -38,6 +58,11 @@ static void on_result(void *app, const struct mg_result *r) {
     }
     if (sl->phase == SLOT_DELETING && r->err == MG_ECLOSED) return;
     if (sl->w->damaged) return; // the model has lost its way
+    if ((r->err == MG_ENOSPC || r->err == MG_EFULL) && sl->w->tight) {
+        sim_check(m->answered == m->nops, "stream %u: more was asked than one thing at a time", sl->no);
+        model_cancel(m, m->answered - 1);
+        return;
+    }
     sim_check(r->err == op->want.err && r->duplicate == op->want.duplicate,
               "stream %u: operation %u: %s%s, not %s%s (seq %llu, %llu)", sl->no, m->answered, mg_strerror(r->err),
               r->duplicate ? " (duplicate)" : "", mg_strerror(op->want.err), op->want.duplicate ? " (duplicate)" : "",
@@ -140,7 +165,9 @@ static void asked(struct shard *sh, struct slot *sl, const char *what, int err) 
     sh->w->failed = true;
 }
 
-static int64_t draw_limit(struct sim *s, uint64_t max) { return sim_chance(s, 160) ? 0 : 1 + (int64_t)sim_below(s, max); }
+static int64_t draw_limit(struct sim *s, uint64_t max) {
+    return sim_chance(s, 160) ? 0 : 1 + (int64_t)sim_below(s, max);
+}
 
 static struct mg_stream_limits draw_limits(struct sim *s, bool aging) {
     static const int64_t per_subject[] = {0, 1, 1, 5, 100};
@@ -316,6 +343,10 @@ static void barrier(struct shard *sh, struct slot *sl) {
 static void act(struct shard *sh, struct slot *sl) {
     struct sim *s = sh->w->sim;
     unsigned dice = (unsigned)sim_below(s, 256);
+    // What is refused must not be followed by what relies on it.
+    while (sh->w->tight && sl->phase == SLOT_PRESENT && sl->model.answered < sl->model.nops && !shard_stuck(sh))
+        shard_step(sh);
+    if (shard_stuck(sh) || sl->phase == SLOT_DELETING) return;
     if (sl->phase == SLOT_ABSENT) {
         create(sh, sl);
     } else if (sl->aging) {
@@ -428,7 +459,8 @@ static void found(struct world *w, struct shard *sh, struct mg_stream *st) {
 void slots_found(struct world *w) {
     for (unsigned i = 0; i < w->o.parts; i++) {
         struct mg_store_part *p = mg_store_part(w->store, i);
-        for (struct mg_stream *st = mg_stream_next(p, NULL); st; st = mg_stream_next(p, st)) found(w, &w->shards[i], st);
+        for (struct mg_stream *st = mg_stream_next(p, NULL); st; st = mg_stream_next(p, st))
+            found(w, &w->shards[i], st);
     }
     for (unsigned i = 0; i < SLOTS; i++) {
         struct slot *sl = &w->slots[i];

@@ -60,6 +60,7 @@ struct world {
     unsigned reports;    // lines of warnings and errors in this life
     bool damaged;        // the disk was spoiled: what is missing must be reported
     bool faulty;         // writes fail: the store may refuse
+    bool tight;          // the disk may be full: publishes may be refused
     bool torn;           // the journal says that its end is perhaps torn: in this life
     bool interval;       // acknowledged before it is synced
     bool opened;         // the store, in this life

@@ -92,8 +92,11 @@ static uint32_t operation(struct model *m, int err, uint64_t seq, bool duplicate
         m->ops_cap = m->ops_cap ? m->ops_cap * 2 : 64;
         m->ops = mg_realloc(m->ops, m->ops_cap * sizeof(*m->ops));
     }
+    uint32_t before = m->nops ? m->ops[m->nops - 1].end : 0;
     m->ops[m->nops] = (struct model_op){.want = {.err = err, .seq = seq, .duplicate = duplicate},
-                                        .state = m->nstates - 1};
+                                        .before = before,
+                                        .state = m->nstates - 1,
+                                        .end = m->nstates - 1};
     return m->nops++;
 }
 
@@ -323,9 +326,21 @@ uint32_t model_do_configure(struct model *m, const struct mg_stream_limits *limi
     uint32_t op = operation(m, 0, 0, false);
     while (over(m)) {
         take_out(m, model_first(m));
-        state(m);
+        m->ops[op].end = state(m);
     }
     return op;
+}
+
+void model_cancel(struct model *m, uint32_t op) {
+    uint32_t before = m->ops[op].before;
+    m->nops = m->answered = op + 1;
+    while (m->undo_len > m->states[before].undo_len) undo_one(m, &m->undo[--m->undo_len]);
+    m->nstates = before + 1;
+    m->ops[op].end = m->ops[op].state = before;
+}
+
+void model_refused(struct model *m, uint32_t op) {
+    if (m->ops[op].before < m->ceiling) m->ceiling = m->ops[op].before;
 }
 
 uint32_t model_do_nothing(struct model *m) { return operation(m, 0, 0, false); }
@@ -345,6 +360,7 @@ void model_heard(struct model *m, uint32_t s) {
 
 void model_forget_history(struct model *m) {
     m->undo_len = m->nstates = m->nops = m->answered = m->floor = 0;
+    m->ceiling = UINT32_MAX;
     for (uint64_t seq = m->first_seq; seq <= m->last; seq++) {
         struct model_msg *g = model_msg(m, seq);
         g->added = 0;
@@ -356,8 +372,8 @@ void model_forget_history(struct model *m) {
 
 bool model_go_back(struct model *m, uint64_t digest) {
     uint32_t s = m->floor;
-    while (s < m->nstates && m->states[s].digest != digest) s++;
-    if (s == m->nstates) return false;
+    while (s < m->nstates && s <= m->ceiling && m->states[s].digest != digest) s++;
+    if (s == m->nstates || s > m->ceiling) return false;
     while (m->undo_len > m->states[s].undo_len) undo_one(m, &m->undo[--m->undo_len]);
     model_forget_history(m);
     return true;

@@ -54,8 +54,9 @@ struct model_state {
 
 struct model_op {
     struct mg_result want;
-    uint32_t state; // that an answer tells of
-    bool any_count; // the number in a result depends on time
+    uint32_t before, state; // the state when it was asked, and that which an answer tells of
+    uint32_t end;   // the last state that it makes
+    bool told;      // there was a result
 };
 
 struct model {
@@ -80,6 +81,7 @@ struct model {
     uint32_t nops, ops_cap;
     uint32_t answered; // operations, in order
     uint32_t floor;    // the last state that somebody has heard of
+    uint32_t ceiling;  // what came after it was said to be not done
 };
 
 void model_init(struct model *m, bool file, const struct mg_stream_limits *limits, uint64_t first_seq, uint64_t config);
@@ -119,6 +121,8 @@ uint32_t model_do_purge(struct model *m, mg_slice filter, uint64_t up_to, uint64
 uint32_t model_do_row(struct model *m, unsigned row, uint64_t value);
 uint32_t model_do_configure(struct model *m, const struct mg_stream_limits *limits, uint64_t config);
 uint32_t model_do_nothing(struct model *m); // a barrier, a creation
+void model_cancel(struct model *m, uint32_t op);  // the last one was refused: it has not happened
+void model_refused(struct model *m, uint32_t op); // this one and those behind it have not happened, and nothing will
 
 // The store has told that age took it: true if that may be.
 bool model_expire(struct model *m, uint64_t seq, int64_t now);

@@ -402,9 +402,9 @@ void reads_check_all(struct shard *sh, struct slot *sl, bool restart) {
     bool read = scan_all(&sc);
     if (read && restart) check_restart(sl, &sc, &st);
     if (read && !restart)
-        sim_check(sc.digest == sl->model.digest, "stream %u: is not what it should be (last %llu, %llu messages, not %llu)",
-                  sl->no, (unsigned long long)st.last, (unsigned long long)st.msgs,
-                  (unsigned long long)sl->model.count);
+        sim_check(sc.digest == sl->model.digest,
+                  "stream %u: is not what it should be (last %llu, %llu messages, not %llu)", sl->no,
+                  (unsigned long long)st.last, (unsigned long long)st.msgs, (unsigned long long)sl->model.count);
     mg_buf_fini(&sc.found);
     if (read && !sl->aging && !sl->w->damaged && state_of(sh, sl, &st)) check_state(sl, &st);
 }

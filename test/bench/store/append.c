@@ -89,7 +89,8 @@ static uint64_t arg_or(int argc, char **argv, int i, uint64_t value) {
 }
 
 int main(int argc, char **argv) {
-    if (argc < 2) return fprintf(stderr, "usage: %s DIR [messages] [in flight] [streams] [size] [subjects]\n", argv[0]), 2;
+    if (argc < 2)
+        return fprintf(stderr, "usage: %s DIR [messages] [in flight] [streams] [size] [subjects]\n", argv[0]), 2;
     struct run run = {.total = arg_or(argc, argv, 2, 1000000), .most = arg_or(argc, argv, 3, 1000)};
     run.nstreams = (unsigned)arg_or(argc, argv, 4, 1);
     run.size = arg_or(argc, argv, 5, 128);
@@ -116,8 +117,8 @@ int main(int argc, char **argv) {
         mg_slice slice = {name, (size_t)n};
         run.streams[i] = mg_stream_find(run.part, slice);
         if (run.streams[i] == NULL)
-            mg_assert(mg_stream_create(run.part, slice, (mg_slice){"{}", 2}, MG_STORAGE_FILE, &limits, 0, &run.streams[i],
-                                       NULL) == 0);
+            mg_assert(mg_stream_create(run.part, slice, (mg_slice){"{}", 2}, MG_STORAGE_FILE, &limits, 0,
+                                       &run.streams[i], NULL) == 0);
         mg_stream_set_ops(run.streams[i], &ops, &run);
     }
     double cpu = cpu_seconds();
@@ -125,8 +126,8 @@ int main(int argc, char **argv) {
     mg_loop_run(run.loop);
     cpu = cpu_seconds() - cpu;
     double seconds = (double)(run.ended - run.began) / 1e9;
-    printf("%.0f appends/s, %.3f us CPU each, %llu failed\n", (double)run.total / seconds, cpu / (double)run.total * 1e6,
-           (unsigned long long)run.failed);
+    printf("%.0f appends/s, %.3f us CPU each, %llu failed\n", (double)run.total / seconds,
+           cpu / (double)run.total * 1e6, (unsigned long long)run.failed);
     mg_store_close(st);
     mg_loop_free(run.loop);
     return run.failed ? 1 : 0;

@@ -36,6 +36,7 @@ struct run {
     uint64_t latency_len;
     char *payload;
     size_t size;
+    unsigned resting; // turns of 1 ms in which there was nothing to do in the background
     bool settled;
 };
 
@@ -137,7 +138,9 @@ static bool before_poll(void *arg) {
         if (r->ended == 0) {
             r->ended = mg_loop_clock(r->loop);
             mg_store_press(r->st);
-        } else if (mg_store_status(r->st).resting) {
+        } else if (!mg_store_status(r->st).resting) {
+            r->resting = 0;
+        } else if (++r->resting > 100) { // files that were replaced are deleted by now
             report(r, "at rest");
             r->settled = true;
         }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// One part on a loop of its own, as a shard would have it. rig_run is the shard's main loop: a step of the row, then the
-// part's turn, then the poll. Raw writes go to a file of a second directory beside the store's, so that both are on the
-// same device and file system.
+// One part on a loop of its own, as a shard would have it. rig_run is the shard's main loop: a step of the row, then
+// the part's turn, then the poll. Raw writes go to a file of a second directory beside the store's, so that both are on
+// the same device and file system.
 #include "test/bench/store/rig.h"
 
 #include <dirent.h>
@@ -114,6 +114,12 @@ uint64_t rig_bytes(const char *dir, const char *folder) {
     return each_file(path, false, false);
 }
 
+static void must(int err, const char *what) {
+    if (err == 0) return;
+    fprintf(stderr, "%s: %s\n", what, mg_strerror(err));
+    exit(1);
+}
+
 // ---- the loop -----------------------------------------------------------------------------------------------------
 
 static bool before_poll(void *arg) {
@@ -180,7 +186,8 @@ struct mg_stream *rig_stream(struct rig *r, unsigned n, const struct mg_stream_l
     struct mg_stream_limits none = {0};
     struct mg_stream *s = mg_stream_find(r->part, slice);
     if (s == NULL)
-        mg_assert(mg_stream_create(r->part, slice, MG_S("{}"), MG_STORAGE_FILE, limits ? limits : &none, 0, &s, NULL) == 0);
+        must(mg_stream_create(r->part, slice, MG_S("{}"), MG_STORAGE_FILE, limits ? limits : &none, 0, &s, NULL),
+             "create");
     return s;
 }
 
@@ -202,12 +209,6 @@ void rig_checkpoint(struct rig *r) {
 }
 
 // ---- raw writes ---------------------------------------------------------------------------------------------------
-
-static void must(int err, const char *what) {
-    if (err == 0) return;
-    fprintf(stderr, "%s: %s\n", what, mg_strerror(err));
-    exit(1);
-}
 
 // The file was filled before, as the ring is.
 static struct mg_file *open_raw(struct mg_disk *d) {
@@ -269,7 +270,8 @@ static void result(void *app, const struct mg_result *r) {
 
 static const struct mg_stream_ops ops = {.result = result};
 
-void load_init(struct load *l, struct rig *r, unsigned nstreams, unsigned first, const struct mg_stream_limits *limits) {
+void load_init(struct load *l, struct rig *r, unsigned nstreams, unsigned first,
+               const struct mg_stream_limits *limits) {
     *l = (struct load){.rig = r, .nstreams = nstreams, .subjects = 1, .size = 128, .in_flight = 1000, .seed = 1};
     l->streams = mg_alloc(nstreams * sizeof(l->streams[0]));
     l->payload = mg_zalloc(1u << 20);

@@ -14,19 +14,20 @@
 #define RING (64u << 20)
 #define READERS 20
 #define A_TURN 64 // messages that a reader takes in one turn, as a consumer would
+#define READ_RATE 1000000 // a second, all readers together: somebody takes them
 
 struct reader {
     struct mg_stream *stream;
     struct mg_read read;
     bool waits;
-    uint64_t got, end;
+    uint64_t got, end, most; // most: that it may have got by now
 };
 
 struct scene {
     struct load probe, bulk;
     struct reader readers[READERS];
     unsigned nreaders;
-    uint64_t until;
+    uint64_t began, until;
 };
 
 static void read_done(struct mg_read *r) {
@@ -38,7 +39,7 @@ static void read_done(struct mg_read *r) {
 
 // Round and round through what is on disk.
 static void read_on(struct reader *x) {
-    for (unsigned i = 0; i < A_TURN && !x->waits; i++) {
+    for (unsigned i = 0; i < A_TURN && !x->waits && x->got < x->most; i++) {
         if (x->read.seq >= x->end) x->read.seq = 1;
         int err = mg_stream_read(x->stream, &x->read);
         if (err == MG_EAGAIN) {
@@ -54,11 +55,15 @@ static enum rig_step scene_step(void *arg) {
     load_push(&s->probe);
     if (s->bulk.rig) load_push(&s->bulk);
     bool more = false;
+    uint64_t now = mg_loop_clock(s->probe.rig->loop);
     for (unsigned i = 0; i < s->nreaders; i++) {
-        read_on(&s->readers[i]);
-        more |= !s->readers[i].waits;
+        struct reader *x = &s->readers[i];
+        x->most = (uint64_t)((double)(now - s->began) / 1e9 * READ_RATE / s->nreaders);
+        read_on(x);
+        more |= !x->waits && x->got < x->most;
     }
-    if (mg_loop_clock(s->probe.rig->loop) < s->until) return more ? RIG_MORE : RIG_WAIT;
+    if (s->nreaders && s->probe.rig->wake_at > now + 1000000) s->probe.rig->wake_at = now + 1000000;
+    if (now < s->until) return more ? RIG_MORE : RIG_WAIT;
     bool idle = s->probe.sent == s->probe.answered && (s->bulk.rig == NULL || s->bulk.sent == s->bulk.answered);
     s->probe.total = s->probe.sent;
     s->bulk.total = s->bulk.sent;
@@ -70,7 +75,8 @@ static void play(struct scene *s, struct rig *r, double seconds, struct hist *h)
     s->probe.latency = h;
     s->bulk.began = 0;
     s->bulk.sent = s->bulk.answered = 0;
-    s->until = mg_loop_clock(r->loop) + (uint64_t)(seconds * 1e9);
+    s->began = mg_loop_clock(r->loop);
+    s->until = s->began + (uint64_t)(seconds * 1e9);
     rig_run(r, scene_step, s);
 }
 
@@ -101,6 +107,19 @@ static uint64_t end_readers(struct scene *s) {
     return got;
 }
 
+static enum rig_step rest_step(void *arg) {
+    struct scene *s = arg;
+    uint64_t now = mg_loop_clock(s->probe.rig->loop);
+    s->probe.rig->wake_at = s->until;
+    return now < s->until ? RIG_WAIT : RIG_DONE;
+}
+
+// Compaction goes on behind a busy scene.
+static void rest(struct scene *s, struct rig *r, double seconds) {
+    s->until = mg_loop_clock(r->loop) + (uint64_t)(seconds * 1e9);
+    rig_run(r, rest_step, s);
+}
+
 // Quiet and busy in turn.
 static void scenes(const struct bench *b, bool bulk, unsigned readers, struct hist *quiet, struct hist *busy) {
     struct rig r;
@@ -123,6 +142,7 @@ static void scenes(const struct bench *b, bool bulk, unsigned readers, struct hi
     for (unsigned i = 0; i < rounds; i++) {
         double seconds = b->quick ? 1 : 3;
         s.bulk.rig = NULL;
+        rest(&s, &r, 2);
         play(&s, &r, seconds, quiet);
         s.bulk.rig = bulk_rig;
         s.bulk.rate = 150000;

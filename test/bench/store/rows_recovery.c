@@ -78,8 +78,9 @@ static void open_and_read(const struct bench *b, double *ms, double *first_ms, d
     *first_ms = (double)(mg_bell_clock() - began) / 1e6;
     *mb = (double)(io_now().read - io.read) / 1e6;
     struct mg_store_status s = mg_store_status(r.store);
-    fprintf(stderr, "%llu messages, %.2f GB; %llu records replayed, %llu damaged pages\n", (unsigned long long)s.messages,
-            (double)s.bytes / 1e9, (unsigned long long)s.records_replayed, (unsigned long long)s.damaged_pages);
+    fprintf(stderr, "%llu messages, %.2f GB; %llu records replayed, %llu damaged pages\n",
+            (unsigned long long)s.messages, (double)s.bytes / 1e9, (unsigned long long)s.records_replayed,
+            (unsigned long long)s.damaged_pages);
     rig_close(&r);
 }
 

@@ -69,8 +69,11 @@ static void jump_while_running(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(follows_the_wall),  cmocka_unit_test(never_goes_back),    cmocka_unit_test(start_behind_the_stored),
-        cmocka_unit_test(jump_at_the_start), cmocka_unit_test(jump_while_running),
+        cmocka_unit_test(follows_the_wall),
+        cmocka_unit_test(never_goes_back),
+        cmocka_unit_test(start_behind_the_stored),
+        cmocka_unit_test(jump_at_the_start),
+        cmocka_unit_test(jump_while_running),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

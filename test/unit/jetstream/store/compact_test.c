@@ -108,7 +108,8 @@ static uint64_t messages_in_files(struct rig *r) {
     return n;
 }
 
-// ---- cleaning up ----------------------------------------------------------------------------------------------------------------
+// ---- cleaning up
+// -----------------------------------------------------------------------------------------------------
 
 static void random_work(struct rig *r, struct model *m, unsigned n, unsigned steps, uint64_t *seed, size_t base) {
     for (unsigned i = 0; i < steps; i++) {
@@ -282,7 +283,7 @@ static void test_scrub_heals_a_copy(void **state) {
     for (unsigned i = 0; i < 300; i++) {
         char key[16];
         int n = snprintf(key, sizeof(key), "row%u", i);
-        mg_stream_row_put(m->s, mg_slice_of(key, (size_t)n), mg_slice_of("0123456789012345678901234567890123456789", 40), &r);
+        mg_stream_row_put(m->s, mg_slice_of(key, (size_t)n), mg_slice_of("01234567890123456789", 20), &r);
         r.asked++;
     }
     rig_checkpoint(&r);
@@ -303,12 +304,75 @@ static void test_scrub_heals_a_copy(void **state) {
     mg_free(m);
 }
 
+// ---- secure erase ---------------------------------------------------------------------------------------------------
+
+struct needle {
+    const char *bytes;
+    size_t n;
+    unsigned found;
+};
+
+static void look_for(void *arg, const char *path, uint64_t size) {
+    struct needle *x = arg;
+    char *all = mg_alloc(size + 1);
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    assert_int_equal(fread(all, 1, size, f), size);
+    fclose(f);
+    if (size && memmem(all, size, x->bytes, x->n)) x->found++;
+    mg_free(all);
+}
+
+static unsigned files_with(struct rig *r, const char *bytes) {
+    static const char *const folders[] = {"segments", "tables", "journal"};
+    struct needle x = {.bytes = bytes, .n = strlen(bytes)};
+    for (size_t i = 0; i < 3; i++) rig_files(r, folders[i], look_for, &x);
+    return x.found;
+}
+
+static void test_erased_bytes_are_gone(void **state) {
+    (void)state;
+    static const char *const secrets[] = {"the first secret, in a segment", "the second secret, in the journal only"};
+    struct rig r;
+    struct mg_stream_limits limits = {0};
+    struct model *m = mg_zalloc(sizeof(*m));
+    rig_new(&r);
+    m->s = rig_stream(&r, "A", &limits);
+    for (unsigned i = 0; i < 300; i++) append(&r, m, i % SUBJECTS, 100);
+    uint64_t first = ++m->last;
+    rig_append(&r, m->s, mg_slice_of("s.1.x", 5), mg_slice_of(secrets[0], strlen(secrets[0])));
+    rig_checkpoint(&r);
+    uint64_t second = ++m->last;
+    rig_append(&r, m->s, mg_slice_of("s.1.x", 5), mg_slice_of(secrets[1], strlen(secrets[1])));
+    for (unsigned i = 0; i < 300; i++) append(&r, m, i % SUBJECTS, 100);
+    rig_settle(&r);
+    assert_int_equal(files_with(&r, secrets[0]), 2); // journal and segment
+    assert_int_equal(files_with(&r, secrets[1]), 1);
+    mg_stream_remove(m->s, first, true, &r);
+    mg_stream_remove(m->s, second, true, &r);
+    r.asked += 2;
+    rig_checkpoint(&r);
+    assert_int_equal(files_with(&r, secrets[0]), 0);
+    assert_int_equal(files_with(&r, secrets[1]), 0);
+    check(&r, m, 100);
+    rig_checkpoint(&r);
+    rig_close(&r);
+    rig_open(&r);
+    assert_int_equal(r.st->keeping->erase_len, 0); // nothing is left to do
+    m->s = mg_stream_find(r.part, mg_slice_of("A", 1));
+    check(&r, m, 100);
+    rig_close(&r);
+    rig_remove(&r);
+    mg_free(m);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_work_equals_model),
         cmocka_unit_test(test_dropped_streams_leave_no_file),
         cmocka_unit_test(test_many_streams_have_few_stretches),
         cmocka_unit_test(test_scrub_heals_a_copy),
+        cmocka_unit_test(test_erased_bytes_are_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

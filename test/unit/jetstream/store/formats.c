@@ -66,6 +66,12 @@ static void document(struct mg_buf *b) {
 
 static void dictionary(struct mg_buf *b) {
     mg_buf_adds(b, "\"" MG_PAGE_MAGIC "\"\n");
+    static const uint64_t magics[] = {MG_RUN_MAGIC, MG_SEGMENT_MAGIC, MG_MANIFEST_MAGIC};
+    for (size_t i = 0; i < sizeof(magics) / sizeof(magics[0]); i++) {
+        char p[8];
+        mg_put_u64(p, magics[i]);
+        mg_buf_addf(b, "\"%.8s\"\n", p);
+    }
 #define X(name, value, text) mg_buf_addf(b, "\"\\x%02x\"\n", (unsigned)(value));
     MG_RECORD_TYPES(X)
 #undef X

@@ -48,7 +48,8 @@ static bool has_ballast(struct driver *d) { return exists(d, "ballast"); }
 static struct mg_stream *target;
 static uint64_t most;
 static bool publish_until_refused(struct driver *d) {
-    while (d->failed == 0 && d->open < 16 && d->ok + d->open < most) assert_int_equal(driver_publish(d, target, "a", BIG, 0), 0);
+    while (d->failed == 0 && d->open < 16 && d->ok + d->open < most)
+        assert_int_equal(driver_publish(d, target, "a", BIG, 0), 0);
     return (d->failed > 0 || d->ok >= most) && d->open == 0;
 }
 

@@ -11,8 +11,10 @@ static struct mg_sort_item item(const char *p, size_t n) { return (struct mg_sor
 
 static void test_order_is_that_of_bytes(void **state) {
     (void)state;
-    struct mg_sort_item in[] = {item("ab\xff", 3), item("ab", 2),      item("ab\0", 3),          item("abc", 3),
-                                item("ab\0\0", 4), item("abcdefghijkl", 12), item("abcdefghijkk", 12), item("abcdefghij", 10)};
+    struct mg_sort_item in[] = {item("ab\xff", 3),         item("ab", 2),
+                                item("ab\0", 3),           item("abc", 3),
+                                item("ab\0\0", 4),         item("abcdefghijkl", 12),
+                                item("abcdefghijkk", 12),  item("abcdefghij", 10)};
     const struct mg_sort_item want[] = {in[1], in[2], in[4], in[3], in[7], in[6], in[5], in[0]};
     mg_key_sort(in, 8);
     for (size_t i = 0; i < 8; i++) {

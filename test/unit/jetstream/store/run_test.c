@@ -155,6 +155,44 @@ static void check_ranges(const struct mg_run *r, const struct model *m, uint64_t
     }
 }
 
+// What a run says without reading: never "no" of a key that is there, before and after its filters are in memory; at
+// most as much memory as it was given; nothing is left when it is closed.
+static void gates_never_deny(void **state) {
+    (void)state;
+    uint64_t seed = test_seed();
+    for (int round = 0; round < 12; round++) {
+        struct mg_filter_budget budget = {.max = (size_t[]){0, 640, SIZE_MAX / 2}[round % 3]};
+        struct model m = model_new(&seed, 2000, 400, 20);
+        struct built b;
+        struct mg_run *r;
+        env.filters = &budget;
+        build(&b, &m, 7, 1000, 100, false);
+        assert_int_equal(open_run(&r, &b), MG_OK);
+        for (size_t i = 0; i < m.n; i++) assert_true(mg_run_may_have(r, key_of(&m.rows[i])));
+        check_gets(r, &m, &seed);
+        assert_true(budget.used <= budget.max);
+        assert_int_equal(budget.used > 0, budget.max > 0);
+        unsigned denied = 0, asked = 0;
+        for (size_t i = 0; i < m.n; i++) {
+            char key[40];
+            int n = snprintf(key, sizeof key, "%.*s_", (int)m.rows[i].key_len, m.rows[i].key);
+            assert_true(mg_run_may_have(r, key_of(&m.rows[i])));
+            if (i + 1 == m.n) break;
+            denied += !mg_run_may_have(r, mg_slice_of(key, (size_t)n));
+            asked++;
+        }
+        if (round % 3 == 0) assert_true(denied < 10); // keys behind the last one
+        if (round % 3 == 2) assert_true(denied > asked * 9 / 10);
+        assert_false(mg_run_may_have(r, MG_S("j")));
+        assert_false(mg_run_may_have(r, MG_S("l")));
+        mg_run_close(r);
+        assert_int_equal(budget.used, 0);
+        built_fini(&b);
+        mg_free(m.rows);
+    }
+    env.filters = NULL;
+}
+
 static void equals_the_model(void **state) {
     (void)state;
     uint64_t seed = test_seed();
@@ -443,6 +481,7 @@ static void refuses_what_it_cannot_keep(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equals_the_model),
+        cmocka_unit_test(gates_never_deny),
         cmocka_unit_test(merges_newest_first),
         cmocka_unit_test(each_flipped_byte),
         cmocka_unit_test(damaged_part_is_walked),

@@ -222,6 +222,14 @@ static void modes(void **state) {
     assert_int_equal(c.mode, MG_CMDLINE_RUN);
     assert_string_equal(c.config_file, "b.conf");
     mg_cmdline_fini(&c);
+    parse("--check-store|/var/lib/midge", &c);
+    assert_int_equal(c.mode, MG_CMDLINE_CHECK_STORE);
+    assert_string_equal(c.store, "/var/lib/midge");
+    mg_cmdline_fini(&c);
+    parse("--rebuild-store=/var/lib/midge", &c);
+    assert_int_equal(c.mode, MG_CMDLINE_REBUILD_STORE);
+    assert_string_equal(c.store, "/var/lib/midge");
+    mg_cmdline_fini(&c);
     parse("-sl|reload=/run/x.pid", &c);
     assert_int_equal(c.mode, MG_CMDLINE_SIGNAL);
     assert_string_equal(c.signal_cmd, "reload");

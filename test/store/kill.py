@@ -1,0 +1,218 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) The Midge Authors
+"""kill.py HAMMER [ROUNDS]: kills a process that appends to a store, again and again, and looks at what is left.
+
+What was acknowledged is there with the same number, nothing else is. Then the directory is damaged at random: what is
+served is right, what is missing has been said. Then a small file system is filled up and gets room again.
+"""
+
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+STREAMS = 3
+MAX_MSGS = {1: 20000}
+
+
+class Failed(Exception):
+    pass
+
+
+def check(cond, text):
+    if not cond:
+        raise Failed(text)
+
+
+def parse(text):
+    """Complete lines only: the last one may have been cut by the kill."""
+    messages, other = {}, []
+    for line in text[: text.rfind("\n") + 1].splitlines():
+        m = re.fullmatch(r"(\d+) (\d+) (\d+)", line)
+        if m:
+            messages[(int(m[1]), int(m[2]))] = int(m[3])
+        else:
+            other.append(line)
+    return messages, other
+
+
+def verify(hammer, path, expect=(0,)):
+    done = subprocess.run([hammer, "verify", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300,
+                          check=False)
+    check(done.returncode in expect, f"verify: {done.returncode}: {done.stderr.decode()[-2000:]}")
+    found, other = parse(done.stdout.decode())
+    return done.returncode, found, other, done.stderr.decode()
+
+
+def compare(acked, found, other):
+    """Everything acknowledged is there, as far as limits have not removed it."""
+    for key, number in found.items():
+        check(acked.get(key, number) == number, f"{key} was {acked.get(key)} and is {number}")
+    last = {s: max((q for t, q in found if t == s), default=0) for s in range(STREAMS)}
+    per_subject = {}
+    for (stream, seq), number in found.items():
+        per_subject.setdefault((stream, number // STREAMS % 1000), []).append(seq)
+    for (stream, seq), number in acked.items():
+        if (stream, seq) in found:
+            continue
+        check(stream != 0, f"message {seq} of stream {stream} was acknowledged and is lost")
+        check(seq <= last[stream], f"message {seq} of stream {stream} was acknowledged, the last is {last[stream]}")
+        if stream == 1:
+            check(seq <= last[1] - MAX_MSGS[1], f"message {seq} of stream 1 was acknowledged and is lost")
+        else:
+            newer = [q for q in per_subject.get((2, number // STREAMS % 1000), []) if q > seq]
+            check(len(newer) >= 5, f"message {seq} of stream 2 was acknowledged and is lost")
+    for line in other:
+        m = re.fullmatch(r"state (\d+) (\d+) (\d+) (\d+) (\d+)", line)
+        check(m, line)
+        stream, _, _, count, lost = map(int, m.groups())
+        check(lost == 0, f"stream {stream} says that {lost} are lost")
+        there = sum(1 for t, _ in found if t == stream)
+        check(count == there, f"stream {stream} says {count} messages, {there} are there")
+
+
+class Load:
+    """A hammer at work, and what it says."""
+
+    def __init__(self, hammer, path, first):
+        self.process = subprocess.Popen([hammer, "load", path, str(first)], stdout=subprocess.PIPE,
+                                        stderr=subprocess.DEVNULL)
+        self.text = []
+        self.reader = threading.Thread(target=self.read)
+        self.reader.start()
+
+    def read(self):
+        while True:
+            piece = os.read(self.process.stdout.fileno(), 1 << 16)
+            if not piece:
+                return
+            self.text.append(piece)
+
+    def said(self):
+        return b"".join(self.text).decode()
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self.reader.join()
+        return parse(self.said())
+
+
+def kill_rounds(hammer, path, rounds, rng):
+    acked, number = {}, 1
+    for i in range(rounds):
+        load = Load(hammer, path, number)
+        time.sleep(rng.uniform(0.02, 1.5))
+        more, _ = load.kill()
+        for key, value in more.items():
+            check(acked.get(key, value) == value, f"{key} was acknowledged twice: {acked.get(key)} and {value}")
+        acked.update(more)
+        number = max(list(acked.values()) + [number]) + 100000
+        _, found, other, _ = verify(hammer, path)
+        compare(acked, found, other)
+        acked.update(found)  # what was seen must stay
+        print(f"kill {i + 1}: {len(more)} acknowledged, {len(found)} there", flush=True)
+    return acked
+
+
+def spoil(path, rng):
+    files = [os.path.join(d, f) for d, _, names in os.walk(path) for f in names if f != "lock"]
+    files = [f for f in files if os.path.getsize(f) > 0]
+    victim = rng.choice(files)
+    size, how = os.path.getsize(victim), rng.choice(["flip", "zero", "cut", "delete"])
+    if how == "delete":
+        os.unlink(victim)
+    elif how == "cut":
+        os.truncate(victim, rng.randrange(size))
+    else:
+        with open(victim, "r+b") as f:
+            at = rng.randrange(size)
+            f.seek(at)
+            old = f.read(1 if how == "flip" else 4096)
+            f.seek(at)
+            f.write(bytes([old[0] ^ 1 << rng.randrange(8)]) if how == "flip" else bytes(len(old)))
+    return f"{how} {os.path.relpath(victim, path)}"
+
+
+def damage_rounds(hammer, path, acked, rounds, rng):
+    _, before, _, _ = verify(hammer, path)
+    for i in range(rounds):
+        copy = path + "-spoiled"
+        shutil.copytree(path, copy)
+        what = ", ".join(spoil(copy, rng) for _ in range(rng.randint(1, 3)))
+        status, found, other, said = verify(hammer, copy, (0, 2))
+        if status == 0:
+            for key, value in found.items():
+                known = acked.get(key, before.get(key))
+                check(known == value, f"{what}: {key} is {value}, not {known}")
+            missing = [key for key in before if key not in found]
+            told = re.search(r"^\[[123]\]", said, re.M) or any(line.startswith("unreadable") for line in other)
+            check(not missing or told, f"{what}: {len(missing)} are missing and nobody says so")
+            print(f"damage {i + 1}: {what}: {len(missing)} missing", flush=True)
+        else:
+            check(said.strip(), f"{what}: refused without a word")
+            print(f"damage {i + 1}: {what}: refused: {said.strip().splitlines()[-1][:100]}", flush=True)
+        shutil.rmtree(copy)
+
+
+def full_disk(hammer, rng):
+    where = tempfile.mkdtemp(prefix="midge-full-")
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96m", "none", where], stderr=subprocess.PIPE,
+                             check=False)
+    if mounted.returncode != 0:
+        print(f"SKIPPED: the full disk: cannot mount: {mounted.stderr.decode().strip()}", flush=True)
+        os.rmdir(where)
+        return
+    try:
+        filler, path = os.path.join(where, "filler"), os.path.join(where, "store")
+        with open(filler, "wb") as f:
+            f.write(bytes(30 << 20))
+        load = Load(hammer, path, 1)
+        wait(lambda: "full\n" in load.said() or load.process.poll() is not None, 60, "the disk is not full")
+        check(load.process.poll() is None, "the process ended on a full disk")
+        acked, _ = parse(load.said())
+        os.unlink(filler)
+        wait(lambda: len(parse(load.said())[0]) > len(acked) + 1000, 60, "nothing is accepted though there is room")
+        acked, _ = load.kill()
+        _, found, other, _ = verify(hammer, path)
+        compare(acked, found, other)
+        print(f"full: {len(acked)} acknowledged, {len(found)} there", flush=True)
+    finally:
+        subprocess.run(["umount", "-l", where], check=False)
+        os.rmdir(where)
+
+
+def wait(cond, seconds, text):
+    end = time.monotonic() + seconds
+    while not cond():
+        check(time.monotonic() < end, text)
+        time.sleep(0.05)
+
+
+def main():
+    hammer, rounds = os.path.abspath(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 5
+    seed = int(os.environ.get("SEED", random.randrange(1 << 32)))
+    rng = random.Random(seed)
+    where = tempfile.mkdtemp(prefix="midge-kill-", dir=".")
+    print(f"seed {seed}", flush=True)
+    try:
+        path = os.path.join(where, "store")
+        acked = kill_rounds(hammer, path, rounds, rng)
+        damage_rounds(hammer, path, acked, rounds, rng)
+        full_disk(hammer, rng)
+    except Failed as e:
+        print(f"FAILED: {e}; again with SEED={seed}; see {where}")
+        return 1
+    shutil.rmtree(where)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
