@@ -30,7 +30,9 @@ static uint32_t lower_bound(const struct mg_js_pending *p, uint64_t seq) {
 }
 
 struct mg_js_entry *mg_js_pending_from(struct mg_js_pending *p, uint64_t seq) {
-    for (uint32_t i = lower_bound(p, seq); i < p->len; i++)
+    while (p->first_used < p->len && p->log[p->first_used].state == MG_JS_ENTRY_GONE) p->first_used++;
+    uint32_t i = lower_bound(p, seq);
+    for (i = i > p->first_used ? i : p->first_used; i < p->len; i++)
         if (p->log[i].state != MG_JS_ENTRY_GONE) return &p->log[i];
     return NULL;
 }
@@ -54,6 +56,7 @@ static void squeeze(struct mg_js_pending *p) {
         if (p->log[i].state != MG_JS_ENTRY_GONE) p->log[to++] = p->log[i];
     }
     p->first_live = p->first_live < p->len ? first : to;
+    p->first_used = 0;
     p->len = to;
     mg_assert(p->len == p->live + p->parked);
 }
@@ -73,7 +76,7 @@ static void all_gone(struct mg_js_pending *p) {
         mg_js_pending_fini(p);
         return;
     }
-    p->len = p->first_live = p->heap_len = 0;
+    p->len = p->first_used = p->first_live = p->heap_len = 0;
     p->head = p->tail = 1; // ticket 0 means none
 }
 

@@ -47,6 +47,7 @@ struct mg_js_due {
 struct mg_js_pending {
     struct mg_js_entry *log; // owned
     uint32_t len, cap;
+    uint32_t first_used;     // nothing but holes stands before it
     uint32_t first_live;     // no live entry stands before it
     uint32_t live, parked;
     uint32_t redelivered;    // live or parked with a count above 1

@@ -121,10 +121,8 @@ static int park(struct mg_js_state *s, struct mg_js_entry *e) {
     return 0;
 }
 
-// The entry with the lowest number may be a parked one.
 static void remove_to(struct mg_js_state *s, uint64_t seq) {
-    for (struct mg_js_entry *e = mg_js_pending_from(&s->pending, 0); e != NULL && e->seq <= seq;
-         e = mg_js_pending_from(&s->pending, e->seq + 1))
+    for (struct mg_js_entry *e; (e = mg_js_pending_from(&s->pending, 0)) != NULL && e->seq <= seq;)
         mg_js_pending_remove(&s->pending, e);
 }
 

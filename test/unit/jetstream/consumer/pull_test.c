@@ -160,7 +160,8 @@ static void test_bytes(void **state) {
     world_expect(w, "r<a s1 d1 x1 p2\n"
                     "r<NATS/1.0 409 Message Size Exceeds MaxBytes|Nats-Pending-Messages: 4|Nats-Pending-Bytes: 6||\n");
     world_pull(w, "r", "{\"batch\":1,\"max_bytes\":100}");
-    world_expect(w, "r<a s2 d2 x1 p1\nr<NATS/1.0 409 Batch Completed|Nats-Pending-Messages: 0|Nats-Pending-Bytes: 66||\n");
+    world_expect(w, "r<a s2 d2 x1 p1\n"
+                    "r<NATS/1.0 409 Batch Completed|Nats-Pending-Messages: 0|Nats-Pending-Bytes: 66||\n");
     world_pull(w, "r", "{\"batch\":5,\"max_bytes\":34}");
     world_expect(w, "r<a s3 d3 x1 p0\n"); // spent to the last byte: ends silently
     world_counts(w, 0, 3, 0, 0);
