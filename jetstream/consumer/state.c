@@ -74,11 +74,12 @@ static void raise_floor(struct mg_js_state *s, uint64_t dseq, uint64_t seq) {
     if (seq > s->floor.seq) s->floor.seq = seq;
 }
 
-// After entries have stopped being live: spec/jetstream-consumers.md 13, ack-floor arithmetic.
-static void settle_floor(struct mg_js_state *s, bool first_has_gone) {
+// The first live entry has stopped being one: spec/jetstream-consumers.md 13, ack-floor arithmetic. When another one has,
+// the floor stays.
+static void settle_floor(struct mg_js_state *s) {
     const struct mg_js_entry *first = mg_js_pending_first(&s->pending);
     if (first == NULL) raise_floor(s, s->delivered.dseq, s->delivered.seq);
-    else if (first_has_gone) raise_floor(s, first->dseq - 1, first->seq - 1);
+    else raise_floor(s, first->dseq - 1, first->seq - 1);
 }
 
 static bool is_first(struct mg_js_state *s, const struct mg_js_entry *e) {
@@ -108,16 +109,16 @@ static int redeliver(struct mg_js_state *s, struct mg_js_entry *e, int64_t due) 
 }
 
 static int drop(struct mg_js_state *s, struct mg_js_entry *e) {
-    bool live = e->state == MG_JS_ENTRY_LIVE, first = is_first(s, e);
+    bool first = is_first(s, e);
     mg_js_pending_remove(&s->pending, e);
-    if (live) settle_floor(s, first);
+    if (first) settle_floor(s);
     return 0;
 }
 
 static int park(struct mg_js_state *s, struct mg_js_entry *e) {
     bool first = is_first(s, e);
     mg_js_pending_park(&s->pending, e);
-    settle_floor(s, first);
+    if (first) settle_floor(s);
     return 0;
 }
 

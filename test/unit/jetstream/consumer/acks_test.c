@@ -56,6 +56,21 @@ static void test_floor_with_gaps(void **state) {
     world_free(w);
 }
 
+static void test_floor_waits_for_the_first(void **state) {
+    (void)state;
+    struct world *w = world_new();
+    w->rules.filters = &MG_S("b");
+    w->rules.filters_len = 1;
+    world_pubs(w, 4);
+    world_pub(w, "b");
+    world_pub(w, "b");
+    world_begin(w, 1);
+    world_pull(w, "r", "5");
+    world_ack_as(w, 6, 2, "", "");
+    world_floors(w, 2, 6, 0, 0); // and not 4, though nothing else is below
+    world_free(w);
+}
+
 static void test_answers(void **state) {
     (void)state;
     static const struct {
@@ -348,6 +363,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_floor_of_explicit),
         cmocka_unit_test(test_floor_with_gaps),
+        cmocka_unit_test(test_floor_waits_for_the_first),
         cmocka_unit_test(test_answers),
         cmocka_unit_test(test_answer_is_repeated),
         cmocka_unit_test(test_bad_subjects),

@@ -41,7 +41,11 @@ struct world {
     char deaf[64];      // an inbox that nobody listens to
     char remapped[64];  // the same, and it came through an import
     bool quiet;         // no log of deliveries
-    uint64_t recorded, random;
+    // Everything that was recorded since `base`, and how much of that must be durable by now: what a crash leaves.
+    struct mg_buf base;
+    struct mg_js_delta *deltas;
+    size_t deltas_len, deltas_cap, durable;
+    uint64_t random;
     size_t payload;     // size of payloads
     char flow[128];     // reply of the last flow control request
     char ack[256];      // reply of the last delivery
@@ -64,7 +68,11 @@ static inline void world_record(void *app, const struct mg_js_delta *d) {
     mg_js_delta_encode(&coder, &bytes, d);
     assert_int_equal(mg_js_state_replay(&w->shadow, mg_buf_slice(&bytes)), 0);
     mg_buf_fini(&bytes);
-    w->recorded++;
+    if (w->deltas_len == w->deltas_cap) {
+        w->deltas_cap = w->deltas_cap ? 2 * w->deltas_cap : 64;
+        w->deltas = mg_realloc(w->deltas, w->deltas_cap * sizeof *w->deltas);
+    }
+    w->deltas[w->deltas_len++] = *d;
 }
 
 static inline void world_deliver(void *app, const struct mg_js_delivery *d) {
@@ -75,6 +83,7 @@ static inline void world_deliver(void *app, const struct mg_js_delivery *d) {
     assert_int_equal(a.dseq, d->dseq);
     assert_int_equal(a.delivered, d->count);
     assert_int_equal(w->shadow.delivered.dseq, d->dseq); // recorded before it is sent
+    if (d->after_record) w->durable = w->deltas_len;
     snprintf(w->ack, sizeof w->ack, "%.*s", (int)d->reply.n, d->reply.p);
     w->last_seq = d->seq;
     if (w->hook != NULL) w->hook(w, d);
@@ -152,11 +161,10 @@ static inline uint64_t world_count(const struct world *w) {
 }
 
 static inline void world_begin_state(struct world *w, struct mg_js_state *state) {
-    struct mg_buf bytes = MG_BUF_INIT;
-    mg_js_state_encode(state, &bytes);
+    w->base.len = w->deltas_len = w->durable = 0;
+    mg_js_state_encode(state, &w->base);
     mg_js_state_fini(&w->shadow);
-    assert_int_equal(mg_js_state_decode(&w->shadow, mg_buf_slice(&bytes)), 0);
-    mg_buf_fini(&bytes);
+    assert_int_equal(mg_js_state_decode(&w->shadow, mg_buf_slice(&w->base)), 0);
     w->c = mg_js_consumer_new(&w->env, &w->rules, MG_S("C"), state, w->now, w);
     mg_js_consumer_set_num_pending(w->c, world_count(w));
 }
@@ -189,11 +197,22 @@ static inline void world_restart(struct world *w) {
     world_begin_state(w, &state);
 }
 
+// A crash: of the changes that need not be durable yet, only the first `kept` survive.
+static inline void world_crash(struct world *w, size_t kept) {
+    struct mg_js_state state;
+    mg_js_consumer_free(w->c);
+    assert_int_equal(mg_js_state_decode(&state, mg_buf_slice(&w->base)), 0);
+    for (size_t i = 0; i < w->durable + kept; i++) assert_int_equal(mg_js_state_apply(&state, &w->deltas[i]), 0);
+    world_begin_state(w, &state);
+}
+
 static inline void world_free(struct world *w) {
     if (w->c != NULL) world_same(w);
     mg_js_consumer_free(w->c);
     mg_js_state_fini(&w->shadow);
     mg_buf_fini(&w->log);
+    mg_buf_fini(&w->base);
+    mg_free(w->deltas);
     mg_buf_fini(&w->env.headers);
     mg_buf_fini(&w->env.reply);
     mg_free(w);
@@ -270,6 +289,7 @@ static inline void world_pass(struct world *w, int64_t ns) {
 }
 
 static inline void world_delete(struct world *w, uint64_t seq) {
+    if (!w->msgs[seq].there) return;
     w->msgs[seq].there = false;
     mg_js_consumer_removed(w->c, w->now, seq, mg_cstr(w->msgs[seq].subject));
     world_run(w);
