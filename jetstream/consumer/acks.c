@@ -63,7 +63,8 @@ static void nak(struct mg_js_consumer *c, int64_t now, const struct mg_js_ack_su
     }
     int64_t due = consumer_later(now, ack->delay);
     // spec 9: with a back-off list the delay counts from its first step.
-    if (c->rules->backoff_len > 0) due = consumer_later(due, mg_js_rules_wait(c->rules, e->count) - c->rules->backoff[0]);
+    if (c->rules->backoff_len > 0)
+        due = consumer_later(due, mg_js_rules_wait(c->rules, e->count) - c->rules->backoff[0]);
     mg_js_pending_dequeue(&c->state.pending, e);
     consumer_commit(c, MG_JS_DELTA_DUE, a->seq, due);
 }

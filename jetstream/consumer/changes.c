@@ -43,6 +43,10 @@ void mg_js_consumer_removed(struct mg_js_consumer *c, int64_t now, uint64_t seq,
     if (e != NULL) consumer_forget(c, e, MG_JS_REASON_DELETED);
 }
 
+void mg_js_consumer_purged_one(struct mg_js_consumer *c, uint64_t seq) {
+    if (mg_js_pending_find(&c->state.pending, seq) != NULL) consumer_commit(c, MG_JS_DELTA_DROP, seq, 0);
+}
+
 static bool anything_below(struct mg_js_consumer *c, uint64_t first) {
     const struct mg_js_entry *e = mg_js_pending_from(&c->state.pending, 0);
     return c->state.floor.seq + 1 < first || (e != NULL && e->seq < first);

@@ -104,8 +104,8 @@ struct mg_js_consumer_env {
 
 // ---- life -----------------------------------------------------------------------------------------------------------
 
-// Begins with the state, which it takes over (mg_js_state_init or a decoded one). rules stay the owner's and are replaced
-// by mg_js_consumer_update only; name is copied.
+// Begins with the state, which it takes over (mg_js_state_init or a decoded one). rules stay the owner's and are
+// replaced by mg_js_consumer_update only; name is copied.
 struct mg_js_consumer *mg_js_consumer_new(struct mg_js_consumer_env *env, const struct mg_js_consumer_rules *rules,
                                           mg_slice name, struct mg_js_state *state, int64_t now, void *app);
 // Without a word to anybody.
@@ -119,8 +119,8 @@ const struct mg_js_state *mg_js_consumer_state(const struct mg_js_consumer *c);
 const struct mg_js_consumer_rules *mg_js_consumer_rules(const struct mg_js_consumer *c);
 mg_slice mg_js_consumer_name(const struct mg_js_consumer *c);
 void *mg_js_consumer_app(const struct mg_js_consumer *c);
-// Nothing but the state and num_pending would be lost with it: no request waits, it pushes to nobody, has no pin. It may
-// have a deadline.
+// Nothing but the state and num_pending would be lost with it: no request waits, it pushes to nobody, has no pin. It
+// may have a deadline.
 bool mg_js_consumer_dormant(const struct mg_js_consumer *c);
 size_t mg_js_consumer_memory(const struct mg_js_consumer *c); // bytes, without the allocator's
 
@@ -191,6 +191,8 @@ bool mg_js_consumer_stored(struct mg_js_consumer *c, uint64_t seq, mg_slice subj
 void mg_js_consumer_removed(struct mg_js_consumer *c, int64_t now, uint64_t seq, mg_slice subject);
 // A purge of all that this consumer could get below `first` (the stream's first number, or last + 1). Set num_pending.
 void mg_js_consumer_purged(struct mg_js_consumer *c, int64_t now, uint64_t first);
+// One message was purged by a filter that is narrower than this consumer's: forgotten without a word. Set num_pending.
+void mg_js_consumer_purged_one(struct mg_js_consumer *c, uint64_t seq);
 // The stream begins at `first`: what is pending below is terminated. For what `removed` was not told of.
 void mg_js_consumer_trim(struct mg_js_consumer *c, int64_t now, uint64_t first);
 

@@ -21,6 +21,10 @@ void mg_js_pending_fini(struct mg_js_pending *p) {
 // Index of the first entry, holes included, with a number of at least seq.
 static uint32_t lower_bound(const struct mg_js_pending *p, uint64_t seq) {
     uint32_t low = 0, high = p->len;
+    // Usually it is a new number, or the numbers have no gaps.
+    if (high == 0 || seq > p->log[high - 1].seq) return high;
+    uint64_t guess = seq - p->log[0].seq;
+    if (guess < high && p->log[guess].seq == seq) return (uint32_t)guess;
     while (low < high) {
         uint32_t mid = low + (high - low) / 2;
         if (p->log[mid].seq < seq) low = mid + 1;

@@ -4,8 +4,8 @@
 // When messages are due again, and the queue of those that are. See pending.h.
 //
 // The heap may hold several nodes of an entry, and nodes of entries that have gone. Each change adds at most one node,
-// and when the nodes are twice as many as the entries the heap is built anew: so its size is bounded, and building it is
-// paid for by the changes.
+// and when the nodes are twice as many as the entries the heap is built anew: so its size is bounded, and building it
+// is paid for by the changes.
 #include "jetstream/consumer/pending_impl.h"
 
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// Pull requests: which are let in, which gets the message at hand, and how they end (spec/jetstream-consumers.md 10, 11,
-// 19.1). Each request ends exactly once: with a status, silently when it got all that it asked for, or without a word
-// when nobody listens any more. The queue is freed with its last request.
+// Pull requests: which are let in, which gets the message at hand, and how they end (spec/jetstream-consumers.md 10,
+// 11, 19.1). Each request ends exactly once: with a status, silently when it got all that it asked for, or without a
+// word when nobody listens any more. The queue is freed with its last request.
 #include "jetstream/consumer/consumer_impl.h"
 
 #include <inttypes.h>
@@ -144,7 +144,8 @@ static void take(struct mg_js_consumer *c, int64_t now, struct mg_js_waiter *w, 
     }
     w->given++;
     mg_js_waiting_want(c->waiting, w, left - 1);
-    if (c->rules->priority == MG_JS_PRIORITY_PINNED && c->pin == NULL && w->json && w->group_len > 0) pin_set(c, now, w);
+    // A request that is no object has no group, and is not pinned.
+    if (c->rules->priority == MG_JS_PRIORITY_PINNED && c->pin == NULL && w->group_len > 0) pin_set(c, now, w);
 }
 
 struct mg_js_waiter *consumer_next_waiter(struct mg_js_consumer *c, int64_t now, size_t size, bool first_delivery) {
@@ -223,14 +224,14 @@ static bool full(struct mg_js_consumer *c, int64_t now) {
 
 static void enqueue(struct mg_js_consumer *c, int64_t now, mg_slice reply, const struct mg_js_request *q) {
     const char *refusal = NULL;
-    bool no_room = full(c, now); // drops dead ones before no_wait counts them
+    full(c, now); // drops dead ones before no_wait counts them
     if (q->no_wait) refusal = no_wait_gate(c, now, q);
     if (refusal != NULL) {
         consumer_status(c, reply, refusal);
         consumer_used(c, now);
         return;
     }
-    if (no_room) {
+    if (full(c, now)) {
         // With a heartbeat it is dropped silently: the client notices that, and does not ask again at once.
         if (q->heartbeat == 0) consumer_status(c, reply, "409 Exceeded MaxWaiting");
         return;

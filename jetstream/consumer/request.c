@@ -2,8 +2,8 @@
 // Copyright (c) The Midge Authors
 //
 // The body of a pull request; see request.h. One table says which member goes where. Keys match without regard to case,
-// unknown ones are ignored, null leaves a member as it is, a number must be a plain integer: what Go's decoder does with
-// the reference's struct (spec 1, 10.1).
+// unknown ones are ignored, null leaves a member as it is, a number must be a plain integer: what Go's decoder does
+// with the reference's struct (spec 1, 10.1).
 #include "jetstream/consumer/request.h"
 
 #include <stddef.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// Where a new consumer begins (spec/jetstream-consumers.md 5): what has to be asked of the stream, and what follows from
-// the answer. Pure; the choice is made once, and the state remembers it.
+// Where a new consumer begins (spec/jetstream-consumers.md 5): what has to be asked of the stream, and what follows
+// from the answer. Pure; the choice is made once, and the state remembers it.
 #ifndef MG_JETSTREAM_CONSUMER_START_H
 #define MG_JETSTREAM_CONSUMER_START_H
 

@@ -74,8 +74,8 @@ static void raise_floor(struct mg_js_state *s, uint64_t dseq, uint64_t seq) {
     if (seq > s->floor.seq) s->floor.seq = seq;
 }
 
-// The first live entry has stopped being one: spec/jetstream-consumers.md 13, ack-floor arithmetic. When another one has,
-// the floor stays.
+// The first live entry has stopped being one: spec/jetstream-consumers.md 13, ack-floor arithmetic. When another one
+// has, the floor stays.
 static void settle_floor(struct mg_js_state *s) {
     const struct mg_js_entry *first = mg_js_pending_first(&s->pending);
     if (first == NULL) raise_floor(s, s->delivered.dseq, s->delivered.seq);

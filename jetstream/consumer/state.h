@@ -43,6 +43,7 @@ enum mg_js_delta_op {
     MG_JS_DELTA_REDELIVER,   // seq again, due at `due`
     MG_JS_DELTA_BOUNCE,      // that delivery of seq did not count; due again at `due`
     MG_JS_DELTA_DUE,         // seq is due at `due` (negative acknowledgement, work in progress, other rules)
+    // Those above have a due time.
     MG_JS_DELTA_DROP,        // seq is done: acknowledged, terminated or gone from the stream
     MG_JS_DELTA_DROP_TO,     // all up to seq are done, and so is the floor
     MG_JS_DELTA_PARK,        // seq was delivered often enough
@@ -73,8 +74,8 @@ int mg_js_state_apply(struct mg_js_state *s, const struct mg_js_delta *d);
 // ---- as bytes (state_code.c) ----------------------------------------------------------------------------------------
 
 void mg_js_state_encode(const struct mg_js_state *s, struct mg_buf *out); // appends a snapshot
-// Any bytes. out is initialized when it returns MG_OK, and owns its memory. MG_ECORRUPT; MG_EUNSUPPORTED: a version that
-// this program does not know.
+// Any bytes. out is initialized when it returns MG_OK, and owns its memory. MG_ECORRUPT; MG_EUNSUPPORTED: a version
+// that this program does not know.
 int mg_js_state_decode(struct mg_js_state *out, mg_slice bytes);
 
 // Deltas of one record stand in a row, each relative to the one before. A zeroed coder stands at the beginning.

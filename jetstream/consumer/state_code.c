@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// The state of a consumer and its changes as bytes. All numbers are varints, those that may be negative as zigzag; times
-// are milliseconds since the epoch plus 1, 0 is never.
+// The state of a consumer and its changes as bytes. All numbers are varints, those that may be negative as zigzag;
+// times are milliseconds since the epoch plus 1, 0 is never.
 //
 //   snapshot   version 1, flags (1: no acks, 2: skip list),
 //              delivered.dseq, delivered.seq, floor.dseq, floor.seq, resume, entries,
-//              an entry: seq - previous seq, zigzag(dseq - previous dseq), count * 2 + parked, zigzag(due - previous due)
+//              an entry: seq - previous seq, zigzag(dseq - previous dseq), count * 2 + parked,
+//                        zigzag(due - previous due)
 //              skip list: left, head, bytes of the differences, the differences
 //   delta      op, zigzag(seq - previous seq), and zigzag(due - previous due) for those that have one
 //
@@ -140,7 +141,7 @@ int mg_js_state_decode(struct mg_js_state *out, mg_slice bytes) {
 // ---- deltas ---------------------------------------------------------------------------------------------------------
 
 static bool has_due(enum mg_js_delta_op op) {
-    return op == MG_JS_DELTA_DELIVER || op == MG_JS_DELTA_REDELIVER || op == MG_JS_DELTA_BOUNCE || op == MG_JS_DELTA_DUE;
+    return op <= MG_JS_DELTA_DUE;
 }
 
 void mg_js_delta_encode(struct mg_js_delta_coder *c, struct mg_buf *out, const struct mg_js_delta *d) {

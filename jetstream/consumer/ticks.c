@@ -10,7 +10,8 @@
 void consumer_arm_inactive(struct mg_js_consumer *c, int64_t now) {
     (void)now;
     bool watched = c->rules->inactive_after > 0 && (c->push == NULL || !c->push->active);
-    c->inactive_at = watched ? consumer_later(consumer_later(c->used, c->rules->inactive_after), c->jitter) : MG_JS_NEVER;
+    int64_t at = consumer_later(consumer_later(c->used, c->rules->inactive_after), c->jitter);
+    c->inactive_at = watched ? at : MG_JS_NEVER;
 }
 
 static void check_inactive(struct mg_js_consumer *c, int64_t now) {

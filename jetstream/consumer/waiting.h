@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// Pull requests that wait: a queue in the order in which they are served (spec/jetstream-consumers.md 10.4). Prioritized
-// ones stand by priority, and first come first served within one.
+// Pull requests that wait: a queue in the order in which they are served (spec/jetstream-consumers.md 10.4).
+// Prioritized ones stand by priority, and first come first served within one.
 #ifndef MG_JETSTREAM_CONSUMER_WAITING_H
 #define MG_JETSTREAM_CONSUMER_WAITING_H
 

@@ -88,7 +88,9 @@ static void ask(struct model *m) {
         snprintf(body, sizeof body, "{\"batch\":%u,\"expires\":%u000000,\"idle_heartbeat\":%u000000}", 1 + below(9),
                  1000 + below(5000), 100 + below(300));
         break;
-    default: snprintf(body, sizeof body, "{\"batch\":9,\"max_bytes\":%u,\"expires\":9000000000}", 30 + below(300)); break;
+    default:
+        snprintf(body, sizeof body, "{\"batch\":9,\"max_bytes\":%u,\"expires\":9000000000}", 30 + below(300));
+        break;
     }
     world_pull(m->w, inbox, body);
 }

@@ -36,7 +36,7 @@ static void test_round_trip(void **state) {
     struct mg_buf a = MG_BUF_INIT, b = MG_BUF_INIT;
     mg_js_state_encode(&s, &a);
     // Written out once, so that a change of the format is seen.
-    static const uint8_t bytes[] = {1, 2, 4, 9, 1, 6, 144, 3, 3,     // version, flags, delivered, floor, resume, entries
+    static const uint8_t bytes[] = {1, 2, 4, 9, 1, 6, 144, 3, 3,  // version, flags, delivered, floor, resume, entries
                                     5, 2, 5, 0,                      // 5, first, given up after 2 deliveries
                                     2, 2, 2, 204, 1,                 // 7, due at 101 ms
                                     2, 2, 2, 203, 1,                 // 9, never due
