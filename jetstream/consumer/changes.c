@@ -7,7 +7,6 @@
 
 #include "server/base/assert.h"
 #include "server/base/errors.h"
-#include "server/base/mem.h"
 
 // spec 9: it is not counted; the number of the consumer that it used is gone.
 void mg_js_consumer_bounced(struct mg_js_consumer *c, int64_t now, uint64_t seq, mg_slice to) {
@@ -129,10 +128,10 @@ static const char *refuse_reset(const struct mg_js_consumer_rules *r, uint64_t s
 int mg_js_consumer_reset(struct mg_js_consumer *c, int64_t now, uint64_t seq, uint64_t start_time_seq,
                          uint64_t *reset_seq, const char **why) {
     (void)now;
-    *why = seq == 0 ? NULL : refuse_reset(c->rules, seq, start_time_seq);
-    if (*why == NULL && seq == UINT64_MAX) *why = "not allowed";
-    if (*why != NULL) return MG_EDENIED;
     *reset_seq = seq == 0 ? c->state.floor.seq + 1 : seq;
+    *why = seq == 0 ? NULL : refuse_reset(c->rules, seq, start_time_seq);
+    if (*reset_seq == UINT64_MAX) *why = "not allowed"; // nothing comes behind it
+    if (*why != NULL) return MG_EDENIED;
     consumer_commit(c, MG_JS_DELTA_RESET, *reset_seq, 0);
     c->last_delivered = c->last_acked = 0;
     c->epoch++;

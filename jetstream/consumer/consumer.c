@@ -211,7 +211,10 @@ bool mg_js_consumer_matches(const struct mg_js_consumer *c, mg_slice subject) {
     return r->filters_len == 0;
 }
 
-void mg_js_consumer_set_num_pending(struct mg_js_consumer *c, uint64_t n) { c->num_pending = n; }
+void mg_js_consumer_set_num_pending(struct mg_js_consumer *c, uint64_t n) {
+    c->num_pending = n;
+    c->no_taker = false;
+}
 
 bool mg_js_consumer_stored(struct mg_js_consumer *c, uint64_t seq, mg_slice subject) {
     if (seq < c->next || !mg_js_consumer_matches(c, subject)) return false;

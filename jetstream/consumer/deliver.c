@@ -64,8 +64,9 @@ static bool hold(struct mg_js_consumer *c, int64_t now, const struct mg_js_messa
 }
 
 static void remember(struct mg_js_consumer *c, int64_t now, const struct mg_js_message *m, uint32_t count) {
-    int64_t wait = c->rules->ack == MG_JS_ACK_NONE ? 0 : mg_js_rules_wait(c->rules, count);
-    int64_t due = wait > 0 ? consumer_later(now, wait) : MG_JS_NEVER;
+    // A back-off step may be 0, an ack_wait of 0 means that nobody waits.
+    bool timed = c->rules->ack != MG_JS_ACK_NONE && (c->rules->ack_wait > 0 || c->rules->backoff_len > 0);
+    int64_t due = timed ? consumer_later(now, mg_js_rules_wait(c->rules, count)) : MG_JS_NEVER;
     bool again = mg_js_pending_find(&c->state.pending, m->seq) != NULL;
     consumer_commit(c, again ? MG_JS_DELTA_REDELIVER : MG_JS_DELTA_DELIVER, m->seq, due);
     if (!again && c->num_pending > 0) c->num_pending--;

@@ -5,8 +5,6 @@
 // Here: the log. The queue and the heap are in pending_queue.c.
 #include "jetstream/consumer/pending.h"
 
-#include <string.h>
-
 #include "jetstream/consumer/pending_impl.h"
 #include "server/base/assert.h"
 #include "server/base/mem.h"

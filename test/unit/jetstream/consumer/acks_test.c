@@ -242,6 +242,22 @@ static void test_backoff(void **state) {
     world_free(w);
 }
 
+static void test_backoff_at_once(void **state) {
+    (void)state;
+    static const int64_t steps[] = {0, 5 * SEC};
+    struct world *w = world_new();
+    w->rules.ack_wait = 0; // it is the first step
+    w->rules.backoff = steps;
+    w->rules.backoff_len = 2;
+    delivered(w, 1);
+    world_pull(w, "r", "9");
+    world_pass(w, MS);
+    world_expect(w, "r<a s1 d2 x2 p0\n");
+    world_pass(w, 4 * SEC);
+    world_expect(w, "");
+    world_free(w);
+}
+
 static void test_max_deliver(void **state) {
     (void)state;
     struct world *w = world_new();
@@ -374,6 +390,7 @@ int main(void) {
         cmocka_unit_test(test_naks),
         cmocka_unit_test(test_nak_takes_back),
         cmocka_unit_test(test_backoff),
+        cmocka_unit_test(test_backoff_at_once),
         cmocka_unit_test(test_max_deliver),
         cmocka_unit_test(test_max_deliver_after_nak),
         cmocka_unit_test(test_max_ack_pending),

@@ -280,6 +280,22 @@ static void test_reset_refused(void **state) {
     }
 }
 
+// A client may ask for a start that nothing can follow.
+static void test_last_number_there_is(void **state) {
+    (void)state;
+    struct world *w = world_new();
+    uint64_t at;
+    const char *why;
+    world_begin(w, UINT64_MAX);
+    assert_int_equal(mg_js_consumer_reset(w->c, w->now, 0, 0, &at, &why), MG_EDENIED);
+    assert_int_equal(mg_js_consumer_reset(w->c, w->now, UINT64_MAX, 0, &at, &why), MG_EDENIED);
+    world_pull(w, "r", "1");
+    world_pub(w, "a");
+    world_restart(w);
+    world_expect(w, "");
+    world_free(w);
+}
+
 static void test_inactive_pull(void **state) {
     (void)state;
     struct world *w = world_new();
@@ -351,7 +367,7 @@ int main(void) {
         cmocka_unit_test(test_update_waits),  cmocka_unit_test(test_update_deliver_subject),
         cmocka_unit_test(test_stale_reads),   cmocka_unit_test(test_reset),
         cmocka_unit_test(test_reset_refused), cmocka_unit_test(test_inactive_pull),
-        cmocka_unit_test(test_inactive_jitter),
+        cmocka_unit_test(test_inactive_jitter), cmocka_unit_test(test_last_number_there_is),
         cmocka_unit_test(test_info_is_clamped),
         cmocka_unit_test(test_memory),
     };

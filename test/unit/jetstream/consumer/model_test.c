@@ -13,6 +13,8 @@ struct model {
     bool acked[WORLD_MSGS];      // or terminated: never to be seen again
     uint32_t count[WORLD_MSGS];  // deliveries that counted
     uint64_t last_dseq, last_first; // of first deliveries
+    struct mg_js_consumer_rules rules[2]; // what updates switch between
+    unsigned updates;
     uint8_t sent[WORLD_MSGS];    // redeliveries that were sent, a bit for each count
     struct mg_js_pair floor;
 };
@@ -125,6 +127,18 @@ static void restart(struct model *m) {
     world_run(w);
 }
 
+static void update(struct model *m) {
+    struct mg_js_consumer_rules *r = &m->rules[m->updates++ % 2];
+    *r = *mg_js_consumer_rules(m->w->c);
+    r->ack_wait = (int64_t)(1 + below(10)) * SEC;
+    r->backoff_len = r->backoff != NULL ? below(4) : 0;
+    if (r->backoff_len == 0) r->backoff = NULL;
+    r->max_ack_pending = below(2) ? -1 : 1 + (int64_t)below(20);
+    mg_js_consumer_update(m->w->c, m->w->now, r, false);
+    m->w->rules = *r; // for restarts
+    world_run(m->w);
+}
+
 // What is lost is as if it had never happened.
 static void crash(struct model *m) {
     struct world *w = m->w;
@@ -154,6 +168,7 @@ static void step(struct model *m) {
     else if (what < 95) bounce(m);
     else if (what < 96) restart(m);
     else if (what == 98) crash(m);
+    else if (what == 99) update(m);
     else if (what == 96 && below(20) == 0) purge(m);
     else if (what == 97) snprintf(w->deaf, sizeof w->deaf, "r%u", below(7));
     check(m);
