@@ -36,6 +36,7 @@ static int admit(struct mg_stream *s, struct mg_change *c) {
 }
 
 static int execute(struct mg_stream *s, struct mg_change *c) {
+    struct mg_stream_state state;
     int err = admit(s, c);
     if (err) return err == 1 ? 0 : err;
     switch (c->kind) {
@@ -43,7 +44,7 @@ static int execute(struct mg_stream *s, struct mg_change *c) {
     case MG_CHANGE_REMOVE: return mg_remove_execute(s, c->seq, c->erase, c->ctx);
     case MG_CHANGE_PURGE: return mg_purge_execute(s, c);
     case MG_CHANGE_BARRIER:
-        if (!mg_head_advance(s) || s->unresolved) return MG_EAGAIN;
+        if (mg_stream_state(s, &state) == MG_EAGAIN) return MG_EAGAIN;
         mg_stream_answer(s, c->ctx, 0, s->last, MG_ANSWER_PLAIN);
         return 0;
     case MG_CHANGE_CONFIGURE: return mg_configure_execute(s, c->value, &c->limits, c->ctx);

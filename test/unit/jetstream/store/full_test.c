@@ -117,8 +117,8 @@ static void full_disk_and_back(void **state) {
     driver_run(d, publish_until_refused);
     assert_int_equal(d->failed, 0);
     assert_true(has_ballast(d));
-    check_messages(d, s, stored - 1 + d->ok);
     uint64_t now = stored - 1 + d->ok;
+    check_messages(d, s, now);
     driver_close(d);
     assert_int_equal(driver_open(d), 0);
     check_messages(d, driver_find(d, "S"), now);
