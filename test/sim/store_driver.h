@@ -28,6 +28,8 @@ struct slot {
     unsigned mood;       // what it is mostly asked
     struct model model;
     uint64_t visible;    // as told
+    bool told;           // damage was found and reported: the stream is now what told_digest says
+    uint64_t told_digest;
     // Of this life.
     struct mg_stream *stream;
     struct shard *shard; // whose stream it is
