@@ -389,7 +389,8 @@ static void check_restart(struct slot *sl, const struct scan *sc, const struct m
     }
     // What an earlier life has reported stays as that life has found it.
     if (sl->told && sl->told_digest == sc->digest) return;
-    sim_check(!w->damaged || w->reports || st->lost || st->lost_operations, "stream %u: damage was not reported", sl->no);
+    sim_check(!w->damaged || w->reports || st->lost || st->lost_operations, "stream %u: damage was not reported",
+              sl->no);
     sim_check(w->damaged,
               "stream %u: found in no state that it may be in (last %llu, %llu messages; states %u to %u, last %llu)",
               sl->no, (unsigned long long)st->last, (unsigned long long)st->msgs, m->floor, m->nstates - 1,
