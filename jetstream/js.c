@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "jetstream/request/request.h"
+#include "jetstream/stream/js_stream.h"
 #include "server/base/assert.h"
 #include "server/base/mem.h"
 
@@ -16,15 +18,30 @@ struct mg_js_sub {
     struct mg_sub sub; // its text follows
 };
 
-void mg_js_init(struct mg_js *js, struct mg_shard *shard, struct mg_router *router, struct mg_store_part *part,
-                struct mg_log *log) {
-    memset(js, 0, sizeof(*js));
-    js->shard = shard;
-    js->router = router;
-    js->part = part;
-    js->log = log;
-    mg_list_init(&js->streams);
+// ---- life -----------------------------------------------------------------------------------------------------------
+
+static void take_in(struct mg_js *js, struct mg_stream *store) {
+    struct mg_js_stream_config config;
+    if (mg_js_stream_load(&config, mg_stream_config(store)) != 0) {
+        mg_slice name = mg_stream_name(store);
+        mg_log_err(js->log, "JetStream: the configuration of stream %.*s cannot be read: it stays as it is, out of service",
+                   (int)name.n, name.p);
+        return;
+    }
+    mg_js_add(js, mg_js_stream_new(js, store, &config));
+}
+
+void mg_js_start(struct mg_js *js, const struct mg_js_setup *o) {
+    *js = (struct mg_js){.o = *o, .shard = o->shard, .router = o->router, .log = o->log};
+    js->part = mg_store_part(o->store, o->part);
+    js->server_name = mg_cstr(o->server_name);
+    if (o->domain) js->domain = mg_cstr(o->domain);
     mg_list_init(&js->dead);
+    mg_list_init(&js->busy);
+    mg_list_init(&js->waits);
+    mg_store_part_start(js->part, mg_shard_loop(js->shard), mg_shard_wheel(js->shard));
+    for (struct mg_stream *s = mg_stream_next(js->part, NULL); s; s = mg_stream_next(js->part, s)) take_in(js, s);
+    js->api = mg_js_subscribe(js, MG_S("$JS.API.>"), mg_js_api_message, js);
 }
 
 static void bury(struct mg_js *js) {
@@ -36,23 +53,114 @@ static void bury(struct mg_js *js) {
     }
 }
 
-void mg_js_fini(struct mg_js *js) {
+bool mg_js_stop(struct mg_js *js) {
+    if (!js->stopping) {
+        js->stopping = true;
+        mg_js_unsubscribe(js, js->api);
+        js->api = NULL;
+        for (size_t i = 0; i < js->nstreams; i++) mg_js_stream_shutdown(js->streams[i]);
+    }
     bury(js);
-    mg_assert(mg_list_empty(&js->streams));
+    return mg_store_part_stop(js->part);
+}
+
+void mg_js_fini(struct mg_js *js) {
+    while (!mg_list_empty(&js->waits)) {
+        struct mg_js_wait *w = mg_container_of(js->waits.next, struct mg_js_wait, link);
+        mg_list_remove(&w->link);
+        w->done(w, NULL, NULL);
+    }
+    mg_js_unsubscribe(js, js->api);
+    while (js->nstreams > 0) {
+        struct mg_js_stream *s = js->streams[js->nstreams - 1];
+        mg_js_remove(js, s);
+        mg_js_stream_free(s);
+    }
+    bury(js);
+    mg_free(js->streams);
+    mg_buf_fini(&js->scratch);
 }
 
 bool mg_js_turn(struct mg_js *js) {
     bury(js);
-    return mg_store_part_turn(js->part);
+    bool more = mg_store_part_turn(js->part);
+    struct mg_list todo;
+    mg_list_init(&todo);
+    mg_list_splice(&todo, &js->busy);
+    while (!mg_list_empty(&todo)) {
+        struct mg_js_stream *s = mg_container_of(todo.next, struct mg_js_stream, busy);
+        mg_list_remove(&s->busy);
+        if (mg_js_stream_turn(s)) mg_js_stream_busy(s);
+    }
+    return more || !mg_list_empty(&js->busy);
 }
+
+// ---- streams --------------------------------------------------------------------------------------------------------
+
+// Where the stream of this name is, or belongs.
+static size_t place_of(const struct mg_js *js, mg_slice name, bool *found) {
+    size_t lo = 0, hi = js->nstreams;
+    *found = false;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        int order = mg_slice_cmp(js->streams[mid]->config.name, name);
+        if (order == 0) *found = true;
+        if (order < 0) lo = mid + 1;
+        else hi = mid;
+    }
+    return lo;
+}
+
+struct mg_js_stream *mg_js_find(const struct mg_js *js, mg_slice name) {
+    bool found;
+    size_t at = place_of(js, name, &found);
+    return found ? js->streams[at] : NULL;
+}
+
+void mg_js_add(struct mg_js *js, struct mg_js_stream *s) {
+    bool found;
+    size_t at = place_of(js, s->config.name, &found);
+    mg_assert(!found);
+    if (js->nstreams == js->streams_cap) {
+        js->streams_cap = js->streams_cap ? js->streams_cap * 2 : 16;
+        js->streams = mg_realloc(js->streams, js->streams_cap * sizeof(js->streams[0]));
+    }
+    memmove(&js->streams[at + 1], &js->streams[at], (js->nstreams - at) * sizeof(js->streams[0]));
+    js->streams[at] = s;
+    js->nstreams++;
+}
+
+void mg_js_remove(struct mg_js *js, struct mg_js_stream *s) {
+    bool found;
+    size_t at = place_of(js, s->config.name, &found);
+    mg_assert(found && js->streams[at] == s);
+    js->nstreams--;
+    memmove(&js->streams[at], &js->streams[at + 1], (js->nstreams - at) * sizeof(js->streams[0]));
+}
+
+// ---- room -----------------------------------------------------------------------------------------------------------
+
+bool mg_js_no_room(const struct mg_js *js, int storage) {
+    int64_t most = storage == MG_JS_MEMORY ? js->o.max_memory : js->o.max_store;
+    return most >= 0 && js->used[storage] > (uint64_t)most;
+}
+
+// ---- calls into the store -------------------------------------------------------------------------------------------
+
+void mg_js_wait(struct mg_js *js, struct mg_js_wait *w, void (*done)(struct mg_js_wait *, struct mg_js_stream *,
+                                                                     const struct mg_result *)) {
+    w->done = done;
+    mg_list_push_back(&js->waits, &w->link);
+}
+
+void mg_js_wait_cancel(struct mg_js_wait *w) { mg_list_remove(&w->link); }
 
 // ---- subscriptions --------------------------------------------------------------------------------------------------
 
 static bool deliver(struct mg_sink *sink, struct mg_sub *sub, const struct mg_msg *m) {
     struct mg_js_sub *s = mg_container_of(sink, struct mg_js_sub, sink);
     if (sub->flags & MG_SUB_DEAD) return false;
-    s->fn(s->arg, m);
-    return true;
+    return s->fn(s->arg, m);
 }
 
 struct mg_js_sub *mg_js_subscribe(struct mg_js *js, mg_slice subject, mg_js_handler fn, void *arg) {

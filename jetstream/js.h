@@ -10,34 +10,85 @@
 #ifndef MG_JETSTREAM_JS_H
 #define MG_JETSTREAM_JS_H
 
+#include "jetstream/api/limits.h"
 #include "jetstream/store/store.h"
 #include "server/base/list.h"
 #include "server/base/log.h"
 #include "server/router/router.h"
 
-struct mg_js_api;
+struct mg_js_stream;
+
+// What stays for the life of the server.
+struct mg_js_setup {
+    struct mg_shard *shard;
+    struct mg_router *router;
+    struct mg_store *store; // opened; this is its part `part`
+    unsigned part;
+    struct mg_log *log;     // may be NULL
+    const char *server_name, *server_id, *version;
+    const char *domain;     // NULL: none
+    const char *store_dir;  // as it is told to operators
+    int64_t max_memory, max_store; // bytes; -1: no limit
+    bool strict;            // refuse unknown members of requests
+    struct mg_js_limits limits;
+};
 
 struct mg_js {
+    struct mg_js_setup o;
     struct mg_shard *shard;
     struct mg_router *router;
     struct mg_store_part *part;
     struct mg_log *log;
     mg_slice server_name, domain; // domain empty: none
-    struct mg_list streams;       // of struct mg_js_stream
-    struct mg_list dead;          // of struct mg_js_sub: dropped during a delivery, freed in the next turn
-    struct mg_js_api *api;        // on the shard of the catalogue; else NULL
-    uint64_t counters_api, counters_errors;
+    struct mg_js_stream **streams; // sorted by name
+    size_t nstreams, streams_cap;
+    struct mg_list dead;    // of struct mg_js_sub: dropped during a delivery, freed in the next turn
+    struct mg_list busy;    // of struct mg_js_stream: with something to do at the end of the turn
+    struct mg_list waits;   // of struct mg_js_wait: calls into the store that are not answered
+    struct mg_js_sub *api;
+    struct mg_buf scratch;  // for one answer
+    uint64_t api_total, api_errors, api_inflight;
+    uint64_t used[2], reserved[2]; // by storage (enum mg_js_storage): bytes stored, sums of max_bytes
+    bool stopping;
 };
 
-void mg_js_init(struct mg_js *js, struct mg_shard *shard, struct mg_router *router, struct mg_store_part *part,
-                struct mg_log *log);
+// Takes the streams of the part into service.
+void mg_js_start(struct mg_js *js, const struct mg_js_setup *o);
+// Drops everything without a word; the part has stopped.
 void mg_js_fini(struct mg_js *js);
 // In each turn of the shard: what the store has finished leaves. True: there is more to do at once.
 bool mg_js_turn(struct mg_js *js);
+// Tells clients that the server goes, takes nothing more. True when nothing is under way in the store.
+bool mg_js_stop(struct mg_js *js);
+
+// ---- streams --------------------------------------------------------------------------------------------------------
+
+struct mg_js_stream *mg_js_find(const struct mg_js *js, mg_slice name);
+void mg_js_add(struct mg_js *js, struct mg_js_stream *s);
+void mg_js_remove(struct mg_js *js, struct mg_js_stream *s);
+
+// ---- room -----------------------------------------------------------------------------------------------------------
+
+// Are the server's bounds for this kind of storage (enum mg_js_storage) reached?
+bool mg_js_no_room(const struct mg_js *js, int storage);
+
+// ---- calls into the store -------------------------------------------------------------------------------------------
+
+// `done` is called with its result when that may be told; with r NULL when that never comes (the server ends): it is
+// to free what it has.
+struct mg_js_wait {
+    struct mg_list link;
+    void (*done)(struct mg_js_wait *w, struct mg_js_stream *s, const struct mg_result *r);
+};
+void mg_js_wait(struct mg_js *js, struct mg_js_wait *w, void (*done)(struct mg_js_wait *, struct mg_js_stream *,
+                                                                     const struct mg_result *));
+// The call was refused at once, and there will be no result.
+void mg_js_wait_cancel(struct mg_js_wait *w);
 
 // ---- subscriptions --------------------------------------------------------------------------------------------------
 
-typedef void (*mg_js_handler)(void *arg, const struct mg_msg *m);
+// False: it does not take this one; to the publisher it is as if nobody had subscribed.
+typedef bool (*mg_js_handler)(void *arg, const struct mg_msg *m);
 struct mg_js_sub;
 // subject is copied; valid for SUB.
 struct mg_js_sub *mg_js_subscribe(struct mg_js *js, mg_slice subject, mg_js_handler fn, void *arg);
@@ -51,6 +102,6 @@ uint32_t mg_js_publish(struct mg_js *js, mg_slice subject, mg_slice reply, mg_sl
 // Would anybody get it now? Asks only what is known on this shard.
 bool mg_js_interest(struct mg_js *js, mg_slice subject);
 
-static inline uint64_t mg_js_now(const struct mg_js *js) { return mg_shard_now(js->shard); }
+static inline int64_t mg_js_wall(const struct mg_js *js) { return mg_loop_wall(mg_shard_loop(js->shard)); }
 
 #endif

@@ -166,7 +166,7 @@ void mg_server_shutdown(struct mg_server *s) {
 }
 
 static void stop_when_done(struct mg_server *s) {
-    if (s->stopping || s->drained < s->n || !s->http_gone || s->questions > 0) return;
+    if (s->stopping || s->drained < s->n || !s->http_gone || s->questions > 0 || !server_js_stop(s)) return;
     s->stopping = true;
     mg_log_inf(s->log, "Server Exiting..");
     if (s->params.stopped) s->params.stopped(s->params.arg);
@@ -230,5 +230,8 @@ bool server_on_idle(void *arg) {
     struct shard_ctl *ctl = arg;
     bool more = collect_some(ctl);
     server_check_drained(ctl);
+    if (ctl->id != 0) return more;
+    if (server_js_turn(ctl->server)) more = true;
+    if (ctl->server->drained == ctl->server->n) stop_when_done(ctl->server);
     return more;
 }

@@ -172,7 +172,9 @@ int mg_server_new(struct mg_server **out, const struct mg_server_params *params,
     mg_closed_ring_init(&s->closed, (size_t)(keep > 0 ? keep : 0));
     server_control_init(s);
     log_head(s);
-    int rc = open_monitor(s, err, errlen);
+    int rc = server_js_open(s, err, errlen);
+    if (rc == 0) server_js_start(s);
+    if (rc == 0) rc = open_monitor(s, err, errlen);
     if (rc == 0) rc = open_clients(s, err, errlen);
     if (rc != 0) {
         s->settings->opts = NULL; // stays the caller's
@@ -194,6 +196,7 @@ void mg_server_run(struct mg_server *s) {
 void mg_server_free(struct mg_server *s) {
     if (s->listener) mg_listener_close(s->listener);
     if (s->http) mg_http_close(s->http);
+    server_js_free(s);
     for (unsigned i = 0; i < s->n; i++) mg_core_free(s->ctl[i].core);
     mg_runtime_free(s->runtime);
     mg_closed_ring_fini(&s->closed);

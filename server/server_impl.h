@@ -71,6 +71,7 @@ struct mg_server {
     struct shard_ctl ctl[MG_MAX_SHARDS];
     unsigned n;
 
+    struct server_js *js; // NULL: no JetStream
     struct mg_listener *listener;
     struct mg_http *http;
     bool https;
@@ -99,6 +100,13 @@ void server_on_record(void *arg, const struct mg_rec *rec);
 bool server_on_idle(void *arg);
 void server_check_drained(struct shard_ctl *ctl);
 void server_http_gone(struct mg_server *s);
+
+// jetstream.c; all do nothing where it is off
+int server_js_open(struct mg_server *s, char *err, size_t errlen);
+void server_js_start(struct mg_server *s); // the cores are there
+bool server_js_turn(struct mg_server *s);  // on shard 0; true: there is more to do at once
+bool server_js_stop(struct mg_server *s);  // true: nothing of it is under way
+void server_js_free(struct mg_server *s);
 
 // monitoring.c
 extern const struct mg_http_ops server_http_ops;

@@ -14,27 +14,18 @@
 #include "jetstream/api/limits.h"
 #include "jetstream/api/shape.h"
 #include "jetstream/api/stream_config.h"
+#include "jetstream/consumer/policy.h"
 
-enum mg_js_deliver {
-    MG_JS_DELIVER_ALL,
-    MG_JS_DELIVER_LAST,
-    MG_JS_DELIVER_NEW,
-    MG_JS_DELIVER_BY_START_SEQUENCE,
-    MG_JS_DELIVER_BY_START_TIME,
-    MG_JS_DELIVER_LAST_PER_SUBJECT,
-};
-enum mg_js_ack { MG_JS_ACK_NONE, MG_JS_ACK_ALL, MG_JS_ACK_EXPLICIT, MG_JS_ACK_FLOW_CONTROL };
 enum mg_js_replay { MG_JS_REPLAY_INSTANT, MG_JS_REPLAY_ORIGINAL };
-enum mg_js_priority { MG_JS_PRIORITY_NONE, MG_JS_PRIORITY_OVERFLOW, MG_JS_PRIORITY_PINNED, MG_JS_PRIORITY_PRIORITIZED };
 enum mg_js_action { MG_JS_CREATE_OR_UPDATE, MG_JS_UPDATE, MG_JS_CREATE };
 
 // Durations are nanoseconds, 0 is "not set" everywhere.
 struct mg_js_consumer_config {
     mg_slice durable_name, name, description;
-    int deliver_policy; // enum mg_js_deliver
+    int deliver_policy; // enum mg_js_deliver_policy
     uint64_t opt_start_seq;
     struct mg_js_time opt_start_time;
-    int ack_policy; // enum mg_js_ack
+    int ack_policy; // enum mg_js_ack_policy
     int64_t ack_wait;
     int64_t max_deliver; // -1: no limit
     struct mg_durations backoff;
@@ -55,7 +46,7 @@ struct mg_js_consumer_config {
     struct mg_map metadata;
     struct mg_js_time pause_until;
     struct mg_strings priority_groups;
-    int priority_policy; // enum mg_js_priority
+    int priority_policy; // enum mg_js_priority_policy
     int64_t priority_timeout;
 };
 

@@ -16,6 +16,7 @@ struct mg_js_limits {
     int64_t max_request_batch;
     // of the account
     int64_t account_max_ack_pending;
+    int64_t account_max_streams;
     int64_t account_max_consumers; // of a stream
     int64_t memory_max_stream_bytes, storage_max_stream_bytes;
     bool max_bytes_required;

@@ -133,7 +133,7 @@ void mg_js_write_slice(struct mg_jw *w, const char *key, mg_slice s) {
 // ---- acknowledgements ---------------------------------------------------------------------------------------------
 
 // spec/jetstream-streams.md 12
-void mg_js_ack_prefix(struct mg_buf *out, mg_slice stream, mg_slice domain) {
+void mg_js_pub_ack_prefix(struct mg_buf *out, mg_slice stream, mg_slice domain) {
     struct mg_jw w;
     mg_jw_init(&w, out, 0);
     mg_jw_obj(&w);
@@ -192,7 +192,7 @@ static void write_base64(struct mg_jw *w, const char *key, mg_slice bytes) {
     mg_free(text);
 }
 
-void mg_js_reply_message(struct mg_buf *out, const struct mg_js_message *m) {
+void mg_js_reply_message(struct mg_buf *out, const struct mg_message *m) {
     struct mg_jw w;
     mg_js_reply_begin(&w, out, MG_JS_REPLY_STREAM_MSG_GET);
     mg_jw_key(&w, "message");

@@ -14,6 +14,7 @@
 #define MG_JETSTREAM_API_REPLY_H
 
 #include "jetstream/api/errors.h"
+#include "jetstream/store/message.h"
 
 // X(name, what follows io.nats.jetstream.api.v1., what an error answer has behind the error)
 #define MG_JS_REPLIES(X)                                                                                              \
@@ -95,7 +96,7 @@ void mg_js_write_slice(struct mg_jw *w, const char *key, mg_slice s);
 
 // Byte for byte as spec/jetstream-streams.md 12 has them. All acknowledgements of a stream begin alike: the owner of
 // the stream keeps that beginning.
-void mg_js_ack_prefix(struct mg_buf *out, mg_slice stream, mg_slice domain); // domain may be empty
+void mg_js_pub_ack_prefix(struct mg_buf *out, mg_slice stream, mg_slice domain); // domain may be empty
 
 struct mg_js_pub_ack {
     mg_slice prefix;
@@ -112,12 +113,6 @@ void mg_js_pub_error(struct mg_buf *out, mg_slice stream, const struct mg_js_err
 
 // ---- a stored message ---------------------------------------------------------------------------------------------
 
-struct mg_js_message {
-    mg_slice subject, headers, payload; // headers: the whole block; empty: left out
-    uint64_t seq;
-    int64_t time;
-};
-
-void mg_js_reply_message(struct mg_buf *out, const struct mg_js_message *m);
+void mg_js_reply_message(struct mg_buf *out, const struct mg_message *m);
 
 #endif

@@ -87,7 +87,7 @@ static void requeue_all(struct mg_js_consumer *c, int64_t now) {
     }
 }
 
-void mg_js_consumer_update(struct mg_js_consumer *c, int64_t now, const struct mg_js_consumer_rules *rules,
+void mg_js_consumer_revise(struct mg_js_consumer *c, int64_t now, const struct mg_js_consumer_rules *rules,
                            bool new_filters) {
     const struct mg_js_consumer_rules *old = c->rules;
     mg_assert(mg_js_rules_push(rules) == mg_js_rules_push(old) && rules->ack == old->ack);

@@ -72,11 +72,11 @@ size_t mg_js_consumer_memory(const struct mg_js_consumer *c) {
     return n + sizeof *c->waiting;
 }
 
-struct mg_js_consumer_info mg_js_consumer_info(struct mg_js_consumer *c, int64_t now, uint64_t stream_msgs,
+struct mg_js_consumer_facts mg_js_consumer_facts(struct mg_js_consumer *c, int64_t now, uint64_t stream_msgs,
                                                uint64_t stream_last) {
     consumer_check_waiting(c, now, false);
     const struct mg_js_pending *p = &c->state.pending;
-    struct mg_js_consumer_info i = {
+    struct mg_js_consumer_facts i = {
         .delivered = c->state.delivered,
         .floor = c->state.floor,
         .last_delivered = c->last_delivered,
@@ -176,7 +176,7 @@ static bool still_wanted(struct mg_js_consumer *c, int64_t now, const struct mg_
 }
 
 bool mg_js_consumer_message(struct mg_js_consumer *c, int64_t now, const struct mg_js_want *w,
-                            const struct mg_js_message *m) {
+                            const struct mg_message *m) {
     if (w->kind == MG_JS_WANT_NOTHING || !still_wanted(c, now, w)) return false;
     if (w->kind == MG_JS_WANT_SEQ ? m->seq != w->seq : m->seq < c->next) return false;
     return consumer_deliver(c, now, m);

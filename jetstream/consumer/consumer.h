@@ -32,19 +32,13 @@
 #include "jetstream/consumer/ack.h"
 #include "jetstream/consumer/rules.h"
 #include "jetstream/consumer/state.h"
+#include "jetstream/store/message.h"
 #include "server/base/buf.h"
 #include "server/base/slice.h"
 
 struct mg_js_consumer;
 
 // ---- effects --------------------------------------------------------------------------------------------------------
-
-// A stored message, as it was read. Slices are borrowed for the call.
-struct mg_js_message {
-    uint64_t seq;
-    int64_t time;
-    mg_slice subject, headers, payload; // headers: a whole block or empty
-};
 
 struct mg_js_delivery {
     mg_slice to;               // who gets it: inbox of the request, or deliver subject
@@ -105,7 +99,7 @@ struct mg_js_consumer_env {
 // ---- life -----------------------------------------------------------------------------------------------------------
 
 // Begins with the state, which it takes over (mg_js_state_init or a decoded one). rules stay the owner's and are
-// replaced by mg_js_consumer_update only; name is copied.
+// replaced by mg_js_consumer_revise only; name is copied.
 struct mg_js_consumer *mg_js_consumer_new(struct mg_js_consumer_env *env, const struct mg_js_consumer_rules *rules,
                                           mg_slice name, struct mg_js_state *state, int64_t now, void *app);
 // Without a word to anybody.
@@ -124,7 +118,7 @@ void *mg_js_consumer_app(const struct mg_js_consumer *c);
 bool mg_js_consumer_dormant(const struct mg_js_consumer *c);
 size_t mg_js_consumer_memory(const struct mg_js_consumer *c); // bytes, without the allocator's
 
-struct mg_js_consumer_info {
+struct mg_js_consumer_facts {
     struct mg_js_pair delivered, floor;
     int64_t last_delivered, last_acked; // 0: never since the start
     uint64_t num_pending, num_ack_pending, num_redelivered, num_waiting;
@@ -135,7 +129,7 @@ struct mg_js_consumer_info {
 };
 // Drops dead requests first. Slices are valid until the next call. num_pending is clamped to what `stream_msgs` and the
 // stream's last number allow (spec 14.1).
-struct mg_js_consumer_info mg_js_consumer_info(struct mg_js_consumer *c, int64_t now, uint64_t stream_msgs,
+struct mg_js_consumer_facts mg_js_consumer_facts(struct mg_js_consumer *c, int64_t now, uint64_t stream_msgs,
                                                uint64_t stream_last);
 
 // ---- flow -----------------------------------------------------------------------------------------------------------
@@ -155,7 +149,7 @@ struct mg_js_want {
 struct mg_js_want mg_js_consumer_want(struct mg_js_consumer *c, int64_t now);
 // True: it was delivered. False: ask `want` again.
 bool mg_js_consumer_message(struct mg_js_consumer *c, int64_t now, const struct mg_js_want *w,
-                            const struct mg_js_message *m);
+                            const struct mg_message *m);
 void mg_js_consumer_gone(struct mg_js_consumer *c, int64_t now, const struct mg_js_want *w);
 // Nothing up to `last` matches, and last is the end of what is visible now.
 void mg_js_consumer_end(struct mg_js_consumer *c, int64_t now, const struct mg_js_want *w, uint64_t last);
@@ -199,7 +193,7 @@ void mg_js_consumer_trim(struct mg_js_consumer *c, int64_t now, uint64_t first);
 // ---- from the API ---------------------------------------------------------------------------------------------------
 
 // Other rules, checked already (spec 2.2). new_filters: set num_pending.
-void mg_js_consumer_update(struct mg_js_consumer *c, int64_t now, const struct mg_js_consumer_rules *rules,
+void mg_js_consumer_revise(struct mg_js_consumer *c, int64_t now, const struct mg_js_consumer_rules *rules,
                            bool new_filters);
 // The owner has changed pause_until in the rules: tells it.
 void mg_js_consumer_pause(struct mg_js_consumer *c, int64_t now);

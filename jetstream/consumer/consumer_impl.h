@@ -89,7 +89,7 @@ void consumer_forget(struct mg_js_consumer *c, struct mg_js_entry *e, const char
 bool consumer_park_spent(struct mg_js_consumer *c, struct mg_js_entry *e);
 
 // deliver.c: m is what is wanted. True: somebody got it.
-bool consumer_deliver(struct mg_js_consumer *c, int64_t now, const struct mg_js_message *m);
+bool consumer_deliver(struct mg_js_consumer *c, int64_t now, const struct mg_message *m);
 
 // status.c: text is what follows "NATS/1.0 ". pending: with the two headers of what is left of w.
 void consumer_status(struct mg_js_consumer *c, mg_slice to, const char *text);

@@ -37,7 +37,7 @@ static void add_pin(struct mg_js_consumer *c, struct mg_js_delivery *d) {
     d->headers = mg_buf_slice(out);
 }
 
-static mg_slice ack_subject(struct mg_js_consumer *c, const struct mg_js_message *m, uint32_t count, uint64_t pending) {
+static mg_slice ack_subject(struct mg_js_consumer *c, const struct mg_message *m, uint32_t count, uint64_t pending) {
     struct mg_buf *out = &c->env->reply;
     struct mg_js_ack_subject a = {.delivered = count, .seq = m->seq, .dseq = c->state.delivered.dseq + 1,
                                   .time = (uint64_t)m->time, .pending = pending};
@@ -48,14 +48,14 @@ static mg_slice ack_subject(struct mg_js_consumer *c, const struct mg_js_message
 }
 
 // Replay at the original pace (spec 7.4): each message as long after the one before as it was stored after it.
-static int64_t replay_hold(const struct mg_js_consumer *c, const struct mg_js_message *m) {
+static int64_t replay_hold(const struct mg_js_consumer *c, const struct mg_message *m) {
     const struct mg_js_replay *r = c->replay;
     if (r == NULL || r->stored == 0 || m->time - r->stored <= MG_JS_MS) return 0;
     return consumer_later(r->sent, m->time - r->stored);
 }
 
 // True: not yet; `want` says nothing until then, and the message is asked for again.
-static bool hold(struct mg_js_consumer *c, int64_t now, const struct mg_js_message *m, size_t size) {
+static bool hold(struct mg_js_consumer *c, int64_t now, const struct mg_message *m, size_t size) {
     int64_t until = replay_hold(c, m);
     if (until <= now && c->push != NULL) until = push_rate(c, now, size);
     if (until <= now) return false;
@@ -63,7 +63,7 @@ static bool hold(struct mg_js_consumer *c, int64_t now, const struct mg_js_messa
     return true;
 }
 
-static void remember(struct mg_js_consumer *c, int64_t now, const struct mg_js_message *m, uint32_t count) {
+static void remember(struct mg_js_consumer *c, int64_t now, const struct mg_message *m, uint32_t count) {
     // A back-off step may be 0, an ack_wait of 0 means that nobody waits.
     bool timed = c->rules->ack != MG_JS_ACK_NONE && (c->rules->ack_wait > 0 || c->rules->backoff_len > 0);
     int64_t due = timed ? consumer_later(now, mg_js_rules_wait(c->rules, count)) : MG_JS_NEVER;
@@ -89,7 +89,7 @@ static void settle_waiter(struct mg_js_consumer *c, int64_t now, struct mg_js_wa
 }
 
 // The request that gets it, or NULL. Statuses that are sent on the way use the scratch of the headers.
-static struct mg_js_waiter *choose(struct mg_js_consumer *c, int64_t now, const struct mg_js_message *m, size_t size,
+static struct mg_js_waiter *choose(struct mg_js_consumer *c, int64_t now, const struct mg_message *m, size_t size,
                                    bool first, struct mg_js_delivery *d) {
     struct mg_js_waiter *w = consumer_next_waiter(c, now, size, first);
     if (w == NULL) {
@@ -104,7 +104,7 @@ static struct mg_js_waiter *choose(struct mg_js_consumer *c, int64_t now, const 
     return w;
 }
 
-bool consumer_deliver(struct mg_js_consumer *c, int64_t now, const struct mg_js_message *m) {
+bool consumer_deliver(struct mg_js_consumer *c, int64_t now, const struct mg_message *m) {
     const struct mg_js_entry *e = mg_js_pending_find(&c->state.pending, m->seq);
     uint32_t count = e != NULL ? e->count + 1 : 1;
     uint64_t pending = e == NULL && c->num_pending > 0 ? c->num_pending - 1 : c->num_pending;

@@ -9,23 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "jetstream/consumer/policy.h"
 #include "server/base/slice.h"
-
-enum mg_js_deliver_policy {
-    MG_JS_DELIVER_ALL,
-    MG_JS_DELIVER_LAST,
-    MG_JS_DELIVER_NEW,
-    MG_JS_DELIVER_BY_START_SEQUENCE,
-    MG_JS_DELIVER_BY_START_TIME,
-    MG_JS_DELIVER_LAST_PER_SUBJECT
-};
-enum mg_js_ack_policy { MG_JS_ACK_NONE, MG_JS_ACK_ALL, MG_JS_ACK_EXPLICIT };
-enum mg_js_priority_policy {
-    MG_JS_PRIORITY_NONE,
-    MG_JS_PRIORITY_OVERFLOW,
-    MG_JS_PRIORITY_PINNED,
-    MG_JS_PRIORITY_PRIORITIZED
-};
 
 struct mg_js_consumer_rules {
     enum mg_js_deliver_policy deliver;

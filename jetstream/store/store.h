@@ -26,6 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "jetstream/store/message.h"
 #include "server/base/list.h"
 #include "server/base/slice.h"
 
@@ -212,12 +213,6 @@ int mg_stream_row_put(struct mg_stream *s, mg_slice key, mg_slice value, void *c
 int mg_stream_row_delete(struct mg_stream *s, mg_slice key, void *ctx);
 
 // ---- reads ----------------------------------------------------------------------------------------------------------
-
-struct mg_message {
-    uint64_t seq;
-    int64_t time;
-    mg_slice subject, headers, payload;
-};
 
 enum mg_read_kind {
     MG_READ_SEQ,   // the message `seq`

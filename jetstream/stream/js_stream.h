@@ -8,49 +8,67 @@
 
 #include "jetstream/api/stream_config.h"
 #include "jetstream/js.h"
+#include "server/proto/transform.h"
 
 // Owned by its shard; lives from create (or recovery) until its deletion is durable.
 struct mg_js_stream {
-    struct mg_list link; // of js->streams
     struct mg_js *js;
     struct mg_stream *store;
     struct mg_js_stream_config config;
-    struct mg_js_sub **subs; // one for each subject
+    struct mg_list busy;         // of js->busy
+    struct mg_js_sub **subs;     // one for each subject
     size_t nsubs;
-    struct mg_js_sub *direct, *direct_last; // $JS.API.DIRECT.GET.<name> and .<name>.>
-    struct mg_buf last_msg_id;   // of the last stored message; empty: it had none
-    struct mg_list waits;        // of struct mg_js_wait: calls into the store that are not answered
-    uint64_t acks, refused;
+    struct mg_js_sub *direct, *direct_last; // $JS.API.DIRECT.GET.<name> and .<name>.>; NULL: not allowed
+    struct mg_list reads;        // of struct mg_js_reading: those that wait
+    struct mg_transform *transform, *republish; // NULL: none
+    struct mg_buf ack_prefix;    // what all acknowledgements of publishes begin with
+    uint64_t accounted;          // bytes of it that js->used_* has
+    bool deleting;               // its deletion is under way: it takes nothing any more
 };
 
-// Takes a stored stream into service: subscribes to its subjects. config is moved.
+// Takes a stored stream into service. config is moved.
 struct mg_js_stream *mg_js_stream_new(struct mg_js *js, struct mg_stream *store, struct mg_js_stream_config *config);
 void mg_js_stream_free(struct mg_js_stream *s);
-// Subscribes to what the configuration says now.
-void mg_js_stream_subscribe(struct mg_js_stream *s);
-
-// A call into the store: `done` is called with its result, when that may be told.
-struct mg_js_wait {
-    struct mg_list link;
-    struct mg_js_stream *stream; // NULL: it went meanwhile
-    void (*done)(struct mg_js_wait *w, const struct mg_result *r);
-};
-extern const struct mg_stream_ops mg_js_stream_ops;
-
-// publish.c: a message on one of the stream's subjects.
-void mg_js_stream_publish(void *arg, const struct mg_msg *m);
+// It behaves as *config says from now on. config is moved.
+void mg_js_stream_reconfigure(struct mg_js_stream *s, struct mg_js_stream_config *config);
+// Leaves its subjects and gives up what waits: before it is deleted.
+void mg_js_stream_retire(struct mg_js_stream *s);
+// The server ends.
+void mg_js_stream_shutdown(struct mg_js_stream *s);
+// Calls mg_js_stream_turn at the end of the turn.
+void mg_js_stream_busy(struct mg_js_stream *s);
+bool mg_js_stream_turn(struct mg_js_stream *s); // true: there is more to do
+// Would a consumer get a message on this subject? For retention by interest.
+bool mg_js_stream_wanted(const struct mg_js_stream *s, mg_slice subject);
 
 static inline mg_slice mg_js_stream_name(const struct mg_js_stream *s) { return s->config.name; }
-static inline struct mg_stream_limits mg_js_stream_limits(const struct mg_js_stream_config *c) {
-    return (struct mg_stream_limits){
-        .max_msgs = c->max_msgs,
-        .max_bytes = c->max_bytes,
-        .max_msgs_per_subject = c->max_msgs_per_subject,
-        .max_age = (uint64_t)c->max_age,
-        .dedupe_window = (uint64_t)c->duplicate_window,
-        .discard = c->discard == MG_JS_DISCARD_NEW ? MG_DISCARD_NEW : MG_DISCARD_OLD,
-        .discard_new_per_subject = c->discard_new_per_subject,
-    };
-}
+struct mg_stream_limits mg_js_stream_limits(const struct mg_js_stream_config *c);
+
+// publish.c: a message on one of the stream's subjects.
+bool mg_js_stream_publish(void *arg, const struct mg_msg *m);
+
+// direct.c: requests of $JS.API.DIRECT.GET.
+bool mg_js_stream_direct(void *arg, const struct mg_msg *m);
+
+// consumers
+uint64_t mg_js_stream_consumers(const struct mg_js_stream *s);
+// May the stream be configured like this, with the consumers that it has (10069)?
+int mg_js_stream_check_consumers(const struct mg_js_stream *s, const struct mg_js_stream_config *c,
+                                 struct mg_js_error *e);
+
+// ---- reads ----------------------------------------------------------------------------------------------------------
+
+// A read of the stream (jetstream/store/store.h). Zeroed before the first use; the owner's.
+struct mg_js_reading {
+    struct mg_list link; // of s->reads, while it waits
+    struct mg_js_stream *stream;
+    struct mg_read r;
+    void (*done)(struct mg_js_reading *rd); // r has the answer. Not called when there was nothing to wait for
+    void (*gone)(struct mg_js_reading *rd); // the stream goes, or the server: there will be no answer
+};
+
+// 0: answered at once. MG_EAGAIN: `done` or `gone` will be called.
+int mg_js_read(struct mg_js_stream *s, struct mg_js_reading *rd);
+void mg_js_reading_end(struct mg_js_reading *rd); // gives up, and forgets what was read ahead
 
 #endif

@@ -22,6 +22,12 @@ static inline mg_slice mg_cstr(const char *s) { return (mg_slice){s, s ? strlen(
 static inline bool mg_slice_eq(mg_slice a, mg_slice b) {
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
+// Bytewise; of two that begin alike the shorter one comes first.
+static inline int mg_slice_cmp(mg_slice a, mg_slice b) {
+    size_t n = a.n < b.n ? a.n : b.n;
+    int order = n ? memcmp(a.p, b.p, n) : 0;
+    return order ? order : (a.n > b.n) - (a.n < b.n);
+}
 static inline bool mg_slice_starts(mg_slice s, mg_slice prefix) {
     return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
 }

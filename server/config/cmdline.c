@@ -375,8 +375,6 @@ static int apply_inactive(const struct mg_cmdline *c, struct mg_options *o, char
         snprintf(err, errlen, "solicited routes require cluster capabilities, e.g. --cluster");
         return MG_EINVAL;
     }
-    if (o->jetstream) mg_options_add_inactive(o, "jetstream", false);
-    else drop_inactive(o, "jetstream");
     return MG_OK;
 }
 

@@ -561,7 +561,6 @@ void mg_conf_block_jetstream(struct mg_conf_ctx *c, const struct mg_conf_value *
     if (m != NULL && m->type == MG_CONF_STRING && strcasecmp(m->str, "chacha") && strcasecmp(m->str, "chachapoly") &&
         strcasecmp(m->str, "aes"))
         mg_conf_error_q(c, m, "Unknown cipher type: ", m->str, "");
-    if (c->o->jetstream) mg_options_add_inactive(c->o, "jetstream", false);
 }
 
 // An array of names or a map of account blocks.

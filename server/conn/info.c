@@ -22,6 +22,7 @@ void conn_info(struct mg_conn *c, bool first, bool connect_info) {
         .tls_verify = s->tls && (o->tls_opts.verify || o->tls_opts.verify_and_map),
         .tls_available = s->tls && o->allow_non_tls,
         .max_payload = (int32_t)c->max_payload,
+        .jetstream = o->jetstream,
         .client_id = c->cid,
         .client_ip = c->peer.ip,
         .nonce = first && c->nonce[0] ? c->nonce : NULL,

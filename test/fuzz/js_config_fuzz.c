@@ -66,7 +66,7 @@ static void consumer(mg_slice body, bool strict) {
         mg_assert(mg_js_consumer_load(&again, mg_buf_slice(&json)) == 0);
         mg_assert(mg_js_consumer_same(&again, &r.config));
         mg_assert(mg_js_consumer_check(&again, &s, &limits, false, &e) == 0);
-        mg_assert(mg_js_consumer_update(&r.config, &again, true, &e) == 0);
+        mg_assert(mg_js_consumer_revise(&r.config, &again, true, &e) == 0);
         mg_js_consumer_fini(&again);
         mg_buf_fini(&json);
     }

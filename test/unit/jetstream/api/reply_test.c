@@ -60,7 +60,7 @@ static void small_answers(void **state) {
     mg_js_reply_pause(&out, &(struct mg_js_pause){true, {.sec = 4070908800, .set = true}, 2275631153657855448});
     expect(&out, "{\"type\":\"" API "consumer_pause_response\",\"paused\":true,"
                  "\"pause_until\":\"2099-01-01T00:00:00Z\",\"pause_remaining\":2275631153657855448}");
-    mg_js_reply_message(&out, &(struct mg_js_message){.subject = MG_S("s.h"),
+    mg_js_reply_message(&out, &(struct mg_message){.subject = MG_S("s.h"),
                                                       .headers = MG_S("NATS/1.0\r\nA: b\r\n\r\n"),
                                                       .payload = MG_S("z"),
                                                       .seq = 5,
@@ -68,7 +68,7 @@ static void small_answers(void **state) {
     expect(&out, "{\"type\":\"" API "stream_msg_get_response\",\"message\":{\"subject\":\"s.h\",\"seq\":5,"
                  "\"hdrs\":\"TkFUUy8xLjANCkE6IGINCg0K\",\"data\":\"eg==\","
                  "\"time\":\"2026-11-21T16:14:06.338506686Z\"}}");
-    mg_js_reply_message(&out, &(struct mg_js_message){.subject = MG_S("s"), .seq = 1, .time = 0});
+    mg_js_reply_message(&out, &(struct mg_message){.subject = MG_S("s"), .seq = 1, .time = 0});
     expect(&out, "{\"type\":\"" API "stream_msg_get_response\",\"message\":{\"subject\":\"s\",\"seq\":1,"
                  "\"time\":\"1970-01-01T00:00:00Z\"}}");
 }
@@ -100,8 +100,8 @@ static void pages(void **state) {
 static void publish_acks(void **state) {
     (void)state;
     struct mg_buf plain = MG_BUF_INIT, domain = MG_BUF_INIT, out = MG_BUF_INIT;
-    mg_js_ack_prefix(&plain, MG_S("S"), MG_S(""));
-    mg_js_ack_prefix(&domain, MG_S("S"), MG_S("D"));
+    mg_js_pub_ack_prefix(&plain, MG_S("S"), MG_S(""));
+    mg_js_pub_ack_prefix(&domain, MG_S("S"), MG_S("D"));
     mg_slice p = mg_buf_slice(&plain), d = mg_buf_slice(&domain);
     const struct {
         struct mg_js_pub_ack ack;

@@ -166,11 +166,11 @@ static void test_update_waits(void **state) {
     shorter.ack_wait = 5 * SEC;
     world_pull(w, "r", "9");
     world_pass(w, 3 * SEC);
-    mg_js_consumer_update(w->c, w->now, &shorter, false);
+    mg_js_consumer_revise(w->c, w->now, &shorter, false);
     world_pass(w, 2 * SEC + MS);
     world_expect(w, "r<a s1 d2 x2 p0\n");
     world_pass(w, 1 * SEC);
-    mg_js_consumer_update(w->c, w->now, &w->rules, false);
+    mg_js_consumer_revise(w->c, w->now, &w->rules, false);
     world_pass(w, 28 * SEC);
     world_expect(w, "");
     world_pass(w, 1 * SEC + MS);
@@ -192,7 +192,7 @@ static void test_update_deliver_subject(void **state) {
     struct mg_js_consumer_rules moved = w->rules;
     moved.deliver_subject = MG_S("e");
     mg_js_consumer_active(w->c, w->now, false);
-    mg_js_consumer_update(w->c, w->now, &moved, false);
+    mg_js_consumer_revise(w->c, w->now, &moved, false);
     world_run(w);
     world_expect(w, "");
     mg_js_consumer_active(w->c, w->now, true);
@@ -210,7 +210,7 @@ static void test_stale_reads(void **state) {
     struct mg_js_want q = mg_js_consumer_want(w->c, w->now);
     assert_int_equal(q.kind, MG_JS_WANT_SEQ);
     assert_int_equal(q.seq, 1);
-    struct mg_js_message m = {1, w->now, MG_S("a"), {NULL, 0}, {NULL, 0}};
+    struct mg_message m = {1, w->now, MG_S("a"), {NULL, 0}, {NULL, 0}};
     mg_js_consumer_ack(w->c, w->now, MG_S("$JS.ACK.S.C.1.1.1.1.0"), MG_S(""), MG_S("")); // while it is read
     assert_false(mg_js_consumer_message(w->c, w->now, &q, &m));
     mg_js_consumer_gone(w->c, w->now, &q);
@@ -220,7 +220,7 @@ static void test_stale_reads(void **state) {
     world_ack(w, 3, "");
     q = mg_js_consumer_want(w->c, w->now);
     assert_int_equal(q.kind, MG_JS_WANT_NEXT);
-    mg_js_consumer_update(w->c, w->now, &w->rules, true);
+    mg_js_consumer_revise(w->c, w->now, &w->rules, true);
     m.seq = 4;
     assert_false(mg_js_consumer_message(w->c, w->now, &q, &m));
     mg_js_consumer_end(w->c, w->now, &q, 99);
@@ -341,9 +341,9 @@ static void test_info_is_clamped(void **state) {
     world_pubs(w, 3);
     world_begin(w, 1);
     mg_js_consumer_set_num_pending(w->c, 50);
-    assert_int_equal(mg_js_consumer_info(w->c, w->now, 2, 3).num_pending, 2);
-    assert_int_equal(mg_js_consumer_info(w->c, w->now, 9, 3).num_pending, 3);
-    assert_int_equal(mg_js_consumer_info(w->c, w->now, 9, 0).num_pending, 0);
+    assert_int_equal(mg_js_consumer_facts(w->c, w->now, 2, 3).num_pending, 2);
+    assert_int_equal(mg_js_consumer_facts(w->c, w->now, 9, 3).num_pending, 3);
+    assert_int_equal(mg_js_consumer_facts(w->c, w->now, 9, 0).num_pending, 0);
     world_free(w);
 }
 

@@ -56,7 +56,7 @@ static void check(struct model *m) {
     CHECK(m, s->floor.seq >= m->floor.seq && s->floor.dseq >= m->floor.dseq);
     CHECK(m, s->floor.seq <= s->delivered.seq && s->floor.dseq <= s->delivered.dseq);
     m->floor = s->floor;
-    struct mg_js_consumer_info i = mg_js_consumer_info(m->w->c, m->w->now, UINT64_MAX, m->w->last);
+    struct mg_js_consumer_facts i = mg_js_consumer_facts(m->w->c, m->w->now, UINT64_MAX, m->w->last);
     CHECK(m, i.num_pending == world_count(m->w));
     m->w->log.len = 0;
 }
@@ -134,7 +134,7 @@ static void update(struct model *m) {
     r->backoff_len = r->backoff != NULL ? below(4) : 0;
     if (r->backoff_len == 0) r->backoff = NULL;
     r->max_ack_pending = below(2) ? -1 : 1 + (int64_t)below(20);
-    mg_js_consumer_update(m->w->c, m->w->now, r, false);
+    mg_js_consumer_revise(m->w->c, m->w->now, r, false);
     m->w->rules = *r; // for restarts
     world_run(m->w);
 }
@@ -209,7 +209,7 @@ static void drain(struct model *m) {
         for (uint32_t i = 0; i < p->len && seq == 0; i++)
             if (p->log[i].state == MG_JS_ENTRY_LIVE && p->log[i].ticket == 0) seq = p->log[i].seq;
         if (seq == 0) {
-            if (mg_js_consumer_info(w->c, w->now, UINT64_MAX, w->last).num_pending == 0 && p->live == 0) break;
+            if (mg_js_consumer_facts(w->c, w->now, UINT64_MAX, w->last).num_pending == 0 && p->live == 0) break;
             world_pass(w, SEC);
             continue;
         }
@@ -222,7 +222,7 @@ static void drain(struct model *m) {
         check(m);
     }
     CHECK(m, p->live == 0);
-    struct mg_js_consumer_info i = mg_js_consumer_info(w->c, w->now, UINT64_MAX, w->last);
+    struct mg_js_consumer_facts i = mg_js_consumer_facts(w->c, w->now, UINT64_MAX, w->last);
     CHECK(m, i.num_pending == 0);
     CHECK(m, i.floor.seq == i.delivered.seq && i.floor.dseq == i.delivered.dseq);
     for (uint64_t s = 1; s <= w->last; s++)

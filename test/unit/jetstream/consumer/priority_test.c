@@ -57,7 +57,7 @@ static void test_prioritized(void **state) {
     world_free(w);
 }
 
-static mg_slice pin(struct world *w) { return mg_js_consumer_info(w->c, w->now, 9, 9).pin_id; }
+static mg_slice pin(struct world *w) { return mg_js_consumer_facts(w->c, w->now, 9, 9).pin_id; }
 
 static void expect_pinned(struct world *w, const char *format) {
     char text[512];

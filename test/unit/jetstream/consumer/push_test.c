@@ -43,7 +43,7 @@ static void test_bounced(void **state) {
     world_run(w);
     w->log.len = 0;
     mg_js_consumer_bounced(w->c, w->now, 1, MG_S("d"));
-    assert_false(mg_js_consumer_info(w->c, w->now, 9, 9).push_bound);
+    assert_false(mg_js_consumer_facts(w->c, w->now, 9, 9).push_bound);
     mg_js_consumer_active(w->c, w->now, true);
     world_run(w);
     world_expect(w, ""); // waits for ack_wait
@@ -160,7 +160,7 @@ static void test_headers_only(void **state) {
     world_run(w);
     world_expect(w, "d<a s1 d1 x1 p0 NATS/1.0|Nats-Msg-Size: 77||\n");
     struct mg_js_want q = mg_js_consumer_want(w->c, w->now);
-    struct mg_js_message m = {2, w->now, MG_S("a"), MG_S("NATS/1.0\r\nA: b\r\n\r\n"), MG_S("xyz")};
+    struct mg_message m = {2, w->now, MG_S("a"), MG_S("NATS/1.0\r\nA: b\r\n\r\n"), MG_S("xyz")};
     w->last = 2;
     assert_true(mg_js_consumer_message(w->c, w->now, &q, &m));
     world_expect(w, "d<a s2 d2 x1 p0 NATS/1.0|A: b|Nats-Msg-Size: 3||\n");

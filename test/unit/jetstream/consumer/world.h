@@ -234,7 +234,7 @@ static inline bool world_step(struct world *w) {
         mg_js_consumer_gone(w->c, w->now, &q);
         return true;
     }
-    struct mg_js_message m = {.seq = seq, .time = w->msgs[seq].time, .subject = mg_cstr(w->msgs[seq].subject),
+    struct mg_message m = {.seq = seq, .time = w->msgs[seq].time, .subject = mg_cstr(w->msgs[seq].subject),
                               .payload = mg_slice_of(bytes, w->payload)};
     mg_js_consumer_message(w->c, w->now, &q, &m);
     return true;
@@ -304,7 +304,7 @@ static inline void world_expect(struct world *w, const char *text) {
 
 static inline void world_floors(struct world *w, uint64_t delivered_d, uint64_t delivered_s, uint64_t floor_d,
                                 uint64_t floor_s) {
-    struct mg_js_consumer_info i = mg_js_consumer_info(w->c, w->now, UINT64_MAX, w->last);
+    struct mg_js_consumer_facts i = mg_js_consumer_facts(w->c, w->now, UINT64_MAX, w->last);
     assert_int_equal(i.delivered.dseq, delivered_d);
     assert_int_equal(i.delivered.seq, delivered_s);
     assert_int_equal(i.floor.dseq, floor_d);
@@ -313,7 +313,7 @@ static inline void world_floors(struct world *w, uint64_t delivered_d, uint64_t 
 
 static inline void world_counts(struct world *w, uint64_t pending, uint64_t ack_pending, uint64_t redelivered,
                                 uint64_t waiting) {
-    struct mg_js_consumer_info i = mg_js_consumer_info(w->c, w->now, UINT64_MAX, w->last);
+    struct mg_js_consumer_facts i = mg_js_consumer_facts(w->c, w->now, UINT64_MAX, w->last);
     assert_int_equal(i.num_pending, pending);
     assert_int_equal(i.num_ack_pending, ack_pending);
     assert_int_equal(i.num_redelivered, redelivered);

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// What the API tells of the account (spec/jetstream-streams.md 3), and what it refuses because there is no cluster.
+#include "jetstream/request/request.h"
+
+void mg_js_do_account_info(struct mg_js_request *rq) {
+    const struct mg_js *js = rq->js;
+    const struct mg_js_account_info a = {
+        .memory = js->used[MG_JS_MEMORY],
+        .storage = js->used[MG_JS_FILE],
+        .reserved_memory = js->reserved[MG_JS_MEMORY],
+        .reserved_storage = js->reserved[MG_JS_FILE],
+        .streams = js->nstreams,
+        .max_memory = -1,
+        .max_storage = -1,
+        .max_streams = -1,
+        .max_consumers = -1,
+        .max_ack_pending = -1,
+        .memory_max_stream_bytes = -1,
+        .storage_max_stream_bytes = -1,
+        .domain = js->domain,
+        .api_total = js->api_total,
+        .api_errors = js->api_errors,
+    };
+    struct mg_buf out = MG_BUF_INIT;
+    mg_js_reply_account(&out, &a);
+    mg_js_answer(rq, &out);
+    mg_buf_fini(&out);
+}
+
+void mg_js_do_unclustered(struct mg_js_request *rq) { mg_js_answer_fail(rq, MG_JSE_CLUSTER_REQUIRED); }

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// Which request is for whom. Unknown subjects are taken and not answered, as in the reference: there is interest in
+// $JS.API.>, so their senders hear nothing. Direct gets and pulls belong to their stream alone.
+#include "jetstream/request/request.h"
+
+#include "server/base/errors.h"
+#include "server/base/mem.h"
+#include "server/proto/headers.h"
+#include "server/proto/subject.h"
+
+#define PREFIX "$JS.API."
+
+struct row {
+    const char *pattern; // behind the prefix
+    enum mg_js_reply reply;
+    void (*run)(struct mg_js_request *rq);
+    unsigned stream, consumer; // which token of the subject, from 1; 0: none
+};
+
+static const struct row rows[] = {
+    {"INFO", MG_JS_REPLY_ACCOUNT_INFO, mg_js_do_account_info, 0, 0},
+    {"STREAM.CREATE.*", MG_JS_REPLY_STREAM_CREATE, mg_js_do_stream_create, 5, 0},
+    {"STREAM.UPDATE.*", MG_JS_REPLY_STREAM_UPDATE, mg_js_do_stream_update, 5, 0},
+    {"STREAM.NAMES", MG_JS_REPLY_STREAM_NAMES, mg_js_do_stream_names, 0, 0},
+    {"STREAM.LIST", MG_JS_REPLY_STREAM_LIST, mg_js_do_stream_list, 0, 0},
+    {"STREAM.INFO.*", MG_JS_REPLY_STREAM_INFO, mg_js_do_stream_info, 5, 0},
+    {"STREAM.DELETE.*", MG_JS_REPLY_STREAM_DELETE, mg_js_do_stream_delete, 5, 0},
+    {"STREAM.PURGE.*", MG_JS_REPLY_STREAM_PURGE, mg_js_do_stream_purge, 5, 0},
+    {"STREAM.MSG.GET.*", MG_JS_REPLY_STREAM_MSG_GET, mg_js_do_msg_get, 6, 0},
+    {"STREAM.MSG.DELETE.*", MG_JS_REPLY_STREAM_MSG_DELETE, mg_js_do_msg_delete, 6, 0},
+    {"STREAM.LEADER.STEPDOWN.*", MG_JS_REPLY_STREAM_LEADER_STEPDOWN, mg_js_do_unclustered, 6, 0},
+    {"STREAM.PEER.REMOVE.*", MG_JS_REPLY_STREAM_REMOVE_PEER, mg_js_do_unclustered, 6, 0},
+    {"CONSUMER.LEADER.STEPDOWN.*.*", MG_JS_REPLY_CONSUMER_LEADER_STEPDOWN, mg_js_do_unclustered, 6, 7},
+};
+
+static mg_slice token(mg_slice subject, unsigned number) {
+    const char *p = subject.p, *end = subject.p + subject.n;
+    while (number > 1 && p < end)
+        if (*p++ == '.') number--;
+    const char *dot = memchr(p, '.', (size_t)(end - p));
+    return number == 0 ? mg_slice_of(NULL, 0) : mg_slice_of(p, (size_t)((dot ? dot : end) - p));
+}
+
+static const struct row *find(mg_slice subject) {
+    mg_slice tail = mg_slice_of(subject.p + sizeof(PREFIX) - 1, subject.n - (sizeof(PREFIX) - 1));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (mg_subject_match(tail, mg_cstr(rows[i].pattern))) return &rows[i];
+    return NULL;
+}
+
+static mg_slice keep(char **at, mg_slice from) {
+    char *to = *at;
+    if (from.n) memcpy(to, from.p, from.n);
+    *at += from.n;
+    return mg_slice_of(to, from.n);
+}
+
+static struct mg_js_request *request_new(struct mg_js *js, const struct row *row, const struct mg_msg *m) {
+    mg_slice body = mg_slice_of(m->payload.p + m->hdr_len, m->payload.n - m->hdr_len);
+    struct mg_js_request *rq = mg_alloc(sizeof(*rq) + m->subject.n + m->reply.n + body.n);
+    char *at = rq->text;
+    *rq = (struct mg_js_request){.js = js, .reply = row->reply};
+    rq->subject = keep(&at, m->subject);
+    rq->to = keep(&at, m->reply);
+    rq->body = keep(&at, body);
+    rq->stream = token(rq->subject, row->stream);
+    rq->consumer = token(rq->subject, row->consumer);
+    js->api_inflight++;
+    return rq;
+}
+
+// Nats-Required-Api-Level: more than this server has, or no number.
+static bool level_too_high(const struct mg_msg *m) {
+    mg_slice v;
+    if (m->hdr_len == 0 || !mg_hdr_get(mg_slice_of(m->payload.p, m->hdr_len), MG_S("Nats-Required-Api-Level"), &v))
+        return false;
+    int level = 0;
+    for (size_t i = 0; i < v.n; i++) {
+        if (v.p[i] < '0' || v.p[i] > '9' || level > MG_JS_API_LEVEL) return true;
+        level = level * 10 + (v.p[i] - '0');
+    }
+    return v.n == 0 || level > MG_JS_API_LEVEL;
+}
+
+bool mg_js_api_message(void *arg, const struct mg_msg *m) {
+    struct mg_js *js = arg;
+    if (mg_slice_starts(m->subject, MG_S(PREFIX "DIRECT.GET.")) ||
+        mg_slice_starts(m->subject, MG_S(PREFIX "CONSUMER.MSG.NEXT.")))
+        return false;
+    const struct row *row = find(m->subject);
+    if (row == NULL) return true;
+    struct mg_js_request *rq = request_new(js, row, m);
+    if (level_too_high(m)) mg_js_answer_fail(rq, MG_JSE_REQUIRED_API_LEVEL);
+    else row->run(rq);
+    return true;
+}
+
+// ---- answers --------------------------------------------------------------------------------------------------------
+
+static void request_free(struct mg_js_request *rq) {
+    rq->js->api_inflight--;
+    if (rq->own && rq->drop) rq->drop(rq);
+    else mg_free(rq->own);
+    mg_free(rq);
+}
+
+void mg_js_answer(struct mg_js_request *rq, const struct mg_buf *out) {
+    static const mg_slice none = {NULL, 0};
+    rq->js->api_total++;
+    if (rq->to.n) mg_js_publish(rq->js, rq->to, none, none, mg_buf_slice(out));
+    request_free(rq);
+}
+
+void mg_js_answer_success(struct mg_js_request *rq) {
+    struct mg_buf out = MG_BUF_INIT;
+    mg_js_reply_success(&out, rq->reply);
+    mg_js_answer(rq, &out);
+    mg_buf_fini(&out);
+}
+
+void mg_js_answer_error(struct mg_js_request *rq, struct mg_js_error *e) {
+    struct mg_buf out = MG_BUF_INIT;
+    rq->js->api_errors++;
+    mg_js_reply_error(&out, rq->reply, e);
+    mg_js_answer(rq, &out);
+    mg_js_error_fini(e);
+    mg_buf_fini(&out);
+}
+
+void mg_js_answer_fail(struct mg_js_request *rq, enum mg_js_errno err) {
+    struct mg_js_error e = {0};
+    mg_js_fail(&e, err);
+    mg_js_answer_error(rq, &e);
+}
+
+void mg_js_answer_store_error(struct mg_js_request *rq, enum mg_js_errno wrap, int err) {
+    struct mg_js_error e = {0};
+    if (err == MG_ENOSPC) mg_js_fail(&e, MG_JSE_INSUFFICIENT_RESOURCES);
+    else mg_js_failf(&e, wrap, "%s", mg_strerror(err));
+    mg_js_answer_error(rq, &e);
+}
+
+// ---- steps ----------------------------------------------------------------------------------------------------------
+
+struct mg_js_stream *mg_js_request_stream(struct mg_js_request *rq) {
+    struct mg_js_stream *s = mg_js_find(rq->js, rq->stream);
+    if (s && !s->deleting) return s;
+    mg_js_answer_fail(rq, MG_JSE_STREAM_NOT_FOUND);
+    return NULL;
+}
+
+static void came(struct mg_js_wait *w, struct mg_js_stream *s, const struct mg_result *r) {
+    struct mg_js_request *rq = mg_container_of(w, struct mg_js_request, wait);
+    if (r) rq->next(rq, s, r);
+    else request_free(rq);
+}
+
+void *mg_js_request_then(struct mg_js_request *rq, void (*next)(struct mg_js_request *, struct mg_js_stream *,
+                                                                const struct mg_result *)) {
+    rq->next = next;
+    mg_js_wait(rq->js, &rq->wait, came);
+    return &rq->wait;
+}
+
+void mg_js_request_failed(struct mg_js_request *rq) { mg_js_wait_cancel(&rq->wait); }
+
+void mg_js_request_barrier(struct mg_js_request *rq, struct mg_js_stream *s,
+                           void (*next)(struct mg_js_request *, struct mg_js_stream *, const struct mg_result *)) {
+    mg_stream_barrier(s->store, mg_js_request_then(rq, next));
+}
+
+static bool read_body(struct mg_js_request *rq, const struct mg_shape *shape, void *out) {
+    struct mg_buf err = MG_BUF_INIT;
+    struct mg_js_error e = {0};
+    bool ok = mg_shape_read(shape, rq->body, rq->js->o.strict, out, &err) == 0;
+    if (!ok) {
+        mg_shape_fini(shape, out);
+        mg_js_failf(&e, MG_JSE_INVALID_JSON, "%.*s", (int)err.len, err.p ? err.p : "");
+        mg_js_answer_error(rq, &e);
+    }
+    mg_buf_fini(&err);
+    return ok;
+}
+
+bool mg_js_request_optional(struct mg_js_request *rq, const struct mg_shape *shape, void *out) {
+    size_t at = 0;
+    while (at < rq->body.n && strchr(" \t\r\n", rq->body.p[at])) at++;
+    if (at == rq->body.n || (rq->body.p[at] != '{' && rq->body.p[at] != '[')) return true;
+    return read_body(rq, shape, out);
+}
+
+bool mg_js_request_required(struct mg_js_request *rq, const struct mg_shape *shape, void *out) {
+    if (rq->body.n && !mg_slice_eq(rq->body, MG_S("{}")) && !mg_slice_eq(rq->body, MG_S("{ }")))
+        return read_body(rq, shape, out);
+    mg_js_answer_fail(rq, MG_JSE_BAD_REQUEST);
+    return false;
+}

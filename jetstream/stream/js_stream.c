@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+#include "jetstream/stream/js_stream.h"
+
+#include "jetstream/api/reply.h"
+#include "server/base/errors.h"
+#include "server/base/mem.h"
+
+struct mg_stream_limits mg_js_stream_limits(const struct mg_js_stream_config *c) {
+    return (struct mg_stream_limits){
+        .max_msgs = c->max_msgs,
+        .max_bytes = c->max_bytes,
+        .max_msgs_per_subject = c->max_msgs_per_subject,
+        .max_age = (uint64_t)c->max_age,
+        .dedupe_window = (uint64_t)c->duplicate_window,
+        .discard = c->discard == MG_JS_DISCARD_NEW ? MG_DISCARD_NEW : MG_DISCARD_OLD,
+        .discard_new_per_subject = c->discard_new_per_subject,
+    };
+}
+
+// ---- what the store tells -------------------------------------------------------------------------------------------
+
+static void on_result(void *app, const struct mg_result *r) {
+    struct mg_js_stream *s = app;
+    struct mg_js_wait *w = r->ctx;
+    if (w == NULL) return;
+    mg_list_remove(&w->link);
+    w->done(w, s, r);
+}
+
+static void on_visible(void *app, uint64_t last) {
+    (void)last;
+    mg_js_stream_busy(app);
+}
+
+static const struct mg_stream_ops ops = {.result = on_result, .visible = on_visible};
+
+// ---- subjects -------------------------------------------------------------------------------------------------------
+
+static struct mg_js_sub *subscribe_direct(struct mg_js_stream *s, const char *tail) {
+    struct mg_buf subject = MG_BUF_INIT;
+    mg_slice name = mg_js_stream_name(s);
+    mg_buf_addf(&subject, "$JS.API.DIRECT.GET.%.*s%s", (int)name.n, name.p, tail);
+    struct mg_js_sub *sub = mg_js_subscribe(s->js, mg_buf_slice(&subject), mg_js_stream_direct, s);
+    mg_buf_fini(&subject);
+    return sub;
+}
+
+static void subscribe(struct mg_js_stream *s) {
+    s->nsubs = s->config.subjects.n;
+    s->subs = mg_zalloc((s->nsubs + 1) * sizeof(s->subs[0]));
+    for (size_t i = 0; i < s->nsubs; i++)
+        s->subs[i] = mg_js_subscribe(s->js, s->config.subjects.v[i], mg_js_stream_publish, s);
+    if (!s->config.allow_direct) return;
+    s->direct = subscribe_direct(s, "");
+    s->direct_last = subscribe_direct(s, ".>");
+}
+
+static void unsubscribe(struct mg_js_stream *s) {
+    for (size_t i = 0; i < s->nsubs; i++) mg_js_unsubscribe(s->js, s->subs[i]);
+    mg_free(s->subs);
+    s->subs = NULL;
+    s->nsubs = 0;
+    mg_js_unsubscribe(s->js, s->direct);
+    mg_js_unsubscribe(s->js, s->direct_last);
+    s->direct = s->direct_last = NULL;
+}
+
+// ---- reads ----------------------------------------------------------------------------------------------------------
+
+static void came(struct mg_read *r) {
+    struct mg_js_reading *rd = mg_container_of(r, struct mg_js_reading, r);
+    mg_list_remove(&rd->link);
+    rd->done(rd);
+}
+
+int mg_js_read(struct mg_js_stream *s, struct mg_js_reading *rd) {
+    rd->stream = s;
+    rd->r.done = came;
+    int err = mg_stream_read(s->store, &rd->r);
+    if (err == MG_EAGAIN) mg_list_push_back(&s->reads, &rd->link);
+    return err;
+}
+
+void mg_js_reading_end(struct mg_js_reading *rd) {
+    if (rd->stream == NULL) return;
+    if (rd->link.next) mg_list_remove(&rd->link);
+    mg_stream_read_end(&rd->r);
+}
+
+static void end_reads(struct mg_js_stream *s) {
+    while (!mg_list_empty(&s->reads)) {
+        struct mg_js_reading *rd = mg_container_of(s->reads.next, struct mg_js_reading, link);
+        mg_list_remove(&rd->link);
+        mg_stream_read_end(&rd->r);
+        rd->gone(rd);
+    }
+}
+
+// ---- life -----------------------------------------------------------------------------------------------------------
+
+static struct mg_transform *transform(mg_slice src, mg_slice dest) {
+    struct mg_transform *t = NULL;
+    char err[256]; // the configuration was checked: it has none
+    return mg_transform_new(src, dest, MG_TRANSFORM_MAPPING, &t, err, sizeof(err)) == 0 ? t : NULL;
+}
+
+static void prepare(struct mg_js_stream *s) {
+    const struct mg_js_subject_transform *t = s->config.subject_transform;
+    const struct mg_js_republish *r = s->config.republish;
+    s->transform = t ? transform(t->src, t->dest) : NULL;
+    s->republish = r ? transform(r->src, r->dest) : NULL;
+    s->ack_prefix.len = 0;
+    mg_js_pub_ack_prefix(&s->ack_prefix, mg_js_stream_name(s), s->js->domain);
+}
+
+static void unprepare(struct mg_js_stream *s) {
+    mg_transform_free(s->transform);
+    mg_transform_free(s->republish);
+    s->transform = s->republish = NULL;
+}
+
+struct mg_js_stream *mg_js_stream_new(struct mg_js *js, struct mg_stream *store, struct mg_js_stream_config *config) {
+    struct mg_js_stream *s = mg_zalloc(sizeof(*s));
+    s->js = js;
+    s->store = store;
+    s->config = *config;
+    *config = (struct mg_js_stream_config){.name = {NULL, 0}};
+    mg_list_init(&s->busy);
+    mg_list_init(&s->reads);
+    mg_stream_set_ops(store, &ops, s);
+    prepare(s);
+    subscribe(s);
+    return s;
+}
+
+void mg_js_stream_reconfigure(struct mg_js_stream *s, struct mg_js_stream_config *config) {
+    unsubscribe(s);
+    unprepare(s);
+    mg_js_stream_fini(&s->config);
+    s->config = *config;
+    *config = (struct mg_js_stream_config){.name = {NULL, 0}};
+    prepare(s);
+    subscribe(s);
+}
+
+void mg_js_stream_retire(struct mg_js_stream *s) {
+    s->deleting = true;
+    unsubscribe(s);
+    end_reads(s);
+}
+
+void mg_js_stream_free(struct mg_js_stream *s) {
+    unsubscribe(s);
+    unprepare(s);
+    end_reads(s);
+    mg_list_remove(&s->busy);
+    mg_js_stream_fini(&s->config);
+    mg_buf_fini(&s->ack_prefix);
+    mg_free(s);
+}
+
+void mg_js_stream_shutdown(struct mg_js_stream *s) {
+    unsubscribe(s);
+    end_reads(s);
+}
+
+// ---- turns ----------------------------------------------------------------------------------------------------------
+
+void mg_js_stream_busy(struct mg_js_stream *s) {
+    if (mg_list_empty(&s->busy)) mg_list_push_back(&s->js->busy, &s->busy);
+}
+
+bool mg_js_stream_turn(struct mg_js_stream *s) {
+    (void)s;
+    return false;
+}
+
+uint64_t mg_js_stream_consumers(const struct mg_js_stream *s) {
+    (void)s;
+    return 0;
+}
+
+int mg_js_stream_check_consumers(const struct mg_js_stream *s, const struct mg_js_stream_config *c,
+                                 struct mg_js_error *e) {
+    (void)s;
+    (void)c;
+    (void)e;
+    return 0;
+}
+
+bool mg_js_stream_wanted(const struct mg_js_stream *s, mg_slice subject) {
+    (void)s;
+    (void)subject;
+    return false;
+}

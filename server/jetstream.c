@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// JetStream in the broker: its store is opened before anybody can connect, its streams live on shard 0, and it stops
+// behind the last connection.
+#include <stdio.h>
+
+#include "jetstream/js.h"
+#include "server/base/assert.h"
+#include "server/base/errors.h"
+#include "server/base/mem.h"
+#include "server/proto/info.h"
+#include "server/server_impl.h"
+
+#define DEFAULT_DIR "/tmp/nats" // where the reference would put it, too
+#define FOLDER "midge"          // beside `jetstream`, which is the reference's
+
+struct server_js {
+    struct mg_js js;
+    struct mg_store *store;
+    char *dir;
+    bool started, stopped;
+};
+
+static void on_log(void *arg, int level, const char *text) {
+    struct mg_server *s = arg;
+    mg_log_at(s->log, (enum mg_log_level)level, "JetStream: %s", text);
+}
+
+static char *store_path(const struct mg_options *o) {
+    struct mg_buf path = MG_BUF_INIT;
+    mg_buf_addf(&path, "%s/" FOLDER, o->store_dir ? o->store_dir : DEFAULT_DIR);
+    mg_buf_addc(&path, '\0');
+    return path.p;
+}
+
+static void log_store(struct mg_server *s) {
+    const struct server_js *j = s->js;
+    struct mg_store_status st = mg_store_status(j->store);
+    mg_log_inf(s->log, "Starting JetStream");
+    mg_log_inf(s->log, "  Store directory: \"%s\"", j->dir);
+    mg_log_inf(s->log, "  %s", st.sync_method);
+    if (st.streams)
+        mg_log_inf(s->log, "  Restored %llu messages for %llu streams in %u ms", (unsigned long long)st.messages,
+                   (unsigned long long)st.streams, st.recovery_ms);
+}
+
+int server_js_open(struct mg_server *s, char *err, size_t errlen) {
+    const struct mg_options *o = s->settings->opts;
+    if (!o->jetstream) return 0;
+    struct server_js *j = mg_zalloc(sizeof(*j));
+    j->dir = store_path(o);
+    struct mg_store_options so = {.dir = j->dir, .parts = 1, .log = on_log, .log_arg = s};
+    for (size_t i = 0; i < sizeof(so.secret); i += 8) {
+        uint64_t v = mg_loop_entropy(mg_shard_loop(s->shard));
+        memcpy(so.secret + i, &v, sizeof(v));
+    }
+    char why[256];
+    int rc = mg_store_open(&j->store, &so, why, sizeof(why));
+    if (rc != 0) {
+        snprintf(err, errlen, "Can't start JetStream: %s", why);
+        mg_free(j->dir);
+        mg_free(j);
+        return rc;
+    }
+    s->js = j;
+    log_store(s);
+    return 0;
+}
+
+void server_js_start(struct mg_server *s) {
+    struct server_js *j = s->js;
+    const struct mg_options *o = s->settings->opts;
+    if (j == NULL) return;
+    const struct mg_js_setup setup = {
+        .shard = s->shard,
+        .router = &s->ctl[0].core->router,
+        .store = j->store,
+        .log = s->log,
+        .server_name = o->server_name ? o->server_name : s->identity.server_id,
+        .server_id = s->identity.server_id,
+        .version = MG_NATS_VERSION,
+        .store_dir = j->dir,
+        .max_memory = -1,
+        .max_store = -1,
+        .strict = true,
+    };
+    mg_js_start(&j->js, &setup);
+    j->started = true;
+}
+
+bool server_js_turn(struct mg_server *s) { return s->js && s->js->started && mg_js_turn(&s->js->js); }
+
+bool server_js_stop(struct mg_server *s) {
+    struct server_js *j = s->js;
+    if (j == NULL || j->stopped) return true;
+    j->stopped = !j->started || mg_js_stop(&j->js);
+    return j->stopped;
+}
+
+void server_js_free(struct mg_server *s) {
+    struct server_js *j = s->js;
+    if (j == NULL) return;
+    server_js_stop(s); // a start that failed has nothing under way
+    if (j->started) mg_js_fini(&j->js);
+    mg_store_close(j->store);
+    mg_free(j->dir);
+    mg_free(j);
+    s->js = NULL;
+}
