@@ -164,8 +164,6 @@ static void poison(struct mg_store_part *p) {
     for (struct mg_list *l = p->streams.next; l != &p->streams; l = l->next)
         mg_part_want(mg_container_of(l, struct mg_stream, link));
     p->pump = true;
-    for (struct mg_list *l = p->streams.next; l != &p->streams; l = l->next)
-        mg_reads_seen(mg_container_of(l, struct mg_stream, link));
 }
 
 static void news(struct mg_parcel *parcel) {
@@ -320,7 +318,6 @@ static void tell_visible(struct mg_store_part *p) {
         struct mg_stream *s = mg_container_of(p->told.next, struct mg_stream, told);
         mg_list_remove(&s->told);
         if (s->ops && s->ops->visible) s->ops->visible(s->app, s->visible);
-        mg_reads_seen(s);
     }
 }
 

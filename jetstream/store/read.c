@@ -52,20 +52,6 @@ static int wait_slow(struct mg_read *r) {
     return MG_EAGAIN;
 }
 
-// What is not visible yet may have taken the place of what was: its predecessor is gone from memory already. So the
-// newest message is waited for, with a copy of it, for it may be replaced meanwhile, too.
-static int wait_visible(struct mg_read *r, uint64_t seq, const uint8_t *bytes) {
-    struct mg_record_view v;
-    if (r->stream->part->poisoned) return answer(r, MG_EIO);
-    mg_record_borrow(&v, bytes);
-    mg_free(r->unseen);
-    r->unseen = mg_alloc(v.head.length);
-    memcpy(r->unseen, bytes, v.head.length);
-    r->unseen_seq = seq;
-    mg_list_push_back(&r->stream->unseen, &r->waits);
-    return MG_EAGAIN;
-}
-
 // ---- memory ---------------------------------------------------------------------------------------------------------
 
 static int next_in_memory(struct mg_stream *s, struct mg_read *r, uint64_t from) {
@@ -84,15 +70,15 @@ static int next_in_memory(struct mg_stream *s, struct mg_read *r, uint64_t from)
     }
 }
 
-// MG_ENOTFOUND: there is none in memory.
-static int last_in_memory(struct mg_stream *s, struct mg_read *r, uint64_t upto) {
+static bool last_in_memory(struct mg_stream *s, struct mg_read *r, uint64_t upto) {
     struct mg_record_view v;
     for (uint64_t seq = upto;; seq--) {
         const uint8_t *bytes = mg_memtable_prev(&s->mem, &seq);
-        if (bytes == NULL) return MG_ENOTFOUND;
+        if (bytes == NULL) return false;
         mg_record_borrow(&v, bytes);
         if (!matches(r->filters, r->filters_len, v.subject)) continue;
-        return seq > s->visible ? wait_visible(r, seq, bytes) : answer_record(r, seq, &v);
+        answer_record(r, seq, &v);
+        return true;
     }
 }
 
@@ -233,8 +219,6 @@ static int read_last_of_subject(struct mg_stream *s, struct mg_read *r, bool *an
     if (f == MG_ROW_PENDING) return wait_slow(r);
     if (f == MG_ROW_ABSENT) return answer(r, MG_ENOTFOUND);
     const struct mg_subject_row *row = (const struct mg_subject_row *)(const void *)cell->value;
-    const uint8_t *unseen = row->last > s->visible ? mg_memtable_get(&s->mem, row->last) : NULL;
-    if (!row->last_gone && unseen) return wait_visible(r, row->last, unseen);
     if (!row->last_gone && row->last <= s->visible) {
         r->partial = r->seq; // for another try
         int err = read_seq(s, r, row->last);
@@ -249,16 +233,15 @@ static int read_last_of_subject(struct mg_stream *s, struct mg_read *r, bool *an
 }
 
 static int read_last(struct mg_stream *s, struct mg_read *r) {
-    uint64_t upto = r->seq < s->last ? r->seq : s->last;
+    uint64_t upto = r->seq < s->visible ? r->seq : s->visible;
     if (s->msgs == 0 || upto < s->first) return answer(r, MG_ENOTFOUND);
-    if (r->filters_len == 1 && r->seq >= s->last && r->filters[0].n <= UINT16_MAX &&
+    if (r->filters_len == 1 && r->seq >= s->visible && r->filters[0].n <= UINT16_MAX &&
         mg_subject_is_literal(r->filters[0])) {
         bool answered;
         int err = read_last_of_subject(s, r, &answered);
         if (answered) return err;
     }
-    int err = last_in_memory(s, r, upto);
-    if (err != MG_ENOTFOUND) return err;
+    if (last_in_memory(s, r, upto)) return 0;
     if (s->cold_len == 0) return answer(r, MG_ENOTFOUND);
     return ask(s, r, MG_COLD_LAST, upto, 1);
 }
@@ -320,8 +303,6 @@ void mg_stream_read_end(struct mg_read *r) {
     if (r->stream == NULL) return;
     if (r->cold) mg_cold_cancel(r->cold);
     r->cold = NULL;
-    mg_free(r->unseen);
-    r->unseen = NULL;
     if (r->waits.next) mg_list_remove(&r->waits);
     free_ahead(r);
 }
@@ -337,36 +318,7 @@ void mg_reads_pump(struct mg_stream *s) {
     }
 }
 
-// The read does not wait any more: done may use the struct again, or free it.
-static void give_unseen(struct mg_read *r, int err) {
-    void *bytes = r->unseen;
-    struct mg_record_view v;
-    r->unseen = NULL;
-    mg_record_borrow(&v, bytes);
-    if (err) answer(r, err);
-    else answer_record(r, r->unseen_seq, &v);
-    r->done(r);
-    mg_free(bytes);
-}
-
-void mg_reads_seen(struct mg_stream *s) {
-    struct mg_list now;
-    mg_list_init(&now);
-    mg_list_splice(&now, &s->unseen);
-    while (!mg_list_empty(&now)) {
-        struct mg_read *r = mg_container_of(now.next, struct mg_read, waits);
-        mg_list_remove(&r->waits);
-        if (r->unseen_seq > s->visible && !s->part->poisoned) mg_list_push_back(&s->unseen, &r->waits);
-        else give_unseen(r, r->unseen_seq > s->visible ? MG_EIO : 0);
-    }
-}
-
 void mg_reads_fail(struct mg_stream *s) {
-    while (!mg_list_empty(&s->unseen)) {
-        struct mg_read *r = mg_container_of(s->unseen.next, struct mg_read, waits);
-        mg_list_remove(&r->waits);
-        give_unseen(r, MG_ECLOSED);
-    }
     while (!mg_list_empty(&s->slow)) {
         struct mg_read *r = mg_container_of(s->slow.next, struct mg_read, waits);
         mg_list_remove(&r->waits);

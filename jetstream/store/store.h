@@ -221,7 +221,7 @@ struct mg_message {
 enum mg_read_kind {
     MG_READ_SEQ,   // the message `seq`
     MG_READ_NEXT,  // the first with a number >= seq that matches a filter
-    MG_READ_LAST,  // the last with a number <= seq that matches a filter; MG_ANY_SEQ: of all. Waits until it is visible
+    MG_READ_LAST,  // the last with a number <= seq that matches a filter; MG_ANY_SEQ: of all
     MG_READ_TIME,  // the first stored at `time` or later
     MG_READ_ROW,   // the owner's row `key`; msg.payload is the value
     MG_READ_COUNT, // how many messages with a number >= seq match a filter, invisible ones included; `seq` becomes the
@@ -250,8 +250,6 @@ struct mg_read {
     struct mg_list waits;
     uint64_t partial;
     bool last_of_subject;
-    uint64_t unseen_seq;
-    void *unseen;
 };
 // 0: answered at once, see r->err; done is not called. MG_EAGAIN: done will be called.
 int mg_stream_read(struct mg_stream *s, struct mg_read *r);

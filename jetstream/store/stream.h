@@ -134,7 +134,6 @@ struct mg_stream {
     size_t waiting_bytes;
     uint32_t waiting_len;
     struct mg_list reads;     // of struct mg_cold_read that wait
-    struct mg_list unseen;    // of struct mg_read that wait for a message to become visible
     struct mg_list slow;      // of struct mg_read that wait for a row or have more of the memtable to look at
     struct mg_list listings, listings_wait; // of subjects (subjects.c)
     struct mg_assist assist;
@@ -214,7 +213,6 @@ void mg_assist_stale(struct mg_stream *s); // something was removed that was not
 
 // read.c
 void mg_reads_pump(struct mg_stream *s);
-void mg_reads_seen(struct mg_stream *s); // what waits for a visible message, when that is so or never will be
 void mg_reads_fail(struct mg_stream *s); // the stream goes: all that wait get MG_ECLOSED
 // Messages in memory with a number >= from that match.
 uint64_t mg_count_memory(const struct mg_stream *s, const mg_slice *filters, unsigned n, uint64_t from);

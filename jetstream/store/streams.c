@@ -26,7 +26,6 @@ struct mg_stream *mg_stream_new(struct mg_store_part *p, uint64_t id) {
     mg_list_init(&s->waiting);
     mg_list_init(&s->reads);
     mg_list_init(&s->slow);
-    mg_list_init(&s->unseen);
     mg_list_init(&s->listings);
     mg_list_init(&s->listings_wait);
     mg_memtable_init(&s->mem);
