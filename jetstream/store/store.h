@@ -138,8 +138,11 @@ struct mg_stream_ops {
     void (*result)(void *app, const struct mg_result *r);
     // Messages up to `last` may be read now.
     void (*visible)(void *app, uint64_t last);
-    // A message is gone (limits, age, delete, purge); not called for those that mg_stream_remove names.
-    void (*removed)(void *app, uint64_t seq);
+    // A message is gone, whatever the reason (limits, age, mg_stream_remove, a purge), and that is durable. The subject
+    // is valid during the call.
+    void (*removed)(void *app, uint64_t seq, mg_slice subject);
+    // All messages up to `last` are gone in one stroke, by a purge of everything; `removed` does not tell of them.
+    void (*cleared)(void *app, uint64_t last);
 };
 
 // Creates a stream: durable when result(ctx) comes. name is unique in the store; config is the owner's, kept as it is.
@@ -220,14 +223,19 @@ struct mg_message {
 enum mg_read_kind {
     MG_READ_SEQ,   // the message `seq`
     MG_READ_NEXT,  // the first with a number >= seq that matches a filter
-    MG_READ_LAST,  // the last with a number <= seq that matches a filter; MG_ANY_SEQ: of all
+    MG_READ_LAST,  // the last with a number <= seq that matches a filter, newest state; MG_ANY_SEQ: of all
     MG_READ_TIME,  // the first stored at `time` or later
     MG_READ_ROW,   // the owner's row `key`; msg.payload is the value
     MG_READ_COUNT, // how many messages with a number >= seq match a filter, invisible ones included; `seq` becomes the
                    // number of the last message that was looked at
 };
 
-// A read. The struct and the slices it points to are the caller's until it is done. Only what is visible is read.
+// A read. The struct and the slices it points to are the caller's until it is done.
+//
+// What is answered is durable. Messages are visible ones; LAST and ROW tell of the newest state, and wait until that is
+// durable; "not found" waits when it may come from a removal that is not. Two kinds do not wait, since they are what
+// deliveries are made of: NEXT passes over what is removed in the newest state, COUNT counts in the newest state. Who
+// tells somebody that NEXT has found nothing, or a number from COUNT, sends it behind mg_stream_barrier.
 struct mg_read {
     enum mg_read_kind kind;
     bool sequential; // NEXT: the same struct will be used for the one behind it, so read ahead
@@ -247,7 +255,8 @@ struct mg_read {
     struct mg_cold_read *cold;
     struct mg_read_ahead *ahead;
     struct mg_list waits;
-    uint64_t partial;
+    uint64_t partial, batch;
+    char *copy;
     bool last_of_subject;
 };
 // 0: answered at once, see r->err; done is not called. MG_EAGAIN: done will be called.

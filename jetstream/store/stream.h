@@ -6,6 +6,7 @@
 //   change.c   what callers ask for: queue, order, results          apply.c    what a record does to the state
 //   append.c   the checks of a publish and what it evicts           head.c     the oldest messages, read ahead
 //   purge.c    removing many, in slices                             read.c     reads
+//                                                                   held.c     answers of reads that have to wait
 //
 // A change is *decided* once (append.c, purge.c: limits, clock, conditions) and becomes a record; apply.c turns a
 // record into state, the same way when it was just written and when it is replayed. So replay decides nothing.
@@ -94,6 +95,7 @@ struct mg_stream {
     struct mg_list same_name; // of the list of its name's bucket
     struct mg_list told;      // of the part's list of those whose `visible` has moved
     struct mg_list wants;     // of the part's list of those that want to be pumped
+    struct mg_list holds;     // of the part's list of those that hold answers back
     struct mg_store_part *part;
     uint64_t id;
     mg_slice name, config;    // owned
@@ -108,6 +110,7 @@ struct mg_stream {
     struct mg_lost lost_ranges;
     uint64_t unreadable;      // messages in segments that could not be opened at the start; lost for as long
     int64_t last_time;
+    uint64_t found_last;      // of the checkpoint that the recovery began with: what is behind came from the journal
     uint32_t epoch;           // of subject rows; a purge of everything begins a new one
     uint32_t unresolved;      // subject rows whose older value is being looked up: `subjects` is not exact
     bool first_exact;
@@ -117,6 +120,8 @@ struct mg_stream {
     int64_t sealed_subjects;  // how many of the sealed subjects turned out to be new since the seal
     uint64_t visible;         // last number readers may see
     uint64_t batch;           // the part's batch that holds its last record
+    uint64_t gone_batch;      // that holds the last one that removed messages
+    uint64_t rows_batch;      // that holds the last one that changed a row of the owner
     uint64_t removals;        // grows with each message that is removed from a segment
 
     struct mg_memtable mem;
@@ -134,6 +139,7 @@ struct mg_stream {
     uint32_t waiting_len;
     struct mg_list reads;     // of struct mg_cold_read that wait
     struct mg_list slow;      // of struct mg_read that wait for a row or have more of the memtable to look at
+    struct mg_list held;      // of struct mg_read that are answered when what they speak of is durable
     struct mg_list listings, listings_wait; // of subjects (subjects.c)
     struct mg_assist assist;
     struct mg_timer age_timer;
@@ -150,6 +156,7 @@ void mg_stream_pump(struct mg_stream *s); // tries the waiting changes again
 void mg_changes_refuse(struct mg_stream *s); // those that wait get MG_ECLOSED
 // part.c: queues an answer behind everything of the stream so far.
 void mg_stream_answer(struct mg_stream *s, void *ctx, int err, uint64_t seq, enum mg_answer kind);
+void mg_stream_tell_removed(struct mg_stream *s, uint64_t seq, mg_slice subject);
 
 // append.c: 0 decided (record written, result queued), MG_EAGAIN: needs something from disk, try again.
 int mg_append_execute(struct mg_stream *s, const struct mg_append *a, void *ctx);
@@ -213,6 +220,9 @@ void mg_assist_stale(struct mg_stream *s); // something was removed that was not
 // read.c
 void mg_reads_pump(struct mg_stream *s);
 void mg_reads_fail(struct mg_stream *s); // the stream goes: all that wait get MG_ECLOSED
+// held.c: the answer is in r. 0: it may leave; MG_EAGAIN: it will, when what it speaks of is durable.
+int mg_read_settle(struct mg_stream *s, struct mg_read *r);
+void mg_reads_release(struct mg_store_part *p, uint64_t durable);
 // Messages in memory with a number >= from that match.
 uint64_t mg_count_memory(const struct mg_stream *s, const mg_slice *filters, unsigned n, uint64_t from);
 
@@ -251,5 +261,6 @@ void mg_stream_add_stretch(struct mg_stream *s, const struct mg_stretch *c); // 
 struct mg_stream *mg_stream_new(struct mg_store_part *p, uint64_t id);
 void mg_stream_give_up(struct mg_stream *s); // whatever was asked of readers for it
 void mg_stream_free(struct mg_stream *s);
+struct mg_stream *mg_stream_find_other(const struct mg_stream *s); // of the same name in its part; NULL
 
 #endif

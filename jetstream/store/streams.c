@@ -23,9 +23,11 @@ struct mg_stream *mg_stream_new(struct mg_store_part *p, uint64_t id) {
     mg_list_init(&s->same_name);
     mg_list_init(&s->told);
     mg_list_init(&s->wants);
+    mg_list_init(&s->holds);
     mg_list_init(&s->waiting);
     mg_list_init(&s->reads);
     mg_list_init(&s->slow);
+    mg_list_init(&s->held);
     mg_list_init(&s->listings);
     mg_list_init(&s->listings_wait);
     mg_memtable_init(&s->mem);
@@ -48,6 +50,7 @@ void mg_stream_free(struct mg_stream *s) {
     mg_list_remove(&s->same_name);
     mg_list_remove(&s->told);
     mg_list_remove(&s->wants);
+    mg_list_remove(&s->holds);
     mg_part_unindex(s->part, s);
     if (mg_timer_active(&s->age_timer)) mg_timer_stop(s->part->wheel, &s->age_timer);
     mg_stream_give_up(s);
@@ -251,6 +254,15 @@ struct mg_stream *mg_stream_find(struct mg_store_part *p, mg_slice name) {
     for (struct mg_list *l = bucket->next; l != bucket; l = l->next) {
         struct mg_stream *s = mg_container_of(l, struct mg_stream, same_name);
         if (!s->deleted && mg_slice_eq(s->name, name)) return s;
+    }
+    return NULL;
+}
+
+struct mg_stream *mg_stream_find_other(const struct mg_stream *s) {
+    struct mg_list *bucket = bucket_of(s->part, s->name);
+    for (struct mg_list *l = bucket->next; l != bucket; l = l->next) {
+        struct mg_stream *o = mg_container_of(l, struct mg_stream, same_name);
+        if (o != s && !o->deleted && mg_slice_eq(o->name, s->name)) return o;
     }
     return NULL;
 }

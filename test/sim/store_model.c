@@ -348,7 +348,7 @@ uint32_t model_do_nothing(struct model *m) { return operation(m, 0, 0, false); }
 bool model_expire(struct model *m, uint64_t seq, int64_t now) {
     struct model_msg *g = model_msg(m, seq);
     if (g == NULL || !g->present || m->limits.max_age == 0 || g->time + (int64_t)m->limits.max_age > now) return false;
-    g->expired = true;
+    g->expired = g->told = true;
     return true;
 }
 
@@ -365,9 +365,15 @@ void model_forget_history(struct model *m) {
         struct model_msg *g = model_msg(m, seq);
         g->added = 0;
         g->removed = g->present ? UINT32_MAX : 0;
+        g->told = !g->present;
     }
     for (unsigned i = 0; i < MODEL_ROWS; i++) m->rows[i].since = 0;
     state(m);
+}
+
+void model_doubt(struct model *m) {
+    m->floor = 0;
+    for (uint64_t seq = m->first_seq; seq <= m->last; seq++) model_msg(m, seq)->told = false;
 }
 
 bool model_go_back(struct model *m, uint64_t digest) {

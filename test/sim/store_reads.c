@@ -6,6 +6,7 @@
 //
 //   - what it gives was there, unless somebody had heard before the call that it was removed
 //   - what it passes over was removed by now, or not visible at the call
+//   - unless it is a NEXT, what it tells by that has been heard of; then a LAST must have seen what took its place
 #include <stdio.h>
 
 #include "jetstream/store/part.h"
@@ -72,6 +73,34 @@ static void check_passed(const struct reading *rd, uint64_t from, uint64_t end) 
     }
 }
 
+// Somebody hears of the removals that it has passed over; returns the newest state that this tells of.
+static uint32_t hear_passed(const struct reading *rd, uint64_t from, uint64_t end) {
+    struct model *m = &rd->sl->model;
+    uint32_t heard = 0;
+    if (rd->sl->w->damaged) return 0;
+    if (from < m->first_seq) from = m->first_seq;
+    for (uint64_t seq = from; seq < end && seq <= rd->visible; seq++) {
+        const struct model_msg *g = model_msg(m, seq);
+        bool gone = g && g->uid && !g->present && matches(rd, g);
+        if (!gone || (rd->kind == MG_READ_TIME && g->time < rd->r.time)) continue;
+        if (g->removed > heard) heard = g->removed;
+    }
+    model_heard(m, heard);
+    return heard;
+}
+
+static void check_last(const struct reading *rd, uint64_t found) {
+    const struct model *m = &rd->sl->model;
+    uint64_t end = rd->from == MG_ANY_SEQ ? m->last + 1 : rd->from + 1;
+    uint32_t heard = hear_passed(rd, found + 1, end);
+    for (uint64_t seq = found + 1; heard > 0 && seq < end && seq <= m->last; seq++) {
+        const struct model_msg *g = model_msg(m, seq);
+        bool there = g && g->present && g->uid && matches(rd, g) && !expired(rd->sl, g);
+        sim_check(!there || g->added > heard, "stream %u: the last one up to %llu is not %llu but %llu", rd->sl->no,
+                  (unsigned long long)rd->from, (unsigned long long)found, (unsigned long long)seq);
+    }
+}
+
 static void check_found(const struct reading *rd) {
     const struct mg_message *got = &rd->r.msg;
     struct slot *sl = rd->sl;
@@ -96,14 +125,25 @@ static void check_found(const struct reading *rd) {
     default:
         sim_check(seq <= rd->from, "a number behind");
         check_passed(rd, seq + 1, rd->from == MG_ANY_SEQ ? rd->lasts + 1 : rd->from + 1);
+        check_last(rd, seq);
         break;
     }
 }
 
 static void check_not_found(const struct reading *rd) {
     switch (rd->kind) {
-    case MG_READ_SEQ: check_passed(rd, rd->from, rd->from + 1); break;
-    case MG_READ_LAST: check_passed(rd, 0, rd->from == MG_ANY_SEQ ? rd->lasts + 1 : rd->from + 1); break;
+    case MG_READ_SEQ:
+        check_passed(rd, rd->from, rd->from + 1);
+        hear_passed(rd, rd->from, rd->from + 1);
+        break;
+    case MG_READ_LAST:
+        check_passed(rd, 0, rd->from == MG_ANY_SEQ ? rd->lasts + 1 : rd->from + 1);
+        check_last(rd, 0);
+        break;
+    case MG_READ_TIME:
+        check_passed(rd, rd->from, UINT64_MAX);
+        hear_passed(rd, rd->from, UINT64_MAX);
+        break;
     default: check_passed(rd, rd->from, UINT64_MAX); break;
     }
 }
@@ -130,17 +170,21 @@ static uint64_t number(mg_slice text) {
     return v;
 }
 
-// The newest value, or an older one that was there when it was asked.
+// The newest value, or an older one that was there when it was asked. In any case it is durable now. When there was no
+// row, and that several times, it is the first time.
 static void check_row(const struct reading *rd) {
-    const struct model *m = &rd->sl->model;
+    struct model *m = &rd->sl->model;
     uint64_t value = rd->r.err == MG_ENOTFOUND ? 0 : number(rd->r.msg.payload);
     bool ok = value == m->rows[rd->row].value;
-    for (uint32_t i = 0; i < m->undo_len && !ok; i++) {
+    uint32_t since = ok ? m->rows[rd->row].since : UINT32_MAX;
+    for (uint32_t i = 0; i < m->undo_len; i++) {
         const struct model_undo *u = &m->undo[i];
         if (u->step != STEP_ROW || u->index != rd->row || u->old != value) continue;
+        if (u->since < since) since = u->since;
         // It was replaced in a state that nobody had heard of at the call.
         for (uint32_t st = 0; st < m->nstates && !ok; st++) ok = m->states[st].undo_len > i && st > rd->known;
     }
+    if (!rd->sl->w->damaged) model_heard(m, since);
     sim_check(ok || rd->sl->w->damaged, "stream %u: row %u is %llu", rd->sl->no, rd->row, (unsigned long long)value);
 }
 
@@ -236,6 +280,12 @@ bool reads_begin(struct shard *sh, struct slot *sl) {
         rd->r.sequential = true;
         rd->more = (unsigned)sim_below(s, 40);
     }
+    return ask(rd);
+}
+
+bool reads_begin_row(struct slot *sl, unsigned row) {
+    struct reading *rd = reading_new(sl, MG_READ_ROW, 0);
+    set_row(rd, row);
     return ask(rd);
 }
 
@@ -401,6 +451,7 @@ void reads_check_all(struct shard *sh, struct slot *sl, bool restart) {
     sc.digest = model_digest_last(st.last) ^ model_digest_config(number(mg_stream_config(sl->stream)));
     bool read = scan_all(&sc);
     if (read && restart) check_restart(sl, &sc, &st);
+    sl->checked |= read;
     if (read && !restart)
         sim_check(sc.digest == sl->model.digest,
                   "stream %u: is not what it should be (last %llu, %llu messages, not %llu)", sl->no,
