@@ -185,6 +185,7 @@ enum mg_page_kind {
     F(u64, bytes, "as clients are told")                                                                               \
     F(u64, subjects, "distinct subjects")                                                                              \
     F(u64, lost, "messages that were found damaged")                                                                   \
+    F(u64, lost_operations, "operations that the journal lost: messages, removals or rows")                            \
     F(i64, last_time, "when the last message was stored, ns")                                                          \
     F(u32, epoch, "of the rows of subjects")                                                                           \
     F(u32, first_exact, "1: first is the first message's number")
@@ -203,7 +204,7 @@ enum mg_page_kind {
     X(record, RECORD, 64, "Record")                                                                                    \
     X(page, PAGE, 64, "Page of the journal")                                                                           \
     X(stream_row, STREAM_ROW, 72, "Row of a stream")                                                                   \
-    X(state_row, STATE_ROW, 72, "Row of a stream's counters")                                                          \
+    X(state_row, STATE_ROW, 80, "Row of a stream's counters")                                                          \
     X(lost_range, LOST_RANGE, 24, "Lost messages, behind the counters")
 
 MG_FORMATS(MG_FORMAT)

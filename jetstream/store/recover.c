@@ -51,6 +51,7 @@ static int take_state(struct mg_store *st, uint64_t id, mg_slice value) {
     s->bytes = row.bytes;
     s->subjects = row.subjects;
     s->lost = row.lost;
+    s->lost_operations = row.lost_operations;
     s->last_time = row.last_time;
     s->epoch = row.epoch;
     s->first_exact = row.first_exact != 0;
@@ -139,6 +140,7 @@ static void check_gap(struct mg_stream *s, const struct mg_record_view *rec) {
     mg_store_say(s->part->store, MG_LOG_ERR,
                  "stream %.*s: %llu operations before message %llu were lost in the journal", (int)s->name.n, s->name.p,
                  (unsigned long long)missing, (unsigned long long)rec->head.seq);
+    s->lost_operations += missing;
     if (rec->head.type == MG_RECORD_MSG && rec->head.seq > s->last + 1)
         mg_stream_found_lost(s, s->last + 1, rec->head.seq - 1, rec->head.seq - 1 - s->last);
 }

@@ -165,6 +165,7 @@ int64_t mg_stream_created(const struct mg_stream *s); // ns since the epoch
 struct mg_stream_state {
     uint64_t msgs, bytes; // bytes as spec/jetstream-streams.md 7 counts them
     uint64_t first, last, subjects, deleted, lost;
+    uint64_t lost_operations; // that the journal lost: messages (these are in `lost` too), but also removals and rows
     int64_t first_time, last_time;
 };
 // The newest state. Who tells it to somebody sends the answer behind mg_stream_barrier. MG_EAGAIN: a number that comes

@@ -107,6 +107,7 @@ struct mg_stream {
     uint64_t op;              // of the last record
     uint64_t first, last;     // first is a lower bound unless first_exact
     uint64_t msgs, bytes, subjects, lost;
+    uint64_t lost_operations; // that the journal lost: messages, but also removals and rows
     struct mg_lost lost_ranges;
     uint64_t unreadable;      // messages in segments that could not be opened at the start; lost for as long
     int64_t last_time;

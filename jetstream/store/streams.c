@@ -299,6 +299,7 @@ int mg_stream_state(struct mg_stream *s, struct mg_stream_state *out) {
         .last = s->last,
         .subjects = s->subjects,
         .lost = s->lost + s->unreadable,
+        .lost_operations = s->lost_operations,
         .deleted = s->last + 1 - s->first - s->msgs,
         .last_time = s->last_time,
     };

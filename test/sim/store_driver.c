@@ -240,6 +240,7 @@ static void create(struct shard *sh, struct slot *sl) {
     int err = mg_stream_create(sh->part, name_of(sl, name), config_text(version, config),
                                sl->memory ? MG_STORAGE_MEMORY : MG_STORAGE_FILE, &l, first, &sl->stream, ctx_of(op));
     sl->visible = sl->model.last;
+    sl->told = false;
     if (err == 0) {
         mg_stream_set_ops(sl->stream, &ops, sl);
         sl->shard = sh;

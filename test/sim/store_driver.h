@@ -29,6 +29,8 @@ struct slot {
     struct model model;
     uint64_t since;      // the number in its configuration at creation: those of earlier streams of the name are lower
     uint64_t visible;    // as told
+    bool told;           // damage was found and reported: the stream is now what told_digest says
+    uint64_t told_digest;
     // Of this life.
     struct mg_stream *stream;
     struct shard *shard; // whose stream it is
