@@ -31,6 +31,7 @@ struct slot {
     uint64_t visible;    // as told
     bool told;           // damage was found and reported: the stream is now what told_digest says
     uint64_t told_digest;
+    uint64_t lost, lost_operations; // where the journal's end was torn
     // Of this life.
     struct mg_stream *stream;
     struct shard *shard; // whose stream it is

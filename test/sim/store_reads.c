@@ -389,8 +389,8 @@ static void check_state(const struct slot *sl, const struct mg_stream_state *st)
         {"last", st->last, m->last},
         {"subjects", st->subjects, model_subjects_count(m)},
         {"deleted", st->deleted, m->last + 1 - first - m->count},
-        {"lost", st->lost, 0},
-        {"lost operations", st->lost_operations, 0},
+        {"lost", st->lost, sl->lost},
+        {"lost operations", st->lost_operations, sl->lost_operations},
         {"first time", (uint64_t)st->first_time, g ? (uint64_t)g->time : 0},
         {"last time", (uint64_t)st->last_time, (uint64_t)m->last_time},
     };
@@ -431,6 +431,10 @@ static void check_known(const struct slot *sl, const struct scan *sc) {
 static void check_restart(struct slot *sl, const struct scan *sc, const struct mg_stream_state *st) {
     struct model *m = &sl->model;
     struct world *w = sl->w;
+    if (w->torn) {
+        sl->lost = st->lost;
+        sl->lost_operations = st->lost_operations;
+    }
     if (model_go_back(m, sc->digest)) return;
     if (w->torn && !w->damaged) {
         check_known(sl, sc);
