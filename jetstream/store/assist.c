@@ -125,6 +125,7 @@ int mg_assist_oldest(struct mg_stream *s, mg_slice subject, uint64_t from, uint6
         }
         s->assist.kind = MG_ASSIST_NONE;
         if (s->assist.err) return s->assist.err;
+        if (s->assist.covered < mg_stream_cold_end(s)) return 0; // those in memory are younger than what is left
     }
     struct mg_record_view v;
     uint64_t at = from;

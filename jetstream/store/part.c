@@ -538,7 +538,6 @@ void mg_part_pump_all(struct mg_store_part *p) {
         mg_list_remove(&s->wants);
         if (s->deleted) continue;
         mg_stream_pump(s);
-        mg_stream_enforce(s);
         mg_reads_pump(s);
         mg_subjects_pump(s);
         if (!mg_list_empty(&s->waiting) || !mg_list_empty(&s->slow) || !mg_list_empty(&s->listings_wait))
@@ -588,7 +587,7 @@ void mg_store_part_start(struct mg_store_part *p, struct mg_loop *loop, struct m
     p->inbox.arg = p;
     for (struct mg_stream *s = mg_stream_next(p, NULL); s; s = mg_stream_next(p, s)) {
         mg_head_advance(s);
-        mg_stream_enforce(s); // a crash may have come between limits and what they remove
+        mg_limits_resume(s); // a crash may have come between limits and what they remove
         mg_stream_arm_age(s);
     }
 }

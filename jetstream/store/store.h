@@ -149,6 +149,8 @@ struct mg_stream_ops {
 // first_seq: number of the first message, 0 means 1.
 int mg_stream_create(struct mg_store_part *p, mg_slice name, mg_slice config, enum mg_stream_storage storage,
                      const struct mg_stream_limits *limits, uint64_t first_seq, struct mg_stream **out, void *ctx);
+// Lower limits hold for what is there, too (max_msgs and max_bytes under MG_DISCARD_OLD only, as in the reference): the
+// result comes when what is too much has been removed, and changes wait behind it. A higher age is due in its time.
 int mg_stream_configure(struct mg_stream *s, mg_slice config, const struct mg_stream_limits *limits, void *ctx);
 // Deletes it with all messages and rows, at once: changes that still wait for something get MG_ECLOSED. The struct is
 // freed after result(ctx).
@@ -273,7 +275,10 @@ void mg_stream_read_end(struct mg_read *r);
 // call has returned. The struct and the filter are the caller's until done.
 struct mg_subjects_read {
     mg_slice filter;
+    mg_slice after;  // only subjects behind this one; empty: all
+    uint64_t above;  // only those with more messages than this
     uint64_t skip, max;
+    bool brief;      // ends when there are `max`: the total is not asked for
     void (*each)(struct mg_subjects_read *r, mg_slice subject, uint64_t count, uint64_t last);
     void (*done)(struct mg_subjects_read *r, int err, uint64_t total);
     void *user;

@@ -6,6 +6,7 @@
 //   change.c   what callers ask for: queue, order, results          apply.c    what a record does to the state
 //   append.c   the checks of a publish and what it evicts           head.c     the oldest messages, read ahead
 //   purge.c    removing many, in slices                             read.c     reads
+//   limits.c   limits that became lower, age
 //                                                                   held.c     answers of reads that have to wait
 //
 // A change is *decided* once (append.c, purge.c: limits, clock, conditions) and becomes a record; apply.c turns a
@@ -54,6 +55,7 @@ struct mg_change {
     mg_slice filter, key, value;
     struct mg_stream_limits limits;
     bool erase, delete_row, started;
+    bool quiet;                   // nobody waits for its result
     uint64_t rolled_up;           // purge: it is the second half of this message's rollup; 0: it is not
     void *ctx;
     size_t size;
@@ -88,6 +90,17 @@ struct mg_assist {
     uint64_t covered, total;
     uint32_t installs;        // of the part, when it was answered
     int err;
+};
+
+// Subjects with more messages than they may have, while those are being removed (limits.c).
+struct mg_trim {
+    struct mg_subjects_read listing;
+    bool asked, more, failed;
+    uint32_t count;
+    struct mg_buf subjects; // u32 length, subject
+    struct mg_buf last;     // the last one of them
+    size_t at;              // of the first that is not done
+    uint64_t cursor;        // its messages below are
 };
 
 struct mg_stream {
@@ -143,6 +156,8 @@ struct mg_stream {
     struct mg_list held;      // of struct mg_read that are answered when what they speak of is durable
     struct mg_list listings, listings_wait; // of subjects (subjects.c)
     struct mg_assist assist;
+    struct mg_trim trim;
+    bool trim_subjects;       // some subjects may have more messages than they may; also in the stream's row
     struct mg_timer age_timer;
     unsigned results_out;     // results that were not given yet
 
@@ -161,12 +176,18 @@ void mg_stream_tell_removed(struct mg_stream *s, uint64_t seq, mg_slice subject)
 
 // append.c: 0 decided (record written, result queued), MG_EAGAIN: needs something from disk, try again.
 int mg_append_execute(struct mg_stream *s, const struct mg_append *a, void *ctx);
+int mg_stream_subject_row(struct mg_stream *s, mg_slice subject, const struct mg_subject_row **out); // or MG_EAGAIN
 // purge.c
 int mg_remove_execute(struct mg_stream *s, uint64_t seq, bool erase, void *ctx);
 int mg_purge_execute(struct mg_stream *s, struct mg_change *c);
 // The second half of a rollup, which is answered then: removes all below the new message.
 void mg_purge_older(struct mg_stream *s, mg_slice filter, uint64_t below, void *ctx);
-void mg_stream_enforce(struct mg_stream *s);  // limits that became smaller
+
+// limits.c
+bool mg_limits_hold(const struct mg_stream *s);
+int mg_limits_apply(struct mg_stream *s);     // of the change at the head of the queue: 0, MG_EAGAIN
+void mg_limits_resume(struct mg_stream *s);   // after a start
+void mg_trim_reset(struct mg_stream *s);
 void mg_stream_appended(struct mg_stream *s); // arms the timer of age
 void mg_stream_arm_age(struct mg_stream *s);
 void mg_stream_age_due(struct mg_timer *t);
@@ -211,7 +232,7 @@ int mg_assist_slice(struct mg_stream *s, uint64_t *cursor, uint64_t end, mg_slic
                     struct mg_removals *list);
 // The last message of a subject at or below seq, wherever it is; 0: none.
 int mg_assist_last(struct mg_stream *s, mg_slice subject, uint64_t seq, uint64_t *out);
-// The oldest n messages of a subject, from `from` on.
+// The oldest n messages of a subject, from `from` on; perhaps fewer, but some if there are any that can be read.
 int mg_assist_oldest(struct mg_stream *s, mg_slice subject, uint64_t from, uint64_t n, struct mg_removals *list,
                      uint64_t *bytes);
 int mg_assist_count(struct mg_stream *s, mg_slice filter, uint64_t from, uint64_t *out);
@@ -254,7 +275,8 @@ void mg_subjects_fail(struct mg_stream *s);
 void mg_stream_found_lost(struct mg_stream *s, uint64_t first, uint64_t last, uint64_t count);
 
 // streams.c
-int mg_configure_execute(struct mg_stream *s, mg_slice config, const struct mg_stream_limits *limits, void *ctx);
+int mg_configure_execute(struct mg_stream *s, struct mg_change *c);
+void mg_stream_write_self(struct mg_stream *s); // its row, as a record
 void mg_stream_apply_self(struct mg_stream *s, const struct mg_record_view *rec, bool live);
 void mg_stream_apply_drop(struct mg_stream *s);
 int mg_stream_decode_row(struct mg_stream *s, mg_slice value); // MG_ECORRUPT

@@ -343,20 +343,13 @@ static void row(struct shard *sh, struct slot *sl) {
     if (sim_chance(s, 128) && !shard_stuck(sh)) reads_begin_row(sl, i);
 }
 
-// Limits that shrink act between other changes: nothing else is asked of the stream meanwhile.
 static void configure(struct shard *sh, struct slot *sl) {
     struct mg_stream_limits l = draw_limits(sh->w->sim, sl->aging), old = sl->model.limits;
     char config[24];
-    l.max_msgs_per_subject = old.max_msgs_per_subject;
-    l.discard = old.discard;
     l.dedupe_window = old.dedupe_window;
     uint64_t version = ++sh->w->uids;
     uint32_t op = model_do_configure(&sl->model, &l, version);
     asked(sh, sl, "configure", mg_stream_configure(sl->stream, config_text(version, config), &l, ctx_of(op)));
-    struct mg_stream_state st;
-    while (!shard_stuck(sh) && (sl->model.answered < sl->model.nops || mg_stream_state(sl->stream, &st) != 0 ||
-                                st.msgs > sl->model.count))
-        shard_step(sh);
 }
 
 static void delete (struct shard *sh, struct slot *sl) {

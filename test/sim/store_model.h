@@ -104,6 +104,7 @@ static inline bool model_present(const struct model *m, uint64_t seq) {
 }
 uint64_t model_first(const struct model *m);
 uint64_t model_subjects_count(const struct model *m);
+uint64_t model_count_of(const struct model *m, unsigned subject);
 uint64_t model_last_of(const struct model *m, unsigned subject); // 0: none
 
 // Changes, as they are asked for; each gives the operation's index.

@@ -399,13 +399,46 @@ static void check_state(const struct slot *sl, const struct mg_stream_state *st)
                   (unsigned long long)all[i].is, (unsigned long long)all[i].should);
 }
 
+struct subjects {
+    struct mg_subjects_read r;
+    const struct slot *sl;
+    uint64_t listed;
+    bool done;
+};
+
+static void each_subject(struct mg_subjects_read *r, mg_slice subject, uint64_t count, uint64_t last) {
+    struct subjects *x = mg_container_of(r, struct subjects, r);
+    const struct model *m = &x->sl->model;
+    unsigned i = model_subject_of(subject);
+    sim_check(i < MODEL_SUBJECTS && count == model_count_of(m, i), "stream %u: %llu messages of subject %.*s", x->sl->no,
+              (unsigned long long)count, (int)subject.n, subject.p);
+    // It is not known which one is the last after that was removed; then it is not below the last one.
+    sim_check(last >= model_last_of(m, i), "stream %u: the last of subject %.*s is %llu", x->sl->no, (int)subject.n,
+              subject.p, (unsigned long long)last);
+    x->listed++;
+}
+
+static void subjects_done(struct mg_subjects_read *r, int err, uint64_t total) {
+    struct subjects *x = mg_container_of(r, struct subjects, r);
+    x->done = true;
+    if (world_over(x->sl->w) || err == MG_ECLOSED) return;
+    sim_check(err == 0, "stream %u: its subjects cannot be listed: %s", x->sl->no, mg_strerror(err));
+    sim_check(total == model_subjects_count(&x->sl->model) && total == x->listed, "stream %u: %llu subjects are listed",
+              x->sl->no, (unsigned long long)total);
+}
+
+static void check_subjects(struct shard *sh, const struct slot *sl) {
+    struct subjects x = {.sl = sl, .r = {.max = UINT64_MAX, .each = each_subject, .done = subjects_done}};
+    mg_stream_subjects(sl->stream, &x.r);
+    // The store has x until it is done, whatever happens.
+    for (unsigned i = 0; !x.done && (i < 50 || !shard_stuck(sh)); i++) shard_step(sh);
+    if (!x.done) mg_subjects_fail(sl->stream);
+}
+
 static bool state_of(struct shard *sh, struct slot *sl, struct mg_stream_state *st) {
-    const struct mg_stream_limits *l = &sl->stream->limits;
     for (;;) {
-        int err = mg_stream_state(sl->stream, st);
-        bool over = err == 0 && ((l->max_msgs > 0 && st->msgs > (uint64_t)l->max_msgs) ||
-                                 (l->max_bytes > 0 && st->bytes > (uint64_t)l->max_bytes));
-        if (err == 0 && !over) return true;
+        // What a crash has cut short goes on after the restart.
+        if (mg_stream_state(sl->stream, st) == 0 && mg_list_empty(&sl->stream->waiting)) return true;
         if (shard_stuck(sh)) return false;
         shard_step(sh);
     }
@@ -467,5 +500,7 @@ void reads_check_all(struct shard *sh, struct slot *sl, bool restart) {
                   "stream %u: is not what it should be (last %llu, %llu messages, not %llu)", sl->no,
                   (unsigned long long)st.last, (unsigned long long)st.msgs, (unsigned long long)sl->model.count);
     mg_buf_fini(&sc.found);
-    if (read && !sl->aging && !sl->w->damaged && state_of(sh, sl, &st)) check_state(sl, &st);
+    if (!read || sl->aging || sl->w->damaged || !state_of(sh, sl, &st)) return;
+    check_state(sl, &st);
+    if (!shard_stuck(sh)) check_subjects(sh, sl);
 }
