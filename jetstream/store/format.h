@@ -172,7 +172,7 @@ enum mg_page_kind {
     F(u64, max_age, "limit, ns; 0: none")                                                                              \
     F(u64, dedupe_window, "ns; 0: no dedupe")                                                                          \
     F(u8, discard, "0 old, 1 new")                                                                                     \
-    F(u8, discard_new_per_subject, "0 or 1")                                                                           \
+    F(u8, flags, "1: discard new per subject; 2: messages beyond the limit per subject are being removed")             \
     F(u16, name_len, "bytes of the name, which follows")                                                               \
     F(u32, config_len, "bytes of the owner's configuration, which follows")
 

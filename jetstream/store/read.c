@@ -52,20 +52,6 @@ static int wait_slow(struct mg_read *r) {
     return MG_EAGAIN;
 }
 
-// What is not visible yet may have taken the place of what was: its predecessor is gone from memory already. So the
-// newest message is waited for, with a copy of it, for it may be replaced meanwhile, too.
-static int wait_visible(struct mg_read *r, uint64_t seq, const uint8_t *bytes) {
-    struct mg_record_view v;
-    if (r->stream->part->poisoned) return answer(r, MG_EIO);
-    mg_record_borrow(&v, bytes);
-    mg_free(r->unseen);
-    r->unseen = mg_alloc(v.head.length);
-    memcpy(r->unseen, bytes, v.head.length);
-    r->unseen_seq = seq;
-    mg_list_push_back(&r->stream->unseen, &r->waits);
-    return MG_EAGAIN;
-}
-
 // ---- memory ---------------------------------------------------------------------------------------------------------
 
 static int next_in_memory(struct mg_stream *s, struct mg_read *r, uint64_t from) {
@@ -84,15 +70,15 @@ static int next_in_memory(struct mg_stream *s, struct mg_read *r, uint64_t from)
     }
 }
 
-// MG_ENOTFOUND: there is none in memory.
-static int last_in_memory(struct mg_stream *s, struct mg_read *r, uint64_t upto) {
+static bool last_in_memory(struct mg_stream *s, struct mg_read *r, uint64_t upto) {
     struct mg_record_view v;
     for (uint64_t seq = upto;; seq--) {
         const uint8_t *bytes = mg_memtable_prev(&s->mem, &seq);
-        if (bytes == NULL) return MG_ENOTFOUND;
+        if (bytes == NULL) return false;
         mg_record_borrow(&v, bytes);
         if (!matches(r->filters, r->filters_len, v.subject)) continue;
-        return seq > s->visible ? wait_visible(r, seq, bytes) : answer_record(r, seq, &v);
+        answer_record(r, seq, &v);
+        return true;
     }
 }
 
@@ -159,6 +145,13 @@ static bool from_ahead(struct mg_stream *s, struct mg_read *r, uint64_t from) {
     return false;
 }
 
+// What took the place of a message that was the last one may have been written while that was looked for.
+static bool newer_in_memory(struct mg_stream *s, struct mg_read *r, const struct mg_cold_read *cold) {
+    uint64_t bound = s->part->poisoned ? s->visible : s->last;
+    uint64_t found = cold->count ? cold->entries[0].seq : 0;
+    return last_in_memory(s, r, r->seq < bound ? r->seq : bound) && r->msg.seq > found;
+}
+
 static int execute(struct mg_stream *s, struct mg_read *r);
 
 static void cold_done(struct mg_cold_read *cold) {
@@ -167,8 +160,10 @@ static void cold_done(struct mg_cold_read *cold) {
     int err = 0;
     r->cold = NULL;
     if (cold->err == MG_EAGAIN) {
-        r->seq = cold->q.from;
+        if (r->kind == MG_READ_COUNT) r->seq = cold->q.from;
         err = execute(s, r);
+    } else if (r->kind == MG_READ_LAST && cold->went_on && newer_in_memory(s, r, cold)) {
+        err = 0;
     } else if (cold->err) {
         answer(r, cold->err);
     } else if (r->kind == MG_READ_COUNT) {
@@ -190,6 +185,7 @@ static void cold_done(struct mg_cold_read *cold) {
     } else {
         answer(r, MG_ENOTFOUND);
     }
+    if (err == 0) err = mg_read_settle(s, r);
     if (err == 0) r->done(r);
 }
 
@@ -202,8 +198,8 @@ static int ask(struct mg_stream *s, struct mg_read *r, enum mg_cold_kind kind, u
 
 // ---- questions ------------------------------------------------------------------------------------------------------
 
-static int read_seq(struct mg_stream *s, struct mg_read *r, uint64_t seq) {
-    if (seq < s->first || seq > s->visible) return answer(r, MG_ENOTFOUND);
+static int read_seq(struct mg_stream *s, struct mg_read *r, uint64_t seq, uint64_t bound) {
+    if (seq < s->first || seq > bound) return answer(r, MG_ENOTFOUND);
     const uint8_t *bytes = mg_memtable_get(&s->mem, seq);
     if (bytes) {
         struct mg_record_view v;
@@ -224,7 +220,7 @@ static int read_next(struct mg_stream *s, struct mg_read *r) {
 }
 
 // The row of a literal subject knows its last message.
-static int read_last_of_subject(struct mg_stream *s, struct mg_read *r, bool *answered) {
+static int read_last_of_subject(struct mg_stream *s, struct mg_read *r, uint64_t bound, bool *answered) {
     char key[MG_CELL_KEY_MAX];
     const struct mg_cell *cell;
     mg_slice k = mg_slice_of(key, mg_subject_key(s, r->filters[0], key));
@@ -233,11 +229,9 @@ static int read_last_of_subject(struct mg_stream *s, struct mg_read *r, bool *an
     if (f == MG_ROW_PENDING) return wait_slow(r);
     if (f == MG_ROW_ABSENT) return answer(r, MG_ENOTFOUND);
     const struct mg_subject_row *row = (const struct mg_subject_row *)(const void *)cell->value;
-    const uint8_t *unseen = row->last > s->visible ? mg_memtable_get(&s->mem, row->last) : NULL;
-    if (!row->last_gone && unseen) return wait_visible(r, row->last, unseen);
-    if (!row->last_gone && row->last <= s->visible) {
+    if (!row->last_gone && row->last <= bound) {
         r->partial = r->seq; // for another try
-        int err = read_seq(s, r, row->last);
+        int err = read_seq(s, r, row->last, bound);
         if (err == MG_EAGAIN) {
             r->kind = MG_READ_SEQ;
             r->last_of_subject = true;
@@ -248,17 +242,18 @@ static int read_last_of_subject(struct mg_stream *s, struct mg_read *r, bool *an
     return 0;
 }
 
+// What is newer may have taken the place of what is visible, so it must not be passed over: the answer waits for it.
+// After a failure of the journal that would be for ever.
 static int read_last(struct mg_stream *s, struct mg_read *r) {
-    uint64_t upto = r->seq < s->last ? r->seq : s->last;
+    uint64_t bound = s->part->poisoned ? s->visible : s->last, upto = r->seq < bound ? r->seq : bound;
     if (s->msgs == 0 || upto < s->first) return answer(r, MG_ENOTFOUND);
-    if (r->filters_len == 1 && r->seq >= s->last && r->filters[0].n <= UINT16_MAX &&
+    if (r->filters_len == 1 && r->seq >= bound && r->filters[0].n <= UINT16_MAX &&
         mg_subject_is_literal(r->filters[0])) {
         bool answered;
-        int err = read_last_of_subject(s, r, &answered);
+        int err = read_last_of_subject(s, r, bound, &answered);
         if (answered) return err;
     }
-    int err = last_in_memory(s, r, upto);
-    if (err != MG_ENOTFOUND) return err;
+    if (last_in_memory(s, r, upto)) return 0;
     if (s->cold_len == 0) return answer(r, MG_ENOTFOUND);
     return ask(s, r, MG_COLD_LAST, upto, 1);
 }
@@ -295,7 +290,7 @@ static int read_count(struct mg_stream *s, struct mg_read *r) {
 
 static int execute(struct mg_stream *s, struct mg_read *r) {
     switch (r->kind) {
-    case MG_READ_SEQ: return read_seq(s, r, r->seq);
+    case MG_READ_SEQ: return read_seq(s, r, r->seq, s->visible);
     case MG_READ_NEXT: return r->partial ? next_in_memory(s, r, r->partial) : read_next(s, r);
     case MG_READ_LAST: return read_last(s, r);
     case MG_READ_TIME: return read_time(s, r);
@@ -313,16 +308,17 @@ int mg_stream_read(struct mg_stream *s, struct mg_read *r) {
     mg_list_init(&r->waits);
     r->err = 0;
     if (s->deleted) return answer(r, MG_ECLOSED);
-    return execute(s, r);
+    int err = execute(s, r);
+    return err ? err : mg_read_settle(s, r);
 }
 
 void mg_stream_read_end(struct mg_read *r) {
     if (r->stream == NULL) return;
     if (r->cold) mg_cold_cancel(r->cold);
     r->cold = NULL;
-    mg_free(r->unseen);
-    r->unseen = NULL;
     if (r->waits.next) mg_list_remove(&r->waits);
+    mg_free(r->copy);
+    r->copy = NULL;
     free_ahead(r);
 }
 
@@ -333,43 +329,19 @@ void mg_reads_pump(struct mg_stream *s) {
     while (!mg_list_empty(&now)) {
         struct mg_read *r = mg_container_of(now.next, struct mg_read, waits);
         mg_list_remove(&r->waits);
-        if (execute(s, r) == 0) r->done(r);
-    }
-}
-
-// The read does not wait any more: done may use the struct again, or free it.
-static void give_unseen(struct mg_read *r, int err) {
-    void *bytes = r->unseen;
-    struct mg_record_view v;
-    r->unseen = NULL;
-    mg_record_borrow(&v, bytes);
-    if (err) answer(r, err);
-    else answer_record(r, r->unseen_seq, &v);
-    r->done(r);
-    mg_free(bytes);
-}
-
-void mg_reads_seen(struct mg_stream *s) {
-    struct mg_list now;
-    mg_list_init(&now);
-    mg_list_splice(&now, &s->unseen);
-    while (!mg_list_empty(&now)) {
-        struct mg_read *r = mg_container_of(now.next, struct mg_read, waits);
-        mg_list_remove(&r->waits);
-        if (r->unseen_seq > s->visible && !s->part->poisoned) mg_list_push_back(&s->unseen, &r->waits);
-        else give_unseen(r, r->unseen_seq > s->visible ? MG_EIO : 0);
+        int err = execute(s, r);
+        if (err == 0) err = mg_read_settle(s, r);
+        if (err == 0) r->done(r);
     }
 }
 
 void mg_reads_fail(struct mg_stream *s) {
-    while (!mg_list_empty(&s->unseen)) {
-        struct mg_read *r = mg_container_of(s->unseen.next, struct mg_read, waits);
-        mg_list_remove(&r->waits);
-        give_unseen(r, MG_ECLOSED);
-    }
+    mg_list_splice(&s->slow, &s->held);
     while (!mg_list_empty(&s->slow)) {
         struct mg_read *r = mg_container_of(s->slow.next, struct mg_read, waits);
         mg_list_remove(&r->waits);
+        mg_free(r->copy);
+        r->copy = NULL;
         answer(r, MG_ECLOSED);
         r->done(r);
     }

@@ -76,7 +76,9 @@ static bool all_ended(void *arg) { return sim_all_ended(arg); }
 static uint64_t live(struct world *w, uint64_t crash_at, enum sim_crash how) {
     uint64_t before = sim_disk_counts(w->disk)->operations;
     sim_trace("a life with %u parts", w->o.parts);
-    w->opened = w->failed = w->torn = false;
+    w->opened = w->failed = false;
+    if (w->checked_all) w->torn = false;
+    w->checked = 0;
     w->reports = 0;
     w->patience = sim_now(w->sim) + UINT64_C(3600000000000);
     sim_disk_crash_at(w->disk, crash_at, how);
@@ -85,6 +87,7 @@ static uint64_t live(struct world *w, uint64_t crash_at, enum sim_crash how) {
     enum sim_end end = sim_run(w->sim, all_ended, w->sim, MG_NEVER);
     sim_check(end == SIM_DONE, "%s", end == SIM_STEPS ? "somebody spins" : "somebody waits for ever");
     sim_disk_crash_at(w->disk, 0, how);
+    w->checked_all = w->checked == w->o.parts;
     slots_end(w, sim_disk_crashed(w->disk) && how == SIM_POWER_CUT);
     return sim_disk_counts(w->disk)->operations - before;
 }
@@ -221,8 +224,9 @@ static void run_stray(struct world *w) {
     live(w, 0, SIM_KILL);
     f->lose_write = sim_chance(w->sim, 128) ? 300 : 0;
     f->misdirect = sim_chance(w->sim, 128) ? 300 : 0;
-    w->damaged = true;
+    w->damaged = w->tight = true; // files that cannot be read back cannot be checkpointed, and the journal fills up
     live(w, sim_chance(w->sim, 128) ? 0 : 1 + sim_below(w->sim, 1500), SIM_KILL);
+    w->tight = false;
     f->lose_write = f->misdirect = 0;
     w->look_only = true;
 }
