@@ -17,6 +17,7 @@ extern const cli_command cli_command_reply;
 extern const cli_command cli_command_request;
 extern const cli_command cli_command_rtt;
 extern const cli_command cli_command_server;
+extern const cli_command cli_command_stream;
 extern const cli_command cli_command_sub;
 
 #endif
