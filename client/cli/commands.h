@@ -10,6 +10,7 @@
 
 extern const cli_command cli_command_completion;
 extern const cli_command cli_command_complete; // hidden: asked by the shells
+extern const cli_command cli_command_consumer;
 extern const cli_command cli_command_context;
 extern const cli_command cli_command_help;
 extern const cli_command cli_command_pub;
