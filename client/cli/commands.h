@@ -13,6 +13,7 @@ extern const cli_command cli_command_complete; // hidden: asked by the shells
 extern const cli_command cli_command_consumer;
 extern const cli_command cli_command_context;
 extern const cli_command cli_command_help;
+extern const cli_command cli_command_kv;
 extern const cli_command cli_command_pub;
 extern const cli_command cli_command_reply;
 extern const cli_command cli_command_request;

@@ -67,7 +67,8 @@ const char *cli_js_reserved(cli *app, const midge_pair *metadata, size_t n, cons
 const midge_pair *cli_js_metadata(cli *app, const midge_pair *metadata, size_t *n);
 void cli_js_show_metadata(cli_facts *c, cli *app, const midge_pair *metadata, size_t n);
 void cli_js_show_host(cli_facts *c, cli *app, const midge_pair *metadata, size_t n);
-// The columns of a cluster, from its JSON; `group`: what its Raft group is called.
+// The facts about a cluster, from its JSON; `group`: what its Raft group is called. NULL: shown without one, and also
+// if the cluster has no name, as it is with a single server.
 void cli_js_show_cluster(cli_facts *c, cli *app, midge_str cluster, const char *group);
 
 // "17:04:05" of a duration since a time of the server; "never" if it never was. now 0: of our clock.

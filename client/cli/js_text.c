@@ -110,11 +110,12 @@ static void show_replica(cli_facts *c, cli *app, midge_str replica) {
 void cli_js_show_cluster(cli_facts *c, cli *app, midge_str cluster, const char *group) {
     const char *name = cluster.n > 0 ? cli_js_member(app, cluster, "name") : NULL;
     mgc_json j;
-    if (name == NULL || *name == '\0') return;
+    if (cluster.n == 0 || (group != NULL && (name == NULL || *name == '\0'))) return;
+    const char *leader = cli_js_member(app, cluster, "leader");
     cli_facts_title(c, "Cluster Information");
-    cli_facts_row(c, "Name", "%s", name);
-    cli_facts_text(c, group, cli_js_member(app, cluster, "raft_group"));
-    cli_facts_text(c, "Leader", cli_js_member(app, cluster, "leader"));
+    cli_facts_row(c, "Name", "%s", name != NULL ? name : "");
+    if (group != NULL) cli_facts_text(c, group, cli_js_member(app, cluster, "raft_group"));
+    cli_facts_row(c, "Leader", "%s", leader != NULL ? leader : "");
     if (!mgc_json_find(cluster, "replicas", &j) || j.type != MGC_JSON_ARRAY) return;
     while (mgc_json_next(&j) == MGC_JSON_OBJECT)
         show_replica(c, app, mgc_json_raw(&j));
