@@ -78,7 +78,7 @@ static int show_connection(cli_facts *f, cli_js *js, midge_str user) {
     return CLI_OK;
 }
 
-static void show_permissions(cli_facts *f, cli *app, midge_str user) {
+static void show_permissions(cli_facts *f, midge_str user) {
     static const char *const paths[][2] = {
         {"Publish allowed", "data.permissions.publish.allow"}, {"Publish denied", "data.permissions.publish.deny"},
         {"Subscribe allowed", "data.permissions.subscribe.allow"},
@@ -178,7 +178,7 @@ static int info(cli_js *js) {
     midge_str user = ask_user(js);
     cli_facts *f = cli_facts_new(app, "Account Information");
     if (show_connection(f, js, user) != CLI_OK) return CLI_FAILED;
-    show_permissions(f, app, user);
+    show_permissions(f, user);
     int err = cli_js_wait(js, &js->op, midge_account_info(js->m, &js->op));
     if (err == 0) {
         show_account(f, js);
