@@ -115,7 +115,7 @@ static int read_streams(cli_bench *b) {
     b->batch = has(b, "batch") ? cli_get_uint(b->app, "batch") : 0;
     b->randomize = has(b, "randomize") ? cli_get_uint(b->app, "randomize") : 0;
     clock_gettime(CLOCK_REALTIME, &now);
-    snprintf(b->id, sizeof(b->id), "%llx", (unsigned long long)now.tv_sec * 1000000 + (unsigned long long)now.tv_nsec / 1000);
+    snprintf(b->id, sizeof(b->id), "%llx%05lx", (unsigned long long)now.tv_sec, (unsigned long)now.tv_nsec / 1000);
     if (has(b, "batch") && (b->batch == 0 || b->batch > BATCH_MAX))
         return cli_fail(b->app, "--batch must be 1 to %d", BATCH_MAX);
     return CLI_OK;

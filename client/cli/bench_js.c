@@ -9,7 +9,8 @@
 static const cli_flag js_flags[] = {
     CLI_BENCH_FLAGS,
     CLI_BENCH_SLEEP_FLAG("Sleep for the specified interval between publications"),
-    {.name = "stream", .type = CLI_STRING, .value = CLI_BENCH_STREAM, .help = "The name of the stream to create or use"},
+    {.name = "stream", .type = CLI_STRING, .value = CLI_BENCH_STREAM,
+     .help = "The name of the stream to create or use"},
     {0},
 };
 static const cli_flag kv_flags[] = {
@@ -20,7 +21,8 @@ static const cli_flag kv_flags[] = {
 };
 
 #define STORE_FLAGS                                                                                                  \
-    {.name = "storage", .type = CLI_ENUM, .value = "file", .choices = "memory file", .help = "Where messages are kept"}, \
+    {.name = "storage", .type = CLI_ENUM, .value = "file", .choices = "memory file",                                 \
+     .help = "Where messages are kept"},                                                                             \
     {.name = "replicas", .type = CLI_UINT, .value = "1", .help = "Number of replicas"},                              \
     {.name = "maxbytes", .type = CLI_SIZE, .value = "1GB", .help = "The maximum size of the stream or bucket"}
 #define PURGE_FLAG {.name = "purge", .type = CLI_SWITCH, .help = "Purge the stream before running"}
@@ -91,9 +93,11 @@ static int run_get_batch(cli *app) { return cli_bench_run(app, &cli_bench_js_get
 static int run_kv_put(cli *app) { return cli_bench_run(app, &cli_bench_kv_put); }
 static int run_kv_get(cli *app) { return cli_bench_run(app, &cli_bench_kv_get); }
 
-static const cli_command sync_command = {.name = "sync", .summary = "Publish one message at a time", .flags = sync_flags,
+static const cli_command sync_command = {.name = "sync",
+                                         .summary = "Publish one message at a time", .flags = sync_flags,
                                          .shared = js_flags, .args = cli_bench_subject, .run = run_sync};
-static const cli_command async_command = {.name = "async", .summary = "Publish many, then wait for what acknowledges them",
+static const cli_command async_command = {.name = "async",
+                                          .summary = "Publish many, then wait for what acknowledges them",
                                           .flags = batch_flags, .shared = js_flags, .args = cli_bench_subject,
                                           .run = run_async};
 static const cli_command atomic_command = {.name = "atomic", .aliases = "batch",
@@ -110,7 +114,8 @@ static const cli_command consume_command = {.name = "consume", .summary = "Consu
 static const cli_command fetch_command = {.name = "fetch", .summary = "Fetch batches from a durable consumer",
                                           .flags = consumer_flags, .shared = js_flags, .run = run_fetch};
 
-static const cli_command get_sync_command = {.name = "sync", .summary = "Read one message at a time", .shared = js_flags,
+static const cli_command get_sync_command = {.name = "sync",
+                                             .summary = "Read one message at a time", .shared = js_flags,
                                              .run = run_get};
 static const cli_command get_batch_command = {.name = "batch", .summary = "Read messages in batches",
                                               .flags = get_batch_flags, .shared = js_flags, .run = run_get_batch};

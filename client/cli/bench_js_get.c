@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// bench js get sync, get batch, bench kv put, kv get: single messages and keys. get batch reads directly from the stream
-// in batches: each is one request with many answers, the last of which says so (spec/jetstream-streams.md 9).
+// bench js get sync, get batch, bench kv put, kv get: single messages and keys. get batch reads directly from the
+// stream in batches: each is one request with many answers, the last of which says so (spec/jetstream-streams.md 9).
 #include <string.h>
 
 #include "client/cli/bench_js.h"
@@ -142,8 +142,8 @@ static bool setup_batch(cli_bench_client *client) {
 
 static bool ask_batch(getter *g, uint64_t n) {
     char body[CLI_BENCH_SUBJECT_MAX + 96];
-    int len = snprintf(body, sizeof body, "{\"batch\":%llu,\"seq\":%llu,\"next_by_subj\":\"%s\"}", (unsigned long long)n,
-                       (unsigned long long)g->next, g->filter);
+    int len = snprintf(body, sizeof body, "{\"batch\":%llu,\"seq\":%llu,\"next_by_subj\":\"%s\"}",
+                       (unsigned long long)n, (unsigned long long)g->next, g->filter);
     if (len < 0 || (size_t)len >= sizeof body) return cli_bench_failed(g->client, "getting", MIDGE_ESUBJECT);
     int err = midge_publish_wait(g->client->conn, midge_cstr(g->subject), midge_cstr(g->inbox), MIDGE_NONE, body,
                                  (size_t)len, g->j.op.timeout);

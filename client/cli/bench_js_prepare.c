@@ -22,7 +22,8 @@ static int look_for(cli_js *js, const char *stream) {
 
 // ---- publishers -----------------------------------------------------------------------------------------------------
 
-// Batches are allowed, so that all kinds of publishers can use the stream; asynchronous persistence excludes atomic ones.
+// Batches are allowed, so that all kinds of publishers can use the stream; asynchronous persistence excludes atomic
+// ones.
 static int create_stream(cli_js *js, const char *name) {
     cli *app = js->app;
     bool async = cli_get_bool(app, "persistasync"), multi = cli_get_bool(app, "multisubject");

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// The subjects that publishers of a benchmark use: one, or with --multisubject "prefix.000042", made without a formatter
-// in the way.
+// The subjects that publishers of a benchmark use: one, or with --multisubject "prefix.000042", made without a
+// formatter in the way.
 #ifndef CLI_BENCH_NAMES_H
 #define CLI_BENCH_NAMES_H
 

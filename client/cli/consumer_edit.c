@@ -132,7 +132,8 @@ static const cli_flag edit_flags[] = {
     {.name = "config", .type = CLI_FILE, .help = "Read the config from a file"},
     {.name = "force", .short_name = 'f', .type = CLI_SWITCH, .help = "Do not ask"},
     {.name = "interactive", .short_name = 'i', .type = CLI_BOOL, .help = "Edit the config in $EDITOR"},
-    {.name = "dry-run", .type = CLI_SWITCH, .help = "Only show what would change; the exit status is 1 if something does"},
+    {.name = "dry-run", .type = CLI_SWITCH,
+     .help = "Only show what would change; the exit status is 1 if something does"},
     JSON_FLAG,
     {0},
 };

@@ -102,7 +102,8 @@ static void show_replica(cli_facts *c, cli *app, midge_str replica) {
     const char *seen = active == 0 || active >= INT64_MAX
                            ? "not seen"
                            : cli_printf(app, "seen %s ago", cli_duration((int64_t)active).s);
-    const char *behind = lag > 0 ? cli_printf(app, ", %s operation%s behind", cli_count(lag).s, lag > 1 ? "s" : "") : "";
+    const char *many = lag > 1 ? "s" : "";
+    const char *behind = lag > 0 ? cli_printf(app, ", %s operation%s behind", cli_count(lag).s, many) : "";
     cli_facts_row(c, "Replica", "%s, %s%s, %s%s", cli_js_member(app, replica, "name"),
                     current ? "current" : "outdated", offline ? ", OFFLINE" : "", seen, behind);
 }

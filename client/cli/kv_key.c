@@ -19,7 +19,8 @@ int cli_kv_failed(cli_js *js, int err, const char *what, const char *bucket, con
         if (info == MIDGE_ENOTFOUND) return cli_fail(js->app, "bucket %s not found", bucket);
     }
     if (err == MIDGE_EINVAL)
-        why = midge_kv_key_valid(midge_cstr(key)) ? "invalid bucket name" : "invalid key: letters, digits and -/_=. make one";
+        why = midge_kv_key_valid(midge_cstr(key)) ? "invalid bucket name"
+                                                  : "invalid key: letters, digits and -/_=. make one";
     if (err == MIDGE_ENOTFOUND) why = "key not found";
     if (cli_interrupted(js->app)) return CLI_INTERRUPTED;
     return cli_fail(js->app, "could not %s %s > %s: %s", what, bucket, key, why);
@@ -231,7 +232,8 @@ static const cli_arg update_args[] = {
     {.name = "revision", .help = "The revision that must be the last one", .required = true},
     {0},
 };
-static const cli_arg del_args[] = {BUCKET_ARG, {.name = "key", .help = "The key; without it the bucket is deleted"}, {0}};
+static const cli_arg del_args[] = {
+    BUCKET_ARG, {.name = "key", .help = "The key; without it the bucket is deleted"}, {0}};
 static const cli_arg revert_args[] = {
     BUCKET_ARG, KEY_ARG, {.name = "revision", .help = "The revision to go back to", .required = true}, {0}};
 

@@ -271,7 +271,8 @@ static const cli_arg watch_args[] = {
     {0},
 };
 
-const cli_command cli_command_kv_ls = {.name = "ls", .aliases = "list", .summary = "List the buckets, or the keys of one",
+const cli_command cli_command_kv_ls = {.name = "ls", .aliases = "list",
+                                       .summary = "List the buckets, or the keys of one",
                                        .flags = ls_flags, .args = ls_args, .run = run_ls};
 const cli_command cli_command_kv_history = {.name = "history", .summary = "Show the revisions of a key",
                                             .args = cli_kv_key_args, .run = run_history};

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// midge object put, get: files into a bucket and out of it. A file that is got has its name only when all of it is there
-// and its digest is right.
+// midge object put, get: files into a bucket and out of it. A file that is got has its name only when all of it is
+// there and its digest is right.
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -54,23 +54,33 @@ static int64_t read_some(void *user, void *buf, size_t size) {
     return n < 0 ? MIDGE_ECLOSED : n;
 }
 
+// Do two lines "K:V" have one name?
+static bool same_name(const char *a, const char *b) {
+    size_t n = strcspn(a, ":");
+    return n == strcspn(b, ":") && memcmp(a, b, n) == 0;
+}
+
 // {"name":["value"]} of --header.
 static int headers_json(cli *app, midge_str *json) {
     size_t n;
     const char *const *lines = cli_get_strings(app, "header", &n);
     mgc_json_out o;
+    for (size_t i = 0; i < n; i++)
+        if (lines[i][0] == ':' || strchr(lines[i], ':') == NULL)
+            return cli_fail(app, "invalid header \"%s\": it must be K:V", lines[i]);
     if (n == 0) return CLI_OK;
     mgc_json_out_init(&o, NULL, 0);
     mgc_json_open(&o, NULL, '{');
     for (size_t i = 0; i < n; i++) {
-        size_t name = strcspn(lines[i], ":");
-        if (name == 0 || lines[i][name] == '\0') {
-            mgc_json_out_fini(&o);
-            return cli_fail(app, "invalid header \"%s\": it must be K:V", lines[i]);
+        size_t first = 0;
+        while (!same_name(lines[first], lines[i]))
+            first++;
+        if (first < i) continue; // its values are there
+        mgc_json_open(&o, cli_strndup(app, lines[i], strcspn(lines[i], ":")), '[');
+        for (size_t k = i; k < n; k++) {
+            const char *value = strchr(lines[k], ':') + 1;
+            if (same_name(lines[i], lines[k])) mgc_json_put_cstr(&o, NULL, value + strspn(value, " "));
         }
-        const char *value = lines[i] + name + 1;
-        mgc_json_open(&o, cli_strndup(app, lines[i], name), '[');
-        mgc_json_put_cstr(&o, NULL, value + strspn(value, " "));
         mgc_json_close(&o);
     }
     mgc_json_close(&o);
@@ -219,7 +229,8 @@ static const cli_flag put_flags[] = {
     {.name = "name", .type = CLI_STRING, .help = "Name of the object; the file's if not given"},
     {.name = "description", .type = CLI_STRING, .help = "A few words about it"},
     {.name = "header", .short_name = 'H', .type = CLI_STRINGS, .placeholder = "K:V", .help = "Adds a header"},
-    {.name = "chunk-size", .type = CLI_STRING, .placeholder = "BYTES", .help = "Size of a message; 128 KiB if not given"},
+    {.name = "chunk-size", .type = CLI_STRING, .placeholder = "BYTES",
+     .help = "Size of a message; 128 KiB if not given"},
     {.name = "json", .short_name = 'j', .type = CLI_SWITCH, .help = "Print JSON"},
     PROGRESS_FLAG,
     FORCE_FLAG,

@@ -19,7 +19,8 @@ static int choice(cli *app, const char *flag, const char *const *names) {
 
 static void apply_choices(cli *app, midge_stream_config *c) {
     static const char *const storages[] = {"file", "memory", NULL}, *const discards[] = {"old", "new", NULL};
-    static const char *const retentions[] = {"limits", "interest", "work", NULL}, *const codecs[] = {"none", "s2", NULL};
+    static const char *const retentions[] = {"limits", "interest", "work", NULL};
+    static const char *const codecs[] = {"none", "s2", NULL};
     int n;
     if ((n = choice(app, "storage", storages)) >= 0) c->storage = (enum midge_storage)n;
     if ((n = choice(app, "discard", discards)) >= 0) c->discard = (enum midge_discard)n;
@@ -150,7 +151,8 @@ const cli_flag cli_stream_config_flags[] = {
     {.name = "allow-schedules", .type = CLI_BOOL, .help = "Messages may be schedules"},
     {.name = "subject-del-markers-ttl", .type = CLI_STRING, .placeholder = "DURATION",
      .help = "How long markers of subjects that aged away stay"},
-    {.name = "transform-source", .type = CLI_STRING, .placeholder = "SUBJECT", .help = "Subjects to store under others"},
+    {.name = "transform-source", .type = CLI_STRING, .placeholder = "SUBJECT",
+     .help = "Subjects to store under others"},
     {.name = "transform-destination", .type = CLI_STRING, .placeholder = "SUBJECT", .help = "What they become"},
     {.name = "metadata", .type = CLI_STRINGS, .placeholder = "K:V", .help = "Adds metadata"},
     {.name = "republish-source", .type = CLI_STRING, .placeholder = "SUBJECT",

@@ -188,7 +188,9 @@ static void add_page(cli_js *js, subjects *all) {
     }
 }
 
-static int by_subject(const void *a, const void *b) { return strcmp(((const subject *)a)->text, ((const subject *)b)->text); }
+static int by_subject(const void *a, const void *b) {
+    return strcmp(((const subject *)a)->text, ((const subject *)b)->text);
+}
 
 static int by_count(const void *a, const void *b) {
     uint64_t l = ((const subject *)a)->count, r = ((const subject *)b)->count;

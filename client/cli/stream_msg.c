@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// midge stream get, rmm, view: single messages of a stream. view reads them one by one by their sequence, so it works on
-// streams of every retention and leaves no trace.
+// midge stream get, rmm, view: single messages of a stream. view reads them one by one by their sequence, so it works
+// on streams of every retention and leaves no trace.
 #include <inttypes.h>
 #include <string.h>
 
@@ -32,7 +32,8 @@ static int get(cli_js *js) {
     uint64_t seq = 0;
     const char *subject = cli_get_string(app, "last-for"), *id = cli_arg_of(app, "id"), *stream = cli_js_stream(js);
     if (stream == NULL) return CLI_FAILED;
-    if (id == NULL && subject == NULL) id = cli_ask(app, "the argument <id>, or --last-for,", "Sequence of the message");
+    if (id == NULL && subject == NULL)
+        id = cli_ask(app, "the argument <id>, or --last-for,", "Sequence of the message");
     if (id == NULL && subject == NULL) return CLI_FAILED;
     if (sequence_arg(app, id, &seq) != CLI_OK) return CLI_FAILED;
     const midge_msg_get_opts opts = {.seq = seq, .last_by_subject = seq > 0 ? MIDGE_NONE : midge_cstr(subject)};
@@ -189,7 +190,8 @@ static const cli_flag view_flags[] = {
     {.name = "raw", .type = CLI_SWITCH, .help = "Print nothing but the bodies"},
     {.name = "translate", .type = CLI_STRING, .placeholder = "COMMAND",
      .help = "Print what the command makes of each body"},
-    {.name = "subject", .type = CLI_STRING, .value = ">", .placeholder = "SUBJECT", .help = "Only messages of subjects"},
+    {.name = "subject", .type = CLI_STRING, .value = ">", .placeholder = "SUBJECT",
+     .help = "Only messages of subjects"},
     {0},
 };
 static const cli_arg message_args[] = {
