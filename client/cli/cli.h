@@ -75,7 +75,7 @@ typedef struct cli_arg {
     const char *value; // default; NULL: none
     bool required;
     bool many;        // takes all that are left (only the last of a table)
-    const char *list; // completion: "context" for the names of contexts, else words to offer; NULL: nothing
+    const char *list; // completion: "context" for the names of contexts, ":files", else words to offer; NULL: nothing
 } cli_arg;
 
 typedef struct cli_command {

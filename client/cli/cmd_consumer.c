@@ -68,12 +68,12 @@ static int run_unpin(cli *app) { return cli_js_run(app, unpin); }
 // ---- tables ---------------------------------------------------------------------------------------------------------
 
 const cli_arg cli_consumer_args[] = {
-    {.name = "stream", .help = "Name of the stream", .list = "stream"},
+    {.name = "stream", .help = "Name of the stream"},
     {.name = "consumer", .help = "Name of the consumer"},
     {0},
 };
 static const cli_arg unpin_args[] = {
-    {.name = "stream", .help = "Name of the stream", .list = "stream"},
+    {.name = "stream", .help = "Name of the stream"},
     {.name = "consumer", .help = "Name of the consumer"},
     {.name = "group", .help = "Its priority group"},
     {0},

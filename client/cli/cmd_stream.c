@@ -85,7 +85,7 @@ static int run_seal(cli *app) { return cli_js_run(app, seal); }
 #define FORCE_FLAG {.name = "force", .short_name = 'f', .type = CLI_SWITCH, .help = "Do not ask"}
 #define NO_SELECT_FLAG {.name = "no-select", .type = CLI_SWITCH, .help = "Do not offer a list", .hidden = true}
 
-const cli_arg cli_stream_arg[] = {{.name = "stream", .help = "Name of the stream", .list = "stream"}, {0}};
+const cli_arg cli_stream_arg[] = {{.name = "stream", .help = "Name of the stream"}, {0}};
 
 static const cli_flag info_flags[] = {
     JSON_FLAG,
@@ -104,7 +104,7 @@ static const cli_flag purge_flags[] = {
     {0},
 };
 static const cli_arg seal_args[] = {
-    {.name = "stream", .help = "Name of the stream", .required = true, .list = "stream"},
+    {.name = "stream", .help = "Name of the stream", .required = true},
     {0},
 };
 static const cli_flag group_flags[] = {

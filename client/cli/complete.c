@@ -122,6 +122,8 @@ void cli_complete(cli *app, const cli_command *root, char *const words[], size_t
         if (args == NULL || args[at].name == NULL || args[at].list == NULL) return;
         if (strcmp(args[at].list, "context") == 0) {
             offer_contexts(app, out, last, "");
+        } else if (strcmp(args[at].list, ":files") == 0) {
+            fputs(":files\t\n", out);
         } else {
             offer_choices(out, last, "", args[at].list);
         }

@@ -139,7 +139,7 @@ static const cli_flag edit_flags[] = {
 };
 static const cli_flag copy_flags[] = {EPHEMERAL_FLAG, JSON_FLAG, {0}};
 static const cli_arg copy_args[] = {
-    {.name = "stream", .help = "Name of the stream", .required = true, .list = "stream"},
+    {.name = "stream", .help = "Name of the stream", .required = true},
     {.name = "source", .help = "Consumer to take the config of", .required = true},
     {.name = "destination", .help = "Name of the new consumer", .required = true},
     {0},

@@ -101,7 +101,7 @@ static const cli_flag report_flags[] = {
     {.name = "raw", .short_name = 'r', .type = CLI_SWITCH, .help = "Numbers as they are"},
     {0},
 };
-static const cli_arg stream_arg[] = {{.name = "stream", .help = "Name of the stream", .list = "stream"}, {0}};
+static const cli_arg stream_arg[] = {{.name = "stream", .help = "Name of the stream"}, {0}};
 
 const cli_command cli_command_consumer_ls = {
     .name = "ls",

@@ -197,7 +197,7 @@ static const cli_flag sub_flags[] = {
     {0},
 };
 static const cli_arg next_args[] = {
-    {.name = "stream", .help = "Name of the stream", .required = true, .list = "stream"},
+    {.name = "stream", .help = "Name of the stream", .required = true},
     {.name = "consumer", .help = "Name of the consumer", .required = true},
     {0},
 };

@@ -56,7 +56,7 @@ static const cli_flag flags[] = {
     {0},
 };
 static const cli_arg args[] = {
-    {.name = "stream", .help = "Name of the stream", .list = "stream"},
+    {.name = "stream", .help = "Name of the stream"},
     {.name = "consumer", .help = "Name of the consumer"},
     {.name = "until", .help = "A duration like 1h30m, or a time like '2026-01-02 15:04:05' in UTC"},
     {0},

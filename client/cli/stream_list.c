@@ -305,7 +305,7 @@ static const cli_flag subjects_flags[] = {
     {0},
 };
 static const cli_arg subjects_args[] = {
-    {.name = "stream", .help = "Name of the stream", .list = "stream"},
+    {.name = "stream", .help = "Name of the stream"},
     {.name = "filter", .help = "Only subjects that match", .value = ">"},
     {0},
 };

@@ -195,12 +195,12 @@ static const cli_flag view_flags[] = {
     {0},
 };
 static const cli_arg message_args[] = {
-    {.name = "stream", .help = "Name of the stream", .list = "stream"},
+    {.name = "stream", .help = "Name of the stream"},
     {.name = "id", .help = "Sequence of the message"},
     {0},
 };
 static const cli_arg view_args[] = {
-    {.name = "stream", .help = "Name of the stream", .list = "stream"},
+    {.name = "stream", .help = "Name of the stream"},
     {.name = "size", .help = "Messages of a page", .value = "10"},
     {0},
 };
