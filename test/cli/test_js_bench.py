@@ -21,10 +21,12 @@ def bench(w, *args):
 def bench_js_pub(w):
     r = w.midge.run("bench", "js", "pub", "sync", "t", "--create", *RUN).ok()
     contains(r.out, "NATS JetStream synchronous publisher stats: ")
-    contains(r.log, "TIME Using stream: benchstream\nTIME [1] Starting JetStream synchronous publisher, publishing 1,001")
+    contains(r.log, "TIME Using stream: benchstream\n"
+                    "TIME [1] Starting JetStream synchronous publisher, publishing 1,001 messages\n")
     equal(state(w)["messages"], 1001)
     b = bench(w, "js", "pub", "async", "t", "--clients", "3", "--batch", "100", "--purge")
-    equal((b["benchmark"], b["total"]["msgs"], [c["msgs"] for c in b["clients"]]), ("jsasyncpub", 1001, [334, 334, 333]))
+    equal((b["benchmark"], b["total"]["msgs"], [c["msgs"] for c in b["clients"]]),
+          ("jsasyncpub", 1001, [334, 334, 333]))
     equal(state(w)["messages"], 1001)
     for _ in range(2):
         bench(w, "js", "pub", "sync", "t", "-H", "A:b", "--size", "10", "--throughput", "100000")

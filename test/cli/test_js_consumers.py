@@ -162,7 +162,8 @@ def consumer_sub(w):
     running.wait_out("hello1\nhello2\nhello3\nhello1\n")
     running.interrupt().finish().ok()
     running = w.start(w.midge, "consumer", "sub", "S", "P", "--no-ack")
-    running.wait_out("Subscribing to topic to.me auto acknowledgment: false\n\nConsumer Info:\n  Ack Policy: Explicit\n")
+    running.wait_out("Subscribing to topic to.me auto acknowledgment: false\n\n"
+                     "Consumer Info:\n  Ack Policy: Explicit\n")
     fill(w, "a.c", 1)
     running.wait_out("subj: a.c.1 / tries: 1")
     running.interrupt().finish().ok()

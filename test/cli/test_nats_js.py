@@ -132,7 +132,8 @@ def keys_are_the_same(w):
             same(w, "kv", args[0], "K", *args[1:])
         for args in (["ls"], ["ls", "-n"]):
             same(w, "kv", *args)
-        equal(sorted(w.midge.run("kv", "ls", "K").ok().out.split()), sorted(w.nats.run("kv", "ls", "K").ok().out.split()))
+        ours, theirs = (sorted(p.run("kv", "ls", "K").ok().out.split()) for p in (w.midge, w.nats))
+        equal(ours, theirs)
         other.run("kv", "revert", "K", "k", "1", "--force").ok()
         equal(program.run("kv", "get", "K", "k", "--raw").ok().out, "one")
         other.run("kv", "edit", "K", "--description", "new").ok()

@@ -158,7 +158,8 @@ static void until(void **state) {
 }
 
 static void texts(void **state) {
-    static const midge_pair metadata[] = {{{"_nats.ver", 9}, {"2", 1}}, {{"a", 1}, {"b", 1}}, {{"_nats.x", 7}, {"", 0}}};
+    static const midge_pair metadata[] = {
+        {{"_nats.ver", 9}, {"2", 1}}, {{"a", 1}, {"b", 1}}, {{"_nats.x", 7}, {"", 0}}};
     cli app;
     size_t n = 3;
     (void)state;
