@@ -160,7 +160,8 @@ const cli_command cli_command_stream_add = {
     .aliases = "create new",
     .summary = "Create a stream",
     .text = "  midge stream add ORDERS --subjects 'orders.>' --max-age 30d\n"
-            "  midge stream info ORDERS --json > orders.json; midge stream add --config orders.json\n",
+            "  midge stream info ORDERS --json > orders.json\n"
+            "  midge stream add --config orders.json\n",
     .flags = add_flags,
     .shared = cli_stream_config_flags,
     .args = cli_stream_arg,
