@@ -26,7 +26,7 @@ typedef struct next {
 static void show(const next *n, const midge_msg *msg) {
     midge_js_meta meta;
     if (n->raw) {
-        printf("%.*s\n", (int)msg->data.n, msg->data.n > 0 ? msg->data.p : "");
+        cli_js_print_body(msg->data);
         return;
     }
     if (midge_js_meta_parse(msg->reply, &meta) == 0) {
@@ -43,7 +43,8 @@ static void show(const next *n, const midge_msg *msg) {
         cli_print_headers(stdout, "  ", msg->headers);
         puts("\nData:\n");
     }
-    printf("\n%.*s\n", (int)msg->data.n, msg->data.n > 0 ? msg->data.p : "");
+    putchar('\n');
+    cli_js_print_body(msg->data);
 }
 
 // ---- pull -----------------------------------------------------------------------------------------------------------

@@ -124,6 +124,11 @@ void cli_js_print(midge_str json) {
     print_out(&o);
 }
 
+void cli_js_print_body(midge_str body) {
+    if (body.n > 0) fwrite(body.p, 1, body.n, stdout);
+    putchar('\n');
+}
+
 void cli_js_print_names(const midge_str *names, size_t n) {
     mgc_json_out o;
     mgc_json_out_init(&o, NULL, 0);

@@ -53,6 +53,9 @@ const char *cli_js_consumer(cli_js *js, const char *stream);
 void cli_js_print(midge_str json);
 void cli_js_print_names(const midge_str *names, size_t n);
 
+// A body as it is, zero bytes included, and a line break.
+void cli_js_print_body(midge_str body);
+
 // ---- texts ----------------------------------------------------------------------------------------------------------
 
 const char *cli_js_text(cli *app, midge_str s); // a copy; NULL: it is empty

@@ -212,8 +212,8 @@ static void on_watch(midge_kv_watch *w, const midge_kv_entry *e, int err, void *
         printf("[%s] %s%s%s %.*s > %.*s", cli_time((int64_t)e->created).s, cli_colour(app, put ? CLI_GREEN : CLI_RED),
                cli_kv_operation((int)e->operation), cli_colour(app, CLI_PLAIN), (int)kv->bucket.n, kv->bucket.p,
                (int)e->key.n, e->key.p);
-        if (put) printf(": %.*s", (int)e->value.n, e->value.n > 0 ? e->value.p : "");
-        putchar('\n');
+        if (put) fputs(": ", stdout);
+        cli_js_print_body(put ? e->value : MIDGE_NONE);
     }
     fflush(stdout);
 }

@@ -108,7 +108,7 @@ static int find_time(view *v, int64_t since, uint64_t first, uint64_t last) {
 static void show(view *v) {
     const midge_stored_msg *msg = &v->js->op.msg;
     if (v->raw) {
-        printf("%.*s\n", (int)msg->data.n, msg->data.n > 0 ? msg->data.p : "");
+        cli_js_print_body(msg->data);
         return;
     }
     printf("[%" PRIu64 "] Subject: %.*s Received: %s\n", msg->seq, (int)msg->subject.n, msg->subject.p,
