@@ -8,15 +8,6 @@
 #include "client/cli/table.h"
 #include "client/cli/units.h"
 
-static int ls_names(cli_js *js, const char *stream) {
-    int err = cli_js_wait(js, &js->op, midge_consumer_names(js->m, &js->op, midge_cstr(stream)));
-    if (err != 0) return cli_js_failed(js, &js->op, err, "could not list the consumers of %s", stream);
-    if (js->json) cli_js_print_names(js->op.names, js->op.len);
-    for (size_t i = 0; i < js->op.len && !js->json; i++)
-        printf("%.*s\n", (int)js->op.names[i].n, js->op.names[i].p);
-    return CLI_OK;
-}
-
 static int load_list(cli_js *js, const char *stream) {
     int err = cli_js_wait(js, &js->op, midge_consumer_list(js->m, &js->op, midge_cstr(stream)));
     return err == 0 ? CLI_OK : cli_js_failed(js, &js->op, err, "could not list the consumers of %s", stream);
@@ -26,7 +17,9 @@ static int ls(cli_js *js) {
     cli *app = js->app;
     const char *stream = cli_js_stream(js);
     if (stream == NULL) return CLI_FAILED;
-    if (js->json || cli_get_bool(app, "names")) return ls_names(js, stream);
+    if (js->json || cli_get_bool(app, "names"))
+        return cli_js_list_names(js, midge_consumer_names(js->m, &js->op, midge_cstr(stream)),
+                                 cli_printf(app, "the consumers of %s", stream));
     if (load_list(js, stream) != CLI_OK) return CLI_FAILED;
     if (js->op.len == 0) {
         puts("No Consumers defined");

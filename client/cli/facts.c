@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
+//
+// Lines are collected first, because the widest name decides where the colons stand. A title has an empty line before
+// it unless one is there already, or it follows another title.
 #include "client/cli/facts.h"
 
 #include <assert.h>

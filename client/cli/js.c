@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
+//
+// The frame of the commands on JetStream. A command is a function that gets a cli_js: it starts an operation of
+// midge_host.h, waits for it here, and looks at its result. Waiting runs the connection and ends early when the user
+// interrupts, if the command catches signals; one that does not is simply ended by them.
+//
+// What fails: each operation has its own time limit and always ends. A reason is told once, by cli_js_failed, with the
+// server's words and number if it was the server who refused.
 #include "client/cli/js.h"
 
 #include <stdlib.h>
@@ -96,6 +103,20 @@ const char *cli_js_consumer(cli_js *js, const char *stream) {
     return pick(js, midge_consumer_names(js->m, &js->op, midge_cstr(stream)), "the argument <consumer>");
 }
 
+const char *cli_js_bucket(cli_js *js, int (*list)(midge *m, midge_op *op),
+                          int (*info)(midge *m, midge_op *op, midge_str bucket)) {
+    static const char argument[] = "the argument <bucket>";
+    const char *name = cli_arg_of(js->app, "bucket");
+    if (name == NULL && !cli_can_ask(js->app)) return cli_ask(js->app, argument, "");
+    if (name == NULL) name = pick(js, list(js->m, &js->op), argument);
+    if (name == NULL) return NULL;
+    int err = cli_js_wait(js, &js->op, info(js->m, &js->op, midge_cstr(name)));
+    if (err == 0) return name;
+    if (err == MIDGE_ENOTFOUND) cli_fail(js->app, "bucket %s not found", name);
+    else cli_js_failed(js, &js->op, err, "could not load bucket %s", name);
+    return NULL;
+}
+
 // ---- JSON -----------------------------------------------------------------------------------------------------------
 
 static void print_out(mgc_json_out *o) {
@@ -129,8 +150,11 @@ void cli_js_print_body(midge_str body) {
     putchar('\n');
 }
 
-void cli_js_print_names(const midge_str *names, size_t n) {
+void cli_js_print_names(cli_js *js, const midge_str *names, size_t n) {
     mgc_json_out o;
+    for (size_t i = 0; i < n && !js->json; i++)
+        printf("%.*s\n", (int)names[i].n, names[i].p);
+    if (!js->json) return;
     mgc_json_out_init(&o, NULL, 0);
     o.indent = 2;
     mgc_json_open(&o, NULL, '[');
@@ -138,6 +162,19 @@ void cli_js_print_names(const midge_str *names, size_t n) {
         mgc_json_put_str(&o, NULL, names[i]);
     mgc_json_close(&o);
     print_out(&o);
+}
+
+int cli_js_list_names(cli_js *js, int err, const char *what) {
+    err = cli_js_wait(js, &js->op, err);
+    if (err != 0) return cli_js_failed(js, &js->op, err, "could not list %s", what);
+    cli_js_print_names(js, js->op.names, js->op.len);
+    return CLI_OK;
+}
+
+int cli_js_by_bytes(const void *a, const void *b) {
+    const midge_stream_result *const *x = a, *const *y = b;
+    uint64_t l = (*x)->state.bytes, r = (*y)->state.bytes;
+    return (l > r) - (l < r);
 }
 
 midge_str cli_js_load(cli_js *js, const char *path) {

@@ -49,9 +49,20 @@ const char *cli_js_stream(cli_js *js);
 // The same for `consumer`.
 const char *cli_js_consumer(cli_js *js, const char *stream);
 
-// An answer of the server with blanks, without what only says what kind of answer it is; and an array of texts.
+// The argument `bucket`, or one of the list that is picked on a terminal; its info is then in js->op. NULL: it has been
+// said why not.
+const char *cli_js_bucket(cli_js *js, int (*list)(midge *m, midge_op *op),
+                          int (*info)(midge *m, midge_op *op, midge_str bucket));
+
+// An answer of the server with blanks, without what only says what kind of answer it is.
 void cli_js_print(midge_str json);
-void cli_js_print_names(const midge_str *names, size_t n);
+// A line each, or with --json an array.
+void cli_js_print_names(cli_js *js, const midge_str *names, size_t n);
+// Waits for a list of names whose start gave `err`, and prints it. Returns the exit status; `what` is listed.
+int cli_js_list_names(cli_js *js, int err, const char *what);
+
+// For qsort of pointers to streams: the smallest first, as natscli lists them.
+int cli_js_by_bytes(const void *a, const void *b);
 
 // A body as it is, zero bytes included, and a line break.
 void cli_js_print_body(midge_str body);

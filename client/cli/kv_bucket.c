@@ -11,24 +11,7 @@
 #include "client/cli/stream.h"
 #include "client/cli/units.h"
 
-const char *cli_kv_load(cli_js *js) {
-    const char *name = cli_arg_of(js->app, "bucket");
-    if (name == NULL && !cli_can_ask(js->app)) {
-        cli_ask(js->app, "the argument <bucket>", "");
-        return NULL;
-    }
-    if (name == NULL) {
-        int err = cli_js_wait(js, &js->op, midge_bucket_list(js->m, &js->op));
-        name = err == 0 ? cli_pick(js->app, "the argument <bucket>", js->op.names, js->op.len) : NULL;
-        if (err != 0) cli_js_failed(js, &js->op, err, "could not list buckets");
-    }
-    if (name == NULL) return NULL;
-    int err = cli_js_wait(js, &js->op, midge_bucket_info(js->m, &js->op, midge_cstr(name)));
-    if (err == 0) return name;
-    if (err == MIDGE_ENOTFOUND) cli_fail(js->app, "bucket %s not found", name);
-    else cli_js_failed(js, &js->op, err, "could not load bucket %s", name);
-    return NULL;
-}
+const char *cli_kv_load(cli_js *js) { return cli_js_bucket(js, midge_bucket_list, midge_bucket_info); }
 
 // ---- info -----------------------------------------------------------------------------------------------------------
 

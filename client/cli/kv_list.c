@@ -32,25 +32,11 @@ const char *cli_kv_value(cli *app, midge_str value, size_t most) {
 
 // ---- ls -------------------------------------------------------------------------------------------------------------
 
-static int by_bytes(const void *a, const void *b) {
-    const midge_stream_result *const *x = a, *const *y = b;
-    uint64_t l = (*x)->state.bytes, r = (*y)->state.bytes;
-    return (l > r) - (l < r);
-}
-
-static int ls_bucket_names(cli_js *js) {
-    int err = cli_js_wait(js, &js->op, midge_bucket_list(js->m, &js->op));
-    if (err != 0) return cli_js_failed(js, &js->op, err, "could not list buckets");
-    if (js->json) cli_js_print_names(js->op.names, js->op.len);
-    for (size_t i = 0; i < js->op.len && !js->json; i++)
-        printf("%.*s\n", (int)js->op.names[i].n, js->op.names[i].p);
-    return CLI_OK;
-}
-
 static int ls_buckets(cli_js *js) {
     cli *app = js->app;
     midge_bucket_status status;
-    if (js->json || cli_get_bool(app, "names")) return ls_bucket_names(js);
+    if (js->json || cli_get_bool(app, "names"))
+        return cli_js_list_names(js, midge_bucket_list(js->m, &js->op), "buckets");
     int err = cli_js_wait(js, &js->op, midge_stream_list(js->m, &js->op, MIDGE_STR("$KV.*.>")));
     if (err != 0) return cli_js_failed(js, &js->op, err, "could not list buckets");
     const midge_stream_result **found = cli_alloc(app, (js->op.len + 1) * sizeof *found);
@@ -61,7 +47,7 @@ static int ls_buckets(cli_js *js) {
         puts("No Key-Value buckets found");
         return CLI_OK;
     }
-    qsort(found, n, sizeof *found, by_bytes);
+    qsort(found, n, sizeof *found, cli_js_by_bytes);
     cli_table *t = cli_table_new("Key-Value Buckets");
     CLI_TABLE_HEADERS(t, "Bucket", "Description", "Created", "Size", "Values", "Last Update");
     for (size_t i = 0; i < n; i++) {
@@ -113,16 +99,10 @@ static int ls_keys(cli_js *js, const char *bucket) {
     int err = cli_js_wait(js, &js->op, midge_bucket_keys(js->m, &js->op, midge_cstr(bucket), midge_cstr(filter)));
     if (err == MIDGE_ENOTFOUND) return cli_fail(app, "bucket %s not found", bucket);
     if (err != 0) return cli_js_failed(js, &js->op, err, "could not list the keys of %s", bucket);
-    if (js->json) {
-        cli_js_print_names(js->op.names, js->op.len);
-    } else if (js->op.len == 0) {
-        if (!cli_get_bool(app, "names")) puts("No keys found in bucket");
-    } else if (cli_get_bool(app, "verbose")) {
+    if (!js->json && js->op.len > 0 && cli_get_bool(app, "verbose"))
         return print_details(js, bucket, js->op.names, js->op.len);
-    } else {
-        for (size_t i = 0; i < js->op.len; i++)
-            printf("%.*s\n", (int)js->op.names[i].n, js->op.names[i].p);
-    }
+    cli_js_print_names(js, js->op.names, js->op.len);
+    if (!js->json && js->op.len == 0 && !cli_get_bool(app, "names")) puts("No keys found in bucket");
     return CLI_OK;
 }
 

@@ -7,30 +7,12 @@
 #include <string.h>
 
 #include "client/cli/object.h"
-#include "client/cli/prompt.h"
 #include "client/cli/stream.h"
 #include "client/cli/table.h"
 #include "client/cli/units.h"
 #include "client/host/encode.h"
 
-const char *cli_object_bucket(cli_js *js) {
-    const char *name = cli_arg_of(js->app, "bucket");
-    if (name == NULL && !cli_can_ask(js->app)) {
-        cli_ask(js->app, "the argument <bucket>", "");
-        return NULL;
-    }
-    if (name == NULL) {
-        int err = cli_js_wait(js, &js->op, midge_objects_list(js->m, &js->op));
-        name = err == 0 ? cli_pick(js->app, "the argument <bucket>", js->op.names, js->op.len) : NULL;
-        if (err != 0) cli_js_failed(js, &js->op, err, "could not list buckets");
-    }
-    if (name == NULL) return NULL;
-    int err = cli_js_wait(js, &js->op, midge_objects_info(js->m, &js->op, midge_cstr(name)));
-    if (err == 0) return name;
-    if (err == MIDGE_ENOTFOUND) cli_fail(js->app, "bucket %s not found", name);
-    else cli_js_failed(js, &js->op, err, "could not load bucket %s", name);
-    return NULL;
-}
+const char *cli_object_bucket(cli_js *js) { return cli_js_bucket(js, midge_objects_list, midge_objects_info); }
 
 int cli_object_failed(cli_js *js, int err, const char *what, const char *bucket, const char *name) {
     if (err == MIDGE_ENOTFOUND) {
@@ -158,24 +140,10 @@ void cli_object_show(cli_js *js, const midge_object *o) {
 
 // ---- ls -------------------------------------------------------------------------------------------------------------
 
-static int by_bytes(const void *a, const void *b) {
-    const midge_stream_result *const *x = a, *const *y = b;
-    uint64_t l = (*x)->state.bytes, r = (*y)->state.bytes;
-    return (l > r) - (l < r);
-}
-
-static int ls_names(cli_js *js) {
-    int err = cli_js_wait(js, &js->op, midge_objects_list(js->m, &js->op));
-    if (err != 0) return cli_js_failed(js, &js->op, err, "could not list buckets");
-    if (js->json) cli_js_print_names(js->op.names, js->op.len);
-    for (size_t i = 0; i < js->op.len && !js->json; i++)
-        printf("%.*s\n", (int)js->op.names[i].n, js->op.names[i].p);
-    return CLI_OK;
-}
-
 static int ls_buckets(cli_js *js) {
     cli *app = js->app;
-    if (js->json || cli_get_bool(app, "names")) return ls_names(js);
+    if (js->json || cli_get_bool(app, "names"))
+        return cli_js_list_names(js, midge_objects_list(js->m, &js->op), "buckets");
     int err = cli_js_wait(js, &js->op, midge_stream_list(js->m, &js->op, MIDGE_STR("$O.*.C.>")));
     if (err != 0) return cli_js_failed(js, &js->op, err, "could not list buckets");
     const midge_stream_result **found = cli_alloc(app, (js->op.len + 1) * sizeof *found);
@@ -188,7 +156,7 @@ static int ls_buckets(cli_js *js) {
         puts("No Object Store buckets found");
         return CLI_OK;
     }
-    qsort(found, n, sizeof *found, by_bytes);
+    qsort(found, n, sizeof *found, cli_js_by_bytes);
     cli_table *t = cli_table_new("Object Store Buckets");
     CLI_TABLE_HEADERS(t, "Bucket", "Description", "Created", "Size", "Last Update");
     for (size_t i = 0; i < n; i++)
@@ -224,11 +192,8 @@ static int ls(cli_js *js) {
     midge_str *names = cli_alloc(app, (js->op.len + 1) * sizeof *names);
     for (size_t i = 0; i < js->op.len; i++)
         names[i] = js->op.objects[i].name;
-    if (js->json) {
-        cli_js_print_names(names, js->op.len);
-    } else if (cli_get_bool(app, "names")) {
-        for (size_t i = 0; i < js->op.len; i++)
-            printf("%.*s\n", (int)names[i].n, names[i].p);
+    if (js->json || cli_get_bool(app, "names")) {
+        cli_js_print_names(js, names, js->op.len);
     } else if (js->op.len == 0) {
         puts("No entries found");
     } else {

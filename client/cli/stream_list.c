@@ -12,12 +12,6 @@
 
 // ---- ls and report --------------------------------------------------------------------------------------------------
 
-static int by_bytes(const void *a, const void *b) {
-    const midge_stream_result *const *x = a, *const *y = b;
-    uint64_t l = (*x)->state.bytes, r = (*y)->state.bytes;
-    return (l > r) - (l < r);
-}
-
 static int by_consumers(const void *a, const void *b) {
     const midge_stream_result *const *x = a, *const *y = b;
     uint64_t l = (*x)->state.consumer_count, r = (*y)->state.consumer_count;
@@ -70,16 +64,14 @@ static void print_names(cli_js *js, const rows *r) {
     midge_str *names = cli_alloc(js->app, (r->len + 1) * sizeof *names);
     for (size_t i = 0; i < r->len; i++)
         names[i] = r->items[i]->config.name;
-    if (js->json) cli_js_print_names(names, r->len);
-    for (size_t i = 0; i < r->len && !js->json; i++)
-        printf("%.*s\n", (int)names[i].n, names[i].p);
+    cli_js_print_names(js, names, r->len);
 }
 
 static int ls(cli_js *js) {
     cli *app = js->app;
     rows r = {0};
     bool names = js->json || cli_get_bool(app, "names"), all = cli_get_bool(app, "all") || cli_get_bool(app, "names");
-    if (collect(js, all, names ? by_name : by_bytes, &r) != CLI_OK) return CLI_FAILED;
+    if (collect(js, all, names ? by_name : cli_js_by_bytes, &r) != CLI_OK) return CLI_FAILED;
     if (names) {
         print_names(js, &r);
         return CLI_OK;
@@ -137,7 +129,7 @@ static int report(cli_js *js) {
                                                : cli_get_bool(app, "messages") ? by_messages
                                                : cli_get_bool(app, "name")     ? by_name
                                                : cli_get_bool(app, "storage")  ? by_storage
-                                                                               : by_bytes;
+                                                                               : cli_js_by_bytes;
     if (collect(js, true, order, &r) != CLI_OK) return CLI_FAILED;
     fputs("Obtaining Stream stats\n\n", stdout);
     if (r.len == 0) {

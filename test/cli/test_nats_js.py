@@ -31,7 +31,8 @@ def streams_look_the_same(w):
     for name in ("OURS", "THEIRS"):
         for args in (["info", name], ["state", name], ["info", name, "--state"]):
             same(w, "stream", *args)
-    for args in (["ls"], ["ls", "-n"], ["ls", "-j"], ["ls", "-a"], ["report"], ["subjects", "OURS", "--sort", "name", "-j"],
+    for args in (["ls"], ["ls", "-n"], ["ls", "-j"], ["ls", "-a"], ["report"],
+                 ["subjects", "OURS", "--sort", "name", "-j"],
                  ["ls", "--subject", "a.1"], ["get", "OURS", "2"], ["get", "OURS", "2", "-j"],
                  ["get", "OURS", "-S", "a.3"]):
         same(w, "stream", *args)
