@@ -115,7 +115,7 @@ static int put_from(transfer *t, const char *bucket, const char *name) {
     struct stat st;
     if (fstat(t->fd, &st) == 0 && S_ISREG(st.st_mode)) begin_progress(t, (uint64_t)st.st_size);
     cli_catch_signals(app, js->conn);
-    int err = midge_conn_reserve(js->conn, 512 << 10); // room for some chunks
+    int err = midge_conn_reserve(js->conn, 3 << 20); // room for all chunks that may be on their way
     if (err == 0) err = midge_object_put(js->m, &js->op, midge_cstr(bucket), &meta, &source);
     err = cli_js_wait(js, &js->op, err);
     end_progress(t);
