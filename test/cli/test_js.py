@@ -259,3 +259,49 @@ def api_prefix_is_used(w):
     with open(os.path.join(w.home, "config/nats/context/far.json"), "w", encoding="utf-8") as f:
         json.dump(text, f)
     w.midge.run("stream", "ls", "--context", "far", "--timeout", "1s").failed("nobody answers")
+
+
+@test
+def pub_into_a_stream(w):
+    w.midge.run("stream", "add", "S", "--subjects", "a.>", "--max-msg-size", "40").ok()
+    r = w.midge.run("pub", "-J", "a.{{Count}}", "hello", "--count", "2").ok()
+    equal(r.log, "".join(f'TIME Published 5 bytes to "a.{i}"\nTIME Stored in Stream: S Sequence: {i}\n'
+                         for i in (1, 2)))
+    for expected in ("Sequence: 3\n", "Sequence: 3 Duplicate: true\n"):
+        contains(w.midge.run("pub", "-J", "a.1", "x", "-H", "Nats-Msg-Id:1").ok().err, expected)
+    w.midge.run("pub", "-J", "a.1", "x" * 41).failed("not stored: message size exceeds maximum allowed (10054)")
+    w.midge.run("pub", "-J", "nowhere", "x").failed("no stream has this subject")
+    w.midge.run("pub", "-J", "a.1", "x", "--reply", "r").failed("excludes --reply")
+    w.midge.run("pub", "-J", "a.1", "x", "--count", "30").ok()
+    contains(w.midge.run("stream", "state", "S").ok().out, "Messages: 33\n")
+
+
+@test
+def sub_of_a_stream(w):
+    w.midge.run("stream", "add", "S", "--subjects", "a.>").ok()
+    fill(w)
+    r = w.midge.run("sub", "a.>", "--all", "--count", "2").ok()
+    check(re.fullmatch(r"\[#1\] Received JetStream message: stream: S seq: 1 / pending: 2 / subject: a\.1 / time: "
+                       r"[-0-9: ]+\nA: b\n\nhello1\n\n\n\[#2\] Received JetStream .*\nhello2\n\n\n", r.out, re.S),
+          r.out)
+    equal(r.log, "TIME Subscribing to subject a.> from first received message \n")
+    for args, bodies in ((["a.2"], [2]), (["--stream", "S"], [1, 2, 3]), (["--stream", "S", "--last"], [3]),
+                         (["--stream", "S", "--last-per-subject"], [1, 2, 3]), (["a.>", "--since", "1h"], [1, 2, 3]),
+                         (["a.>", "--start-sequence", "2"], [2, 3]), (["--stream", "S", "--new"], [])):
+        args = args if len(args) > 1 else [*args, "--all"]
+        equal(w.midge.run("sub", *args, "--terminate-at-end", "--raw").ok().out,
+              "".join(f"hello{i}\n" for i in bodies), f"sub {args}")
+    running = w.start(w.midge, "sub", "--stream", "S", "--all", "--json").wait_out('"hello3"')
+    fill(w, "a.b", 1)
+    running.wait_out('"a.b.1"')
+    running.interrupt().finish().ok()
+    equal(w.midge.run("consumer", "ls", "S", "-n").ok().out, "", "consumers that are left")
+    w.midge.run("consumer", "add", "S", "C").ok()
+    equal(w.midge.run("sub", "--stream", "S", "--durable", "C", "--count", "2", "--raw").ok().out, "hello1\nhello2\n")
+    equal(w.midge.run("sub", "--stream", "S", "--durable", "C", "-T", "--raw").ok().out, "hello3\nhello1\n")
+    out = w.midge.run("consumer", "info", "S", "C", "--json").ok().out
+    equal((json.loads(out)["num_pending"], json.loads(out)["num_ack_pending"]), (0, 0))
+    w.midge.run("sub", "nowhere", "--all").failed("no stream found with subject: nowhere")
+    w.midge.run("sub", "--stream", "NOPE", "--all").failed("stream not found (10059)")
+    w.midge.run("sub", "--stream", "S", "--durable", "NOPE").failed("consumer not found (10014)")
+    w.midge.run("sub", "a.1", "a.2", "--all").failed("one subject")
