@@ -124,6 +124,7 @@ static bool start(consumer *c) {
     c->seen_ns = cli_mono_ns();
     int err = c->fetching ? midge_js_fetch(&c->j.js, &c->pull, on_pull, c)
                           : midge_js_consume(&c->j.js, &c->pull, on_pull, c);
+    if (!c->fetching && left <= batch) c->pull.batch = (uint32_t)left - 1; // as after each message
     return err == 0 || cli_bench_failed(c->client, "pulling", err);
 }
 

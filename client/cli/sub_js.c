@@ -18,6 +18,7 @@ struct sub_js {
     midge_js_pull pull;
     midge_str stream, name;
     midge_msg_fn fn;
+    bool fetching;
     char own[64]; // of the consumer that was made for us; "": none
     char buf[1024];
 };
@@ -123,16 +124,36 @@ static int use_consumer(sub_run *r, const char *durable) {
 
 // ---- consuming ------------------------------------------------------------------------------------------------------
 
-static void on_pull(midge_js_pull *pull, const midge_msg *msg, int err, midge_str text, void *user) {
+static int pull(sub_run *r);
+
+// A fetch has ended; the next one is for what is still wanted.
+static int fetch_again(sub_run *r, int err) {
+    bool over = err != 0 && err != MIDGE_ETIMEOUT && err != MIDGE_EHEARTBEAT && err != MIDGE_EDISCONNECTED;
+    if (r->enough) return 0;
+    if (!r->from->fetching || over) return err != 0 ? err : MIDGE_ECLOSED;
+    return pull(r);
+}
+
+static void on_pull(midge_js_pull *p, const midge_msg *msg, int err, midge_str text, void *user) {
     sub_run *r = user;
     midge_js_meta meta;
     (void)text;
     if (msg == NULL) {
-        if (!pull->active) r->ended = err != 0 ? err : MIDGE_ECLOSED; // otherwise it goes on by itself
+        if (!p->active) r->ended = fetch_again(r, err); // otherwise it goes on by itself
         return;
     }
-    r->from->fn(pull->js->m, msg, r);
+    r->from->fn(p->js->m, msg, r);
     if (r->at_end && midge_js_meta_parse(msg->reply, &meta) == 0 && meta.pending == 0) r->enough = true;
+}
+
+// A durable consumer is fetched from if so many messages are wanted and no more: the rest is for others.
+static int pull(sub_run *r) {
+    struct sub_js *from = r->from;
+    uint64_t left = r->limit - r->count;
+    from->pull = (midge_js_pull){.stream = from->stream, .consumer = from->name, .batch = 100, .expires = 30000};
+    if (from->fetching && left < from->pull.batch) from->pull.batch = (uint32_t)left;
+    return from->fetching ? midge_js_fetch(&from->js, &from->pull, on_pull, r)
+                          : midge_js_consume(&from->js, &from->pull, on_pull, r);
 }
 
 int sub_js_start(sub_run *r, midge_msg_fn fn) {
@@ -150,10 +171,8 @@ int sub_js_start(sub_run *r, midge_msg_fn fn) {
         r->enough = true;
         return CLI_OK;
     }
-    // Never more than shall be shown: the rest would be lost to others.
-    from->pull = (midge_js_pull){.stream = from->stream, .consumer = from->name,
-                                 .batch = r->limit > 0 && r->limit < 100 && durable != NULL ? 1 : 100};
-    int err = midge_js_consume(&from->js, &from->pull, on_pull, r);
+    from->fetching = durable != NULL && r->limit > 0;
+    int err = pull(r);
     return err == 0 ? CLI_OK : cli_fail(app, "could not consume: %s", midge_strerror(err));
 }
 
