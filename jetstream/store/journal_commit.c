@@ -292,7 +292,8 @@ void commit_main(void *journal) {
         }
         uint64_t until = idle(j, false);
         if (wipe(j)) continue;
-        if (atomic_load(&j->stopping)) break;
+        // A batch may have come while the last page was written.
+        if (atomic_load(&j->stopping) && mg_mailbox_empty(&j->in.box)) break;
         if (mg_mailbox_sleep(&j->in.box, MG_ASLEEP)) mg_bell_wait(&j->bell, until);
         mg_mailbox_awake(&j->in.box);
     }
