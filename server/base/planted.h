@@ -72,6 +72,10 @@
     X(rollup_half_done, store, "a rollup is acknowledged before it has removed anything")                              \
     X(unchecked_record, store, "the checksum of a record in a segment is not compared")                                \
     X(silent_recovery, store, "damage to the journal is not told to anybody")                                          \
+    X(extent_not_synced, store, "extents are not synced")                                                              \
+    X(extent_unnamed, store, "the names of new files of extents are not synced")                                       \
+    X(extent_unchecked, store, "the hash of an extent is not compared")                                                \
+    X(extent_early_free, store, "room of extents is used again before the checkpoint's manifest")                      \
     X(damage_is_absence, store, "a message that cannot be read is passed over in silence")
 
 #ifdef MG_PLANTED_BUGS
