@@ -57,7 +57,10 @@ static void on_result(void *app, const struct mg_result *r) {
         return;
     }
     if (sl->phase == SLOT_DELETING && r->err == MG_ECLOSED) return;
-    if (sl->w->damaged) return; // the model has lost its way
+    if (sl->w->damaged) { // the model has lost its way
+        sl->astray |= r->err == MG_EFULL && op->want.err == 0;
+        return;
+    }
     if ((r->err == MG_ENOSPC || r->err == MG_EFULL) && sl->w->tight) {
         sim_check(m->answered == m->nops, "stream %u: more was asked than one thing at a time", sl->no);
         model_cancel(m, m->answered - 1);
@@ -195,6 +198,7 @@ static mg_slice config_text(uint64_t config, char *out) {
 static void create(struct shard *sh, struct slot *sl) {
     struct sim *s = sh->w->sim;
     char name[16], config[24];
+    sl->astray = false;
     sl->aging = sim_chance(s, 20);
     sl->memory = sim_chance(s, 20);
     sl->mood = (unsigned)sim_below(s, 6);

@@ -25,6 +25,7 @@ struct slot {
     bool memory;         // or on disk
     bool aging;          // nothing but appends, and age takes them
     bool sure;           // that it exists, or does not
+    bool astray;         // something was refused that the model counts on: what it says is of no use
     unsigned mood;       // what it is mostly asked
     struct model model;
     uint64_t visible;    // as told

@@ -75,6 +75,7 @@ static void check_passed(const struct reading *rd, uint64_t from, uint64_t end) 
 static void check_found(const struct reading *rd) {
     const struct mg_message *got = &rd->r.msg;
     struct slot *sl = rd->sl;
+    if (sl->astray) return;
     const struct model_msg *g = model_msg(&sl->model, got->seq);
     sim_check(g && model_same(g, got), "stream %u: %llu has other bytes than were written", sl->no,
               (unsigned long long)got->seq);
@@ -275,6 +276,10 @@ static void take(struct scan *sc, const struct mg_read *r) {
         sc->from = seq + 1;
         return;
     }
+    if (sl->astray) {
+        sc->from = sc->next = seq + 1;
+        return;
+    }
     const struct model_msg *g = model_msg(&sl->model, seq);
     sim_check(seq >= sc->from, "stream %u: %llu is read behind %llu", sl->no, (unsigned long long)seq,
               (unsigned long long)sc->from);
@@ -380,7 +385,7 @@ static void check_known(const struct slot *sl, const struct scan *sc) {
 static void check_restart(struct slot *sl, const struct scan *sc, const struct mg_stream_state *st) {
     struct model *m = &sl->model;
     struct world *w = sl->w;
-    if (model_go_back(m, sc->digest)) return;
+    if (model_go_back(m, sc->digest) || sl->astray) return;
     if (w->torn && !w->damaged) {
         check_known(sl, sc);
         w->damaged = w->look_only = true;
