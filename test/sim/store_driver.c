@@ -204,6 +204,7 @@ static void create(struct shard *sh, struct slot *sl) {
     sl->mood = (unsigned)sim_below(s, 6);
     struct mg_stream_limits l = draw_limits(s, sl->aging);
     uint64_t first = sim_chance(s, 64) ? 1 + sim_below(s, 10000) : 0, version = ++sh->w->uids;
+    sl->version = version;
     model_fini(&sl->model);
     model_init(&sl->model, !sl->memory, &l, first, version);
     uint32_t op = model_do_nothing(&sl->model);
@@ -455,6 +456,9 @@ static void found(struct world *w, struct shard *sh, struct mg_stream *st) {
     if (sl->stream && w->damaged && w->reports) return;
     sim_check(sl->stream == NULL, "stream %u is there twice", sl->no);
     sim_check(sl->phase != SLOT_ABSENT || w->damaged, "stream %u was deleted and is there", sl->no);
+    // Deleted and made again, and both is lost: it is the one before.
+    uint64_t version = number_of(mg_stream_config(st));
+    if (w->damaged && w->reports && version < sl->version) sl->astray = true;
     sl->stream = st;
     sl->shard = sh;
     if (sl->phase != SLOT_ABSENT) mg_stream_set_ops(st, &ops, sl);

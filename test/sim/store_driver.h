@@ -26,6 +26,7 @@ struct slot {
     bool aging;          // nothing but appends, and age takes them
     bool sure;           // that it exists, or does not
     bool astray;         // something was refused that the model counts on: what it says is of no use
+    uint64_t version;    // of its first configuration; greater than those of all streams before it
     unsigned mood;       // what it is mostly asked
     struct model model;
     uint64_t visible;    // as told
@@ -68,6 +69,13 @@ struct world {
     bool failed;         // the store did refuse in this life
     bool look_only;      // a life that changes nothing
 };
+
+// What is written there in decimal digits.
+static inline uint64_t number_of(mg_slice text) {
+    uint64_t v = 0;
+    for (size_t i = 0; i < text.n; i++) v = v * 10 + (uint64_t)(text.p[i] - '0');
+    return v;
+}
 
 static inline bool world_over(const struct world *w) { return sim_disk_crashed(w->disk); }
 

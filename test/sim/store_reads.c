@@ -125,16 +125,10 @@ static void check_count(const struct reading *rd) {
               (unsigned long long)most);
 }
 
-static uint64_t number(mg_slice text) {
-    uint64_t v = 0;
-    for (size_t i = 0; i < text.n; i++) v = v * 10 + (uint64_t)(text.p[i] - '0');
-    return v;
-}
-
 // The newest value, or an older one that was there when it was asked.
 static void check_row(const struct reading *rd) {
     const struct model *m = &rd->sl->model;
-    uint64_t value = rd->r.err == MG_ENOTFOUND ? 0 : number(rd->r.msg.payload);
+    uint64_t value = rd->r.err == MG_ENOTFOUND ? 0 : number_of(rd->r.msg.payload);
     bool ok = value == m->rows[rd->row].value;
     for (uint32_t i = 0; i < m->undo_len && !ok; i++) {
         const struct model_undo *u = &m->undo[i];
@@ -295,7 +289,7 @@ static void take(struct scan *sc, const struct mg_read *r) {
 static void taken(struct reading *rd) {
     struct scan *sc = rd->scan;
     if (rd->kind == MG_READ_NEXT) take(sc, &rd->r);
-    else if (rd->r.err == 0) sc->digest ^= model_digest_row(rd->row, number(rd->r.msg.payload));
+    else if (rd->r.err == 0) sc->digest ^= model_digest_row(rd->row, number_of(rd->r.msg.payload));
     else if (rd->r.err != MG_ENOTFOUND) rd->sl->w->reports++;
     rd->done = true;
 }
@@ -403,7 +397,7 @@ void reads_check_all(struct shard *sh, struct slot *sl, bool restart) {
     struct scan sc = {.sh = sh, .sl = sl, .next = sl->model.first_seq};
     if (restart) sl->visible = sl->stream->visible;
     if (!state_of(sh, sl, &st)) return;
-    sc.digest = model_digest_last(st.last) ^ model_digest_config(number(mg_stream_config(sl->stream)));
+    sc.digest = model_digest_last(st.last) ^ model_digest_config(number_of(mg_stream_config(sl->stream)));
     bool read = scan_all(&sc);
     if (read && restart) check_restart(sl, &sc, &st);
     if (read && !restart)
