@@ -75,6 +75,7 @@
     X(extent_not_synced, store, "extents are not synced")                                                              \
     X(extent_unnamed, store, "the names of new files of extents are not synced")                                       \
     X(extent_unchecked, store, "the hash of an extent is not compared")                                                \
+    X(silent_extent, store, "nobody is told that an extent cannot be read")                                            \
     X(extent_early_free, store, "room of extents is used again before the checkpoint's manifest")                      \
     X(damage_is_absence, store, "a message that cannot be read is passed over in silence")
 
