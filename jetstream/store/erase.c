@@ -131,7 +131,8 @@ uint64_t mg_erase_step(struct mg_store *st) {
     mg_journal_state(st->journal, &state);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < k->erase_len; i++) {
-        if (k->erase[i].target == 0 || state.durable < k->erase[i].target || k->erase[i].extents > mg_extents_wiped(st)) {
+        bool done = k->erase[i].target && state.durable >= k->erase[i].target;
+        if (!done || k->erase[i].extents > mg_extents_wiped(st)) {
             k->erase[kept++] = k->erase[i];
         } else {
             tell_part(st, &k->erase[i]);

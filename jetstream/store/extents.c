@@ -152,7 +152,7 @@ static uint64_t hash_of(const struct mg_extents *x, const void *bytes, size_t n)
 
 static void no_space(struct mg_extents *x, const struct mg_extent *e, const char *why) {
     if (!x->told)
-        mg_store_say(x->st, MG_LOG_ERR, "A publish of %llu KB is refused: %s", (unsigned long long)(e->room >> 10), why);
+        mg_store_say(x->st, MG_LOG_ERR, "A publish of %llu KB is refused: %s", (unsigned long long)e->room >> 10, why);
     x->told = true;
 }
 

@@ -195,8 +195,8 @@ struct mg_append {
 };
 
 // Errors that come in result: MG_EWRONGSEQ (last, or last of subject: see seq), MG_EMAXMSGS, MG_EMAXBYTES,
-// MG_EMAXPERSUBJECT (discard new), MG_EFULL (too much waiting: 429), MG_ENOSPC (disk full), MG_EIO (poisoned). Returned at
-// once: MG_EINVAL (subject), MG_ERANGE (headers and payload are more than 128 MB).
+// MG_EMAXPERSUBJECT (discard new), MG_EFULL (too much waiting: 429), MG_ENOSPC (disk full), MG_EIO (poisoned).
+// Returned at once: MG_EINVAL (subject), MG_ERANGE (headers and payload are more than 128 MB).
 int mg_stream_append(struct mg_stream *s, const struct mg_append *a, void *ctx);
 
 // Removes one message. MG_ENOTFOUND in result. erase: headers and payload are overwritten on disk, also after a crash
