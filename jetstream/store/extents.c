@@ -32,6 +32,7 @@
 #define FILES_MAX 4096u
 #define NAME_MAX_BYTES 24
 #define GROUP_BYTES (UINT64_C(8) << 20)       // written between two syncs
+#define GROUP_MAX 64u                         // extents
 #define PATIENCE_NS UINT64_C(5000000000)
 #define POLL_NS UINT64_C(100000000)           // while something waits for a checkpoint
 #define ZEROS (1u << 20)
@@ -41,6 +42,7 @@ struct extent_file {
     uint64_t size, used; // bytes in the file; where the next extent begins
     uint32_t live;       // extents in it that are needed
     bool wipe;           // nothing new comes into it until it was overwritten
+    bool kept;           // something in it could not be read: it stays as it is until the next start
     bool unsynced;
 };
 
@@ -92,7 +94,7 @@ int mg_extents_open(struct mg_store *st) {
     uint64_t ring = st->head.ring_pages * st->head.page_bytes;
     x->st = st;
     x->file_bytes = (uint64_t)st->head.ring_file_pages * st->head.page_bytes;
-    x->most = st->o.extent_room ? st->o.extent_room : ring / 2;
+    x->most = st->o.extent_room ? st->o.extent_room : ring;
     mg_list_init(&x->queue);
     int err = mg_disk_list(st->disk, FOLDER, on_entry, x, NULL);
     return err == MG_ENOTFOUND ? 0 : err;
@@ -110,13 +112,14 @@ static int open_file(struct mg_extents *x, uint32_t no, struct mg_disk_why *why)
     struct extent_file *f = &x->files[no];
     const unsigned flags = MG_FILE_WRITE | MG_FILE_CREATE;
     char name[NAME_MAX_BYTES];
+    const bool found = f->size > 0;
     if (f->f) return 0;
     file_name(name, no);
     int err = open_folder(x, why);
     if (err == 0) err = mg_file_open(x->st->disk, &f->f, name, flags | MG_FILE_DIRECT, why);
     if (err == MG_EUNSUPPORTED || err == MG_EINVAL) err = mg_file_open(x->st->disk, &f->f, name, flags, why);
     if (err == 0) err = mg_file_size(f->f, &f->size, why);
-    if (err == 0) x->names = true;
+    if (err == 0 && !(found && MG_PLANTED(extent_name_believed))) x->names = true;
     return err;
 }
 
@@ -125,12 +128,12 @@ static uint32_t pick(struct mg_extents *x, uint64_t n) {
     uint32_t best = UINT32_MAX;
     if (x->current < x->files_len) {
         const struct extent_file *f = &x->files[x->current];
-        if (!f->wipe && f->used > 0 && f->used + n <= x->file_bytes) return x->current;
+        if (!f->wipe && !f->kept && f->used > 0 && f->used + n <= x->file_bytes) return x->current;
     }
     // The smallest that need not grow, else the one that has to grow least.
     for (uint32_t i = 0; i < x->files_len; i++) {
         const struct extent_file *f = &x->files[i];
-        if (f->live > 0 || f->wipe) continue;
+        if (f->live > 0 || f->wipe || f->kept) continue;
         const struct extent_file *b = best < UINT32_MAX ? &x->files[best] : NULL;
         bool better = b == NULL || (f->size >= n ? b->size < n || f->size < b->size : f->size > b->size);
         if (better) best = i;
@@ -175,7 +178,16 @@ static void take(struct mg_extents *x, struct mg_extent *e) {
     f->live++;
 }
 
-static int write_one(struct mg_extents *x, struct mg_extent *e) {
+static void give_back(struct mg_extents *x, struct mg_extent *e) {
+    struct extent_file *f = &x->files[e->at.file];
+    mg_assert(e->placed && f->live > 0 && x->held >= e->room);
+    e->placed = false;
+    x->held -= e->room;
+    if (--f->live == 0) f->used = 0;
+}
+
+// Finds a place for it.
+static int place(struct mg_extents *x, struct mg_extent *e) {
     struct mg_disk_why why = {"there are too many files"};
     if (atomic_load(&x->st->poisoned)) return MG_EIO;
     if (!has_space(x, e)) {
@@ -184,11 +196,7 @@ static int write_one(struct mg_extents *x, struct mg_extent *e) {
     }
     uint32_t no = pick(x, e->room);
     int err = no == UINT32_MAX ? MG_EIO : open_file(x, no, &why);
-    struct extent_file *f = err == 0 ? &x->files[no] : NULL;
-    if (err == 0) err = mg_file_write(f->f, e->bytes, e->room, f->used, &why);
     if (err == MG_ENOSPC) {
-        // A part of it may be there: this room is worth more to others.
-        if (f) mg_file_truncate(f->f, f->size, NULL);
         no_space(x, e, why.text);
         return err;
     }
@@ -196,16 +204,50 @@ static int write_one(struct mg_extents *x, struct mg_extent *e) {
         failed(x, &why);
         return MG_EIO;
     }
-    e->at.file = no;
-    e->at.offset = f->used;
+    e->at.file = x->current = no;
+    e->at.offset = x->files[no].used;
     e->at.hash = hash_of(x, e->bytes, (size_t)e->at.headers_len + e->at.payload_len);
-    f->used += e->room;
-    if (f->size < f->used) f->size = f->used;
-    f->unsynced = true;
-    x->current = no;
-    x->told = false;
+    x->files[no].used += e->room;
     take(x, e);
     return 0;
+}
+
+// Writes extents that lie one behind the other in a file.
+static void write_run(struct mg_extents *x, struct mg_extent *const *list, unsigned n) {
+    struct mg_disk_why why = {""};
+    struct mg_span spans[GROUP_MAX];
+    struct extent_file *f = &x->files[list[0]->at.file];
+    uint64_t end = list[n - 1]->at.offset + list[n - 1]->room;
+    for (unsigned i = 0; i < n; i++) spans[i] = (struct mg_span){list[i]->bytes, list[i]->room};
+    int err = mg_file_writev(f->f, spans, n, list[0]->at.offset, &why);
+    if (err == 0) {
+        if (f->size < end) f->size = end;
+        f->unsynced = true;
+        x->told = false;
+        return;
+    }
+    if (err == MG_ENOSPC) {
+        // A part of it may be there: this room is worth more to others.
+        if (end > f->size) mg_file_truncate(f->f, f->size, NULL);
+        no_space(x, list[0], why.text);
+    } else {
+        failed(x, &why);
+        err = MG_EIO;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        list[i]->err = err;
+        give_back(x, list[i]);
+    }
+}
+
+static void write_placed(struct mg_extents *x, struct mg_extent *const *list, unsigned n) {
+    for (unsigned from = 0, to; from < n; from = to) {
+        for (to = from + 1; to < n; to++) {
+            const struct mg_extent *a = list[to - 1], *b = list[to];
+            if (a->at.file != b->at.file || a->at.offset + a->room != b->at.offset) break;
+        }
+        write_run(x, list + from, to - from);
+    }
 }
 
 static int sync_all(struct mg_extents *x) {
@@ -242,22 +284,27 @@ static bool fits(const struct mg_extents *x, const struct mg_extent *e) {
 
 // False: nothing waits, or nothing that there is room for.
 static bool write_group(struct mg_extents *x) {
-    struct mg_list group;
-    uint64_t bytes = 0;
-    mg_list_init(&group);
-    while (!mg_list_empty(&x->queue) && bytes < GROUP_BYTES) {
+    struct mg_extent *group[GROUP_MAX], *placed[GROUP_MAX];
+    unsigned n = 0, ok = 0;
+    for (uint64_t bytes = 0; !mg_list_empty(&x->queue) && bytes < GROUP_BYTES && n < GROUP_MAX; n++) {
         struct mg_extent *e = mg_container_of(x->queue.next, struct mg_extent, link);
         if (!fits(x, e)) break;
         mg_list_remove(&e->link);
-        mg_list_push_back(&group, &e->link);
-        e->err = write_one(x, e);
         bytes += e->room;
-        if (e->err) continue;
-        atomic_fetch_add(&x->count, 1);
-        atomic_fetch_add(&x->bytes, e->room);
+        group[n] = e;
+        e->err = place(x, e);
+        if (e->err == 0) placed[ok++] = e;
     }
-    if (mg_list_empty(&group)) return false;
-    send_all_home(&group, sync_all(x) ? MG_EIO : 0);
+    if (n == 0) return false;
+    write_placed(x, placed, ok);
+    int err = sync_all(x) ? MG_EIO : 0;
+    for (unsigned i = 0; i < n; i++) {
+        if (err == 0 && group[i]->err == 0) {
+            atomic_fetch_add(&x->count, 1);
+            atomic_fetch_add(&x->bytes, group[i]->room);
+        }
+        send_home(group[i], err);
+    }
     return true;
 }
 
@@ -350,10 +397,7 @@ static void arrived(struct mg_parcel *p) {
 static void released(struct mg_parcel *p) {
     struct mg_extent *e = mg_container_of(p, struct mg_extent, parcel);
     struct mg_extents *x = e->part->store->extents;
-    struct extent_file *f = &x->files[e->at.file];
-    mg_assert(f->live > 0 && x->held >= e->room);
-    x->held -= e->room;
-    if (--f->live == 0) f->used = 0;
+    give_back(x, e);
     x->press_at = 0; // a checkpoint has ended
     mg_free(e);
 }
@@ -426,6 +470,7 @@ uint8_t *mg_extents_read(struct mg_store *st, struct mg_extent *e, int *err) {
     *err = read_bytes(st, at, p, n);
     if (*err == 0 && hash_of(x, p, n) != at->hash && !MG_PLANTED(extent_unchecked)) *err = MG_ECORRUPT;
     if (*err) {
+        f->kept = true;
         mg_free(p);
         return NULL;
     }

@@ -52,7 +52,7 @@ struct mg_store_options {
     uint32_t section_messages; // in a section of a segment; 0: a million
     uint32_t big_stream_bytes; // a stream with so much in a checkpoint gets a segment of its own; 0: 8 MB
     uint32_t extent_bytes;   // headers and payload of so many bytes do not go through the journal; 0: 256 KB
-    uint64_t extent_room;    // bytes of them that wait for a checkpoint; 0: half of ring_bytes
+    uint64_t extent_room;    // bytes of them that wait for a checkpoint; 0: as many as the ring's
     uint64_t ballast_bytes;  // kept free for a checkpoint when the disk is full; 0: by the ring; or MG_NO_BALLAST
     uint8_t secret[24];      // random bytes; a new store takes its id and salt from them
     // One sentence for the operator. Any thread.

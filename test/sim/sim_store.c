@@ -167,11 +167,12 @@ static void spoil_file(struct world *w, const char *name) {
 // Spoils some places between two lives.
 static void spoil(struct world *w) {
     uint64_t n = 1 + sim_below(w->sim, 6);
-    bool segments = sim_chance(w->sim, 128); // most bytes are the ring's
+    static const char *const folders[] = {"", "", "segments/", "extents/"}; // most bytes are the ring's
+    const char *where = folders[sim_below(w->sim, 4)];
     for (uint64_t i = 0; i < n; i++) {
         char name[MG_DISK_NAME_MAX + 1];
         bool any = sim_disk_some_file(w->disk, name);
-        for (unsigned k = 0; any && segments && k < 40 && strncmp(name, "segments/", 9) != 0; k++)
+        for (unsigned k = 0; any && k < 40 && strncmp(name, where, strlen(where)) != 0; k++)
             sim_disk_some_file(w->disk, name);
         if (any) spoil_file(w, name);
     }
