@@ -323,7 +323,7 @@ static void configure(struct shard *sh, struct slot *sl) {
     asked(sh, sl, "configure", mg_stream_configure(sl->stream, config_text(version, config), &l, ctx_of(op)));
     struct mg_stream_state st;
     while (!shard_stuck(sh) && (sl->model.answered < sl->model.nops || mg_stream_state(sl->stream, &st) != 0 ||
-                                st.msgs > sl->model.count))
+                                (st.msgs > sl->model.count && !sl->astray)))
         shard_step(sh);
 }
 
