@@ -13,7 +13,8 @@
 // same is done before that when less is free than a checkpoint would need for what is held. Any other failure of a
 // write or a sync poisons the store, like one of the journal: such a device is not to be trusted with what comes next.
 //
-// No room: a checkpoint is asked for. Who has waited for some seconds, or while checkpoints fail, is refused.
+// No room: a checkpoint is asked for. What waits while nothing moves for some seconds, or while checkpoints fail, is
+// refused.
 #include "jetstream/store/extents.h"
 
 #include <stdio.h>
@@ -56,6 +57,7 @@ struct mg_extents {
     struct mg_list queue;     // of struct mg_extent: to be written
     bool folder;              // it is there and its own name is durable
     bool names;               // names in it may not be durable
+    uint64_t moved_at;        // when something was written last
     uint64_t press_at;        // when a checkpoint may be asked for again
     bool told;                // that there is no space
     struct mg_parcel wipe;
@@ -112,14 +114,13 @@ static int open_file(struct mg_extents *x, uint32_t no, struct mg_disk_why *why)
     struct extent_file *f = &x->files[no];
     const unsigned flags = MG_FILE_WRITE | MG_FILE_CREATE;
     char name[NAME_MAX_BYTES];
-    const bool found = f->size > 0;
     if (f->f) return 0;
     file_name(name, no);
     int err = open_folder(x, why);
     if (err == 0) err = mg_file_open(x->st->disk, &f->f, name, flags | MG_FILE_DIRECT, why);
     if (err == MG_EUNSUPPORTED || err == MG_EINVAL) err = mg_file_open(x->st->disk, &f->f, name, flags, why);
     if (err == 0) err = mg_file_size(f->f, &f->size, why);
-    if (err == 0 && !(found && MG_PLANTED(extent_name_believed))) x->names = true;
+    if (err == 0) x->names = true;
     return err;
 }
 
@@ -298,6 +299,7 @@ static bool write_group(struct mg_extents *x) {
     if (n == 0) return false;
     write_placed(x, placed, ok);
     int err = sync_all(x) ? MG_EIO : 0;
+    x->moved_at = mg_bell_clock();
     for (unsigned i = 0; i < n; i++) {
         if (err == 0 && group[i]->err == 0) {
             atomic_fetch_add(&x->count, 1);
@@ -319,8 +321,9 @@ static uint64_t wait_for_room(struct mg_extents *x) {
     }
     if (!waits) return MG_NEVER;
     const struct mg_extent *e = mg_container_of(x->queue.next, struct mg_extent, link);
+    uint64_t since = e->since > x->moved_at ? e->since : x->moved_at;
     if (atomic_load(&st->poisoned)) send_all_home(&x->queue, MG_EIO);
-    else if (atomic_load(&st->stuck) || now >= e->since + PATIENCE_NS) send_all_home(&x->queue, MG_EFULL);
+    else if (atomic_load(&st->stuck) || now >= since + PATIENCE_NS) send_all_home(&x->queue, MG_EFULL);
     return mg_list_empty(&x->queue) ? MG_NEVER : now + POLL_NS;
 }
 

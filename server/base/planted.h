@@ -74,7 +74,6 @@
     X(silent_recovery, store, "damage to the journal is not told to anybody")                                          \
     X(extent_not_synced, store, "extents are not synced")                                                              \
     X(extent_unnamed, store, "the names of new files of extents are not synced")                                       \
-    X(extent_name_believed, store, "the name of a file of extents that was there counts as durable")                   \
     X(extent_unchecked, store, "the hash of an extent is not compared")                                                \
     X(silent_extent, store, "nobody is told that an extent cannot be read")                                            \
     X(extent_early_free, store, "room of extents is used again before the checkpoint's manifest")                      \

@@ -70,6 +70,7 @@ static uint64_t live(struct world *w, uint64_t crash_at, enum sim_crash how) {
     uint64_t before = sim_disk_counts(w->disk)->operations;
     sim_trace("a life with %u parts", w->o.parts);
     w->opened = w->failed = w->torn = false;
+    w->told |= w->damaged && w->reports;
     w->reports = 0;
     w->patience = sim_now(w->sim) + UINT64_C(3600000000000);
     sim_disk_crash_at(w->disk, crash_at, how);

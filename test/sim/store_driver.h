@@ -61,6 +61,7 @@ struct world {
     unsigned working;
     unsigned reports;    // lines of warnings and errors in this life
     bool damaged;        // the disk was spoiled: what is missing must be reported
+    bool told;           // damage was reported in a life before: a checkpoint may have left it behind since
     bool faulty;         // writes fail: the store may refuse
     bool tight;          // the disk may be full: publishes may be refused
     bool torn;           // the journal says that its end is perhaps torn: in this life

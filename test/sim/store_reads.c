@@ -385,7 +385,7 @@ static void check_restart(struct slot *sl, const struct scan *sc, const struct m
         w->damaged = w->look_only = true;
         return;
     }
-    sim_check(!w->damaged || w->reports || st->lost, "stream %u: damage was not reported", sl->no);
+    sim_check(!w->damaged || w->reports || w->told || st->lost, "stream %u: damage was not reported", sl->no);
     sim_check(w->damaged,
               "stream %u: found in no state that it may be in (last %llu, %llu messages; states %u to %u, last %llu)",
               sl->no, (unsigned long long)st->last, (unsigned long long)st->msgs, m->floor, m->nstates - 1,
