@@ -124,11 +124,17 @@ enum mg_record_type {
 #undef X
 };
 
+// X(name, value, text): flags.
+#define MG_RECORD_FLAGS(X)                                                                                             \
+    X(DEDUPED, 1, "MSG, SKIP: extra begins with the hash of the message's id")                                         \
+    X(ROW_DELETED, 2, "ROW: it was removed")                                                                           \
+    X(ERASE, 4, "REMOVE: and the bytes of these messages are to be overwritten")                                       \
+    X(EXTENT, 8, "MSG, in the journal only: headers and payload are in an extent; payload: its place")
+
 enum mg_record_flag {
-    MG_RECORD_DEDUPED = 1,     // MSG, SKIP: extra begins with the hash of the message's id
-    MG_RECORD_ROW_DELETED = 2, // ROW
-    MG_RECORD_ERASE = 4,       // REMOVE: and their bytes are to be overwritten
-    MG_RECORD_EXTENT = 8,      // MSG, in the journal only: headers and payload are in an extent, payload: its place
+#define X(name, value, text) MG_RECORD_##name = (value),
+    MG_RECORD_FLAGS(X)
+#undef X
 };
 
 // Where headers and payload of a message are, one behind the other, when they do not go through the journal.
