@@ -25,16 +25,18 @@ struct slot {
     bool memory;         // or on disk
     bool aging;          // nothing but appends, and age takes them
     bool sure;           // that it exists, or does not
-    bool astray;         // something was refused that the model counts on: what it says is of no use
-    uint64_t version;    // of its first configuration; greater than those of all streams before it
     unsigned mood;       // what it is mostly asked
     struct model model;
+    uint64_t since;      // the number in its configuration at creation: those of earlier streams of the name are lower
     uint64_t visible;    // as told
+    bool told;           // damage was found and reported: the stream is now what told_digest says
+    uint64_t told_digest;
+    uint64_t lost, lost_operations; // where the journal's end was torn
     // Of this life.
     struct mg_stream *stream;
     struct shard *shard; // whose stream it is
     struct mg_list reads; // of struct reading
-    bool checked;
+    bool checked;         // what was found fits the model
 };
 
 struct shard {
@@ -60,23 +62,19 @@ struct world {
     uint64_t patience;   // when somebody has waited for ever
     unsigned working;
     unsigned reports;    // lines of warnings and errors in this life
+    bool ever_torn;      // a life before could not tell its torn end from damage
+    bool ever_faulty;
     bool damaged;        // the disk was spoiled: what is missing must be reported
-    bool told;           // damage was reported in a life before: a checkpoint may have left it behind since
     bool faulty;         // writes fail: the store may refuse
     bool tight;          // the disk may be full: publishes may be refused
-    bool torn;           // the journal says that its end is perhaps torn: in this life
+    bool torn;           // the journal says that its end is perhaps torn: in this life, or before streams were checked
+    unsigned checked;    // parts that have checked their streams in this life
+    bool checked_all;    // all had, in the last one
     bool interval;       // acknowledged before it is synced
     bool opened;         // the store, in this life
     bool failed;         // the store did refuse in this life
     bool look_only;      // a life that changes nothing
 };
-
-// What is written there in decimal digits.
-static inline uint64_t number_of(mg_slice text) {
-    uint64_t v = 0;
-    for (size_t i = 0; i < text.n; i++) v = v * 10 + (uint64_t)(text.p[i] - '0');
-    return v;
-}
 
 static inline bool world_over(const struct world *w) { return sim_disk_crashed(w->disk); }
 
@@ -89,6 +87,7 @@ void shard_main(void *arg);
 
 // store_reads.c
 bool reads_begin(struct shard *sh, struct slot *sl); // a random one
+bool reads_begin_row(struct slot *sl, unsigned row);
 void reads_drop(struct slot *sl);                    // gives up what waits
 // Reads all of the stream, and compares it with the model: after a restart (which goes back to what was found), or now.
 void reads_check_all(struct shard *sh, struct slot *sl, bool restart);
