@@ -333,6 +333,16 @@ static void apply_skip(struct mg_stream *s, const struct mg_record_view *rec) {
         mg_dedupe_put(s, rec->extra.p, rec->head.seq, rec->head.time);
 }
 
+void mg_stream_apply_unread(struct mg_stream *s, const struct mg_record_view *rec) {
+    mg_slice extra = rec->extra;
+    s->op = rec->head.op;
+    s->dirty = true;
+    apply_skip(s, rec);
+    if (rec->head.flags & MG_RECORD_DEDUPED && extra.n >= MG_DEDUPE_HASH)
+        extra = mg_slice_of(extra.p + MG_DEDUPE_HASH, extra.n - MG_DEDUPE_HASH);
+    if (extra.n) apply_removals(s, extra, false);
+}
+
 static void apply_row(struct mg_stream *s, const struct mg_record_view *rec) {
     struct mg_buf key = MG_BUF_INIT;
     char head[MG_ROW_KEY_HEAD];

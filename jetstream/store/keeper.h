@@ -37,6 +37,7 @@ struct mg_keeper {
     struct mg_erase {
         uint64_t stream, seq;
         uint64_t target;      // page of the journal at which its bytes are overwritten; 0: not begun
+        uint64_t extents;     // the number of the overwriting of extents
     } *erase;                 // messages to be erased (erase.c)
     uint32_t erase_len, erase_cap;
     uint32_t age;             // of the newest checkpoint that wrote a segment

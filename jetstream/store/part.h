@@ -79,6 +79,7 @@ struct mg_store_part {
     struct mg_clock clock;
     uint32_t installs;        // checkpoints and compactions taken in; see cold.c
     struct mg_seal *seal;     // the checkpoint that is being made; NULL: none
+    struct mg_chunk *large;   // of records with an extent (extent.h), in no order
     struct mg_chunk *chunks_first, *chunks_last; // all chunks that memtables point into, the open one last
     struct mg_parcel news;    // from the store: it was poisoned, or its room for changes has changed
     atomic_bool news_out;

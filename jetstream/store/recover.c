@@ -146,6 +146,29 @@ static void check_gap(struct mg_stream *s, const struct mg_record_view *rec) {
         mg_stream_found_lost(s, s->last + 1, rec->head.seq - 1, rec->head.seq - 1 - s->last);
 }
 
+// Told at the end: where a stream was deleted, and that is durable, extents of its messages may be used again.
+static void lose_extent(struct mg_stream *s, const struct mg_record_view *rec, int err) {
+    struct mg_store *st = s->part->store;
+    st->lost_extents = mg_realloc(st->lost_extents, (st->lost_extents_len + 1u) * sizeof(st->lost_extents[0]));
+    st->lost_extents[st->lost_extents_len++] =
+        (struct mg_lost_extent){.stream = s->id, .seq = rec->head.seq, .err = err};
+    mg_stream_apply_unread(s, rec);
+}
+
+static void tell_lost_extents(struct mg_store *st) {
+    for (uint32_t i = 0; i < st->lost_extents_len; i++) {
+        const struct mg_lost_extent *l = &st->lost_extents[i];
+        struct mg_stream *s = find(st, l->stream);
+        if (s == NULL || MG_PLANTED(silent_extent)) continue;
+        mg_store_say(st, MG_LOG_ERR, "stream %.*s: the extent of message %llu cannot be read: %s", (int)s->name.n,
+                     s->name.p, (unsigned long long)l->seq, mg_strerror(l->err));
+        mg_stream_found_lost(s, l->seq, l->seq, 1);
+    }
+    mg_free(st->lost_extents);
+    st->lost_extents = NULL;
+    st->lost_extents_len = 0;
+}
+
 // A name is given again only when its stream was dropped: the record that says so was lost.
 static void drop_earlier(struct mg_store *st, const struct mg_stream *now) {
     for (unsigned i = 0; i < st->o.parts; i++) {
@@ -179,7 +202,13 @@ int mg_recover_record(void *arg, const struct mg_record_view *rec, const void *b
     }
     if (rec->head.time > s->part->last_time) s->part->last_time = rec->head.time;
     struct mg_record_view kept;
-    const uint8_t *copy = keep_bytes(s->part, bytes, rec->head.length);
+    bool large = rec->head.type == MG_RECORD_MSG && rec->head.flags & MG_RECORD_EXTENT;
+    int err = 0;
+    const uint8_t *copy = large ? mg_extent_recover(s->part, rec, &err) : keep_bytes(s->part, bytes, rec->head.length);
+    if (copy == NULL) {
+        lose_extent(s, rec, err);
+        return 0;
+    }
     mg_record_borrow(&kept, copy);
     mg_stream_apply(s, &kept, copy, false);
     if (begins) drop_earlier(st, s);
@@ -197,6 +226,7 @@ void mg_recover_damage(void *arg, const struct mg_journal_damage *d) {
 }
 
 void mg_recover_end(struct mg_store *st) {
+    tell_lost_extents(st);
     for (unsigned i = 0; i < st->o.parts; i++) {
         struct mg_store_part *p = st->parts[i];
         if (p->last_time > st->last_time) st->last_time = p->last_time;

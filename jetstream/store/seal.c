@@ -156,6 +156,7 @@ void mg_seal_ask(struct mg_parcel *parcel) {
     for (struct mg_chunk *c = p->chunks_first; c; c = c->next) {
         if (c->generation == 0) c->generation = seal->generation;
     }
+    mg_extent_seal(p, seal->generation);
     p->chunk = NULL;
     mg_seal_step(p);
 }
@@ -165,6 +166,7 @@ void mg_seal_step(struct mg_store_part *p) {
     if (seal == NULL || seal->given || p->poisoned) return;
     if (p->durable < seal->batch || (seal->rows->unresolved > 0 && !MG_PLANTED(half_row))) return;
     for (uint32_t i = 0; i < seal->streams_len; i++) correct_state(&seal->streams[i]);
+    if (MG_PLANTED(extent_early_free)) mg_extent_drop_places(p, seal->generation);
     seal->given = true;
     seal->parcel.arrived = seal->sealed;
     mg_worker_post(seal->keeper, &seal->parcel);
@@ -216,6 +218,7 @@ static void drop_stretches(struct mg_stream *s, const struct mg_seal *seal) {
 }
 
 static void drop_chunks(struct mg_store_part *p, uint32_t generation) {
+    mg_extent_drop(p, generation);
     while (p->chunks_first && p->chunks_first->generation && p->chunks_first->generation <= generation) {
         struct mg_chunk *c = p->chunks_first;
         p->chunks_first = c->next;

@@ -51,6 +51,8 @@ struct mg_store_options {
     uint32_t ring_file_bytes;  // of one file of the journal's ring; 0: 8 MB. Fixed for the life of the store
     uint32_t section_messages; // in a section of a segment; 0: a million
     uint32_t big_stream_bytes; // a stream with so much in a checkpoint gets a segment of its own; 0: 8 MB
+    uint32_t extent_bytes;   // headers and payload of so many bytes do not go through the journal; 0: 256 KB
+    uint64_t extent_room;    // bytes of them that wait for a checkpoint; 0: as many as the ring's
     uint64_t ballast_bytes;  // kept free for a checkpoint when the disk is full; 0: by the ring; or MG_NO_BALLAST
     uint8_t secret[24];      // random bytes; a new store takes its id and salt from them
     // One sentence for the operator. Any thread.
@@ -73,6 +75,7 @@ struct mg_store_counters {
     uint64_t commit_ns[MG_STORE_BUCKETS], commit_bytes[MG_STORE_BUCKETS];
     uint64_t free_pages, pages; // of the ring
     uint64_t checkpoint_ns;     // all of them together
+    uint64_t extents, extent_bytes; // written beside it
 };
 
 // What the recovery has found, and how the store is.
@@ -199,6 +202,7 @@ struct mg_append {
 
 // Errors that come in result: MG_EWRONGSEQ (last, or last of subject: see seq), MG_EMAXMSGS, MG_EMAXBYTES,
 // MG_EMAXPERSUBJECT (discard new), MG_EFULL (too much waiting: 429), MG_ENOSPC (disk full), MG_EIO (poisoned).
+// Returned at once: MG_EINVAL (subject), MG_ERANGE (headers and payload are more than 128 MB).
 int mg_stream_append(struct mg_stream *s, const struct mg_append *a, void *ctx);
 
 // Removes one message. MG_ENOTFOUND in result. erase: headers and payload are overwritten on disk, also after a crash
