@@ -104,14 +104,8 @@ static int take_erasures(struct mg_store *st, struct mg_merge *m) {
 }
 
 int mg_recover_rows(struct mg_store *st) {
-    struct mg_run *runs[MG_MERGE_MAX];
-    size_t n = 0;
-    for (uint32_t i = 0; i < st->runs->count && n < MG_MERGE_MAX; i++) {
-        if (st->runs->runs[i]->primary) runs[n++] = st->runs->runs[i]->run;
-    }
-    if (n == MG_MERGE_MAX) return MG_EFULL; // the oldest rows would be missing: never a part of the streams
-    if (n == 0) return 0;
-    struct mg_merge *m = mg_merge_new(runs, n, true, false);
+    struct mg_merge *m = mg_runset_merge(st->runs, true, false);
+    if (m == NULL) return 0;
     char from[1] = {MG_ROW_STREAM};
     int err = mg_merge_seek(m, mg_slice_of(from, 1));
     while (err == 0) {

@@ -86,6 +86,7 @@ struct mg_run_gap {
 struct mg_run_iter;
 // bulk: reads ahead a megabyte from the start and keeps out of the cache; otherwise the read-ahead grows as it goes on.
 struct mg_run_iter *mg_run_iter_new(const struct mg_run *r, bool bulk);
+void mg_run_iter_ahead(struct mg_run_iter *it, size_t bytes); // reads ahead no more than that; before the first seek
 void mg_run_iter_free(struct mg_run_iter *it);
 // To the first row with a key >= key ({NULL, 0}: of all). Both: MG_OK with a row, MG_ENOTFOUND at the end. MG_ECORRUPT
 // or MG_EIO: the keys of mg_run_iter_gap cannot be read; the next call goes on behind them.

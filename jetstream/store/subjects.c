@@ -97,13 +97,8 @@ static void listed(struct mg_parcel *p);
 
 static void list(struct mg_parcel *p) {
     struct listing *l = mg_container_of(p, struct listing, parcel);
-    struct mg_run *runs[MG_MERGE_MAX];
-    size_t n = 0;
-    for (uint32_t i = 0; l->runs && i < l->runs->count && n < MG_MERGE_MAX; i++) {
-        if (!l->runs->runs[i]->primary) runs[n++] = l->runs->runs[i]->run;
-    }
     l->sorted = mg_rowmap_sorted(l->memory);
-    struct mg_merge *m = n ? mg_merge_new(runs, n, true, false) : NULL;
+    struct mg_merge *m = mg_runset_merge(l->runs, false, false);
     walk(l, m);
     if (m) mg_merge_free(m);
     l->parcel.arrived = listed;
