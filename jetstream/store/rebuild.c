@@ -398,7 +398,7 @@ static int write_subjects(struct rebuild *r, struct mg_run_ref **out) {
 static void put_store_row(struct rebuild *r) {
     char key[MG_ROW_KEY_HEAD], value[8];
     const struct mg_cell *old = get_row(r, MG_ROW_STATE, 0);
-    uint64_t highest = old && old->value_len == 8 ? mg_get_u64(old->value) : 0;
+    uint64_t highest = old && old->value_len >= 8 ? mg_get_u64(old->value) : 0;
     if (r->nstreams && r->streams[r->nstreams - 1] > highest) highest = r->streams[r->nstreams - 1];
     if (r->holes) highest += 1000; // numbers of streams that nobody knows any more
     mg_put_u64(value, highest);

@@ -33,9 +33,10 @@ static int take_stream(struct mg_store *st, uint64_t id, mg_slice value) {
 
 static int take_state(struct mg_store *st, uint64_t id, mg_slice value) {
     struct mg_state_row row;
-    if (id == 0) { // of the store: the highest number of a stream
-        if (value.n != 8) return MG_ECORRUPT;
+    if (id == 0) { // of the store: the highest number of a stream, and those whose DROP the journal may not have
+        if (value.n < 8 || value.n % 8 != 0) return MG_ECORRUPT;
         atomic_store(&st->next_stream, mg_get_u64(value.p));
+        for (size_t i = 8; i < value.n; i += 8) mg_orphans_dropped(&st->orphans, mg_get_u64(value.p + i));
         return 0;
     }
     struct mg_stream *s = find(st, id);
@@ -147,8 +148,11 @@ int mg_recover_record(void *arg, const struct mg_record_view *rec, const void *b
     struct mg_stream *s = find(st, id);
     if (s && rec->head.op + MG_PLANTED(off_by_one) <= s->op) return 0;
     if (s == NULL) {
-        // A stream that the tables do not know: new since the checkpoint, or dropped before it.
-        if (rec->head.type != MG_RECORD_STREAM || rec->head.op != 1) return 0;
+        // A stream that the tables do not know: new since the checkpoint, or dropped before it. Or it was lost.
+        if (rec->head.type != MG_RECORD_STREAM || rec->head.op != 1) {
+            mg_orphans_add(&st->orphans, rec);
+            return 0;
+        }
         s = mg_stream_new(part_of(st, id), id);
     } else {
         check_gap(s, rec);
@@ -171,7 +175,23 @@ void mg_recover_damage(void *arg, const struct mg_journal_damage *d) {
                  d->perhaps_torn ? "; perhaps the torn end of a commit that nobody was told about" : "");
 }
 
+static void tell_orphans(struct mg_store *st) {
+    for (uint32_t i = 0; i < st->orphans.len; i++) {
+        const struct mg_orphan *x = &st->orphans.list[i];
+        if (x->dropped) continue;
+        st->status.unknown_streams++;
+        st->status.lost_messages += x->messages;
+        mg_store_say(st, MG_LOG_ERR,
+                     "stream number %llu is not known, but the journal has %llu records of it: %llu messages from %llu "
+                     "to %llu are lost",
+                     (unsigned long long)x->stream, (unsigned long long)x->records, (unsigned long long)x->messages,
+                     (unsigned long long)x->first_seq, (unsigned long long)x->last_seq);
+    }
+    mg_orphans_fini(&st->orphans);
+}
+
 void mg_recover_end(struct mg_store *st) {
+    tell_orphans(st);
     for (unsigned i = 0; i < st->o.parts; i++) {
         struct mg_store_part *p = st->parts[i];
         if (p->last_time > st->last_time) st->last_time = p->last_time;

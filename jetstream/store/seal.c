@@ -112,9 +112,11 @@ static void seal_streams(struct mg_store_part *p, struct mg_seal *seal) {
     uint32_t n = 0;
     for (struct mg_list *l = p->streams.next; l != &p->streams; l = l->next) n++;
     seal->streams = mg_zalloc((n ? n : 1) * sizeof(*seal->streams));
+    seal->dropped = mg_alloc((n ? n : 1) * sizeof(*seal->dropped));
     for (struct mg_list *l = p->streams.next; l != &p->streams; l = l->next) {
         struct mg_stream *s = mg_container_of(l, struct mg_stream, link);
         s->last_row = NULL; // a later generation may get the address of this one
+        if (s->storage == MG_STORAGE_FILE && s->deleted) seal->dropped[seal->dropped_len++] = s->id;
         if (s->storage == MG_STORAGE_MEMORY || s->deleted || !s->dirty) continue;
         struct mg_sealed_stream *z = &seal->streams[seal->streams_len++];
         *z = (struct mg_sealed_stream){.stream = s, .id = s->id};
@@ -246,6 +248,7 @@ void mg_seal_installed(struct mg_parcel *parcel) {
     mg_rows_written(&p->rows, seal->rows, p->store->o.rows_bytes / p->store->o.parts);
     mg_rowmap_unref(seal->rows);
     mg_free(seal->streams);
+    mg_free(seal->dropped);
     mg_facts_fini(&seal->facts);
     mg_free(seal->dead);
     p->seal = NULL;
@@ -265,6 +268,7 @@ void mg_seal_free(struct mg_seal *seal) {
     mg_rowmap_unref(seal->rows);
     mg_runset_unref(seal->runs);
     mg_free(seal->streams);
+    mg_free(seal->dropped);
     mg_facts_fini(&seal->facts);
     mg_free(seal->dead);
     mg_free(seal);

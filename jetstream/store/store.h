@@ -80,6 +80,7 @@ struct mg_store_counters {
 struct mg_store_status {
     uint64_t streams, messages, bytes;
     uint64_t lost_messages, damaged_pages, damaged_files;
+    uint64_t unknown_streams; // of which the journal has messages or rows that nobody can be given
     uint64_t journal_pages_read, records_replayed;
     uint32_t recovery_ms;
     // What the background work did since the start.

@@ -6,11 +6,13 @@
 
 #include <sys/resource.h>
 
+#include "jetstream/store/check.h"
 #include "jetstream/store/files.h"
 #include "jetstream/store/merge.h"
 #include "jetstream/store/merge_pick.h"
 #include "jetstream/store/row_kinds.h"
 #include "jetstream/store/store_impl.h"
+#include "jetstream/store/stream.h"
 #include "server/base/errors.h"
 #include "test/unit/jetstream/store/store_rig.h"
 
@@ -25,8 +27,12 @@ static void say_nothing(void *arg, int level, const char *text) {
     (void)text;
 }
 
-// Every row goes to one of `n` runs. In older ones there is an older row with its key.
-static void scatter(struct mg_store *st, bool primary, unsigned n) {
+static bool is_of(mg_slice key, uint64_t stream) {
+    return stream && key.n >= MG_ROW_KEY_HEAD && mg_get_be64(key.p + 1) == stream;
+}
+
+// Every row goes to one of `n` runs, but those of one stream. In older ones there is an older row with its key.
+static void scatter(struct mg_store *st, bool primary, unsigned n, uint64_t but) {
     struct mg_merge *m = mg_runset_merge(st->runs, primary, false);
     struct mg_run_ref **new = mg_zalloc(n * sizeof(*new));
     uint32_t nold, rows = 0;
@@ -40,6 +46,7 @@ static void scatter(struct mg_store *st, bool primary, unsigned n) {
         rows = 0;
         for (int err = mg_merge_seek(m, (mg_slice){NULL, 0}); err == 0; err = mg_merge_next(m), rows++) {
             struct mg_row row = *mg_merge_row(m);
+            if (is_of(row.key, but)) continue;
             if (rows % n == i || n == 1) assert_int_equal(mg_run_builder_add(w.builder, &row), 0);
             row.value = (mg_slice){"an older one", 12};
             if (rows % n == i - 1 && i > 0) assert_int_equal(mg_run_builder_add(w.builder, &row), 0);
@@ -55,15 +62,15 @@ static void scatter(struct mg_store *st, bool primary, unsigned n) {
     mg_free(old);
 }
 
-static void scatter_store(const char *dir, unsigned n) {
+static void scatter_store(const char *dir, unsigned n, uint64_t but) {
     struct mg_disk_why why = {""};
     struct mg_store *st = mg_zalloc(sizeof(*st));
     st->o.log = say_nothing;
     st->keeping = mg_zalloc(sizeof(*st->keeping));
     assert_int_equal(mg_disk_open(&st->disk, dir, "test", 0, &why), 0);
     assert_int_equal(mg_files_open(st, &why), 0);
-    scatter(st, true, n);
-    scatter(st, false, n);
+    scatter(st, true, n, but);
+    scatter(st, false, n, but);
     mg_files_close(st);
     mg_disk_close(st->disk);
     mg_free(st->keeping->intents);
@@ -142,7 +149,7 @@ static void starts_from_any_number_of_runs(void **state) {
 
     static const unsigned runs[] = {70, RUNS};
     for (unsigned i = 0; i < 2; i++) {
-        scatter_store(r.dir, runs[i]);
+        scatter_store(r.dir, runs[i], 0);
         rig_open(&r);
         assert_int_equal(rig_usage(&r, "tables").files, 3 * runs[i]);
         check_all(&r);
@@ -156,9 +163,115 @@ static void starts_from_any_number_of_runs(void **state) {
     rig_remove(&r);
 }
 
+// ---- records of streams that nobody knows ---------------------------------------------------------------------------
+
+struct told {
+    unsigned lost;
+    char text[512];
+};
+static void report(void *arg, enum mg_check_verdict meaning, const char *text) {
+    struct told *t = arg;
+    if (meaning != MG_CHECK_LOST) return;
+    t->lost++;
+    snprintf(t->text, sizeof(t->text), "%s", text);
+}
+
+static void add(struct rig *r, const char *name, unsigned n) {
+    struct mg_stream *s = mg_stream_find(r->part, (mg_slice){name, strlen(name)});
+    for (unsigned i = 0; i < n; i++) rig_append(r, s, mg_slice_of("a", 1), mg_slice_of("x", 1));
+    rig_settle(r);
+}
+
+static void reports_records_of_unknown_streams(void **state) {
+    (void)state;
+    struct rig r;
+    struct told told = {0};
+    rig_new(&r);
+    rig_stream(&r, "A", &(struct mg_stream_limits){0});
+    rig_stream(&r, "B", &(struct mg_stream_limits){0});
+    uint64_t a = mg_stream_find(r.part, (mg_slice){"A", 1})->id;
+    add(&r, "A", 5);
+    rig_checkpoint(&r);
+    add(&r, "A", 7);
+    add(&r, "B", 3);
+    rig_close(&r);
+    assert_int_equal(mg_store_check(r.dir, report, &told), MG_CHECK_HEALTHY);
+
+    scatter_store(r.dir, 1, a); // its rows are lost
+    assert_int_equal(mg_store_check(r.dir, report, &told), MG_CHECK_LOST);
+    assert_int_equal(told.lost, 1);
+    assert_non_null(strstr(told.text, "7 records"));
+    assert_non_null(strstr(told.text, "7 messages from 6 to 12"));
+    rig_open(&r);
+    struct mg_store_status s = mg_store_status(r.st);
+    assert_int_equal(s.unknown_streams, 1);
+    assert_int_equal(s.lost_messages, 7);
+    assert_int_equal(s.messages, 3);
+    rig_close(&r);
+    rig_remove(&r);
+}
+
+static void says_nothing_of_dropped_streams(void **state) {
+    (void)state;
+    struct rig r;
+    struct told told = {0};
+    rig_new(&r);
+    rig_stream(&r, "A", &(struct mg_stream_limits){0});
+    rig_stream(&r, "B", &(struct mg_stream_limits){0});
+    add(&r, "A", 5);
+    rig_checkpoint(&r);
+    for (unsigned i = 0; i < 2; i++) { // known to the tables, and not
+        add(&r, i ? "C" : "A", 7);
+        struct mg_stream *s = mg_stream_find(r.part, (mg_slice){i ? "C" : "A", 1});
+        assert_int_equal(mg_stream_delete(s, &r), 0);
+        r.asked++;
+        rig_settle(&r);
+        rig_stream(&r, "C", &(struct mg_stream_limits){0});
+        rig_settle(&r);
+        rig_close(&r);
+        assert_int_equal(mg_store_check(r.dir, report, &told), MG_CHECK_HEALTHY);
+        rig_open(&r);
+        assert_int_equal(mg_store_status(r.st).unknown_streams, 0);
+        if (i == 0) continue;
+        rig_checkpoint(&r);
+        rig_close(&r);
+        rig_open(&r);
+        assert_int_equal(mg_store_status(r.st).unknown_streams, 0);
+    }
+    rig_close(&r);
+    rig_remove(&r);
+}
+
+// What a checkpoint has made durable instead of the journal.
+static void orphans_know_what_was_dropped(void **state) {
+    (void)state;
+    struct mg_orphans o = {0};
+    struct mg_record_view rec = {.head = {.type = MG_RECORD_MSG, .stream = 7, .seq = 4}};
+    mg_orphans_dropped(&o, 9);
+    mg_orphans_add(&o, &rec);
+    rec.head.seq = 6;
+    mg_orphans_add(&o, &rec);
+    rec.head.stream = 9;
+    mg_orphans_add(&o, &rec);
+    rec.head.stream = 8;
+    rec.head.type = MG_RECORD_DROP;
+    mg_orphans_add(&o, &rec);
+    assert_int_equal(o.len, 3);
+    assert_false(o.list[0].dropped);
+    assert_int_equal(o.list[0].messages, 2);
+    assert_int_equal(o.list[0].first_seq, 4);
+    assert_int_equal(o.list[0].last_seq, 6);
+    assert_true(o.list[1].dropped);
+    assert_true(o.list[2].dropped);
+    mg_orphans_fini(&o);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(starts_from_any_number_of_runs),
+        cmocka_unit_test(reports_records_of_unknown_streams),
+        cmocka_unit_test(says_nothing_of_dropped_streams),
+        cmocka_unit_test(orphans_know_what_was_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
