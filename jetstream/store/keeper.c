@@ -59,9 +59,11 @@ static void checkpoint(struct mg_store *st) {
     k->pressed = false;
     atomic_store(&k->resting, false);
     atomic_store(&st->pressed_soon, false);
+    uint64_t began = mg_bell_clock();
     mg_merge_make_room(st);
     mg_checkpoint(st);
     k->checkpoint_at = mg_bell_clock();
+    k->checkpoint_took = k->checkpoint_at - began;
     k->look = true;
 }
 
@@ -81,16 +83,22 @@ static void let_in(struct mg_store *st) {
     if (bytes >= LETS_COMPACT_IN && !k->compacting && k->look) k->look = mg_compact(st);
 }
 
+// A job must get on, or runs pile up and each checkpoint takes longer for it: where one follows the other, the job works
+// as long as they do.
+static bool checkpoint_is_due(const struct mg_keeper *k) {
+    return k->pressed && !k->making_room && mg_bell_clock() - k->checkpoint_at >= k->checkpoint_took;
+}
+
 int mg_keeper_pace(struct mg_store *st) {
     struct mg_keeper *k = st->keeping;
     uint64_t now = mg_bell_clock(), rest = now - k->paced_at;
     if (rest > BREAK_MAX) rest = BREAK_MAX;
-    bool hurry = k->urgent || st->runs->count >= RUNS_CROWDED;
+    bool hurry = k->urgent || k->pressed || st->runs->count >= RUNS_CROWDED;
     uint64_t until = hurry ? now : now + rest;
     do {
         if (ends(st)) return MG_ECLOSED;
         mg_worker_wait_until(st->keeper, until);
-        if (k->pressed && !k->making_room && !ends(st)) checkpoint(st);
+        if (checkpoint_is_due(k) && !ends(st)) checkpoint(st);
     } while (mg_bell_clock() < until);
     let_in(st);
     k->paced_at = mg_bell_clock();
@@ -114,6 +122,7 @@ static uint64_t next_job(void *arg) {
         k->look = !ends(st) && (mg_compact(st) || merged);
         return 0;
     }
+    if (mg_warm_runs(st)) return 0;
     uint64_t until = mg_space_idle(st), scrub = mg_scrub_step(st);
     if (scrub < until) until = scrub;
     if (erase < until) until = erase;
@@ -127,6 +136,7 @@ int mg_keeper_start(struct mg_store *st) {
     k->press.arrived = pressed;
     k->soon.arrived = k->scrub_soon.arrived = nothing;
     k->checkpoint_at = mg_bell_clock();
+    k->runs_closed = 1;
     mg_space_start(st);
     return mg_worker_start(&st->keeper, "store-keep", next_job, st);
 }

@@ -22,8 +22,10 @@ struct mg_keeper {
     uint64_t job_bytes;       // inputs of the merge or compaction that runs; 0: none does, or nothing may be let in
     bool compacting;
     bool making_room;         // a checkpoint waits for the merge that runs
+    uint32_t runs_closed;     // 1 at the start
     uint64_t merge_at;        // one has failed: not again before
-    uint64_t checkpoint_at;   // monotonic ns: the last one
+    uint64_t checkpoint_at;   // monotonic ns: the end of the last one
+    uint64_t checkpoint_took; // ns
     uint64_t paced_at;        // the last piece of a job
     atomic_uint_fast64_t checkpoints, compactions, merges, verified;
     atomic_uint_fast64_t damaged, healed; // files that the scrub found, and those it wrote again
@@ -69,6 +71,9 @@ void mg_checkpoint(struct mg_store *st);
 // A merge of runs, if there are many of a kind and their merge would not read more than `most` bytes. True: one was
 // made.
 bool mg_merge_runs(struct mg_store *st, uint64_t most);
+// Reads the filters of a run, if there is room and one whose are not in memory: until then each look-up of a row that is
+// not there asks the run. True: one was read.
+bool mg_warm_runs(struct mg_store *st);
 // In front of a checkpoint: there is room for two more runs. Merges the cheapest neighbours as long as there is not.
 void mg_merge_make_room(struct mg_store *st);
 // Writes a run again, for one of its copies is damaged. An error: both are, or it cannot be written; it stays as it is.

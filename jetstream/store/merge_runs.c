@@ -107,6 +107,17 @@ bool mg_merge_runs(struct mg_store *st, uint64_t most) {
     return merge_kind(st, true, most) || merge_kind(st, false, most);
 }
 
+bool mg_warm_runs(struct mg_store *st) {
+    for (uint32_t i = 0; i < st->runs->count; i++) {
+        struct mg_run_ref *r = st->runs->runs[i];
+        if (r->warm || r->tried == st->keeping->runs_closed) continue;
+        r->tried = st->keeping->runs_closed;
+        r->warm = mg_run_warm(r->run);
+        return true;
+    }
+    return false;
+}
+
 void mg_merge_make_room(struct mg_store *st) {
     struct mg_keeper *k = st->keeping;
     if (mg_bell_clock() < k->merge_at || k->making_room) return;

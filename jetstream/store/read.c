@@ -70,26 +70,43 @@ static int next_in_memory(struct mg_stream *s, struct mg_read *r, uint64_t from)
     }
 }
 
-static bool last_in_memory(struct mg_stream *s, struct mg_read *r, uint64_t upto) {
+// MG_ENOTFOUND: not in memory.
+static int last_in_memory(struct mg_stream *s, struct mg_read *r, uint64_t upto) {
     struct mg_record_view v;
-    for (uint64_t seq = upto;; seq--) {
+    uint32_t looked = 0;
+    for (uint64_t seq = upto; seq > 0; seq--) {
         const uint8_t *bytes = mg_memtable_prev(&s->mem, &seq);
-        if (bytes == NULL) return false;
+        if (bytes == NULL) break;
         mg_record_borrow(&v, bytes);
-        if (!matches(r->filters, r->filters_len, v.subject)) continue;
-        answer_record(r, seq, &v);
-        return true;
+        if (matches(r->filters, r->filters_len, v.subject)) return answer_record(r, seq, &v);
+        if (++looked == SLICE) {
+            r->partial = seq - 1;
+            mg_part_pump_later(s);
+            return wait_slow(r);
+        }
     }
+    return MG_ENOTFOUND;
 }
 
+// Times ascend with numbers.
 static int time_in_memory(struct mg_stream *s, struct mg_read *r) {
     struct mg_record_view v;
-    for (uint64_t seq = s->first;; seq++) {
+    uint64_t lo = mg_memtable_first(&s->mem), hi = s->visible + 1;
+    if (lo < s->first) lo = s->first;
+    while (lo < hi) {
+        uint64_t mid = lo + (hi - lo) / 2, seq = mid;
         const uint8_t *bytes = mg_memtable_next(&s->mem, &seq);
-        if (bytes == NULL || seq > s->visible) return answer(r, MG_ENOTFOUND);
-        mg_record_borrow(&v, bytes);
-        if (v.head.time >= r->time) return answer_record(r, seq, &v);
+        if (bytes) mg_record_borrow(&v, bytes);
+        if (bytes && seq <= s->visible && v.head.time < r->time) {
+            lo = seq + 1;
+        } else {
+            hi = mid;
+        }
     }
+    const uint8_t *bytes = mg_memtable_next(&s->mem, &lo);
+    if (bytes == NULL || lo > s->visible) return answer(r, MG_ENOTFOUND);
+    mg_record_borrow(&v, bytes);
+    return answer_record(r, lo, &v);
 }
 
 uint64_t mg_count_memory(const struct mg_stream *s, const mg_slice *filters, unsigned n, uint64_t from) {
@@ -234,14 +251,18 @@ static int read_last_of_subject(struct mg_stream *s, struct mg_read *r, bool *an
 
 static int read_last(struct mg_stream *s, struct mg_read *r) {
     uint64_t upto = r->seq < s->visible ? r->seq : s->visible;
+    bool goes_on = r->partial > 0;
+    if (goes_on) upto = r->partial;
     if (s->msgs == 0 || upto < s->first) return answer(r, MG_ENOTFOUND);
-    if (r->filters_len == 1 && r->seq >= s->visible && r->filters[0].n <= UINT16_MAX &&
+    if (!goes_on && r->filters_len == 1 && r->seq >= s->visible && r->filters[0].n <= UINT16_MAX &&
         mg_subject_is_literal(r->filters[0])) {
         bool answered;
         int err = read_last_of_subject(s, r, &answered);
         if (answered) return err;
     }
-    if (last_in_memory(s, r, upto)) return 0;
+    int err = last_in_memory(s, r, upto);
+    if (err != MG_ENOTFOUND) return err;
+    r->partial = 0;
     if (s->cold_len == 0) return answer(r, MG_ENOTFOUND);
     return ask(s, r, MG_COLD_LAST, upto, 1);
 }
@@ -266,14 +287,32 @@ static int read_row(struct mg_stream *s, struct mg_read *r) {
     return answer(r, 0);
 }
 
+// Memory first, in slices, then segments. What moves from one to the other meanwhile would be counted twice, or not at
+// all: then it begins again.
 static int read_count(struct mg_stream *s, struct mg_read *r) {
-    uint64_t from = r->seq;
-    r->seq = s->last;
-    r->count = s->msgs;
-    if (r->filters_len == 0 && from <= s->first) return answer(r, 0);
-    r->count = mg_count_memory(s, r->filters, r->filters_len, from);
-    if (from < s->first) from = s->first;
-    return from < mg_stream_cold_end(s) ? ask(s, r, MG_COLD_COUNT, from, 0) : answer(r, 0);
+    struct mg_record_view v;
+    uint32_t looked = 0;
+    if (r->partial == 0 || r->installs != s->part->installs) {
+        if (r->partial == 0) r->from = r->seq > s->first ? r->seq : s->first;
+        r->installs = s->part->installs;
+        r->partial = r->from;
+        r->seq = s->last;
+        r->count = s->msgs;
+        if (r->filters_len == 0 && r->from <= s->first) return answer(r, 0);
+        r->count = 0;
+    }
+    for (uint64_t seq = r->partial;; seq++) {
+        const uint8_t *bytes = mg_memtable_next(&s->mem, &seq);
+        if (bytes == NULL || seq > r->seq) break;
+        mg_record_borrow(&v, bytes);
+        r->count += matches(r->filters, r->filters_len, v.subject);
+        if (++looked < SLICE) continue;
+        r->partial = seq + 1;
+        mg_part_pump_later(s);
+        return wait_slow(r);
+    }
+    r->partial = 0;
+    return r->from < mg_stream_cold_end(s) ? ask(s, r, MG_COLD_COUNT, r->from, 0) : answer(r, 0);
 }
 
 static int execute(struct mg_stream *s, struct mg_read *r) {

@@ -60,6 +60,9 @@ void mg_run_range(const struct mg_run *r, mg_slice *min_key, mg_slice *max_key);
 // False: the key is in no row of this run, not as a tombstone either. Never blocks; says more as parts have been read.
 bool mg_run_may_have(const struct mg_run *r, mg_slice key);
 
+// Reads the filters that are not in memory yet, as far as there is room for them. Blocks. True: all are there.
+bool mg_run_warm(const struct mg_run *r);
+
 struct mg_run_hit {
     mg_slice value;
     bool tombstone;

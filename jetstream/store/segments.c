@@ -99,6 +99,7 @@ static void close_run(struct mg_parcel *p) {
     mg_run_close(r->run);
     mg_file_close(r->main);
     mg_file_close(r->copy);
+    r->store->keeping->runs_closed++;
     bool gone = atomic_load(&r->doomed);
     for (int copy = 0; copy <= (int)r->primary && atomic_load(&r->doomed); copy++) {
         char name[MG_FILE_NAME_MAX];

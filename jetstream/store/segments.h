@@ -43,7 +43,10 @@ struct mg_run_ref {
     struct mg_run *run;
     uint64_t id, size, foot_sum;
     bool primary;
-    bool busy; // the keeper's: input of a merge that runs
+    // The keeper's.
+    bool busy;      // input of a merge that runs
+    bool warm;      // its filters are in memory
+    uint32_t tried; // there was no room for them, when so many runs had been closed
 };
 struct mg_run_ref *mg_run_ref_get(struct mg_run_ref *r);
 void mg_run_ref_put(struct mg_run_ref *r); // any thread; NULL is fine

@@ -203,7 +203,7 @@ static int open_store(struct mg_store **out, const struct mg_store_options *opti
     st->look_only = look_only;
     set_defaults(&st->o);
     st->env.cache = mg_blockcache_new(st->o.cache_bytes);
-    st->filters.max = st->o.cache_bytes / 2; // 32 MB: of 25 million rows
+    st->filters.max = st->o.cache_bytes; // 64 MB: of 36 million rows
     st->env.filters = &st->filters;
     st->env.report = report_fault;
     st->env.arg = st;

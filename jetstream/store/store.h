@@ -43,7 +43,7 @@ struct mg_store_options {
     const char *dir;
     unsigned parts;          // shards, at least 1
     uint64_t ring_bytes;     // of the journal; 0: 64 MB. Bounds the memtables, too
-    uint64_t cache_bytes;    // for cold reads; 0: 64 MB
+    uint64_t cache_bytes;    // for cold reads, and as much for filters of tables; 0: 64 MB
     uint64_t rows_bytes;     // of generations of rows kept as a cache, all parts together; 0: 64 MB
     uint64_t sync_interval;  // ns; 0: always, an acknowledgement means on disk. Else acknowledged first, synced later
     unsigned readers;        // threads for cold reads; 0: 2
@@ -249,7 +249,8 @@ struct mg_read {
     struct mg_cold_read *cold;
     struct mg_read_ahead *ahead;
     struct mg_list waits;
-    uint64_t partial;
+    uint64_t partial, from;
+    uint32_t installs;
     bool last_of_subject;
 };
 // 0: answered at once, see r->err; done is not called. MG_EAGAIN: done will be called.

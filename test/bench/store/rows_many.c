@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// One stream with ten million subjects, in a store that has a memory of 256 MB: publishing, updates, the last message of
+// One stream with ten million subjects, in a store with a memory of 256 MB: publishing, updates, the last message of
 // a subject, counts, lists and a purge by wildcards.
 #include <stdio.h>
 #include <stdlib.h>
