@@ -83,10 +83,12 @@ static void let_in(struct mg_store *st) {
     if (bytes >= LETS_COMPACT_IN && !k->compacting && k->look) k->look = mg_compact(st);
 }
 
-// A job must get on, or runs pile up and each checkpoint takes longer for it: where one follows the other, the job works
-// as long as they do.
-static bool checkpoint_is_due(const struct mg_keeper *k) {
-    return k->pressed && !k->making_room && mg_bell_clock() - k->checkpoint_at >= k->checkpoint_took;
+// A job must get on, or runs and garbage pile up and each checkpoint takes longer for it: where one follows the other,
+// the job works as long as they do; three times as long when there is more of it than there should be.
+static bool checkpoint_is_due(const struct mg_store *st) {
+    const struct mg_keeper *k = st->keeping;
+    uint64_t share = k->urgent || st->runs->count >= RUNS_CROWDED ? 3 : 1;
+    return k->pressed && !k->making_room && mg_bell_clock() - k->checkpoint_at >= share * k->checkpoint_took;
 }
 
 int mg_keeper_pace(struct mg_store *st) {
@@ -98,7 +100,7 @@ int mg_keeper_pace(struct mg_store *st) {
     do {
         if (ends(st)) return MG_ECLOSED;
         mg_worker_wait_until(st->keeper, until);
-        if (checkpoint_is_due(k) && !ends(st)) checkpoint(st);
+        if (checkpoint_is_due(st) && !ends(st)) checkpoint(st);
     } while (mg_bell_clock() < until);
     let_in(st);
     k->paced_at = mg_bell_clock();

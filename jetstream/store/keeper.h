@@ -71,8 +71,8 @@ void mg_checkpoint(struct mg_store *st);
 // A merge of runs, if there are many of a kind and their merge would not read more than `most` bytes. True: one was
 // made.
 bool mg_merge_runs(struct mg_store *st, uint64_t most);
-// Reads the filters of a run, if there is room and one whose are not in memory: until then each look-up of a row that is
-// not there asks the run. True: one was read.
+// Reads the filters of a run, if there is room and one whose are not in memory: until then each look-up of a row that
+// is not there asks the run. True: one was read.
 bool mg_warm_runs(struct mg_store *st);
 // In front of a checkpoint: there is room for two more runs. Merges the cheapest neighbours as long as there is not.
 void mg_merge_make_room(struct mg_store *st);

@@ -2,8 +2,8 @@
 // Copyright (c) The Midge Authors
 //
 // Records in the journal of streams that nobody knows. Most of them are nothing: the stream was dropped, and the
-// checkpoint behind that forgot it. Then its last record, DROP, is in the journal too, or the checkpoint that came before
-// the journal had room for it names the stream. If neither is so, the stream's row was lost (its record is in a
+// checkpoint behind that forgot it. Then its last record, DROP, is in the journal too, or the checkpoint that came
+// before the journal had room for it names the stream. If neither is so, the stream's row was lost (its record is in a
 // damaged page, or the tables are wrong), and what is there of it must be reported.
 //
 // Used at the start only, by its thread.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// Listing the subjects of a stream: the rows in memory and those in the table runs, merged in order; rows in memory win.
-// Nothing here depends on the number of messages.
+// Listing the subjects of a stream: the rows in memory and those in the table runs, merged in order; rows in memory
+// win. Nothing here depends on the number of messages.
 //
 //   shard    copies what memory has beyond the runs, newest generation first, a slice in each turn. What changes
 //            meanwhile may be in the copy or not; what was there at the beginning is, for the generations are kept.
