@@ -36,8 +36,9 @@ struct listing {
     struct mg_subjects_read *read;
     uint64_t id;
     uint32_t epoch;
-    struct mg_buf filter;
-    uint64_t skip, max;
+    struct mg_buf filter, after;
+    uint64_t skip, max, above;
+    bool brief;
     struct mg_runset *runs;
     // The generations that are not in the runs, newest first, and where the copy has got to.
     struct mg_rowmap *levels[MG_ROW_LEVELS + 1];
@@ -71,16 +72,20 @@ static bool wanted(const struct listing *l, mg_slice key) {
     if (key.n < HEAD || key.p[0] != MG_ROW_SUBJECT || mg_get_be64(key.p + 1) != l->id ||
         mg_get_be32(key.p + MG_ROW_KEY_HEAD) != l->epoch)
         return false;
-    return l->filter.len == 0 || mg_subject_match(mg_slice_of(key.p + HEAD, key.n - HEAD), mg_buf_slice(&l->filter));
+    mg_slice subject = mg_slice_of(key.p + HEAD, key.n - HEAD);
+    if (l->after.len && mg_cell_compare(subject, mg_buf_slice(&l->after)) <= 0) return false;
+    return l->filter.len == 0 || mg_subject_match(subject, mg_buf_slice(&l->filter));
 }
 
 // ---- the reader's side ----------------------------------------------------------------------------------------------
+
+static bool is_enough(const struct listing *l) { return l->brief && l->count >= l->max; }
 
 static void add(struct listing *l, mg_slice key, mg_slice value) {
     struct mg_subject_row row;
     if (value.n < sizeof(row)) return;
     memcpy(&row, value.p, sizeof(row));
-    if (row.count <= 0) return;
+    if (row.count <= 0 || (uint64_t)row.count <= l->above || is_enough(l)) return;
     uint64_t n = l->total++;
     if (n < l->skip || l->count >= l->max) return;
     if (l->count == l->cap) {
@@ -98,7 +103,19 @@ static void add_memory(struct listing *l, const struct mg_cell *c) {
 }
 
 // Of all subjects the number is known.
-static bool knows_enough(const struct listing *l) { return l->filter.len == 0 && l->count == l->max; }
+static bool knows_enough(const struct listing *l) {
+    return l->filter.len == 0 && l->after.len == 0 && l->above == 0 && l->count == l->max;
+}
+
+static int seek(struct listing *l, mg_slice from) {
+    struct mg_buf behind = MG_BUF_INIT;
+    mg_buf_add(&behind, from.p, HEAD);
+    mg_buf_add_slice(&behind, mg_buf_slice(&l->after));
+    mg_slice later = mg_buf_slice(&behind);
+    int err = mg_merge_seek(l->merge, mg_cell_compare(later, from) > 0 ? later : from);
+    mg_buf_fini(&behind);
+    return err;
+}
 
 // MG_EAGAIN: there is more.
 static int walk(struct listing *l) {
@@ -107,13 +124,13 @@ static int walk(struct listing *l) {
     uint32_t rows = 0;
     int err = MG_ENOTFOUND;
     key_from(l, &from);
-    if (m == NULL) {
-        m = l->merge = mg_runset_merge(l->runs, false, false);
-        if (m) err = mg_merge_seek(m, mg_buf_slice(&from));
-    } else {
+    if (m) {
         err = mg_merge_next(m);
+    } else {
+        m = l->merge = mg_runset_merge(l->runs, false, false);
+        if (m) err = seek(l, mg_buf_slice(&from));
     }
-    for (; err == 0; err = mg_merge_next(m)) {
+    for (; err == 0 && !is_enough(l) && !knows_enough(l); err = mg_merge_next(m)) {
         const struct mg_row *row = mg_merge_row(m);
         if (row->key.n < from.len || memcmp(row->key.p, from.p, from.len) != 0) break;
         int order = -1;
@@ -121,15 +138,14 @@ static int walk(struct listing *l) {
             add_memory(l, l->sorted[l->next++]);
         bool newer = l->next < l->memory->count && order == 0;
         if (!newer && wanted(l, row->key)) add(l, row->key, row->value);
-        if (++rows == WALK_AT_ONCE || knows_enough(l)) break;
+        if (++rows == WALK_AT_ONCE) break;
     }
     mg_buf_fini(&from);
-    if (knows_enough(l)) {
-        l->total = l->all;
-        return 0;
+    if (!knows_enough(l)) {
+        if (err == 0 && rows == WALK_AT_ONCE) return MG_EAGAIN;
+        while (l->next < l->memory->count) add_memory(l, l->sorted[l->next++]);
     }
-    if (err == 0 && rows == WALK_AT_ONCE) return MG_EAGAIN;
-    while (l->next < l->memory->count) add_memory(l, l->sorted[l->next++]);
+    if (knows_enough(l)) l->total = l->all;
     return err == MG_ENOTFOUND ? 0 : err;
 }
 
@@ -160,6 +176,7 @@ static void free_listing(struct listing *l) {
     mg_free(l->sorted);
     mg_free(l->found);
     mg_buf_fini(&l->filter);
+    mg_buf_fini(&l->after);
     mg_buf_fini(&l->subjects);
     mg_free(l);
 }
@@ -228,7 +245,10 @@ static void start(struct mg_stream *s, struct mg_subjects_read *r) {
     l->skip = r->skip;
     l->max = r->max;
     l->all = s->subjects;
+    l->above = r->above;
+    l->brief = r->brief;
     mg_buf_add_slice(&l->filter, r->filter);
+    mg_buf_add_slice(&l->after, mg_slice_of(r->after.p, r->after.n > UINT16_MAX ? UINT16_MAX : r->after.n));
     l->prefix = mg_subject_literal_prefix(r->filter);
     l->runs = s->storage == MG_STORAGE_FILE ? mg_runset_ref(s->part->rows.runs) : NULL;
     l->levels[l->nlevels++] = mg_rowmap_ref(rows->active);
