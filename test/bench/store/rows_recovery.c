@@ -30,7 +30,8 @@ static void again(struct load *l, const struct mg_result *res) {
     if (res->ctx == l && res->err && l->total) l->total++;
 }
 
-// Two messages to each, one behind the other: the second one finds the subject's row in memory, so it takes minutes only.
+// Two messages to each, one behind the other: the second one finds the subject's row in memory, so it takes minutes
+// only.
 static size_t subject_of(uint64_t n, char out[32]) {
     return (size_t)snprintf(out, 32, "dev.%u.%u", (unsigned)(n / 2 % 1000), (unsigned)(n / 2000));
 }
