@@ -13,6 +13,7 @@
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 #include "server/shard/bell.h"
 
 #define RETRY_NS UINT64_C(1000000000)
@@ -66,14 +67,14 @@ static int merge(struct mg_store *st, struct mg_run_ref **runs, uint32_t n, bool
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < n; i++) {
         mg_run_ref_get(runs[i]);
-        runs[i]->busy = true;
+        runs[i]->busy++;
         bytes += runs[i]->size;
     }
     uint64_t outer = mg_keeper_enter(st, bytes);
     int err = merge_as(st, runs, n, oldest, runs[0]->primary);
     mg_keeper_leave(st, outer);
     for (uint32_t i = 0; i < n; i++) {
-        runs[i]->busy = false;
+        runs[i]->busy--;
         mg_run_ref_put(runs[i]);
     }
     return err;
@@ -89,7 +90,10 @@ static bool merge_kind(struct mg_store *st, bool primary, uint64_t most) {
     uint32_t n, from, k;
     struct mg_run_ref **runs = mg_runset_kind(st->runs, primary, &n);
     struct mg_merge_item *items = mg_alloc((n + 1) * sizeof(*items));
-    for (uint32_t i = 0; i < n; i++) items[i] = (struct mg_merge_item){runs[i]->size, runs[i]->busy};
+    for (uint32_t i = 0; i < n; i++) {
+        bool busy = runs[i]->busy > MG_PLANTED(shared_input);
+        items[i] = (struct mg_merge_item){runs[i]->size, busy};
+    }
     uint32_t many = st->o.eager ? 2 : MG_MERGE_MANY;
     k = most ? mg_merge_pick(items, n, many, most, &from) : mg_merge_pick_cheap(items, n, &from);
     mg_free(items);

@@ -44,7 +44,7 @@ struct mg_run_ref {
     uint64_t id, size, foot_sum;
     bool primary;
     // The keeper's.
-    bool busy;      // input of a merge that runs
+    unsigned busy;  // input of so many merges that run: of one at most
     bool warm;      // its filters are in memory
     uint32_t tried; // there was no room for them, when so many runs had been closed
 };

@@ -75,6 +75,7 @@
     X(subjects_left, store, "a lower limit per subject does not hold for what is there")                               \
     X(limits_forgotten, store, "limits that a crash has cut short are not made up for")                                \
     X(unchecked_record, store, "the checksum of a record in a segment is not compared")                                \
+    X(shared_input, store, "a merge takes runs that another one is merging")                                           \
     X(silent_recovery, store, "damage to the journal is not told to anybody")                                          \
     X(damage_is_absence, store, "a message that cannot be read is passed over in silence")
 
