@@ -404,6 +404,40 @@ static void free_rows(struct mg_parcel *parcel) {
     mg_free(rows);
 }
 
+// A row of a subject that cannot be read is computed from the messages; until then it is unresolved.
+struct lost_row {
+    struct mg_store_part *part;
+    struct mg_buf key;
+};
+
+static void computed(struct mg_cold_read *r) {
+    struct lost_row *lost = r->user;
+    struct mg_store_part *p = lost->part;
+    bool found = r->stream && r->err == 0 && r->answer->bytes.len > 0;
+    if (r->stream && r->err) mg_store_row_lost(p->store, mg_buf_slice(&lost->key), r->err);
+    mg_slice value = found ? mg_buf_slice(&r->answer->bytes) : (mg_slice){NULL, 0};
+    mg_rows_resolve(&p->rows, mg_buf_slice(&lost->key), value, merged, p);
+    mg_buf_fini(&lost->key);
+    mg_free(lost);
+    mg_part_pump_all(p);
+}
+
+static bool compute_row(struct mg_store_part *p, mg_slice key) {
+    const size_t head = MG_ROW_KEY_HEAD + 4;
+    struct mg_stream *s = key.p[0] == MG_ROW_SUBJECT ? mg_part_stream(p, mg_get_be64(key.p + 1)) : NULL;
+    if (s == NULL || s->deleted || key.n <= head || mg_get_be32(key.p + MG_ROW_KEY_HEAD) != s->epoch) return false;
+    if (p->loop == NULL || p->closed) return false;
+    struct lost_row *lost = mg_zalloc(sizeof(*lost));
+    lost->part = p;
+    mg_buf_add_slice(&lost->key, key);
+    int64_t max = s->limits.max_msgs_per_subject;
+    mg_slice subject = mg_slice_of(key.p + head, key.n - head);
+    struct mg_cold_question q = {.kind = MG_COLD_SUBJECT, .filters = &subject, .filters_len = 1,
+                                 .max = max > 0 && max < MG_SUBJECT_RECENT_MAX ? MG_SUBJECT_RECENT_MAX : 0};
+    mg_cold_ask(s, &q, computed, lost);
+    return true;
+}
+
 static void looked_up(struct mg_parcel *parcel) {
     struct look_up *l = mg_container_of(parcel, struct look_up, parcel);
     struct mg_store_part *p = l->part;
@@ -411,8 +445,9 @@ static void looked_up(struct mg_parcel *parcel) {
     size_t at = 0;
     for (uint32_t i = 0; next_key(&l->keys, &at, &key); i++) {
         const struct look_up_answer *a = &l->rows->answers[i];
-        // A row that cannot be read is not "no row": its subject stays unresolved and the part says so.
-        if (a->err && a->err != MG_ENOTFOUND) mg_store_row_lost(p->store, key, a->err);
+        bool unreadable = a->err && a->err != MG_ENOTFOUND;
+        if (unreadable) mg_store_row_lost(p->store, key, a->err);
+        if (unreadable && compute_row(p, key)) continue;
         mg_slice value = a->err ? (mg_slice){NULL, 0} : mg_slice_of(l->rows->values.p + a->at, a->len);
         mg_rows_resolve(&p->rows, key, value, merged, p);
     }

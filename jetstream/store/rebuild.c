@@ -348,7 +348,7 @@ static void put_state(struct rebuild *r, const struct mg_recount *n, struct mg_s
     row->msgs = n->msgs;
     row->bytes = n->bytes;
     row->subjects = n->subjects;
-    row->first_exact = 1;
+    row->flags = MG_STATE_FIRST_EXACT | MG_STATE_REBUILT;
     mg_state_row_pack(value, row);
     size_t size = MG_STATE_ROW_SIZE + mg_lost_encode(&n->lost, value + MG_STATE_ROW_SIZE);
     mg_row_key_head(key, MG_ROW_STATE, n->stream);

@@ -55,7 +55,8 @@ static int take_state(struct mg_store *st, uint64_t id, mg_slice value) {
     s->lost_operations = row.lost_operations;
     s->last_time = row.last_time;
     s->epoch = row.epoch;
-    s->first_exact = row.first_exact != 0;
+    s->first_exact = (row.flags & MG_STATE_FIRST_EXACT) != 0;
+    s->rebuilt = (row.flags & MG_STATE_REBUILT) != 0;
     if (row.last_time > s->part->last_time) s->part->last_time = row.last_time;
     return 0;
 }

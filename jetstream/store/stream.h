@@ -128,6 +128,7 @@ struct mg_stream {
     uint32_t epoch;           // of subject rows; a purge of everything begins a new one
     uint32_t unresolved;      // subject rows whose older value is being looked up: `subjects` is not exact
     bool first_exact;
+    bool rebuilt;             // replay: of the messages in segments only those count that can be read
     bool dirty;               // changed since the last seal
     bool deleted;             // no more changes; freed when its last result has gone
     bool in_seal;             // a checkpoint holds it
@@ -279,6 +280,8 @@ int mg_configure_execute(struct mg_stream *s, struct mg_change *c);
 void mg_stream_write_self(struct mg_stream *s); // its row, as a record
 void mg_stream_apply_self(struct mg_stream *s, const struct mg_record_view *rec, bool live);
 void mg_stream_apply_drop(struct mg_stream *s);
+#define MG_STATE_FIRST_EXACT 1u // flags of a row of counters
+#define MG_STATE_REBUILT 2u
 int mg_stream_decode_row(struct mg_stream *s, mg_slice value); // MG_ECORRUPT
 void mg_stream_add_stretch(struct mg_stream *s, const struct mg_stretch *c); // takes its reference
 struct mg_stream *mg_stream_new(struct mg_store_part *p, uint64_t id);
