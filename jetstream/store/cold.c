@@ -73,19 +73,10 @@ static bool matches(void *arg, mg_slice subject) {
     return q->filters_len == 0;
 }
 
-// The bytes in front of the first wildcard.
-static mg_slice literal_prefix(mg_slice filter) {
-    struct mg_tokens it = mg_tokens_of(filter);
-    for (mg_slice tok; mg_tokens_next(&it, &tok);) {
-        if (mg_token_is(tok, '*') || mg_token_is(tok, '>')) return mg_slice_of(filter.p, (size_t)(tok.p - filter.p));
-    }
-    return filter;
-}
-
 static struct mg_subject_match match_of(struct mg_cold_question *q) {
     struct mg_subject_match m = {.match = matches, .arg = q};
     if (q->filters_len == 1) {
-        m.prefix = literal_prefix(q->filters[0]);
+        m.prefix = mg_slice_of(q->filters[0].p, mg_subject_literal_prefix(q->filters[0]));
         m.literal = m.prefix.n == q->filters[0].n;
     }
     return m;

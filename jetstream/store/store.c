@@ -212,7 +212,7 @@ static int open_store(struct mg_store **out, const struct mg_store_options *opti
     set_defaults(&st->o);
     st->extent_min = st->o.extent_bytes;
     st->env.cache = mg_blockcache_new(st->o.cache_bytes);
-    st->filters.max = st->o.cache_bytes / 2; // 32 MB: of 25 million rows
+    st->filters.max = st->o.cache_bytes; // 64 MB: of 36 million rows
     st->env.filters = &st->filters;
     st->env.report = report_fault;
     st->env.arg = st;
@@ -286,6 +286,7 @@ void mg_store_close(struct mg_store *st) {
     mg_worker_free(st->keeper);
     mg_blockcache_free(st->env.cache);
     mg_disk_close(st->disk);
+    mg_orphans_fini(&st->orphans);
     mg_free(st->keeping->intents); // doomed files were deleted until just now
     mg_free(st->keeping);
     mg_free(st->lost_extents);

@@ -75,6 +75,7 @@
     X(subjects_left, store, "a lower limit per subject does not hold for what is there")                               \
     X(limits_forgotten, store, "limits that a crash has cut short are not made up for")                                \
     X(unchecked_record, store, "the checksum of a record in a segment is not compared")                                \
+    X(shared_input, store, "a merge takes runs that another one is merging")                                           \
     X(silent_recovery, store, "damage to the journal is not told to anybody")                                          \
     X(extent_not_synced, store, "extents are not synced")                                                              \
     X(extent_unnamed, store, "the names of new files of extents are not synced")                                       \

@@ -63,6 +63,7 @@ static void process_main(void *arg) {
     }
     w->opened = !world_over(w);
     if (w->opened) serve(w);
+    sim_check(w->store->runs->count < 200, "%u runs", w->store->runs->count);
     mg_store_close(w->store);
     for (unsigned i = 0; i < w->o.parts; i++) {
         if (w->shards[i].loop) mg_loop_free(w->shards[i].loop);
@@ -111,6 +112,7 @@ static void world_init(struct world *w, uint64_t seed, const struct sim_args *ar
     w->o.extent_room = sim_chance(s, 128) ? 4096 * (1 + sim_below(s, 12)) : 0;
     w->o.rows_bytes = sim_chance(s, 128) ? 1 : 0;
     w->o.cache_bytes = sim_chance(s, 128) ? 1 << 16 : 0;
+    w->o.eager = sim_chance(s, 128);
     w->o.readers = 1 + (unsigned)sim_below(s, 3);
     for (size_t i = 0; i < sizeof(w->o.secret); i++) w->o.secret[i] = (uint8_t)sim_random(s);
     w->quota = 1 + sim_below(s, 200);
