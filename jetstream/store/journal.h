@@ -32,6 +32,7 @@ struct mg_journal;
     X(UNREADABLE, "cannot be read")                                                                                    \
     X(MISSING, "file missing")                                                                                         \
     X(SHORT, "file too short")                                                                                         \
+    X(GONE, "its file is gone")                                                                                        \
     X(ZERO, "never written")                                                                                           \
     X(STALE, "an older page is in its place")                                                                          \
     X(FOREIGN, "a page of another place is in its place")                                                              \

@@ -63,7 +63,7 @@ const uint8_t *reader_page(struct ring_reader *r, uint64_t slot, enum mg_damage_
     size_t size = r->j->o.page_bytes;
     uint32_t no = (uint32_t)(slot / r->j->o.file_pages), at = (uint32_t)(slot % r->j->o.file_pages);
     if (no != r->file_no) enter_file(r, no);
-    *cause = r->file == NULL ? MG_DAMAGE_MISSING : MG_DAMAGE_SHORT;
+    *cause = r->file ? MG_DAMAGE_SHORT : r->j->file[no].gone ? MG_DAMAGE_GONE : MG_DAMAGE_MISSING;
     if (r->file == NULL || (at + 1) * (uint64_t)size > r->file_size) return NULL;
     if (at < r->from || at >= r->from + r->count) {
         uint32_t n = (uint32_t)(WINDOW_BYTES / size), left = r->j->o.file_pages - at;
@@ -113,7 +113,9 @@ static void name_victim(struct mg_journal_damage *d, const void *header) {
 }
 
 // A file is whole and durable before it is used: that is no torn end.
-static bool of_file(enum mg_damage_cause cause) { return cause == MG_DAMAGE_MISSING || cause == MG_DAMAGE_SHORT; }
+static bool of_file(enum mg_damage_cause cause) {
+    return cause == MG_DAMAGE_MISSING || cause == MG_DAMAGE_SHORT || cause == MG_DAMAGE_GONE;
+}
 
 // Page `page` is damaged, or something in it. `header` (may be NULL): of a record that is lost with it.
 static void add_damage(struct replay *r, uint64_t page, enum mg_damage_cause cause, const void *header) {
@@ -213,16 +215,6 @@ static void take_page(struct replay *r, const uint8_t *page, const struct mg_pag
     if (h->index + 1 == h->count && r->have > 0) lose_step(r, h->page, MG_DAMAGE_RECORD);
 }
 
-// Was the file of this page made once? In the first lap they are made one after the other, before they are needed.
-static bool was_made(const struct replay *r, uint64_t page) {
-    const struct mg_journal *j = r->j;
-    if (page >= j->pages) return true;
-    for (uint32_t no = ring_file_of(j, page) + 1; no < j->o.files; no++) {
-        if (atomic_load(&j->file[no].ready)) return true;
-    }
-    return false;
-}
-
 // Damage behind the end that might hide something acknowledged: bad pages of the commit that is cut off, or the page
 // where the next commit would have begun.
 static void look_behind(struct replay *r) {
@@ -231,7 +223,7 @@ static void look_behind(struct replay *r) {
     uint64_t reach = map->reach > map->end ? map->reach : map->end + 1;
     for (uint64_t p = map->end > map->from ? map->end : map->from; p < reach; p++) {
         if (map_at(map, r->j, p, &cause) != SLOT_DAMAGED) continue;
-        if (cause != MG_DAMAGE_MISSING || was_made(r, p)) add_damage(r, p, cause, NULL);
+        if (cause != MG_DAMAGE_MISSING) add_damage(r, p, cause, NULL);
     }
     report(r);
     if (map->end >= map->from) return;
