@@ -19,7 +19,6 @@
 #include "jetstream/store/stream.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
-#include "server/base/planted.h"
 
 #define SLICE 256u
 #define SUBJECTS 256u // listed at a time
@@ -190,7 +189,7 @@ int mg_limits_apply(struct mg_stream *s) {
 }
 
 void mg_limits_resume(struct mg_stream *s) {
-    if (mg_limits_hold(s) || MG_PLANTED(limits_forgotten)) return;
+    if (mg_limits_hold(s)) return;
     mg_change_first(s, &(struct mg_change){.kind = MG_CHANGE_CONFIGURE, .started = true, .quiet = true});
 }
 
