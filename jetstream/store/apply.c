@@ -236,6 +236,22 @@ uint64_t mg_stream_cold_bytes(const struct mg_stream *s) {
     return n;
 }
 
+// The stream is empty: the subjects' rows of the old epoch mean nothing any more.
+static void forget_counters(struct mg_stream *s) {
+    s->epoch += !MG_PLANTED(same_epoch);
+    s->msgs = s->bytes = s->subjects = 0;
+    s->unresolved = 0;
+    s->last_row = NULL;
+    s->inexact = false;
+}
+
+// A record that is replayed may remove a message that does not count: its own record was lost in the journal, or the
+// counters are those of a rebuild, which could not read it.
+static bool counts(const struct mg_stream *s, uint64_t seq) {
+    if (seq > s->found_last) return false;
+    return !s->rebuilt || (mg_stream_stretch_of(s, seq) && !mg_lost_has(&s->lost_ranges, seq));
+}
+
 static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool live) {
     mg_slice subject = r->subject;
     const uint8_t *bytes = mg_memtable_get(&s->mem, r->seq);
@@ -246,8 +262,7 @@ static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool 
         if (mg_memtable_remove(&s->mem, r->seq, s->part->generation) == MG_MEM_SEALED && !MG_PLANTED(lost_removal))
             set_removed(s, r->seq);
     } else {
-        // Its record was lost in the journal: it never counted.
-        if (!r->named || (!live && r->seq > s->found_last)) return;
+        if (!r->named || (!live && !counts(s, r->seq))) return;
         set_removed(s, r->seq);
         struct mg_stretch *stretch = mg_stream_stretch_of(s, r->seq);
         if (stretch && stretch->live > 0 && --stretch->live == 0) mg_stream_freed(s, stretch->at.data_bytes);
@@ -255,7 +270,9 @@ static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool 
     }
     s->msgs -= s->msgs > 0;
     s->bytes -= s->bytes < r->size ? s->bytes : r->size;
-    subject_removed(s, subject, r->seq);
+    if (subject.n) subject_removed(s, subject, r->seq);
+    else s->inexact = true;
+    if (s->inexact && s->msgs == 0) forget_counters(s);
     if (r->seq == s->first) {
         s->first++;
         s->first_exact = false;
@@ -276,7 +293,7 @@ static void want_erased(struct mg_stream *s, mg_slice list, bool live) {
     for (struct mg_removal r; mg_removal_next(&w, &r);) mg_erase_want(s, r.seq, live);
 }
 
-// Everything up to `last` is gone, in one stroke: the subjects' rows of the old epoch mean nothing any more.
+// Everything up to `last` is gone, in one stroke.
 static void apply_clear(struct mg_stream *s, bool live) {
     uint64_t seq = s->first;
     for (const uint8_t *bytes; (bytes = mg_memtable_next(&s->mem, &seq)); seq++) {
@@ -287,10 +304,7 @@ static void apply_clear(struct mg_stream *s, bool live) {
     mg_stream_freed(s, mg_stream_cold_bytes(s));
     for (uint32_t i = 0; i < s->cold_len; i++) s->cold[i].live = 0;
     mg_head_reset(s);
-    s->epoch += !MG_PLANTED(same_epoch);
-    s->msgs = s->bytes = s->subjects = 0;
-    s->unresolved = 0;
-    s->last_row = NULL;
+    forget_counters(s);
     s->first = s->last + 1;
     s->first_exact = true;
     s->gone_batch = s->batch;
@@ -325,6 +339,16 @@ static void apply_skip(struct mg_stream *s, const struct mg_record_view *rec) {
     mg_memtable_add(&s->mem, rec->head.seq, NULL, 0);
     if (rec->head.flags & MG_RECORD_DEDUPED && rec->extra.n >= MG_DEDUPE_HASH)
         mg_dedupe_put(s, rec->extra.p, rec->head.seq, rec->head.time);
+}
+
+void mg_stream_apply_unread(struct mg_stream *s, const struct mg_record_view *rec) {
+    mg_slice extra = rec->extra;
+    s->op = rec->head.op;
+    s->dirty = true;
+    apply_skip(s, rec);
+    if (rec->head.flags & MG_RECORD_DEDUPED && extra.n >= MG_DEDUPE_HASH)
+        extra = mg_slice_of(extra.p + MG_DEDUPE_HASH, extra.n - MG_DEDUPE_HASH);
+    if (extra.n) apply_removals(s, extra, false);
 }
 
 static void apply_row(struct mg_stream *s, const struct mg_record_view *rec) {

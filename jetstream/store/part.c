@@ -25,6 +25,9 @@
 #include "server/base/mem.h"
 #include "server/base/planted.h"
 
+// Rows that are being looked up, from which on publishes wait.
+#define LOOKING_MAX 8192u
+
 // Changes wait so long for pages of the journal before they are refused.
 #define PATIENCE_NS UINT64_C(5000000000)
 
@@ -136,6 +139,8 @@ int mg_part_refuses(const struct mg_store_part *p) {
 
 int mg_part_admit(struct mg_store_part *p, bool publish, size_t size) {
     if (publish && is_full(p)) return MG_ENOSPC;
+    // A checkpoint waits for look-ups that came before it: there must not be many seconds of them.
+    if (publish && p->rows.looking >= LOOKING_MAX) return MG_EAGAIN;
     if (p->unsent_len == 0 && (!publish || has_room(p, size))) {
         if (publish) p->room -= size;
         if (MG_UNLIKELY(mg_timer_active(&p->patience) || p->impatient)) calm(p);
@@ -349,114 +354,6 @@ static void tell_visible(struct mg_store_part *p) {
         struct mg_stream *s = mg_container_of(p->told.next, struct mg_stream, told);
         mg_list_remove(&s->told);
         if (s->ops && s->ops->visible) s->ops->visible(s->app, s->visible);
-    }
-}
-
-// ---- look-ups of rows -----------------------------------------------------------------------------------------------
-
-struct look_up {
-    struct mg_parcel parcel;
-    struct mg_store_part *part;
-    struct mg_runset *runs;
-    struct mg_buf keys;     // u32 length, key
-    uint32_t count;
-    struct found_rows {     // the reader's, who frees it: see struct mg_cold_answer
-        struct mg_parcel parcel;
-        struct mg_buf values;
-        struct look_up_answer {
-            uint32_t at, len;
-            int err;
-        } answers[];
-    } *rows;
-};
-
-static bool next_key(const struct mg_buf *keys, size_t *at, mg_slice *key) {
-    uint32_t n;
-    if (*at >= keys->len) return false;
-    memcpy(&n, keys->p + *at, sizeof(n));
-    *key = mg_slice_of(keys->p + *at + sizeof(n), n);
-    *at += sizeof(n) + n;
-    return true;
-}
-
-static void merged(void *arg, mg_slice before, const struct mg_cell *after, bool frozen) {
-    struct mg_store_part *p = arg;
-    if (after->key[0] != MG_ROW_SUBJECT) return;
-    struct mg_stream *s = mg_part_stream(p, mg_get_be64(after->key + 1));
-    // Rows of an older epoch, or of a stream that is gone, count nowhere.
-    if (s && mg_get_be32(after->key + MG_ROW_KEY_HEAD) == s->epoch)
-        mg_stream_subject_merged(s, before, after, frozen);
-}
-
-static void free_rows(struct mg_parcel *parcel) {
-    struct found_rows *rows = mg_container_of(parcel, struct found_rows, parcel);
-    mg_buf_fini(&rows->values);
-    mg_free(rows);
-}
-
-static void looked_up(struct mg_parcel *parcel) {
-    struct look_up *l = mg_container_of(parcel, struct look_up, parcel);
-    struct mg_store_part *p = l->part;
-    mg_slice key;
-    size_t at = 0;
-    for (uint32_t i = 0; next_key(&l->keys, &at, &key); i++) {
-        const struct look_up_answer *a = &l->rows->answers[i];
-        // A row that cannot be read is not "no row": its subject stays unresolved and the part says so.
-        if (a->err && a->err != MG_ENOTFOUND) mg_store_row_lost(p->store, key, a->err);
-        mg_slice value = a->err ? (mg_slice){NULL, 0} : mg_slice_of(l->rows->values.p + a->at, a->len);
-        mg_rows_resolve(&p->rows, key, value, merged, p);
-    }
-    p->jobs_out--;
-    mg_runset_unref(l->runs);
-    mg_buf_fini(&l->keys);
-    l->rows->parcel.arrived = free_rows;
-    struct mg_worker *reader = mg_store_reader(p->store, p->index);
-    if (reader) {
-        mg_worker_post(reader, &l->rows->parcel);
-    } else { // a store that is only looked at has no threads
-        free_rows(&l->rows->parcel);
-    }
-    mg_free(l);
-    mg_part_pump_all(p);
-}
-
-static void look_up(struct mg_parcel *parcel) {
-    struct look_up *l = mg_container_of(parcel, struct look_up, parcel);
-    mg_slice key;
-    size_t at = 0;
-    struct found_rows *rows = mg_zalloc(sizeof(*rows) + l->count * sizeof(rows->answers[0]));
-    l->rows = rows;
-    for (uint32_t i = 0; next_key(&l->keys, &at, &key); i++) {
-        size_t from = rows->values.len;
-        int err = mg_runset_get(l->runs, key, &rows->values);
-        rows->answers[i] = (struct look_up_answer){(uint32_t)from, (uint32_t)(rows->values.len - from), err};
-    }
-    mg_buf_reserve(&rows->values, 1);
-    l->parcel.arrived = looked_up;
-    mg_inbox_post(&l->part->inbox, &l->parcel);
-}
-
-static struct look_up *next_look_up(struct mg_store_part *p) {
-    struct look_up *l = mg_zalloc(sizeof(*l));
-    l->parcel.arrived = look_up;
-    l->part = p;
-    l->runs = mg_runset_ref(p->rows.runs);
-    l->keys = p->rows.wanted;
-    l->count = p->rows.wanted_len;
-    p->rows.wanted = (struct mg_buf)MG_BUF_INIT;
-    p->rows.wanted_len = 0;
-    p->jobs_out++;
-    return l;
-}
-
-void mg_part_look_up(struct mg_store_part *p) {
-    if (p->rows.wanted_len) mg_worker_post(mg_store_reader(p->store, p->index), &next_look_up(p)->parcel);
-}
-
-void mg_part_look_up_now(struct mg_store_part *p) {
-    while (p->rows.wanted_len) {
-        look_up(&next_look_up(p)->parcel);
-        mg_inbox_open(&p->inbox);
     }
 }
 

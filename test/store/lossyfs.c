@@ -233,7 +233,9 @@ static int make(const char *path, bool directory, struct fuse_file_info *fi) {
     return 0;
 }
 
-static int fs_create(const char *path, mode_t mode, struct fuse_file_info *fi) { return (void)mode, make(path, false, fi); }
+static int fs_create(const char *path, mode_t mode, struct fuse_file_info *fi) {
+    return (void)mode, make(path, false, fi);
+}
 static int fs_mkdir(const char *path, mode_t mode) { return (void)mode, make(path, true, NULL); }
 
 static int fs_open(const char *path, struct fuse_file_info *fi) {
@@ -331,8 +333,8 @@ int main(int argc, char **argv) {
     must(backing >= 0, argv[1]);
     load();
     signal(SIGUSR1, power_cut);
-    argv[1] = argv[0];
-    char *args[16] = {argv[0], "-f", "-s"};
+    char foreground[] = "-f", one_thread[] = "-s";
+    char *args[16] = {argv[0], foreground, one_thread};
     int n = 3;
     for (int i = 2; i < argc && n < 15; i++) args[n++] = argv[i];
     return fuse_main(n, args, &operations, NULL);
