@@ -27,9 +27,11 @@
 #include "server/base/mem.h"
 #include "server/base/planted.h"
 #include "server/shard/bell.h"
+#include "server/shard/loop.h"
 
 #define RETRY_NS UINT64_C(1000000000)
 #define SYNC_POLL_NS UINT64_C(1000000)
+#define BREATH 1024u // rows that are looked at between two breaths
 
 struct cells {
     struct mg_cell **at;
@@ -157,6 +159,7 @@ static int write_segments(struct checkpoint *c) {
 
 static void gather(struct checkpoint *c, const struct mg_rowmap *m) {
     for (uint32_t i = 0; i <= m->mask; i++) {
+        if (i % BREATH == 0) mg_thread_breathe();
         struct mg_cell *cell = mg_rowmap_at(m, i);
         if (cell == NULL) continue;
         if (cell->key[0] == MG_ROW_ERASE && !(cell->flags & MG_CELL_DELETED))

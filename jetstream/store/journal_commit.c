@@ -280,6 +280,7 @@ static bool wipe(struct mg_journal *j) {
 
 void commit_main(void *journal) {
     struct mg_journal *j = journal;
+    mg_thread_prompt();
     press(j); // what was recovered may fill the ring
     for (;;) {
         drain(j);

@@ -162,6 +162,7 @@ void rig_open(struct rig *r, const char *dir, uint64_t ring_bytes) {
     }
     struct mg_loop_hooks hooks = {.arg = r, .before_poll = before_poll, .timer = timer};
     mg_assert(mg_loop_new(&r->loop, &hooks) == 0);
+    mg_thread_prompt(); // as a shard
     mg_wheel_init(&r->wheel, mg_loop_clock(r->loop));
     r->part = mg_store_part(r->store, 0);
     mg_store_part_start(r->part, r->loop, &r->wheel);
