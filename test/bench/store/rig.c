@@ -36,6 +36,11 @@ void hist_add(struct hist *h, uint64_t ns) {
     h->count++;
 }
 
+void hist_merge(struct hist *h, const struct hist *other) {
+    for (unsigned i = 0; i < sizeof(h->slots) / sizeof(h->slots[0]); i++) h->slots[i] += other->slots[i];
+    h->count += other->count;
+}
+
 double hist_us(const struct hist *h, double quantile) {
     uint64_t wanted = (uint64_t)(quantile * (double)h->count), seen = 0;
     for (unsigned i = 0; i < sizeof(h->slots) / sizeof(h->slots[0]); i++) {
@@ -73,6 +78,29 @@ struct io io_now(void) {
     }
     if (f) fclose(f);
     return io;
+}
+
+// All that was done, by whomever, in ticks (proc(5)): without idle and waiting for the device, with what a hypervisor
+// took.
+static double all_cpu_seconds(void) {
+    double n[8] = {0};
+    FILE *f = fopen("/proc/stat", "r");
+    if (f == NULL) return 0;
+    if (fscanf(f, "cpu %lf %lf %lf %lf %lf %lf %lf %lf", n, n + 1, n + 2, n + 3, n + 4, n + 5, n + 6, n + 7) != 8)
+        memset(n, 0, sizeof(n));
+    fclose(f);
+    return (n[0] + n[1] + n[2] + n[5] + n[6] + n[7]) / (double)sysconf(_SC_CLK_TCK);
+}
+
+struct weather weather_now(void) {
+    return (struct weather){.at = mg_bell_clock(), .own = cpu_seconds(), .all = all_cpu_seconds()};
+}
+
+double weather_foreign(const struct weather *since) {
+    struct weather now = weather_now();
+    double seconds = (double)(now.at - since->at) / 1e9 * (double)sysconf(_SC_NPROCESSORS_ONLN);
+    double foreign = (now.all - since->all - (now.own - since->own)) / seconds;
+    return foreign < 0 ? 0 : foreign;
 }
 
 // ---- the directory ------------------------------------------------------------------------------------------------
@@ -228,29 +256,39 @@ static struct mg_file *open_raw(struct mg_disk *d) {
     return f;
 }
 
-double raw_write_us(struct rig *r, size_t bytes, unsigned rounds) {
+void raw_open(struct raw *w, const struct rig *r, size_t bytes) {
     char path[4096];
-    struct mg_disk *d;
     struct mg_disk_why why = {""};
-    bytes = (bytes + 4095) & ~(size_t)4095;
+    *w = (struct raw){.bytes = (bytes + 4095) & ~(size_t)4095};
     snprintf(path, sizeof(path), "%s.raw", r->dir);
-    must(mg_disk_open(&d, path, "store_bench", MG_DISK_CREATE, &why), why.text);
-    struct mg_file *f = open_raw(d);
+    must(mg_disk_open(&w->disk, path, "store_bench", MG_DISK_CREATE, &why), why.text);
+    w->file = open_raw(w->disk);
+    w->pages = mg_disk_alloc(w->bytes);
+    memset(w->pages, 7, w->bytes);
+}
+
+uint64_t raw_write(struct raw *w) {
+    if (w->at + w->bytes > RAW_FILE) w->at = 0;
+    uint64_t began = mg_bell_clock();
+    must(mg_file_write(w->file, w->pages, w->bytes, w->at, NULL), "raw write");
+    w->at += w->bytes;
+    return mg_bell_clock() - began;
+}
+
+void raw_close(struct raw *w) {
+    mg_disk_free(w->pages);
+    mg_file_close(w->file);
+    mg_disk_close(w->disk);
+}
+
+double raw_write_us(const struct rig *r, size_t bytes, unsigned rounds) {
+    struct raw w;
     double *us = mg_alloc(rounds * sizeof(*us));
-    void *p = mg_disk_alloc(bytes);
-    memset(p, 7, bytes);
-    uint64_t at = 0;
-    for (unsigned i = 0; i < rounds; i++, at += bytes) {
-        if (at + bytes > RAW_FILE) at = 0;
-        uint64_t began = mg_bell_clock();
-        must(mg_file_write(f, p, bytes, at, NULL), "raw write");
-        us[i] = (double)(mg_bell_clock() - began) / 1000;
-    }
+    raw_open(&w, r, bytes);
+    for (unsigned i = 0; i < rounds; i++) us[i] = (double)raw_write(&w) / 1000;
+    raw_close(&w);
     double m = median(us, rounds);
-    mg_disk_free(p);
     mg_free(us);
-    mg_file_close(f);
-    mg_disk_close(d);
     return m;
 }
 

@@ -19,6 +19,7 @@ struct hist {
     uint64_t slots[64 * 16], count;
 };
 void hist_add(struct hist *h, uint64_t ns);
+void hist_merge(struct hist *h, const struct hist *other);
 double hist_us(const struct hist *h, double quantile);
 
 double median(double *values, unsigned n); // sorts
@@ -27,6 +28,14 @@ struct io { // of this process, bytes that reached the device
     uint64_t read, written;
 };
 struct io io_now(void);
+
+// What others do on this machine, which the tails feel first.
+struct weather {
+    uint64_t at;
+    double own, all; // CPU seconds
+};
+struct weather weather_now(void);
+double weather_foreign(const struct weather *since); // share of all CPUs that others took
 
 // ---- the store
 
@@ -55,8 +64,18 @@ void rig_remove(const char *dir);   // the whole directory
 void rig_forget(const char *dir);   // drops its files from the page cache
 uint64_t rig_bytes(const char *dir, const char *folder); // of the files in it
 
-// us that a raw write of so many bytes takes, as the journal writes: the median of some.
-double raw_write_us(struct rig *r, size_t bytes, unsigned rounds);
+// Raw writes as the journal writes, to a file of their own beside the store.
+struct raw {
+    struct mg_disk *disk;
+    struct mg_file *file;
+    void *pages;
+    size_t bytes;
+    uint64_t at;
+};
+void raw_open(struct raw *w, const struct rig *r, size_t bytes); // rounded up to pages
+uint64_t raw_write(struct raw *w);                               // ns that it took
+void raw_close(struct raw *w);
+double raw_write_us(const struct rig *r, size_t bytes, unsigned rounds); // the median of some
 
 // ---- a load of appends
 
