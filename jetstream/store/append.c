@@ -30,7 +30,7 @@ struct decision {
     struct mg_removals list;
 };
 
-static int subject_row(struct mg_stream *s, mg_slice subject, const struct mg_subject_row **out) {
+int mg_stream_subject_row(struct mg_stream *s, mg_slice subject, const struct mg_subject_row **out) {
     char key[MG_CELL_KEY_MAX];
     const struct mg_cell *row;
     enum mg_row_found f = mg_rows_get(s->rows, mg_slice_of(key, mg_subject_key(s, subject, key)), &row);
@@ -42,7 +42,7 @@ static int subject_row(struct mg_stream *s, mg_slice subject, const struct mg_su
 static int check_subject_sequence(struct mg_stream *s, const struct mg_append *a, uint64_t *actual) {
     const struct mg_subject_row *row;
     mg_slice subject = a->expect_subject.n ? a->expect_subject : a->subject;
-    int err = subject_row(s, subject, &row);
+    int err = mg_stream_subject_row(s, subject, &row);
     if (err) return err;
     *actual = row ? row->last : 0;
     if (row == NULL || !row->last_gone) return 0;
@@ -130,6 +130,7 @@ static int evict_of_subject(struct mg_stream *s, struct decision *d) {
 
 static bool over_limits(const struct mg_stream *s, const struct decision *d) {
     const struct mg_stream_limits *l = &s->limits;
+    if (l->discard != MG_DISCARD_OLD) return false; // as in the reference
     return (l->max_msgs > 0 && d->msgs > (uint64_t)l->max_msgs) ||
            (l->max_bytes > 0 && d->bytes > (uint64_t)l->max_bytes);
 }
@@ -156,7 +157,7 @@ static int decide(struct mg_stream *s, struct decision *d) {
     const struct mg_stream_limits *l = &s->limits;
     if (d->a->skip) return 0;
     if (l->max_msgs_per_subject > 0) {
-        int err = subject_row(s, d->a->subject, &d->row);
+        int err = mg_stream_subject_row(s, d->a->subject, &d->row);
         if (err) return err;
         d->replaces = d->row && d->row->count >= l->max_msgs_per_subject;
     }

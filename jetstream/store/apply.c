@@ -203,10 +203,6 @@ bool mg_stream_known_removed_in_turn(const struct mg_stream *s, uint64_t seq, ui
     return removed;
 }
 
-static void tell_removed(struct mg_stream *s, uint64_t seq) {
-    if (s->ops && s->ops->removed) mg_stream_answer(s, NULL, 0, seq, MG_ANSWER_REMOVED);
-}
-
 void mg_stream_removed_bits(const struct mg_stream *s, uint64_t from, struct mg_buf *out) {
     uint64_t end = mg_stream_cold_end(s);
     if (from < s->first) from = s->first;
@@ -250,7 +246,8 @@ static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool 
         if (mg_memtable_remove(&s->mem, r->seq, s->part->generation) == MG_MEM_SEALED && !MG_PLANTED(lost_removal))
             set_removed(s, r->seq);
     } else {
-        if (!r->named) return; // its record was damaged: it never counted
+        // Its record was lost in the journal: it never counted.
+        if (!r->named || (!live && r->seq > s->found_last)) return;
         set_removed(s, r->seq);
         struct mg_stretch *stretch = mg_stream_stretch_of(s, r->seq);
         if (stretch && stretch->live > 0 && --stretch->live == 0) mg_stream_freed(s, stretch->at.data_bytes);
@@ -263,11 +260,12 @@ static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool 
         s->first++;
         s->first_exact = false;
     }
-    if (live) tell_removed(s, r->seq);
+    if (live) mg_stream_tell_removed(s, r->seq, subject);
 }
 
 static void apply_removals(struct mg_stream *s, mg_slice list, bool live) {
     struct mg_removal_walk w = mg_removal_walk_of(list);
+    s->gone_batch = s->batch;
     for (struct mg_removal r; mg_removal_next(&w, &r);) apply_removal(s, &r, live);
     if (s->storage == MG_STORAGE_MEMORY) mg_memtable_trim(&s->mem);
     if (!s->first_exact && live) mg_head_advance(s);
@@ -279,7 +277,7 @@ static void want_erased(struct mg_stream *s, mg_slice list, bool live) {
 }
 
 // Everything up to `last` is gone, in one stroke: the subjects' rows of the old epoch mean nothing any more.
-static void apply_clear(struct mg_stream *s) {
+static void apply_clear(struct mg_stream *s, bool live) {
     uint64_t seq = s->first;
     for (const uint8_t *bytes; (bytes = mg_memtable_next(&s->mem, &seq)); seq++) {
         mg_memtable_remove(&s->mem, seq, s->part->generation);
@@ -295,6 +293,8 @@ static void apply_clear(struct mg_stream *s) {
     s->last_row = NULL;
     s->first = s->last + 1;
     s->first_exact = true;
+    s->gone_batch = s->batch;
+    if (live && !MG_PLANTED(silent_clear)) mg_stream_answer(s, NULL, 0, s->last, MG_ANSWER_CLEARED);
 }
 
 // ---- messages -------------------------------------------------------------------------------------------------------
@@ -330,6 +330,7 @@ static void apply_skip(struct mg_stream *s, const struct mg_record_view *rec) {
 static void apply_row(struct mg_stream *s, const struct mg_record_view *rec) {
     struct mg_buf key = MG_BUF_INIT;
     char head[MG_ROW_KEY_HEAD];
+    s->rows_batch = s->batch;
     mg_row_key_head(head, MG_ROW_OWNER, s->id);
     mg_buf_add(&key, head, sizeof(head));
     mg_buf_add_slice(&key, rec->extra);
@@ -351,7 +352,7 @@ void mg_stream_apply(struct mg_stream *s, const struct mg_record_view *rec, cons
         apply_removals(s, rec->payload, live);
         if (rec->head.flags & MG_RECORD_ERASE) want_erased(s, rec->payload, live);
         break;
-    case MG_RECORD_CLEAR: apply_clear(s); break;
+    case MG_RECORD_CLEAR: apply_clear(s, live); break;
     case MG_RECORD_ROW: apply_row(s, rec); break;
     case MG_RECORD_STREAM: mg_stream_apply_self(s, rec, live); break;
     case MG_RECORD_DROP: mg_stream_apply_drop(s); break;

@@ -47,7 +47,7 @@ static int execute(struct mg_stream *s, struct mg_change *c) {
         if (mg_stream_state(s, &state) == MG_EAGAIN) return MG_EAGAIN;
         mg_stream_answer(s, c->ctx, 0, s->last, MG_ANSWER_PLAIN);
         return 0;
-    case MG_CHANGE_CONFIGURE: return mg_configure_execute(s, c->value, &c->limits, c->ctx);
+    case MG_CHANGE_CONFIGURE: return mg_configure_execute(s, c);
     case MG_CHANGE_ROW: return mg_row_execute(s, c->key, c->value, c->delete_row, c->ctx);
     }
     return MG_EINVAL;
@@ -155,7 +155,7 @@ void mg_changes_refuse(struct mg_stream *s) {
     while (!mg_list_empty(&s->waiting)) {
         struct mg_change *c = mg_container_of(s->waiting.next, struct mg_change, link);
         mg_list_remove(&c->link);
-        mg_stream_answer(s, c->ctx, MG_ECLOSED, 0, MG_ANSWER_PLAIN);
+        if (!c->quiet) mg_stream_answer(s, c->ctx, MG_ECLOSED, 0, MG_ANSWER_PLAIN);
         mg_free(c);
     }
     s->waiting_len = 0;

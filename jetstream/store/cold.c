@@ -339,6 +339,7 @@ static bool go_on_behind(struct mg_cold_read *r) {
     if (r->q.kind == MG_COLD_LAST) {
         uint64_t found = r->entries[0].seq;
         r->q.from = found - 1;
+        r->went_on = true;
         return found > 1;
     }
     // Times ascend with numbers: what is behind a message that is young enough is, too.
@@ -365,7 +366,9 @@ static void arrived_back(struct mg_parcel *p) {
     uint32_t before = r->count;
     bool moved = r->installs != r->part->installs && !MG_PLANTED(old_snapshot);
     if (!moved) leave_out_removed(r);
-    if (r->q.kind == MG_COLD_COUNT && moved) { // what was counted in memory beside it may have come into segments
+    // What was counted in memory beside it, or looked through, may have come into segments.
+    if (moved && (r->q.kind == MG_COLD_COUNT || r->q.kind == MG_COLD_LAST)) {
+        r->count = 0;
         r->err = MG_EAGAIN;
     } else if (moved || (before && r->count == 0 && go_on_behind(r))) {
         submit(r);

@@ -72,7 +72,8 @@ struct mg_cold_read {
     uint32_t count, cap;
     uint64_t covered;          // SCAN: every message below was looked at
     uint64_t total;            // COUNT
-    int err;                   // the question as a whole could not be answered; MG_EAGAIN: ask again (COUNT)
+    bool went_on;              // LAST: what was found first had been removed meanwhile
+    int err;                   // the question as a whole could not be answered; MG_EAGAIN: ask again (COUNT, LAST)
     struct mg_buf memory_bits; // COUNT: bitmaps of removed messages that are in memory
 };
 

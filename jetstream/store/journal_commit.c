@@ -284,6 +284,7 @@ void commit_main(void *journal) {
     mg_thread_prompt();
     press(j); // what was recovered may fill the ring
     for (;;) {
+        bool stopping = atomic_load(&j->stopping); // before looking: what came during a sync is looked for once more
         drain(j);
         if (atomic_exchange(&j->sync_wanted, false) && j->sync_at != MG_NEVER) j->sync_at = 0;
         if (j->waiting) {
@@ -294,7 +295,7 @@ void commit_main(void *journal) {
         }
         uint64_t until = idle(j, false);
         if (wipe(j)) continue;
-        if (atomic_load(&j->stopping)) break;
+        if (stopping) break;
         if (mg_mailbox_sleep(&j->in.box, MG_ASLEEP)) mg_bell_wait(&j->bell, until);
         mg_mailbox_awake(&j->in.box);
     }

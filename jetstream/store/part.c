@@ -284,6 +284,35 @@ void mg_stream_answer(struct mg_stream *s, void *ctx, int err, uint64_t seq, enu
     s->results_out++;
 }
 
+void mg_stream_tell_removed(struct mg_stream *s, uint64_t seq, mg_slice subject) {
+    if (s->ops == NULL || s->ops->removed == NULL) return;
+    struct mg_gone *gone = mg_alloc(sizeof(*gone) + subject.n); // the record may have left memory by then
+    gone->len = (uint32_t)subject.n;
+    if (subject.n) memcpy(gone->subject, subject.p, subject.n);
+    mg_stream_answer(s, gone, 0, seq, MG_ANSWER_REMOVED);
+}
+
+static void tell_gone(const struct mg_pending_result *r) {
+    struct mg_gone *gone = r->ctx;
+    const struct mg_stream *s = r->stream;
+    if (s->ops && s->ops->removed) s->ops->removed(s->app, r->seq, mg_slice_of(gone->subject, gone->len));
+    mg_free(gone);
+}
+
+static void forget_results(struct mg_result_ring *ring) {
+    for (uint32_t i = 0; i < ring->len; i++) {
+        struct mg_pending_result *r = &ring->at[(ring->head + i) & (ring->cap - 1)];
+        if (r->kind == MG_ANSWER_REMOVED) mg_free(r->ctx);
+    }
+    mg_free(ring->at);
+    *ring = (struct mg_result_ring){.at = NULL};
+}
+
+void mg_part_forget_results(struct mg_store_part *p) {
+    forget_results(&p->results);
+    forget_results(&p->at_once);
+}
+
 static void give(struct mg_store_part *p, const struct mg_pending_result *r) {
     struct mg_stream *s = r->stream;
     s->results_out--;
@@ -291,8 +320,10 @@ static void give(struct mg_store_part *p, const struct mg_pending_result *r) {
         s->visible = r->seq;
         if (mg_list_empty(&s->told)) mg_list_push_back(&p->told, &s->told);
     }
-    if (s->ops && r->kind == MG_ANSWER_REMOVED) {
-        s->ops->removed(s->app, r->seq);
+    if (r->kind == MG_ANSWER_REMOVED) {
+        tell_gone(r);
+    } else if (r->kind == MG_ANSWER_CLEARED) {
+        if (s->ops && s->ops->cleared) s->ops->cleared(s->app, r->seq);
     } else if (s->ops && s->ops->result && r->kind != MG_ANSWER_VISIBLE) {
         struct mg_result out = {
             .ctx = r->ctx, .seq = r->seq, .err = r->err, .duplicate = r->kind == MG_ANSWER_DUPLICATE};
@@ -507,7 +538,6 @@ void mg_part_pump_all(struct mg_store_part *p) {
         mg_list_remove(&s->wants);
         if (s->deleted) continue;
         mg_stream_pump(s);
-        mg_stream_enforce(s);
         mg_reads_pump(s);
         mg_subjects_pump(s);
         if (!mg_list_empty(&s->waiting) || !mg_list_empty(&s->slow) || !mg_list_empty(&s->listings_wait))
@@ -537,6 +567,7 @@ bool mg_store_part_turn(struct mg_store_part *p) {
     bool gave = give_ready(p, &p->at_once, 0);
     gave |= give_ready(p, &p->results, durable);
     tell_visible(p);
+    mg_reads_release(p, durable);
     mg_seal_step(p);
     // From here on who posts rings; what came just before means another turn.
     return had || gave || p->pump || !mg_mailbox_sleep(&p->inbox.box, MG_ASLEEP);
@@ -556,7 +587,7 @@ void mg_store_part_start(struct mg_store_part *p, struct mg_loop *loop, struct m
     p->inbox.arg = p;
     for (struct mg_stream *s = mg_stream_next(p, NULL); s; s = mg_stream_next(p, s)) {
         mg_head_advance(s);
-        mg_stream_enforce(s); // a crash may have come between limits and what they remove
+        mg_limits_resume(s); // a crash may have come between limits and what they remove
         mg_stream_arm_age(s);
     }
 }

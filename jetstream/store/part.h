@@ -30,7 +30,8 @@ enum mg_answer {
     MG_ANSWER_DUPLICATE,
     MG_ANSWER_APPENDED, // and the message may be seen
     MG_ANSWER_VISIBLE,  // no result: the message may be seen, its append is not done yet
-    MG_ANSWER_REMOVED,  // no result: a message is gone
+    MG_ANSWER_REMOVED,  // no result: a message is gone; ctx is its struct mg_gone
+    MG_ANSWER_CLEARED,  // no result: all messages are gone
 };
 
 struct mg_pending_result {
@@ -39,6 +40,10 @@ struct mg_pending_result {
     uint64_t seq, batch;
     int err;
     enum mg_answer kind;
+};
+struct mg_gone {
+    uint32_t len;
+    char subject[];
 };
 struct mg_result_ring {
     struct mg_pending_result *at;
@@ -89,6 +94,7 @@ struct mg_store_part {
     bool pump;                // a stream wants to be pumped at the next turn
     unsigned slices;          // of long work in this turn
     struct mg_list told;      // streams whose `visible` has moved since it was told
+    struct mg_list holding;   // streams with answers of reads that are not durable yet
 };
 
 // Room for a record of `size` bytes at the end of the open batch; then mg_part_recorded, before anything else.
@@ -108,6 +114,7 @@ void mg_part_submit(struct mg_store_part *p);
 uint64_t mg_part_sent(const struct mg_store_part *p);
 // Batches up to this one are durable, in whatever files: what was not sent of them never will be.
 void mg_part_durable(struct mg_store_part *p, uint64_t last);
+void mg_part_forget_results(struct mg_store_part *p); // at the end: nobody hears them
 // Frees memory at the beginning of the next turn: slices of it may have been given out in this one.
 void mg_part_garbage(struct mg_store_part *p, void *memory);
 // ns since the epoch, never goes back.

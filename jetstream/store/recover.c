@@ -46,11 +46,12 @@ static int take_state(struct mg_store *st, uint64_t id, mg_slice value) {
     mg_state_row_unpack(&row, value.p);
     s->op = row.op;
     s->first = row.first;
-    s->last = row.last;
+    s->last = s->found_last = row.last;
     s->msgs = row.msgs;
     s->bytes = row.bytes;
     s->subjects = row.subjects;
     s->lost = row.lost;
+    s->lost_operations = row.lost_operations;
     s->last_time = row.last_time;
     s->epoch = row.epoch;
     s->first_exact = row.first_exact != 0;
@@ -139,13 +140,28 @@ static void check_gap(struct mg_stream *s, const struct mg_record_view *rec) {
     mg_store_say(s->part->store, MG_LOG_ERR,
                  "stream %.*s: %llu operations before message %llu were lost in the journal", (int)s->name.n, s->name.p,
                  (unsigned long long)missing, (unsigned long long)rec->head.seq);
+    s->lost_operations += missing;
     if (rec->head.type == MG_RECORD_MSG && rec->head.seq > s->last + 1)
         mg_stream_found_lost(s, s->last + 1, rec->head.seq - 1, rec->head.seq - 1 - s->last);
+}
+
+// A name is given again only when its stream was dropped: the record that says so was lost.
+static void drop_earlier(struct mg_store *st, const struct mg_stream *now) {
+    for (unsigned i = 0; i < st->o.parts; i++) {
+        struct mg_stream *s = mg_stream_find(st->parts[i], now->name);
+        if (s == now) s = mg_stream_find_other(now);
+        if (s == NULL || s->id > now->id) continue;
+        mg_store_say(st, MG_LOG_WRN, "stream %.*s: its deletion was lost in the journal; a later stream of its name "
+                     "shows that it was deleted", (int)s->name.n, s->name.p);
+        mg_stream_apply_drop(s);
+        mg_stream_free(s);
+    }
 }
 
 int mg_recover_record(void *arg, const struct mg_record_view *rec, const void *bytes, uint64_t page) {
     struct mg_store *st = arg;
     uint64_t id = rec->head.stream;
+    bool begins = false;
     (void)page;
     st->status.records_replayed++;
     if (st->o.progress) atomic_fetch_add_explicit(&st->o.progress->records, 1, memory_order_relaxed);
@@ -156,6 +172,7 @@ int mg_recover_record(void *arg, const struct mg_record_view *rec, const void *b
         // A stream that the tables do not know: new since the checkpoint, or dropped before it.
         if (rec->head.type != MG_RECORD_STREAM || rec->head.op != 1) return 0;
         s = mg_stream_new(part_of(st, id), id);
+        begins = true;
     } else {
         check_gap(s, rec);
     }
@@ -164,6 +181,7 @@ int mg_recover_record(void *arg, const struct mg_record_view *rec, const void *b
     const uint8_t *copy = keep_bytes(s->part, bytes, rec->head.length);
     mg_record_borrow(&kept, copy);
     mg_stream_apply(s, &kept, copy, false);
+    if (begins) drop_earlier(st, s);
     if (s->deleted) mg_stream_free(s);
     return 0;
 }

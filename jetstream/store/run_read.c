@@ -76,6 +76,7 @@ static bool walk_part(const struct mg_run *r, const struct run_part *part, struc
             mg_block_iter_set(&it, &view);
             err = mg_block_iter_first(&it);
         }
+        if (err == MG_OK && it.row.key.n == 0) err = MG_ECORRUPT;
         if (err == MG_OK && index->rows && mg_key_cmp(mg_buf_slice(last), it.row.key) >= 0) err = MG_ECORRUPT;
         if (err == MG_OK) index_add(index, it.row.key, at - part->ref.data, b->length);
         while (err == MG_OK) {
@@ -91,16 +92,25 @@ static bool walk_part(const struct mg_run *r, const struct run_part *part, struc
     return at >= part->ref.offset;
 }
 
+// Makes it the next possible key. False: it is the greatest one.
+static bool next_key(struct mg_buf *key) {
+    if (key->len < MG_ROW_KEY_MAX) {
+        mg_buf_addc(key, 0);
+        return true;
+    }
+    while (key->len > 0 && (uint8_t)key->p[key->len - 1] == UINT8_MAX) key->len--;
+    if (key->len > 0) key->p[key->len - 1]++;
+    return key->len > 0;
+}
+
 static struct mg_block *part_rebuild(const struct mg_run *r, const struct run_part *part, mg_slice first) {
     struct mg_block_builder index;
     struct mg_buf last = MG_BUF_INIT;
     mg_block_builder_init(&index);
     if (!walk_part(r, part, &index, &last)) {
-        if (index.rows == 0)
-            mg_buf_add_slice(&last, first);
-        else
-            mg_buf_addc(&last, 0); // the next possible key
-        index_add(&index, mg_buf_slice(&last), 0, 0);
+        bool more = index.rows == 0 || next_key(&last);
+        if (index.rows == 0) mg_buf_add_slice(&last, first);
+        if (more) index_add(&index, mg_buf_slice(&last), 0, 0);
     }
     const struct mg_run_part_head head = {0, index.rows};
     mg_slice rows = mg_block_builder_finish(&index);

@@ -24,6 +24,7 @@ static struct mg_cell *put_state(struct mg_stream *s) {
         .bytes = s->bytes,
         .subjects = s->subjects,
         .lost = s->lost,
+        .lost_operations = s->lost_operations,
         .last_time = s->last_time,
         .epoch = s->epoch,
         .first_exact = s->first_exact,

@@ -118,6 +118,7 @@ static struct mg_store_part *new_part(struct mg_store *st, unsigned index) {
     mg_list_init(&p->streams);
     for (unsigned i = 0; i < MG_NAME_BUCKETS; i++) mg_list_init(&p->names[i]);
     mg_list_init(&p->told);
+    mg_list_init(&p->holding);
     mg_list_init(&p->wanting);
     mg_rows_init(&p->rows, st->seed);
     p->rows.runs = mg_runset_ref(st->runs);
@@ -254,8 +255,7 @@ static void free_part(struct mg_store_part *p) {
     for (uint32_t i = 0; i < p->unsent_len; i++) mg_part_batch_free(p->unsent[i]);
     mg_free(p->unsent);
     mg_free(p->by_id);
-    mg_free(p->results.at);
-    mg_free(p->at_once.at);
+    mg_part_forget_results(p);
     mg_free(p);
 }
 

@@ -138,14 +138,19 @@ struct mg_stream_ops {
     void (*result)(void *app, const struct mg_result *r);
     // Messages up to `last` may be read now.
     void (*visible)(void *app, uint64_t last);
-    // A message is gone (limits, age, delete, purge); not called for those that mg_stream_remove names.
-    void (*removed)(void *app, uint64_t seq);
+    // A message is gone, whatever the reason (limits, age, mg_stream_remove, a purge), and that is durable. The subject
+    // is valid during the call.
+    void (*removed)(void *app, uint64_t seq, mg_slice subject);
+    // All messages up to `last` are gone in one stroke, by a purge of everything; `removed` does not tell of them.
+    void (*cleared)(void *app, uint64_t last);
 };
 
 // Creates a stream: durable when result(ctx) comes. name is unique in the store; config is the owner's, kept as it is.
 // first_seq: number of the first message, 0 means 1.
 int mg_stream_create(struct mg_store_part *p, mg_slice name, mg_slice config, enum mg_stream_storage storage,
                      const struct mg_stream_limits *limits, uint64_t first_seq, struct mg_stream **out, void *ctx);
+// Lower limits hold for what is there, too (max_msgs and max_bytes under MG_DISCARD_OLD only, as in the reference): the
+// result comes when what is too much has been removed, and changes wait behind it. A higher age is due in its time.
 int mg_stream_configure(struct mg_stream *s, mg_slice config, const struct mg_stream_limits *limits, void *ctx);
 // Deletes it with all messages and rows, at once: changes that still wait for something get MG_ECLOSED. The struct is
 // freed after result(ctx).
@@ -162,6 +167,7 @@ int64_t mg_stream_created(const struct mg_stream *s); // ns since the epoch
 struct mg_stream_state {
     uint64_t msgs, bytes; // bytes as spec/jetstream-streams.md 7 counts them
     uint64_t first, last, subjects, deleted, lost;
+    uint64_t lost_operations; // that the journal lost: messages (these are in `lost` too), but also removals and rows
     int64_t first_time, last_time;
 };
 // The newest state. Who tells it to somebody sends the answer behind mg_stream_barrier. MG_EAGAIN: a number that comes
@@ -220,14 +226,19 @@ struct mg_message {
 enum mg_read_kind {
     MG_READ_SEQ,   // the message `seq`
     MG_READ_NEXT,  // the first with a number >= seq that matches a filter
-    MG_READ_LAST,  // the last with a number <= seq that matches a filter; MG_ANY_SEQ: of all
+    MG_READ_LAST,  // the last with a number <= seq that matches a filter, newest state; MG_ANY_SEQ: of all
     MG_READ_TIME,  // the first stored at `time` or later
     MG_READ_ROW,   // the owner's row `key`; msg.payload is the value
     MG_READ_COUNT, // how many messages with a number >= seq match a filter, invisible ones included; `seq` becomes the
                    // number of the last message that was looked at
 };
 
-// A read. The struct and the slices it points to are the caller's until it is done. Only what is visible is read.
+// A read. The struct and the slices it points to are the caller's until it is done.
+//
+// What is answered is durable. Messages are visible ones; LAST and ROW tell of the newest state, and wait until that is
+// durable; "not found" waits when it may come from a removal that is not. Two kinds do not wait, since they are what
+// deliveries are made of: NEXT passes over what is removed in the newest state, COUNT counts in the newest state. Who
+// tells somebody that NEXT has found nothing, or a number from COUNT, sends it behind mg_stream_barrier.
 struct mg_read {
     enum mg_read_kind kind;
     bool sequential; // NEXT: the same struct will be used for the one behind it, so read ahead
@@ -247,7 +258,8 @@ struct mg_read {
     struct mg_cold_read *cold;
     struct mg_read_ahead *ahead;
     struct mg_list waits;
-    uint64_t partial;
+    uint64_t partial, batch;
+    char *copy;
     bool last_of_subject;
 };
 // 0: answered at once, see r->err; done is not called. MG_EAGAIN: done will be called.
@@ -263,7 +275,10 @@ void mg_stream_read_end(struct mg_read *r);
 // call has returned. The struct and the filter are the caller's until done.
 struct mg_subjects_read {
     mg_slice filter;
+    mg_slice after;  // only subjects behind this one; empty: all
+    uint64_t above;  // only those with more messages than this
     uint64_t skip, max;
+    bool brief;      // ends when there are `max`: the total is not asked for
     void (*each)(struct mg_subjects_read *r, mg_slice subject, uint64_t count, uint64_t last);
     void (*done)(struct mg_subjects_read *r, int err, uint64_t total);
     void *user;

@@ -28,8 +28,9 @@ struct listing {
     struct mg_subjects_read *read;
     uint64_t id;
     uint32_t epoch;
-    struct mg_buf filter;
-    uint64_t skip, max;
+    struct mg_buf filter, after;
+    uint64_t skip, max, above;
+    bool brief;
     struct mg_runset *runs;
     struct mg_rowmap *memory;  // copies: key -> row
     struct mg_cell **sorted;
@@ -47,16 +48,20 @@ static bool wanted(const struct listing *l, mg_slice key) {
     if (key.n < HEAD || key.p[0] != MG_ROW_SUBJECT || mg_get_be64(key.p + 1) != l->id ||
         mg_get_be32(key.p + MG_ROW_KEY_HEAD) != l->epoch)
         return false;
-    return l->filter.len == 0 || mg_subject_match(mg_slice_of(key.p + HEAD, key.n - HEAD), mg_buf_slice(&l->filter));
+    mg_slice subject = mg_slice_of(key.p + HEAD, key.n - HEAD);
+    if (l->after.len && mg_cell_compare(subject, mg_buf_slice(&l->after)) <= 0) return false;
+    return l->filter.len == 0 || mg_subject_match(subject, mg_buf_slice(&l->filter));
 }
 
 // ---- the reader's side ----------------------------------------------------------------------------------------------
+
+static bool is_enough(const struct listing *l) { return l->brief && l->count >= l->max; }
 
 static void add(struct listing *l, mg_slice key, mg_slice value) {
     struct mg_subject_row row;
     if (value.n < sizeof(row)) return;
     memcpy(&row, value.p, sizeof(row));
-    if (row.count <= 0) return;
+    if (row.count <= 0 || (uint64_t)row.count <= l->above || is_enough(l)) return;
     uint64_t n = l->total++;
     if (n < l->skip || l->count >= l->max) return;
     if (l->count == l->cap) {
@@ -75,11 +80,12 @@ static void add_memory(struct listing *l, const struct mg_cell *c) {
 
 static void walk(struct listing *l, struct mg_merge *m) {
     uint32_t at = 0;
-    char from[HEAD];
+    char from[MG_CELL_KEY_MAX];
     mg_row_key_head(from, MG_ROW_SUBJECT, l->id);
     mg_put_be32(from + MG_ROW_KEY_HEAD, l->epoch);
-    int err = m ? mg_merge_seek(m, mg_slice_of(from, HEAD)) : MG_ENOTFOUND;
-    while (err == 0) {
+    if (l->after.len) memcpy(from + HEAD, l->after.p, l->after.len);
+    int err = m ? mg_merge_seek(m, mg_slice_of(from, HEAD + l->after.len)) : MG_ENOTFOUND;
+    while (err == 0 && !is_enough(l)) {
         const struct mg_row *row = mg_merge_row(m);
         if (row->key.n < HEAD || memcmp(row->key.p, from, HEAD) != 0) break;
         int order = -1;
@@ -118,6 +124,7 @@ static void free_listing(struct listing *l) {
     mg_free(l->sorted);
     mg_free(l->found);
     mg_buf_fini(&l->filter);
+    mg_buf_fini(&l->after);
     mg_buf_fini(&l->subjects);
     mg_free(l);
 }
@@ -158,7 +165,10 @@ static void start(struct mg_stream *s, struct mg_subjects_read *r) {
     l->epoch = s->epoch;
     l->skip = r->skip;
     l->max = r->max;
+    l->above = r->above;
+    l->brief = r->brief;
     mg_buf_add_slice(&l->filter, r->filter);
+    mg_buf_add_slice(&l->after, mg_slice_of(r->after.p, r->after.n > UINT16_MAX ? UINT16_MAX : r->after.n));
     l->runs = s->storage == MG_STORAGE_FILE ? mg_runset_ref(s->part->rows.runs) : NULL;
     l->memory = mg_rowmap_new();
     copy_rows(l, s->rows->active);

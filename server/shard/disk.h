@@ -36,7 +36,7 @@ struct mg_disk_why {
 };
 
 enum mg_disk_flags {
-    MG_DISK_CREATE = 1,    // create the directory (not its parents) if it is not there
+    MG_DISK_CREATE = 1,    // create the directory, and those above it, where they are not there
     MG_DISK_LOOK_ONLY = 2, // take no lock, refuse whatever changes something: for checks
 };
 

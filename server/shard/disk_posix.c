@@ -96,8 +96,39 @@ static int take_lock(struct mg_disk *d, const char *who, struct mg_disk_why *why
     return 0;
 }
 
+static int sync_path(const char *path) {
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = fd >= 0 && fsync(fd) == 0 ? 0 : -1;
+    if (fd >= 0) close(fd);
+    return rc;
+}
+
+// Makes the directory and those above it. A new one that a power cut takes would take all that it holds: the one above
+// is synced.
+static int make_path(const char *path) {
+    char *at = mg_strdup(path), *end = at + strlen(at);
+    int rc = 0;
+    for (char *p = at + 1; rc == 0 && p <= end; p++) {
+        if (*p != '/' && p != end) continue;
+        *p = '\0';
+        bool made = mkdir(at, 0750) == 0;
+        rc = made || errno == EEXIST || errno == EISDIR ? 0 : -1;
+        char *slash = strrchr(at, '/');
+        if (made && slash) {
+            *slash = '\0';
+            rc = sync_path(slash == at ? "/" : at);
+            *slash = '/';
+        } else if (made) {
+            rc = sync_path(".");
+        }
+        if (p != end) *p = '/';
+    }
+    mg_free(at);
+    return rc;
+}
+
 int mg_disk_open(struct mg_disk **out, const char *path, const char *who, unsigned flags, struct mg_disk_why *why) {
-    if ((flags & MG_DISK_CREATE) && mkdir(path, 0750) != 0 && errno != EEXIST)
+    if ((flags & MG_DISK_CREATE) && make_path(path) != 0)
         return fail_with(why, errno, "create", path, "");
     struct mg_disk *d = mg_zalloc(sizeof(*d));
     d->path = mg_strdup(path);

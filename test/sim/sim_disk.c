@@ -168,6 +168,7 @@ int mg_disk_unlink(struct mg_disk *d, const char *name, struct mg_disk_why *why)
     if (e->node->dir && has_children(d->sd, name)) return fail(why, MG_EEXISTS, "remove", name);
     change_add(d->sd, NULL, "", name);
     entry_remove(&d->sd->now, name);
+    if (d->sd->crash_at_unlink > 0 && --d->sd->crash_at_unlink == 0) after = true;
     return end(d, after);
 }
 
@@ -408,6 +409,11 @@ const struct sim_disk_counts *sim_disk_counts(const struct sim_disk *d) { return
 
 void sim_disk_crash_at(struct sim_disk *d, uint64_t n, enum sim_crash how) {
     d->crash_at = n;
+    d->how = how;
+}
+
+void sim_disk_crash_at_unlink(struct sim_disk *d, uint64_t n, enum sim_crash how) {
+    d->crash_at_unlink = n;
     d->how = how;
 }
 

@@ -49,6 +49,8 @@ const struct sim_disk_counts *sim_disk_counts(const struct sim_disk *d);
 
 // At the n-th operation from now (1: the next), in the middle of it. 0: never.
 void sim_disk_crash_at(struct sim_disk *d, uint64_t n, enum sim_crash how);
+// Behind the n-th file that is removed from now on. 0: never.
+void sim_disk_crash_at_unlink(struct sim_disk *d, uint64_t n, enum sim_crash how);
 void sim_disk_crash(struct sim_disk *d, enum sim_crash how); // now; nobody needs to have it open
 bool sim_disk_crashed(const struct sim_disk *d);             // since it was last opened
 

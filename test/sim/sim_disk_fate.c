@@ -249,6 +249,6 @@ void crash(struct sim_disk *sd, enum sim_crash how) {
         sd->open = NULL;
     }
     sd->crashed = true;
-    sd->crash_at = 0;
+    sd->crash_at = sd->crash_at_unlink = 0;
     if (how == SIM_POWER_CUT) cut_power(sd);
 }

@@ -59,6 +59,7 @@ struct sim_disk {
     struct sim_disk_faults faults;
     struct sim_disk_counts counts;
     uint64_t crash_at;
+    uint64_t crash_at_unlink;
     enum sim_crash how;
     bool crashed;
     unsigned failures;

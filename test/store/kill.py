@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # Copyright (c) The Midge Authors
-"""kill.py HAMMER [ROUNDS]: kills a process that appends to a store, again and again, and looks at what is left.
+"""kill.py HAMMER [ROUNDS [LOSSYFS]]: kills a process that appends to a store, again and again, and looks at what is left.
 
 What was acknowledged is there with the same number, nothing else is. Then the directory is damaged at random: what is
-served is right, what is missing has been said. Then a small file system is filled up and gets room again.
+served is right, what is missing has been said. Then a small file system is filled up and gets room again. With LOSSYFS
+the power is cut, too: that file system is killed and loses what was not synced.
 """
 
 import os
@@ -51,8 +52,11 @@ def verify(hammer, path, expect=(0,)):
     return done.returncode, found, other, done.stderr.decode()
 
 
-def compare(acked, found, other):
-    """Everything acknowledged is there, as far as limits have not removed it."""
+def compare(acked, found, other, torn=False):
+    """Everything acknowledged is there, as far as limits have not removed it.
+
+    torn: pages of a last commit that was never finished may look like damage, which is said then.
+    """
     for key, number in found.items():
         check(acked.get(key, number) == number, f"{key} was {acked.get(key)} and is {number}")
     last = {s: max((q for t, q in found if t == s), default=0) for s in range(STREAMS)}
@@ -73,7 +77,7 @@ def compare(acked, found, other):
         m = re.fullmatch(r"state (\d+) (\d+) (\d+) (\d+) (\d+)", line)
         check(m, line)
         stream, _, _, count, lost = map(int, m.groups())
-        check(lost == 0, f"stream {stream} says that {lost} are lost")
+        check(lost == 0 or torn, f"stream {stream} says that {lost} are lost")
         there = sum(1 for t, _ in found if t == stream)
         check(count == there, f"stream {stream} says {count} messages, {there} are there")
 
@@ -120,6 +124,59 @@ def kill_rounds(hammer, path, rounds, rng):
         acked.update(found)  # what was seen must stay
         print(f"kill {i + 1}: {len(more)} acknowledged, {len(found)} there", flush=True)
     return acked
+
+
+class Mount:
+    """lossyfs, as long as there is power."""
+
+    def __init__(self, lossyfs, where):
+        self.at = os.path.join(where, "mounted")
+        os.makedirs(self.at, exist_ok=True)
+        backing = os.path.join(where, "backing")
+        os.makedirs(backing, exist_ok=True)
+        self.process = subprocess.Popen([lossyfs, backing, self.at], stderr=subprocess.PIPE)
+        while not os.path.ismount(self.at) and self.process.poll() is None:
+            time.sleep(0.01)
+
+    def cut(self, how):
+        self.process.send_signal(how)
+        self.process.wait()
+        self.process.stderr.close()
+
+    def unmount(self):
+        if self.process.poll() is None:
+            self.cut(signal.SIGKILL)
+        subprocess.run(["umount", "-l", self.at], stderr=subprocess.DEVNULL, check=False)
+
+
+def power_rounds(hammer, lossyfs, where, rounds, rng):
+    """The power goes while it is written, and sometimes once more while it recovers."""
+    if not os.access("/dev/fuse", os.W_OK) or os.geteuid() != 0:
+        print("SKIPPED: power cuts: no FUSE here", flush=True)
+        return
+    acked, number, torn = {}, 1, False
+    for i in range(rounds):
+        mount = Mount(lossyfs, where)
+        try:
+            check(mount.process.poll() is None, "lossyfs does not run")
+            load = Load(hammer, os.path.join(mount.at, "store"), number)
+            time.sleep(rng.uniform(0.01, 0.1) if rng.random() < 0.3 else rng.uniform(0.1, 2))
+            how = rng.choice([signal.SIGKILL, signal.SIGUSR1])
+            mount.cut(how)
+            more, _ = load.kill()
+            mount.unmount()
+            for key, value in more.items():
+                check(acked.get(key, value) == value, f"{key} was acknowledged twice: {acked.get(key)} and {value}")
+            acked.update(more)
+            torn |= how == signal.SIGUSR1
+            number = max(list(acked.values()) + [number]) + 100000
+            mount = Mount(lossyfs, where)
+            _, found, other, _ = verify(hammer, os.path.join(mount.at, "store"))
+            compare(acked, found, other, torn)
+            acked.update(found)
+            print(f"power cut {i + 1}: {how.name}: {len(more)} acknowledged, {len(found)} there", flush=True)
+        finally:
+            mount.unmount()
 
 
 def spoil(path, rng):
@@ -207,6 +264,8 @@ def main():
         acked = kill_rounds(hammer, path, rounds, rng)
         damage_rounds(hammer, path, acked, rounds, rng)
         full_disk(hammer, rng)
+        if len(sys.argv) > 3:
+            power_rounds(hammer, os.path.abspath(sys.argv[3]), os.path.abspath(where), rounds, rng)
     except Failed as e:
         print(f"FAILED: {e}; again with SEED={seed}; see {where}")
         return 1
