@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "server/base/assert.h"
@@ -92,15 +93,32 @@ static double all_cpu_seconds(void) {
     return (n[0] + n[1] + n[2] + n[5] + n[6] + n[7]) / (double)sysconf(_SC_CLK_TCK);
 }
 
-struct weather weather_now(void) {
-    return (struct weather){.at = mg_bell_clock(), .own = cpu_seconds(), .all = all_cpu_seconds()};
+// All that was read from and written to the device of a directory; 0: not known.
+static uint64_t device_bytes(const char *dir) {
+    char path[64];
+    struct stat st;
+    unsigned long long read, written;
+    if (stat(dir, &st) != 0) return 0;
+    snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/stat", major(st.st_dev), minor(st.st_dev));
+    FILE *f = fopen(path, "r");
+    bool known = f && fscanf(f, "%*u %*u %llu %*u %*u %*u %llu", &read, &written) == 2;
+    if (f) fclose(f);
+    return known ? (read + written) * 512 : 0;
 }
 
-double weather_foreign(const struct weather *since) {
-    struct weather now = weather_now();
-    double seconds = (double)(now.at - since->at) / 1e9 * (double)sysconf(_SC_NPROCESSORS_ONLN);
-    double foreign = (now.all - since->all - (now.own - since->own)) / seconds;
-    return foreign < 0 ? 0 : foreign;
+struct weather weather_now(const char *dir) {
+    struct io io = io_now();
+    return (struct weather){.at = mg_bell_clock(), .own_cpu = cpu_seconds(), .all_cpu = all_cpu_seconds(),
+                            .own_io = io.read + io.written, .all_io = device_bytes(dir)};
+}
+
+void weather_since(const struct weather *then, const char *dir, double *cpu, double *mb) {
+    struct weather now = weather_now(dir);
+    double seconds = (double)(now.at - then->at) / 1e9, others = now.all_cpu - then->all_cpu;
+    others -= now.own_cpu - then->own_cpu;
+    double bytes = (double)(now.all_io - then->all_io) - (double)(now.own_io - then->own_io);
+    *cpu = others < 0 ? 0 : others / seconds / (double)sysconf(_SC_NPROCESSORS_ONLN);
+    *mb = bytes < 0 ? 0 : bytes / seconds / 1e6;
 }
 
 // ---- the directory ------------------------------------------------------------------------------------------------

@@ -31,11 +31,11 @@ struct io io_now(void);
 
 // What others do on this machine, which the tails feel first.
 struct weather {
-    uint64_t at;
-    double own, all; // CPU seconds
+    uint64_t at, own_io, all_io; // bytes
+    double own_cpu, all_cpu;     // seconds
 };
-struct weather weather_now(void);
-double weather_foreign(const struct weather *since); // share of all CPUs that others took
+struct weather weather_now(const char *dir); // of the device of dir
+void weather_since(const struct weather *then, const char *dir, double *cpu, double *mb); // others: share, MB/s
 
 // ---- the store
 
