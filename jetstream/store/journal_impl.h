@@ -31,6 +31,7 @@ enum ring_way {
 struct ring_file {
     struct mg_file *way[RING_WAYS]; // opened when needed
     bool dirty;                     // written, not yet synced
+    bool gone;                      // at the start: it was there, for the name of a later one is
     atomic_bool ready;              // exists, full size, filled by writes, durable
 };
 

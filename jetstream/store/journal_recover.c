@@ -220,7 +220,24 @@ static void take_over(struct mg_journal *j, const struct ring_map *map) {
     j->incarnation_page = head;
 }
 
+static void on_name(void *arg, const char *entry, uint64_t size, bool dir) {
+    uint32_t *top = arg;
+    unsigned no;
+    (void)size;
+    if (!dir && sscanf(entry, "ring-%5u", &no) == 1 && no > *top) *top = no;
+}
+
+// Files come one after the other, and a name is there before the file before it is used (journal_grow.c).
+static int find_gone(struct mg_journal *j, struct mg_disk_why *why) {
+    uint32_t top = 0;
+    int rc = mg_disk_list(j->o.disk, MG_JOURNAL_DIR, on_name, &top, why);
+    for (uint32_t no = 0; rc == 0 && no < top && no < j->files; no++) j->file[no].gone = true;
+    return rc == MG_ENOTFOUND ? 0 : rc;
+}
+
 int recover(struct mg_journal *j, struct mg_disk_why *why) {
+    int rc = find_gone(j, why);
+    if (rc != 0) return rc;
     struct ring_map map = {.slots = mg_zalloc(j->pages * sizeof(struct slot))};
     struct ring_reader r;
     reader_init(&r, j);
@@ -229,7 +246,7 @@ int recover(struct mg_journal *j, struct mg_disk_why *why) {
     find_end(j, &map);
     bound_start(j, &map);
     r.last_pass = true;
-    int rc = replay(j, &map, &r);
+    rc = replay(j, &map, &r);
     reader_fini(&r);
     bool any = false;
     for (uint32_t no = 0; no < j->files; no++) any |= atomic_load(&j->file[no].ready);

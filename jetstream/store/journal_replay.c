@@ -63,7 +63,7 @@ const uint8_t *reader_page(struct ring_reader *r, uint64_t slot, enum mg_damage_
     size_t size = r->j->o.page_bytes;
     uint32_t no = (uint32_t)(slot / r->j->o.file_pages), at = (uint32_t)(slot % r->j->o.file_pages);
     if (no != r->file_no) enter_file(r, no);
-    *cause = MG_DAMAGE_MISSING;
+    *cause = r->file == NULL && r->j->file[no].gone ? MG_DAMAGE_GONE : MG_DAMAGE_MISSING;
     if (r->file == NULL || (at + 1) * (uint64_t)size > r->file_size) return NULL;
     if (at < r->from || at >= r->from + r->count) {
         uint32_t n = (uint32_t)(WINDOW_BYTES / size), left = r->j->o.file_pages - at;
@@ -115,7 +115,7 @@ static void name_victim(struct mg_journal_damage *d, const void *header) {
 // Page `page` is damaged, or something in it. `header` (may be NULL): of a record that is lost with it.
 static void add_damage(struct replay *r, uint64_t page, enum mg_damage_cause cause, const void *header) {
     struct mg_journal_damage *d = &r->damage;
-    bool perhaps_torn = page >= r->map->sure && cause != MG_DAMAGE_RECORD;
+    bool perhaps_torn = page >= r->map->sure && cause != MG_DAMAGE_RECORD && cause != MG_DAMAGE_GONE;
     bool same = d->pages_end == page && d->cause == cause && d->perhaps_torn == perhaps_torn && header == NULL;
     if (same && d->page < d->pages_end && cause != MG_DAMAGE_RECORD) {
         d->pages_end++;
