@@ -21,6 +21,7 @@
 #include "server/base/errors.h"
 
 #define LINGER 64                      // looks; each is a system call
+#define SMALL_PAGES 4u
 #define LINGER_IF_NS UINT64_C(60000)   // the last sleep was that short
 
 // ---- pages --------------------------------------------------------------------------------------------------------
@@ -231,6 +232,7 @@ static void commit_waiting(struct mg_journal *j) {
     if (rc == 0) {
         j->written_at = mg_bell_clock();
         j->seal_due = j->o.idle_ns != 0;
+        j->small = count <= SMALL_PAGES;
         atomic_store_explicit(&j->commit_ns, j->written_at - began, memory_order_relaxed);
         add_to(j->ns_buckets, j->written_at - began);
         add_to(j->bytes_buckets, bytes);
@@ -282,11 +284,11 @@ static bool wipe(struct mg_journal *j) {
     return commit_empty(j, MG_PAGE_SEAL, &why) == 0;
 }
 
-// When batches come right behind the answers (somebody publishes one at a time, or a lot), the committer looks for the
-// next one for a moment before it sleeps: to wake a thread on another CPU takes longer than most of what a commit takes
-// but the device. It does not keep anybody from that CPU, and stops doing so when it was in vain.
+// When small batches come right behind the answers (somebody publishes one at a time), the committer looks for the next
+// one for a moment before it sleeps: to wake a thread on another CPU takes longer than most of what a commit takes but
+// the device. It does not keep anybody from that CPU, and stops doing so when it was in vain.
 static bool linger(struct mg_journal *j) {
-    for (int i = 0; i < LINGER && j->lingers; i++) {
+    for (int i = 0; i < LINGER && j->lingers && j->small; i++) {
         if (!mg_mailbox_empty(&j->in.box)) return true;
         mg_thread_breathe();
     }
