@@ -28,6 +28,7 @@ struct decision {
     uint64_t own_oldest;  // numbers of this subject up to it are on the list already
     bool replaces;
     struct mg_removals list;
+    struct mg_extent *extent;
 };
 
 int mg_stream_subject_row(struct mg_stream *s, mg_slice subject, const struct mg_subject_row **out) {
@@ -196,7 +197,8 @@ static void write_record(struct mg_stream *s, struct decision *d, int64_t time) 
     };
     if (a->skip) rec.headers = rec.payload = (mg_slice){NULL, 0};
     s->part->publishes = true;
-    mg_stream_write(s, &rec);
+    if (d->extent) mg_stream_write_large(s, &rec, d->extent);
+    else mg_stream_write(s, &rec);
     mg_buf_fini(&extra);
 }
 
@@ -211,19 +213,20 @@ static void answer_appended(struct mg_stream *s, const struct mg_append *a, uint
     mg_purge_older(s, a->rollup_all ? (mg_slice){NULL, 0} : a->subject, seq, ctx);
 }
 
-int mg_append_execute(struct mg_stream *s, const struct mg_append *a, void *ctx) {
+int mg_append_execute(struct mg_stream *s, const struct mg_append *a, struct mg_extent **extent, void *ctx) {
     int err = check_conditions(s, a, ctx);
     if (err == 1 || err == MG_EAGAIN) return err == 1 ? 0 : err;
     if (err) { // what the condition speaks of cannot be read
         mg_stream_answer(s, ctx, err, 0, MG_ANSWER_PLAIN);
         return 0;
     }
-    struct decision d = {.a = a, .seq = s->last + 1, .msgs = s->msgs, .bytes = s->bytes};
+    struct decision d = {.a = a, .seq = s->last + 1, .msgs = s->msgs, .bytes = s->bytes, .extent = *extent};
     d.size = mg_stream_size_of(s, a->subject.n, a->headers.n, a->payload.n);
     err = decide(s, &d);
     if (err == 0) {
         int64_t time = a->time ? a->time : mg_part_time(s->part);
         write_record(s, &d, time > s->last_time ? time : s->last_time);
+        *extent = NULL;
         answer_appended(s, a, d.seq, ctx);
         mg_stream_appended(s);
     } else if (err != MG_EAGAIN) {

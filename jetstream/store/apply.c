@@ -236,6 +236,13 @@ uint64_t mg_stream_cold_bytes(const struct mg_stream *s) {
     return n;
 }
 
+// A record that is replayed may remove a message that does not count: its own record was lost in the journal, or the
+// counters are those of a rebuild, which could not read it.
+static bool counts(const struct mg_stream *s, uint64_t seq) {
+    if (seq > s->found_last) return false;
+    return !s->rebuilt || (mg_stream_stretch_of(s, seq) && !mg_lost_has(&s->lost_ranges, seq));
+}
+
 static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool live) {
     mg_slice subject = r->subject;
     const uint8_t *bytes = mg_memtable_get(&s->mem, r->seq);
@@ -246,8 +253,7 @@ static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool 
         if (mg_memtable_remove(&s->mem, r->seq, s->part->generation) == MG_MEM_SEALED && !MG_PLANTED(lost_removal))
             set_removed(s, r->seq);
     } else {
-        // Its record was lost in the journal: it never counted.
-        if (!r->named || (!live && r->seq > s->found_last)) return;
+        if (!r->named || (!live && !counts(s, r->seq))) return;
         set_removed(s, r->seq);
         struct mg_stretch *stretch = mg_stream_stretch_of(s, r->seq);
         if (stretch && stretch->live > 0 && --stretch->live == 0) mg_stream_freed(s, stretch->at.data_bytes);
@@ -325,6 +331,16 @@ static void apply_skip(struct mg_stream *s, const struct mg_record_view *rec) {
     mg_memtable_add(&s->mem, rec->head.seq, NULL, 0);
     if (rec->head.flags & MG_RECORD_DEDUPED && rec->extra.n >= MG_DEDUPE_HASH)
         mg_dedupe_put(s, rec->extra.p, rec->head.seq, rec->head.time);
+}
+
+void mg_stream_apply_unread(struct mg_stream *s, const struct mg_record_view *rec) {
+    mg_slice extra = rec->extra;
+    s->op = rec->head.op;
+    s->dirty = true;
+    apply_skip(s, rec);
+    if (rec->head.flags & MG_RECORD_DEDUPED && extra.n >= MG_DEDUPE_HASH)
+        extra = mg_slice_of(extra.p + MG_DEDUPE_HASH, extra.n - MG_DEDUPE_HASH);
+    if (extra.n) apply_removals(s, extra, false);
 }
 
 static void apply_row(struct mg_stream *s, const struct mg_record_view *rec) {

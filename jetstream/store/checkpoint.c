@@ -220,14 +220,21 @@ static int write_run(struct checkpoint *c, struct cells *l, bool primary) {
     return err;
 }
 
-// The highest number of a stream: numbers are never used again.
+// The highest number of a stream, for numbers are never used again; then the streams that were dropped just now: the
+// journal may have older records of them, but not the one that says so (orphans.h).
 static void put_store_row(struct checkpoint *c) {
     char key[MG_ROW_KEY_HEAD];
     bool added;
+    uint32_t dropped = 0, at = 8;
+    for (unsigned i = 0; i < c->st->o.parts; i++) dropped += c->seals[i]->dropped_len;
     mg_row_key_head(key, MG_ROW_STATE, 0);
     mg_slice k = mg_slice_of(key, sizeof(key));
-    struct mg_cell *cell = mg_rowmap_put(c->extra, mg_row_hash(0, k), k, 8, &added);
+    struct mg_cell *cell = mg_rowmap_put(c->extra, mg_row_hash(0, k), k, 8 + 8 * dropped, &added);
     mg_put_u64(cell->value, atomic_load(&c->st->next_stream));
+    for (unsigned i = 0; i < c->st->o.parts; i++) {
+        for (uint32_t n = 0; n < c->seals[i]->dropped_len; n++, at += 8)
+            mg_put_u64(cell->value + at, c->seals[i]->dropped[n]);
+    }
 }
 
 static int write_rows(struct checkpoint *c) {

@@ -66,7 +66,9 @@ static void refilled(struct mg_cold_read *r) {
     h->entries = mg_realloc(h->entries, (h->count + r->count + 1) * sizeof(h->entries[0]));
     for (uint32_t i = 0; i < r->count; i++) {
         const struct mg_cold_entry *e = &r->entries[i];
-        if (e->seq < h->covered) continue;
+        // What cannot be read is not removed by limits: neither its size nor its subject is known. It is lost, and said
+        // to be; `first` passes over it.
+        if (e->seq < h->covered || e->err) continue;
         h->entries[h->count++] = (struct mg_head_entry){
             .seq = e->seq,
             .time = e->time,

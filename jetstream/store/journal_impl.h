@@ -143,6 +143,7 @@ struct ring_map {
     uint64_t end;   // where the fence goes
     uint64_t sure;  // what is missing below was durable
     uint64_t reach; // pages [end, reach) belong to a commit that is cut off
+    uint32_t fence; // the last page is a fence, of this incarnation; 0: it is something else
 };
 
 // What the ring should have at `page`: LIVE; or what is there instead.

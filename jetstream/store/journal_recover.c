@@ -163,6 +163,7 @@ static void find_end(struct mg_journal *j, struct ring_map *map) {
     map->sure = map->end = map->reach = last ? last->page - last->index + last->count : 0;
     if (last == NULL) return;
     map->sure = last->page - last->index - last->unsynced;
+    if (last->page == last->first_page) map->fence = last->incarnation;
     for (uint64_t p = map->sure; p < map->reach; p++) {
         enum mg_damage_cause cause;
         enum slot_state state = map_at(map, j, p, &cause);
@@ -198,9 +199,18 @@ static int sync_found(struct mg_journal *j, const struct ring_map *map, struct m
     return rc == 0 ? ring_sync(j, why) : rc;
 }
 
+// No page is free: each of many starts on a full disk has taken one. Then the last page is a fence and nothing can have
+// been written behind it, so its incarnation goes on.
+static int keep_fence(struct mg_journal *j, const struct ring_map *map, struct mg_disk_why *why) {
+    if (map->fence == 0 || map->end != map->reach) return refuse_full(why);
+    j->incarnation = map->fence;
+    j->incarnation_page = map->end - 1;
+    return sync_found(j, map, why);
+}
+
 static int write_fence(struct mg_journal *j, const struct ring_map *map, struct mg_disk_why *why) {
     uint32_t no = ring_file_of(j, atomic_load(&j->head));
-    if (atomic_load(&j->free) < 1) return refuse_full(why);
+    if (atomic_load(&j->free) < 1) return keep_fence(j, map, why);
     int rc = sync_found(j, map, why);
     if (rc == 0 && !atomic_load(&j->file[no].ready)) rc = grow_now(j, no, why);
     if (rc != 0) return rc;

@@ -25,6 +25,9 @@
 #include "server/base/mem.h"
 #include "server/base/planted.h"
 
+// Rows that are being looked up, from which on publishes wait.
+#define LOOKING_MAX 8192u
+
 // Changes wait so long for pages of the journal before they are refused.
 #define PATIENCE_NS UINT64_C(5000000000)
 
@@ -136,6 +139,8 @@ int mg_part_refuses(const struct mg_store_part *p) {
 
 int mg_part_admit(struct mg_store_part *p, bool publish, size_t size) {
     if (publish && is_full(p)) return MG_ENOSPC;
+    // A checkpoint waits for look-ups that came before it: there must not be many seconds of them.
+    if (publish && p->rows.looking >= LOOKING_MAX) return MG_EAGAIN;
     if (p->unsent_len == 0 && (!publish || has_room(p, size))) {
         if (publish) p->room -= size;
         if (MG_UNLIKELY(mg_timer_active(&p->patience) || p->impatient)) calm(p);
@@ -354,9 +359,14 @@ static void tell_visible(struct mg_store_part *p) {
 
 // ---- look-ups of rows -----------------------------------------------------------------------------------------------
 
+// Keys of one question: a reader answers it in about a millisecond, and what comes back takes the shard about a tenth
+// of that.
+#define LOOK_UP_KEYS 256u
+
 struct look_up {
     struct mg_parcel parcel;
     struct mg_store_part *part;
+    struct mg_worker *reader; // NULL: a store that is only looked at has no threads
     struct mg_runset *runs;
     struct mg_buf keys;     // u32 length, key
     uint32_t count;
@@ -394,6 +404,40 @@ static void free_rows(struct mg_parcel *parcel) {
     mg_free(rows);
 }
 
+// A row of a subject that cannot be read is computed from the messages; until then it is unresolved.
+struct lost_row {
+    struct mg_store_part *part;
+    struct mg_buf key;
+};
+
+static void computed(struct mg_cold_read *r) {
+    struct lost_row *lost = r->user;
+    struct mg_store_part *p = lost->part;
+    bool found = r->stream && r->err == 0 && r->answer->bytes.len > 0;
+    if (r->stream && r->err) mg_store_row_lost(p->store, mg_buf_slice(&lost->key), r->err);
+    mg_slice value = found ? mg_buf_slice(&r->answer->bytes) : (mg_slice){NULL, 0};
+    mg_rows_resolve(&p->rows, mg_buf_slice(&lost->key), value, merged, p);
+    mg_buf_fini(&lost->key);
+    mg_free(lost);
+    mg_part_pump_all(p);
+}
+
+static bool compute_row(struct mg_store_part *p, mg_slice key) {
+    const size_t head = MG_ROW_KEY_HEAD + 4;
+    struct mg_stream *s = key.p[0] == MG_ROW_SUBJECT ? mg_part_stream(p, mg_get_be64(key.p + 1)) : NULL;
+    if (s == NULL || s->deleted || key.n <= head || mg_get_be32(key.p + MG_ROW_KEY_HEAD) != s->epoch) return false;
+    if (p->loop == NULL || p->closed) return false;
+    struct lost_row *lost = mg_zalloc(sizeof(*lost));
+    lost->part = p;
+    mg_buf_add_slice(&lost->key, key);
+    int64_t max = s->limits.max_msgs_per_subject;
+    mg_slice subject = mg_slice_of(key.p + head, key.n - head);
+    struct mg_cold_question q = {.kind = MG_COLD_SUBJECT, .filters = &subject, .filters_len = 1,
+                                 .max = max > 0 && max < MG_SUBJECT_RECENT_MAX ? MG_SUBJECT_RECENT_MAX : 0};
+    mg_cold_ask(s, &q, computed, lost);
+    return true;
+}
+
 static void looked_up(struct mg_parcel *parcel) {
     struct look_up *l = mg_container_of(parcel, struct look_up, parcel);
     struct mg_store_part *p = l->part;
@@ -401,8 +445,9 @@ static void looked_up(struct mg_parcel *parcel) {
     size_t at = 0;
     for (uint32_t i = 0; next_key(&l->keys, &at, &key); i++) {
         const struct look_up_answer *a = &l->rows->answers[i];
-        // A row that cannot be read is not "no row": its subject stays unresolved and the part says so.
-        if (a->err && a->err != MG_ENOTFOUND) mg_store_row_lost(p->store, key, a->err);
+        bool unreadable = a->err && a->err != MG_ENOTFOUND;
+        if (unreadable) mg_store_row_lost(p->store, key, a->err);
+        if (unreadable && compute_row(p, key)) continue;
         mg_slice value = a->err ? (mg_slice){NULL, 0} : mg_slice_of(l->rows->values.p + a->at, a->len);
         mg_rows_resolve(&p->rows, key, value, merged, p);
     }
@@ -410,10 +455,9 @@ static void looked_up(struct mg_parcel *parcel) {
     mg_runset_unref(l->runs);
     mg_buf_fini(&l->keys);
     l->rows->parcel.arrived = free_rows;
-    struct mg_worker *reader = mg_store_reader(p->store, p->index);
-    if (reader) {
-        mg_worker_post(reader, &l->rows->parcel);
-    } else { // a store that is only looked at has no threads
+    if (l->reader) {
+        mg_worker_post(l->reader, &l->rows->parcel);
+    } else {
         free_rows(&l->rows->parcel);
     }
     mg_free(l);
@@ -436,26 +480,40 @@ static void look_up(struct mg_parcel *parcel) {
     mg_inbox_post(&l->part->inbox, &l->parcel);
 }
 
-static struct look_up *next_look_up(struct mg_store_part *p) {
+static struct look_up *new_look_up(struct mg_store_part *p, struct mg_worker *reader) {
     struct look_up *l = mg_zalloc(sizeof(*l));
     l->parcel.arrived = look_up;
     l->part = p;
+    l->reader = reader;
     l->runs = mg_runset_ref(p->rows.runs);
-    l->keys = p->rows.wanted;
-    l->count = p->rows.wanted_len;
-    p->rows.wanted = (struct mg_buf)MG_BUF_INIT;
-    p->rows.wanted_len = 0;
     p->jobs_out++;
     return l;
 }
 
 void mg_part_look_up(struct mg_store_part *p) {
-    if (p->rows.wanted_len) mg_worker_post(mg_store_reader(p->store, p->index), &next_look_up(p)->parcel);
+    struct mg_rows *rows = &p->rows;
+    mg_slice key;
+    size_t at = 0, from = 0;
+    if (rows->wanted_len == 0) return;
+    for (uint32_t left = rows->wanted_len; left > 0; from = at) {
+        struct look_up *l = new_look_up(p, mg_store_reader(p->store, p->look_ups++));
+        while (l->count < LOOK_UP_KEYS && next_key(&rows->wanted, &at, &key)) l->count++;
+        mg_buf_add(&l->keys, rows->wanted.p + from, at - from);
+        left -= l->count;
+        mg_worker_post(l->reader, &l->parcel);
+    }
+    rows->wanted.len = 0;
+    rows->wanted_len = 0;
 }
 
 void mg_part_look_up_now(struct mg_store_part *p) {
     while (p->rows.wanted_len) {
-        look_up(&next_look_up(p)->parcel);
+        struct look_up *l = new_look_up(p, NULL);
+        l->keys = p->rows.wanted;
+        l->count = p->rows.wanted_len;
+        p->rows.wanted = (struct mg_buf)MG_BUF_INIT;
+        p->rows.wanted_len = 0;
+        look_up(&l->parcel);
         mg_inbox_open(&p->inbox);
     }
 }

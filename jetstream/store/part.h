@@ -66,6 +66,7 @@ struct mg_store_part {
     uint64_t batch, durable;  // number of the open batch; all up to `durable` are on disk
     unsigned batches_out;     // handed over and not back
     unsigned jobs_out;        // reads and look-ups under way
+    uint32_t look_ups;        // asked so far: they go round the readers
     struct part_batch **unsent; // refused by the journal, in order
     uint32_t unsent_len, unsent_cap;
     struct mg_result_ring results; // wait for their batch
@@ -79,6 +80,7 @@ struct mg_store_part {
     struct mg_clock clock;
     uint32_t installs;        // checkpoints and compactions taken in; see cold.c
     struct mg_seal *seal;     // the checkpoint that is being made; NULL: none
+    struct mg_chunk *large;   // of records with an extent (extent.h), in no order
     struct mg_chunk *chunks_first, *chunks_last; // all chunks that memtables point into, the open one last
     struct mg_parcel news;    // from the store: it was poisoned, or its room for changes has changed
     atomic_bool news_out;

@@ -27,9 +27,9 @@ struct mg_run_iter {
     struct run_part part;    // block NULL: none
     struct mg_block *data;   // holds the block if it is not in the window
     bool in_block;           // rows stands on a row or before the first one
-    uint8_t *window;         // owned, AHEAD_MAX bytes
+    uint8_t *window;         // owned, ahead_max bytes
     uint64_t window_at;
-    size_t window_len, ahead;
+    size_t window_len, ahead, ahead_max;
     struct mg_row row;
     struct mg_run_gap gap;
 };
@@ -39,12 +39,15 @@ struct mg_run_iter *mg_run_iter_new(const struct mg_run *r, bool bulk) {
     it->r = r;
     it->bulk = bulk;
     it->done = true;
+    it->ahead_max = AHEAD_MAX;
     mg_block_iter_init(&it->top);
     mg_block_iter_init(&it->index);
     mg_block_iter_init(&it->rows);
     mg_block_iter_set(&it->top, &r->parts);
     return it;
 }
+
+void mg_run_iter_ahead(struct mg_run_iter *it, size_t bytes) { it->ahead_max = bytes; }
 
 static void leave_block(struct mg_run_iter *it) {
     mg_block_unref(it->data);
@@ -77,7 +80,7 @@ static bool in_window(const struct mg_run_iter *it, uint64_t at, uint64_t size) 
 // Reads ahead from `at`. Failing is no fault: the block is then read by itself.
 static void fill_window(struct mg_run_iter *it, uint64_t at) {
     const struct mg_frame_file *f = &it->r->file;
-    if (!it->window) it->window = mg_alloc(AHEAD_MAX);
+    if (!it->window) it->window = mg_alloc(it->ahead_max);
     if (it->bulk && it->window_len && f->main.ops && f->main.ops->forget)
         f->main.ops->forget(f->main.handle, it->window_at, it->window_len);
     uint64_t n = f->size - at;
@@ -85,9 +88,9 @@ static void fill_window(struct mg_run_iter *it, uint64_t at) {
     it->window_len = f->main.ops && mg_blob_read(&f->main, it->window, n, at) == MG_OK ? n : 0;
     it->window_at = at;
     uint64_t left = f->size - at - it->window_len;
-    if (it->window_len == AHEAD_MAX && left && f->main.ops->expect) // and the next one, while this one is looked at
-        f->main.ops->expect(f->main.handle, at + it->window_len, left < AHEAD_MAX ? left : AHEAD_MAX);
-    if (it->ahead < AHEAD_MAX) it->ahead *= 2;
+    if (it->window_len && it->window_len == it->ahead_max && left && f->main.ops->expect) // and the next one
+        f->main.ops->expect(f->main.handle, at + it->window_len, left < it->ahead_max ? left : it->ahead_max);
+    it->ahead = it->ahead < it->ahead_max / 2 ? it->ahead * 2 : it->ahead_max;
 }
 
 // The payload of a data frame; it->data holds it unless it stands in the window.
@@ -95,7 +98,7 @@ static int load_payload(struct mg_run_iter *it, uint64_t at, uint32_t length, mg
     const struct mg_frame_file *f = &it->r->file;
     uint64_t size = mg_frame_size(length);
     bool alone = it->fresh && !it->bulk;
-    if (!alone && !in_window(it, at, size) && size <= AHEAD_MAX) fill_window(it, at);
+    if (!alone && !in_window(it, at, size) && size <= it->ahead_max) fill_window(it, at);
     if (in_window(it, at, size)) {
         const uint8_t *p = it->window + (at - it->window_at);
         *payload = mg_slice_of((const char *)p + MG_FRAME_HEAD_SIZE, length);
@@ -138,6 +141,10 @@ static bool next_block(struct mg_run_iter *it) {
         if (mg_block_iter_first(&it->index) == MG_OK) return true;
     }
     it->done = true;
+    run_part_release(&it->part);
+    mg_free(it->window);
+    it->window = NULL;
+    it->window_len = 0;
     return false;
 }
 
@@ -193,7 +200,7 @@ int mg_run_iter_seek(struct mg_run_iter *it, mg_slice key) {
     leave_block(it);
     it->fresh = true;
     it->window_len = 0;
-    it->ahead = it->bulk ? AHEAD_MAX : AHEAD_FIRST;
+    it->ahead = it->bulk || it->ahead_max < AHEAD_FIRST ? it->ahead_max : AHEAD_FIRST;
     int err = key.n ? mg_block_iter_floor(&it->top, key) : MG_ENOTFOUND;
     if (err) err = mg_block_iter_first(&it->top);
     it->done = err != MG_OK;

@@ -3,6 +3,7 @@
 #include "jetstream/store/segments.h"
 
 #include "jetstream/store/files.h"
+#include "jetstream/store/merge.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
 #include "server/shard/loop.h"
@@ -115,6 +116,7 @@ static void close_run(struct mg_parcel *p) {
     mg_run_close(r->run);
     mg_file_close(r->main);
     mg_file_close(r->copy);
+    r->store->keeping->runs_closed++;
     bool gone = atomic_load(&r->doomed);
     for (int copy = 0; copy <= (int)r->primary && atomic_load(&r->doomed); copy++) {
         char name[MG_FILE_NAME_MAX];
@@ -186,6 +188,29 @@ void mg_runset_unref(struct mg_runset *s) {
     if (s == NULL || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) > 1) return;
     for (uint32_t i = 0; i < s->count; i++) mg_run_ref_put(s->runs[i]);
     mg_free(s);
+}
+
+struct mg_run_ref **mg_runset_kind(const struct mg_runset *s, bool primary, uint32_t *n) {
+    struct mg_run_ref **list = NULL;
+    *n = 0;
+    for (uint32_t i = 0; s && i < s->count; i++) {
+        if (s->runs[i]->primary != primary) continue;
+        if (list == NULL) list = mg_alloc(s->count * sizeof(struct mg_run_ref *));
+        list[(*n)++] = s->runs[i];
+    }
+    return list;
+}
+
+struct mg_merge *mg_runset_merge(const struct mg_runset *s, bool primary, bool bulk) {
+    uint32_t n;
+    struct mg_run_ref **list = mg_runset_kind(s, primary, &n);
+    if (list == NULL) return NULL;
+    struct mg_run **runs = mg_alloc(n * sizeof(struct mg_run *));
+    for (uint32_t i = 0; i < n; i++) runs[i] = list[i]->run;
+    struct mg_merge *m = mg_merge_new(runs, n, true, bulk);
+    mg_free(runs);
+    mg_free(list);
+    return m;
 }
 
 bool mg_runset_may_have(const struct mg_runset *s, mg_slice key) {

@@ -43,7 +43,7 @@ struct mg_store_options {
     const char *dir;
     unsigned parts;          // shards, at least 1
     uint64_t ring_bytes;     // of the journal; 0: 64 MB. Bounds the memtables, too
-    uint64_t cache_bytes;    // for cold reads; 0: 64 MB
+    uint64_t cache_bytes;    // for cold reads, and as much for filters of tables; 0: 64 MB
     uint64_t rows_bytes;     // of generations of rows kept as a cache, all parts together; 0: 64 MB
     uint64_t sync_interval;  // ns; 0: always, an acknowledgement means on disk. Else acknowledged first, synced later
     unsigned readers;        // threads for cold reads; 0: 2
@@ -51,6 +51,9 @@ struct mg_store_options {
     uint32_t ring_file_bytes;  // of one file of the journal's ring; 0: 8 MB. Fixed for the life of the store
     uint32_t section_messages; // in a section of a segment; 0: a million
     uint32_t big_stream_bytes; // a stream with so much in a checkpoint gets a segment of its own; 0: 8 MB
+    uint32_t extent_bytes;   // headers and payload of so many bytes do not go through the journal; 0: 256 KB
+    uint64_t extent_room;    // bytes of them that wait for a checkpoint; 0: as many as the ring's
+    bool eager;                // background jobs let others in whenever they can, not only when they are long
     uint64_t ballast_bytes;  // kept free for a checkpoint when the disk is full; 0: by the ring; or MG_NO_BALLAST
     uint8_t secret[24];      // random bytes; a new store takes its id and salt from them
     // One sentence for the operator. Any thread.
@@ -73,12 +76,14 @@ struct mg_store_counters {
     uint64_t commit_ns[MG_STORE_BUCKETS], commit_bytes[MG_STORE_BUCKETS];
     uint64_t free_pages, pages; // of the ring
     uint64_t checkpoint_ns;     // all of them together
+    uint64_t extents, extent_bytes; // written beside it
 };
 
 // What the recovery has found, and how the store is.
 struct mg_store_status {
     uint64_t streams, messages, bytes;
     uint64_t lost_messages, damaged_pages, damaged_files;
+    uint64_t unknown_streams; // of which the journal has messages or rows that nobody can be given
     uint64_t journal_pages_read, records_replayed;
     uint32_t recovery_ms;
     // What the background work did since the start.
@@ -199,6 +204,7 @@ struct mg_append {
 
 // Errors that come in result: MG_EWRONGSEQ (last, or last of subject: see seq), MG_EMAXMSGS, MG_EMAXBYTES,
 // MG_EMAXPERSUBJECT (discard new), MG_EFULL (too much waiting: 429), MG_ENOSPC (disk full), MG_EIO (poisoned).
+// Returned at once: MG_EINVAL (subject), MG_ERANGE (headers and payload are more than 128 MB).
 int mg_stream_append(struct mg_stream *s, const struct mg_append *a, void *ctx);
 
 // Removes one message. MG_ENOTFOUND in result. erase: headers and payload are overwritten on disk, also after a crash
@@ -258,7 +264,8 @@ struct mg_read {
     struct mg_cold_read *cold;
     struct mg_read_ahead *ahead;
     struct mg_list waits;
-    uint64_t partial, batch;
+    uint64_t partial, from, batch;
+    uint32_t installs;
     char *copy;
     bool last_of_subject;
 };

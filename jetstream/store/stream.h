@@ -14,6 +14,7 @@
 #ifndef MG_JETSTREAM_STORE_STREAM_H
 #define MG_JETSTREAM_STORE_STREAM_H
 
+#include "jetstream/store/extent.h"
 #include "jetstream/store/lost.h"
 #include "jetstream/store/memtable.h"
 #include "jetstream/store/part.h"
@@ -47,8 +48,11 @@ enum mg_change_kind {
 // A change that waits its turn because something before it, or it itself, needs a row or a message from disk.
 struct mg_change {
     struct mg_list link;
+    struct mg_stream *stream;
     enum mg_change_kind kind;
-    struct mg_append append;      // slices point into bytes[]
+    struct mg_append append;      // slices point into bytes[], or into the extent
+    bool large;                   // append: headers and payload go into an extent
+    struct mg_extent *extent;     // owned; until there is a record
     uint64_t seq, up_to, keep;
     uint64_t done;                // purge: messages removed so far
     uint64_t cursor;              // purge: where the next slice begins
@@ -59,6 +63,7 @@ struct mg_change {
     uint64_t rolled_up;           // purge: it is the second half of this message's rollup; 0: it is not
     void *ctx;
     size_t size;
+    size_t weight;                // what it counts in waiting_bytes
     char bytes[];
 };
 
@@ -128,6 +133,7 @@ struct mg_stream {
     uint32_t epoch;           // of subject rows; a purge of everything begins a new one
     uint32_t unresolved;      // subject rows whose older value is being looked up: `subjects` is not exact
     bool first_exact;
+    bool rebuilt;             // replay: of the messages in segments only those count that can be read
     bool dirty;               // changed since the last seal
     bool deleted;             // no more changes; freed when its last result has gone
     bool in_seal;             // a checkpoint holds it
@@ -170,12 +176,14 @@ int mg_change_submit(struct mg_stream *s, struct mg_change *proto);
 void mg_change_first(struct mg_stream *s, const struct mg_change *proto); // before all that wait
 void mg_stream_pump(struct mg_stream *s); // tries the waiting changes again
 void mg_changes_refuse(struct mg_stream *s); // those that wait get MG_ECLOSED
+void mg_change_free(struct mg_change *c);
 // part.c: queues an answer behind everything of the stream so far.
 void mg_stream_answer(struct mg_stream *s, void *ctx, int err, uint64_t seq, enum mg_answer kind);
 void mg_stream_tell_removed(struct mg_stream *s, uint64_t seq, mg_slice subject);
 
 // append.c: 0 decided (record written, result queued), MG_EAGAIN: needs something from disk, try again.
-int mg_append_execute(struct mg_stream *s, const struct mg_append *a, void *ctx);
+// *extent: of headers and payload, or NULL; becomes NULL when there is a record, which has it now.
+int mg_append_execute(struct mg_stream *s, const struct mg_append *a, struct mg_extent **extent, void *ctx);
 int mg_stream_subject_row(struct mg_stream *s, mg_slice subject, const struct mg_subject_row **out); // or MG_EAGAIN
 // purge.c
 int mg_remove_execute(struct mg_stream *s, uint64_t seq, bool erase, void *ctx);
@@ -194,12 +202,16 @@ void mg_stream_age_due(struct mg_timer *t);
 
 // write.c
 void mg_stream_write(struct mg_stream *s, struct mg_record_view *rec); // completes, encodes, applies
+// The same for a message whose headers and payload are in an extent already.
+void mg_stream_write_large(struct mg_stream *s, struct mg_record_view *rec, struct mg_extent *e);
 void mg_removals_write(struct mg_stream *s, const struct mg_removals *list, bool erase);
 int mg_row_execute(struct mg_stream *s, mg_slice key, mg_slice value, bool delete_row, void *ctx);
 void mg_memory_free_all(struct mg_stream *s);
 
 // apply.c: `rec` is verified and stays where it is (`bytes`). live: not a replay.
 void mg_stream_apply(struct mg_stream *s, const struct mg_record_view *rec, const uint8_t *bytes, bool live);
+// The message of this record cannot be read any more: its number is used up, and what it evicts is gone.
+void mg_stream_apply_unread(struct mg_stream *s, const struct mg_record_view *rec);
 void mg_stream_freed(struct mg_stream *s, uint64_t bytes); // so many bytes of segments hold nothing any more
 uint64_t mg_stream_cold_bytes(const struct mg_stream *s);  // of records in segments, removed ones included
 // What the reference's file store would use for a message (spec/jetstream-streams.md 7).
@@ -279,6 +291,8 @@ int mg_configure_execute(struct mg_stream *s, struct mg_change *c);
 void mg_stream_write_self(struct mg_stream *s); // its row, as a record
 void mg_stream_apply_self(struct mg_stream *s, const struct mg_record_view *rec, bool live);
 void mg_stream_apply_drop(struct mg_stream *s);
+#define MG_STATE_FIRST_EXACT 1u // flags of a row of counters
+#define MG_STATE_REBUILT 2u
 int mg_stream_decode_row(struct mg_stream *s, mg_slice value); // MG_ECORRUPT
 void mg_stream_add_stretch(struct mg_stream *s, const struct mg_stretch *c); // takes its reference
 struct mg_stream *mg_stream_new(struct mg_store_part *p, uint64_t id);

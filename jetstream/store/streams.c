@@ -60,7 +60,7 @@ void mg_stream_free(struct mg_stream *s) {
     while (!mg_list_empty(&s->waiting)) {
         struct mg_list *l = s->waiting.next;
         mg_list_remove(l);
-        mg_free(mg_container_of(l, struct mg_change, link));
+        mg_change_free(mg_container_of(l, struct mg_change, link));
     }
     if (s->storage == MG_STORAGE_MEMORY) {
         mg_memory_free_all(s);

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # Copyright (c) The Midge Authors
-"""kill.py HAMMER [ROUNDS [LOSSYFS]]: kills a process that appends to a store, again and again, and looks at what is left.
+"""kill.py HAMMER [ROUNDS [SERVER [LOSSYFS]]]: kills a process that appends to a store, again and again, and looks at what is left.
 
 What was acknowledged is there with the same number, nothing else is. Then the directory is damaged at random: what is
-served is right, what is missing has been said. Then a small file system is filled up and gets room again. With LOSSYFS
+served is right, what is missing has been said; SERVER's --check-store says so, too, and --rebuild-store saves what it
+can. Then a small file system is filled up and gets room again. With LOSSYFS
 the power is cut, too: that file system is killed and loses what was not synced.
 """
 
+import hashlib
 import os
 import random
 import re
@@ -219,6 +221,64 @@ def damage_rounds(hammer, path, acked, rounds, rng):
         shutil.rmtree(copy)
 
 
+def contents(path):
+    found = {}
+    for d, _, names in os.walk(path):
+        for name in names:
+            full = os.path.join(d, name)
+            with open(full, "rb") as f:
+                found[os.path.relpath(full, path)] = hashlib.sha256(f.read()).hexdigest()
+    return found
+
+
+def tool(server, option, path):
+    done = subprocess.run([server, option, path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300,
+                          check=False)
+    said = done.stdout.decode(errors="replace")
+    check(done.returncode in (0, 1, 2), f"{option}: {done.returncode}: {said[-2000:]}")
+    check(done.returncode == 0 or said.strip(), f"{option} says nothing and returns {done.returncode}")
+    return done.returncode, said
+
+
+def check_rounds(hammer, server, path, rounds, rng):
+    """--check-store knows what a start will find and changes nothing; --rebuild-store loses no byte of what was there."""
+    _, before, _, _ = verify(hammer, path)
+    status, said = tool(server, "--check-store", path)
+    check(status == 0, f"--check-store of a store that is well: {status}: {said[-2000:]}")
+    for i in range(rounds):
+        copy = path + "-checked"
+        shutil.copytree(path, copy)
+        what = ", ".join(spoil(copy, rng) for _ in range(rng.randint(0, 3)))
+        damaged = contents(copy)
+        status, said = tool(server, "--check-store", copy)
+        check(contents(copy) == damaged, f"{what}: --check-store has changed something")
+        rebuilt = path + "-rebuilt"
+        shutil.copytree(copy, rebuilt)
+        again, saved = tool(server, "--rebuild-store", rebuilt)
+        left = set(contents(rebuilt).values())
+        replaced = {"lock", "ballast"} | {m for m in ("manifest-0", "manifest-1") if m not in said}
+        gone = [name for name, digest in damaged.items() if digest not in left and name not in replaced]
+        check(not gone, f"{what}: --rebuild-store has overwritten or deleted {gone}")
+        rc, found, other, started = verify(hammer, copy, (0, 2))
+        told = any(line.startswith("unreadable") or re.fullmatch(r"state .* [1-9]\d*", line) for line in other)
+        missing = [key for key in before if key not in found]
+        if status < 2:
+            check(rc == 0, f"{what}: --check-store returns {status}, but a start says {started[-1000:]}\n{said}")
+            check(not missing, f"{what}: --check-store returns {status}, but {len(missing)} are missing\n{said}")
+        check(status == 0 or not before or rc == 2 or missing or told or status == 1 or "lost" in said,
+              f"{what}: --check-store returns {status} for nothing\n{said}")
+        rc, after, _, started = verify(hammer, rebuilt, (0, 2))
+        check(rc == 0, f"{what}: --rebuild-store returns {again}, but a start says {started[-1000:]}\n{saved}")
+        wrong = [key for key, value in after.items() if before.get(key, value) != value]
+        check(not wrong, f"{what}: after --rebuild-store {len(wrong)} are other messages")
+        lost = [key for key in found if key not in after and key in before]
+        check(not lost, f"{what}: --rebuild-store has lost {len(lost)} that a start finds\n{saved}")
+        check(again == 2 or not [key for key in before if key not in after], f"{what}: --rebuild-store: {saved}")
+        print(f"check {i + 1}: {what}: {status}, rebuilt: {again}, {len(missing)} missing", flush=True)
+        shutil.rmtree(copy)
+        shutil.rmtree(rebuilt)
+
+
 def full_disk(hammer, rng):
     where = tempfile.mkdtemp(prefix="midge-full-")
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96m", "none", where], stderr=subprocess.PIPE,
@@ -265,7 +325,9 @@ def main():
         damage_rounds(hammer, path, acked, rounds, rng)
         full_disk(hammer, rng)
         if len(sys.argv) > 3:
-            power_rounds(hammer, os.path.abspath(sys.argv[3]), os.path.abspath(where), rounds, rng)
+            check_rounds(hammer, os.path.abspath(sys.argv[3]), path, 2 * rounds, rng)
+        if len(sys.argv) > 4:
+            power_rounds(hammer, os.path.abspath(sys.argv[4]), os.path.abspath(where), rounds, rng)
     except Failed as e:
         print(f"FAILED: {e}; again with SEED={seed}; see {where}")
         return 1

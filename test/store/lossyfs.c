@@ -331,8 +331,8 @@ int main(int argc, char **argv) {
     must(backing >= 0, argv[1]);
     load();
     signal(SIGUSR1, power_cut);
-    argv[1] = argv[0];
-    char *args[16] = {argv[0], "-f", "-s"};
+    char foreground[] = "-f", one_thread[] = "-s";
+    char *args[16] = {argv[0], foreground, one_thread};
     int n = 3;
     for (int i = 2; i < argc && n < 15; i++) args[n++] = argv[i];
     return fuse_main(n, args, &operations, NULL);

@@ -121,6 +121,36 @@ void weather_since(const struct weather *then, const char *dir, double *cpu, dou
     *mb = bytes < 0 ? 0 : bytes / seconds / 1e6;
 }
 
+static double status_mb(const char *what) {
+    char line[128];
+    double kb = 0;
+    FILE *f = fopen("/proc/self/status", "r");
+    while (f && fgets(line, sizeof(line), f)) {
+        if (strncmp(line, what, strlen(what)) == 0) kb = strtod(line + strlen(what), NULL);
+    }
+    if (f) fclose(f);
+    return kb / 1024;
+}
+
+double rss_mb(void) { return status_mb("VmRSS:"); }
+double rss_peak_mb(void) { return status_mb("VmHWM:"); }
+
+void rss_again(void) {
+    FILE *f = fopen("/proc/self/clear_refs", "w");
+    if (f == NULL) return;
+    fputs("5", f);
+    fclose(f);
+}
+
+double hist_max_us(const struct hist *h) {
+    uint64_t last = 0;
+    for (unsigned i = 0; i < sizeof(h->slots) / sizeof(h->slots[0]); i++) {
+        unsigned log = i < 32 ? 0 : i / 16 - 1;
+        if (h->slots[i]) last = (uint64_t)(i - log * 16) << log;
+    }
+    return (double)last / 1000;
+}
+
 // ---- the directory ------------------------------------------------------------------------------------------------
 
 static uint64_t each_file(const char *dir, bool remove_all, bool forget) {
@@ -197,12 +227,13 @@ static void say(void *arg, int level, const char *text) {
     fprintf(stderr, "[%d] %s\n", level, text);
 }
 
-void rig_open(struct rig *r, const char *dir, uint64_t ring_bytes) {
+static void open_with(struct rig *r, struct mg_store_options *o) {
     char err[256];
-    struct mg_store_options o = {.dir = dir, .parts = 1, .ring_bytes = ring_bytes, .log = say};
-    memset(o.secret, 7, sizeof(o.secret));
-    *r = (struct rig){.dir = dir};
-    if (mg_store_open(&r->store, &o, err, sizeof(err)) != 0) {
+    o->parts = 1;
+    o->log = say;
+    memset(o->secret, 7, sizeof(o->secret));
+    *r = (struct rig){.dir = o->dir};
+    if (mg_store_open(&r->store, o, err, sizeof(err)) != 0) {
         fprintf(stderr, "%s\n", err);
         exit(1);
     }
@@ -212,6 +243,16 @@ void rig_open(struct rig *r, const char *dir, uint64_t ring_bytes) {
     mg_wheel_init(&r->wheel, mg_loop_clock(r->loop));
     r->part = mg_store_part(r->store, 0);
     mg_store_part_start(r->part, r->loop, &r->wheel);
+}
+
+void rig_open(struct rig *r, const char *dir, uint64_t ring_bytes) {
+    open_with(r, &(struct mg_store_options){.dir = dir, .ring_bytes = ring_bytes});
+}
+
+void rig_open_small(struct rig *r, const char *dir, uint64_t memory) {
+    uint64_t share = memory / 8;
+    open_with(r, &(struct mg_store_options){
+                     .dir = dir, .ring_bytes = share, .cache_bytes = share, .rows_bytes = share});
 }
 
 void rig_run(struct rig *r, enum rig_step (*step)(void *arg), void *arg) {
@@ -368,10 +409,12 @@ static void send(struct load *l) {
         l->seed = l->seed * 6364136223846793005u + 1442695040888963407u;
         n = (l->seed >> 33) % l->subjects;
     }
-    size_t len = 7;
-    do {
-        subject[len++] = (char)('0' + n % 10);
-    } while ((n /= 10) != 0);
+    size_t len = l->subject ? l->subject(n, subject) : 7;
+    if (l->subject == NULL) {
+        do {
+            subject[len++] = (char)('0' + n % 10);
+        } while ((n /= 10) != 0);
+    }
     struct mg_append a = {.subject = {subject, len}, .payload = {l->payload, l->size}, .expect_last = MG_ANY_SEQ,
                           .expect_subject_last = MG_ANY_SEQ};
     if (l->latency) l->starts[l->sent % l->in_flight] = mg_loop_clock(l->rig->loop);

@@ -28,6 +28,11 @@ struct io { // of this process, bytes that reached the device
     uint64_t read, written;
 };
 struct io io_now(void);
+// MB of memory that this process has, and the most it had since the start or rss_again.
+double rss_mb(void);
+double rss_peak_mb(void);
+void rss_again(void);
+double hist_max_us(const struct hist *h);
 
 // What others do on this machine, which the tails feel first.
 struct weather {
@@ -55,6 +60,8 @@ struct rig {
 };
 
 void rig_open(struct rig *r, const char *dir, uint64_t ring_bytes); // a store that is there is recovered
+// The same for a server with so much memory: an eighth of it each for ring, cache and rows.
+void rig_open_small(struct rig *r, const char *dir, uint64_t memory);
 void rig_close(struct rig *r);
 // Runs the loop; step is called in each turn until it says RIG_DONE.
 void rig_run(struct rig *r, enum rig_step (*step)(void *arg), void *arg);
@@ -90,6 +97,7 @@ struct load {
     bool random;              // subjects at random, else in turn
     struct hist *latency;     // may be NULL
     void (*done)(struct load *l, const struct mg_result *res); // may be NULL
+    size_t (*subject)(uint64_t n, char out[32]); // of the n-th; NULL: orders.<n>, digits backwards
     // Its own.
     uint64_t sent, answered, failed, began, seed;
     uint64_t *starts;
