@@ -144,9 +144,10 @@ static int evict_oldest(struct mg_stream *s, struct decision *d) {
     while (over_limits(s, d)) {
         int err = mg_head_next(s, &walk, &m);
         if (err == MG_EAGAIN) return err;
-        if (err) { // nobody is left but the new one, which is larger than all of max_bytes
-            evict(s, d, d->seq, d->size, d->a->subject);
-            return 0;
+        if (err) { // nobody is left but the new one
+            bool too_large = s->limits.max_bytes > 0 && d->size > (uint64_t)s->limits.max_bytes;
+            if (too_large) evict(s, d, d->seq, d->size, d->a->subject);
+            return 0; // or the counters still have what was damaged
         }
         if (m.seq <= d->own_oldest && mg_slice_eq(m.subject, d->a->subject)) continue; // on the list already
         evict(s, d, m.seq, m.size, m.subject);

@@ -236,6 +236,15 @@ uint64_t mg_stream_cold_bytes(const struct mg_stream *s) {
     return n;
 }
 
+// The stream is empty: the subjects' rows of the old epoch mean nothing any more.
+static void forget_counters(struct mg_stream *s) {
+    s->epoch += !MG_PLANTED(same_epoch);
+    s->msgs = s->bytes = s->subjects = 0;
+    s->unresolved = 0;
+    s->last_row = NULL;
+    s->inexact = false;
+}
+
 // A record that is replayed may remove a message that does not count: its own record was lost in the journal, or the
 // counters are those of a rebuild, which could not read it.
 static bool counts(const struct mg_stream *s, uint64_t seq) {
@@ -261,7 +270,9 @@ static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool 
     }
     s->msgs -= s->msgs > 0;
     s->bytes -= s->bytes < r->size ? s->bytes : r->size;
-    subject_removed(s, subject, r->seq);
+    if (subject.n) subject_removed(s, subject, r->seq);
+    else s->inexact = true;
+    if (s->inexact && s->msgs == 0) forget_counters(s);
     if (r->seq == s->first) {
         s->first++;
         s->first_exact = false;
@@ -282,7 +293,7 @@ static void want_erased(struct mg_stream *s, mg_slice list, bool live) {
     for (struct mg_removal r; mg_removal_next(&w, &r);) mg_erase_want(s, r.seq, live);
 }
 
-// Everything up to `last` is gone, in one stroke: the subjects' rows of the old epoch mean nothing any more.
+// Everything up to `last` is gone, in one stroke.
 static void apply_clear(struct mg_stream *s, bool live) {
     uint64_t seq = s->first;
     for (const uint8_t *bytes; (bytes = mg_memtable_next(&s->mem, &seq)); seq++) {
@@ -293,10 +304,7 @@ static void apply_clear(struct mg_stream *s, bool live) {
     mg_stream_freed(s, mg_stream_cold_bytes(s));
     for (uint32_t i = 0; i < s->cold_len; i++) s->cold[i].live = 0;
     mg_head_reset(s);
-    s->epoch += !MG_PLANTED(same_epoch);
-    s->msgs = s->bytes = s->subjects = 0;
-    s->unresolved = 0;
-    s->last_row = NULL;
+    forget_counters(s);
     s->first = s->last + 1;
     s->first_exact = true;
     s->gone_batch = s->batch;

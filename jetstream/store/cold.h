@@ -48,8 +48,8 @@ struct mg_cold_answer {
 void mg_cold_answer_free(struct mg_cold_answer *a); // the shard; NULL is fine
 
 struct mg_cold_read;
-// The answer, on the shard. Entries that were removed are left out; slices live until it returns. Of a question that was
-// cancelled it is not called, except for SUBJECT: then the stream is NULL.
+// The answer, on the shard. Entries that were removed are left out; slices live until it returns. Not called for a
+// question that was cancelled, except for SUBJECT: then the stream is NULL.
 typedef void (*mg_cold_done)(struct mg_cold_read *r);
 
 struct mg_cold_read {

@@ -204,7 +204,7 @@ enum mg_page_kind {
     F(u64, lost_operations, "operations that the journal lost: messages, removals or rows")                            \
     F(i64, last_time, "when the last message was stored, ns")                                                          \
     F(u32, epoch, "of the rows of subjects")                                                                           \
-    F(u32, flags, "1: first is the first message's number; 2: of a rebuild, lost messages do not count")
+    F(u32, flags, "1: first is exact; 2: of a rebuild, what is lost is not counted; 4: bytes, subjects too high")
 
 // Behind the counters: messages that were found damaged, one of these for each range of numbers, ascending.
 #define MG_LOST_RANGE_FIELDS(F)                                                                                        \

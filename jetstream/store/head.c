@@ -66,13 +66,11 @@ static void refilled(struct mg_cold_read *r) {
     h->entries = mg_realloc(h->entries, (h->count + r->count + 1) * sizeof(h->entries[0]));
     for (uint32_t i = 0; i < r->count; i++) {
         const struct mg_cold_entry *e = &r->entries[i];
-        // What cannot be read is not removed by limits: neither its size nor its subject is known. It is lost, and said
-        // to be; `first` passes over it.
-        if (e->seq < h->covered || e->err) continue;
+        if (e->seq < h->covered) continue;
         h->entries[h->count++] = (struct mg_head_entry){
             .seq = e->seq,
             .time = e->time,
-            .size = mg_stream_size_of(s, e->subject.n, e->headers.n, e->payload.n),
+            .size = e->err ? 0 : mg_stream_size_of(s, e->subject.n, e->headers.n, e->payload.n), // 0: not known
             .subject_at = (uint32_t)h->subjects.len,
             .subject_len = (uint32_t)e->subject.n,
             .gone = mg_stream_known_removed(s, e->seq),

@@ -2,8 +2,8 @@
 // Copyright (c) The Midge Authors
 //
 // What limits remove from the messages that are there: age, when its time has come, and limits that a new configuration
-// has made lower (a publish makes its own room, append.c). As with a purge, each slice is a record with the list of what
-// it removes.
+// has made lower (a publish makes its own room, append.c). As with a purge, each slice is a record with the list of
+// what it removes.
 //
 // A configuration is a change like others: it stays at the head of the stream's queue until its limits hold, then it is
 // answered. So what waits behind it is decided against a state that keeps them, and a purge that keeps so many messages
@@ -11,15 +11,14 @@
 // counters that speak for themselves; that subjects have too many is a flag in the stream's row, written with the
 // configuration and taken back with a record when it is done.
 //
-// Age does not stand in the queue, it acts between two changes. It waits for a purge that has counted what it keeps. What
-// a change has asked segments for before is asked again (mg_assist_stale).
+// Age does not stand in the queue, it acts between two changes. It waits for a purge that has counted what it keeps.
+// What a change has asked segments for before is asked again (mg_assist_stale).
 #include <string.h>
 
 #include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
-#include "server/base/planted.h"
 
 #define SLICE 256u
 #define SUBJECTS 256u // listed at a time
@@ -190,7 +189,7 @@ int mg_limits_apply(struct mg_stream *s) {
 }
 
 void mg_limits_resume(struct mg_stream *s) {
-    if (mg_limits_hold(s) || MG_PLANTED(limits_forgotten)) return;
+    if (mg_limits_hold(s)) return;
     mg_change_first(s, &(struct mg_change){.kind = MG_CHANGE_CONFIGURE, .started = true, .quiet = true});
 }
 

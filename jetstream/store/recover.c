@@ -56,6 +56,7 @@ static int take_state(struct mg_store *st, uint64_t id, mg_slice value) {
     s->last_time = row.last_time;
     s->epoch = row.epoch;
     s->first_exact = (row.flags & MG_STATE_FIRST_EXACT) != 0;
+    s->inexact = (row.flags & MG_STATE_INEXACT) != 0;
     s->rebuilt = (row.flags & MG_STATE_REBUILT) != 0;
     if (row.last_time > s->part->last_time) s->part->last_time = row.last_time;
     return 0;

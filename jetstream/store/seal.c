@@ -27,7 +27,7 @@ static struct mg_cell *put_state(struct mg_stream *s) {
         .lost_operations = s->lost_operations,
         .last_time = s->last_time,
         .epoch = s->epoch,
-        .flags = s->first_exact ? MG_STATE_FIRST_EXACT : 0,
+        .flags = (s->first_exact ? MG_STATE_FIRST_EXACT : 0) | (s->inexact ? MG_STATE_INEXACT : 0),
     };
     char key[MG_ROW_KEY_HEAD], value[MG_STATE_ROW_SIZE + MG_LOST_BYTES_MAX];
     mg_state_row_pack(value, &row);

@@ -133,6 +133,7 @@ struct mg_stream {
     uint32_t epoch;           // of subject rows; a purge of everything begins a new one
     uint32_t unresolved;      // subject rows whose older value is being looked up: `subjects` is not exact
     bool first_exact;
+    bool inexact;             // a message of unknown size and subject was removed: bytes and subjects are too high
     bool rebuilt;             // replay: of the messages in segments only those count that can be read
     bool dirty;               // changed since the last seal
     bool deleted;             // no more changes; freed when its last result has gone
@@ -293,6 +294,7 @@ void mg_stream_apply_self(struct mg_stream *s, const struct mg_record_view *rec,
 void mg_stream_apply_drop(struct mg_stream *s);
 #define MG_STATE_FIRST_EXACT 1u // flags of a row of counters
 #define MG_STATE_REBUILT 2u
+#define MG_STATE_INEXACT 4u
 int mg_stream_decode_row(struct mg_stream *s, mg_slice value); // MG_ECORRUPT
 void mg_stream_add_stretch(struct mg_stream *s, const struct mg_stretch *c); // takes its reference
 struct mg_stream *mg_stream_new(struct mg_store_part *p, uint64_t id);

@@ -97,7 +97,8 @@ static void encode_row(const struct mg_stream *s, struct mg_buf *out) {
         .max_age = l->max_age,
         .dedupe_window = l->dedupe_window,
         .discard = (uint8_t)l->discard,
-        .flags = (uint8_t)((l->discard_new_per_subject ? FLAG_NEW_PER_SUBJECT : 0) | (s->trim_subjects ? FLAG_TRIM : 0)),
+        .flags = (uint8_t)((l->discard_new_per_subject ? FLAG_NEW_PER_SUBJECT : 0) |
+                           (s->trim_subjects ? FLAG_TRIM : 0)),
         .name_len = (uint16_t)s->name.n,
         .config_len = (uint32_t)s->config.n,
     };

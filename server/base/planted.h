@@ -70,10 +70,9 @@
     X(risen_stream, store, "a deleted stream keeps its row")                                                           \
     X(old_snapshot, store, "an answer from files is believed though a checkpoint came between")                        \
     X(rollup_half_done, store, "a rollup is acknowledged before it has removed anything")                              \
-    X(row_at_once, store, "a read of a row does not wait until the row is durable")                                     \
+    X(row_at_once, store, "a read of a row does not wait until the row is durable")                                    \
     X(silent_clear, store, "nobody is told of a purge of everything")                                                  \
     X(subjects_left, store, "a lower limit per subject does not hold for what is there")                               \
-    X(limits_forgotten, store, "limits that a crash has cut short are not made up for")                                \
     X(unchecked_record, store, "the checksum of a record in a segment is not compared")                                \
     X(shared_input, store, "a merge takes runs that another one is merging")                                           \
     X(silent_recovery, store, "damage to the journal is not told to anybody")                                          \

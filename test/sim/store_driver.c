@@ -423,6 +423,7 @@ static void work(struct shard *sh) {
         if (sl && sim_chance(s, 60) && sl->phase == SLOT_PRESENT) reads_begin(sh, sl);
         else if (sl) act(sh, sl), n++;
         if (sim_chance(s, 3)) mg_store_press(w->store);
+        if (sim_chance(s, 1)) mg_store_scrub(w->store);
         if (sim_chance(s, 2)) pause(sh, sim_below(s, 60000000));
         if (sim_chance(s, 40)) shard_step(sh);
         while (sh->in_flight >= most && !shard_stuck(sh)) shard_step(sh);

@@ -410,8 +410,8 @@ static void each_subject(struct mg_subjects_read *r, mg_slice subject, uint64_t 
     struct subjects *x = mg_container_of(r, struct subjects, r);
     const struct model *m = &x->sl->model;
     unsigned i = model_subject_of(subject);
-    sim_check(i < MODEL_SUBJECTS && count == model_count_of(m, i), "stream %u: %llu messages of subject %.*s", x->sl->no,
-              (unsigned long long)count, (int)subject.n, subject.p);
+    sim_check(i < MODEL_SUBJECTS && count == model_count_of(m, i), "stream %u: %llu messages of subject %.*s",
+              x->sl->no, (unsigned long long)count, (int)subject.n, subject.p);
     // It is not known which one is the last after that was removed; then it is not below the last one.
     sim_check(last >= model_last_of(m, i), "stream %u: the last of subject %.*s is %llu", x->sl->no, (int)subject.n,
               subject.p, (unsigned long long)last);

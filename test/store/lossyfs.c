@@ -233,7 +233,9 @@ static int make(const char *path, bool directory, struct fuse_file_info *fi) {
     return 0;
 }
 
-static int fs_create(const char *path, mode_t mode, struct fuse_file_info *fi) { return (void)mode, make(path, false, fi); }
+static int fs_create(const char *path, mode_t mode, struct fuse_file_info *fi) {
+    return (void)mode, make(path, false, fi);
+}
 static int fs_mkdir(const char *path, mode_t mode) { return (void)mode, make(path, true, NULL); }
 
 static int fs_open(const char *path, struct fuse_file_info *fi) {

@@ -335,6 +335,36 @@ static void lost_is_counted_once(void **state) {
     assert_true(driver_said(d, "1 messages from"));
 }
 
+// A damaged message at the head goes when limits take it; what is behind it is counted, and an empty stream is empty.
+static void damaged_head(void **state) {
+    struct driver *d = *state;
+    struct mg_stream_state now;
+    struct mg_stream_limits l = {.max_msgs = 10};
+    damaged_message(state);
+    assert_int_equal(driver_open(d), 0);
+    struct mg_stream *s = driver_find(d, "S");
+    d->open++;
+    assert_int_equal(mg_stream_configure(s, (mg_slice){NULL, 0}, &l, d), 0);
+    driver_run(d, driver_quiet);
+    state_of(d, s, &now);
+    assert_int_equal(now.msgs, 10);
+    assert_int_equal(now.first, MESSAGES - 9);
+    assert_int_equal(now.lost, 1);
+    assert_int_equal(driver_publish(d, s, "s.1", 100, 0), 0);
+    driver_run(d, driver_quiet);
+    assert_int_equal(driver_read(d, s, MESSAGES + 1), 0);
+    for (uint64_t seq = MESSAGES - 8; seq <= MESSAGES + 1; seq++) {
+        d->open++;
+        assert_int_equal(mg_stream_remove(s, seq, false, d), 0);
+    }
+    driver_run(d, driver_quiet);
+    state_of(d, s, &now);
+    assert_int_equal(now.msgs, 0);
+    assert_int_equal(now.bytes, 0);
+    assert_int_equal(now.subjects, 0);
+    driver_close(d);
+}
+
 // ---- writing it anew ------------------------------------------------------------------------------------------------
 
 static enum mg_check_verdict rebuild(struct driver *d) {
@@ -422,6 +452,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(both_copies, setup, teardown),
         cmocka_unit_test_setup_teardown(table_of_subjects, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged_rows_of_subjects, setup, teardown),
+        cmocka_unit_test_setup_teardown(damaged_head, setup, teardown),
         cmocka_unit_test_setup_teardown(orphan, setup, teardown),
         cmocka_unit_test_setup_teardown(lost_is_counted_once, setup, teardown),
         cmocka_unit_test_setup_teardown(rebuild_of_a_healthy_one, setup, teardown),
