@@ -139,7 +139,8 @@ struct mg_stream_ops {
     void (*result)(void *app, const struct mg_result *r);
     // Messages up to `last` may be read now.
     void (*visible)(void *app, uint64_t last);
-    // A message is gone (limits, age, delete, purge); not called for those that mg_stream_remove names.
+    // A message is gone (limits, age, delete, purge by a filter, mg_stream_remove), and that is durable. Not called for
+    // each when all are purged at once.
     void (*removed)(void *app, uint64_t seq);
 };
 
