@@ -257,8 +257,9 @@ void mg_js_do_stream_info(struct mg_js_request *rq) {
     rq->own = t;
     rq->drop = drop_telling;
     t->rq = rq;
-    t->stream = mg_js_request_stream(rq);
-    if (t->stream == NULL) return;
+    struct mg_js_stream *s = mg_js_request_stream(rq);
+    if (s == NULL) return;
+    t->stream = s;
     if (t->d.subjects_filter.n == 0) {
         begin_deleted(t);
         return;

@@ -3,6 +3,7 @@
 #include "jetstream/stream/js_stream.h"
 
 #include "jetstream/api/reply.h"
+#include "jetstream/stream/member.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
 
@@ -33,7 +34,12 @@ static void on_visible(void *app, uint64_t last) {
     mg_js_stream_busy(app);
 }
 
-static const struct mg_stream_ops ops = {.result = on_result, .visible = on_visible};
+static void on_removed(void *app, uint64_t seq, mg_slice subject) {
+    (void)subject;
+    mg_js_members_removed(app, seq);
+}
+
+static const struct mg_stream_ops ops = {.result = on_result, .visible = on_visible, .removed = on_removed};
 
 // ---- subjects -------------------------------------------------------------------------------------------------------
 
@@ -142,11 +148,13 @@ void mg_js_stream_reconfigure(struct mg_js_stream *s, struct mg_js_stream_config
     *config = (struct mg_js_stream_config){.name = {NULL, 0}};
     prepare(s);
     subscribe(s);
+    if (s->config.retention == MG_JS_INTEREST) mg_js_retention_sweep(s);
 }
 
 void mg_js_stream_retire(struct mg_js_stream *s) {
     s->deleting = true;
     unsubscribe(s);
+    mg_js_members_retire(s, true);
     end_reads(s);
 }
 
@@ -154,6 +162,7 @@ void mg_js_stream_free(struct mg_js_stream *s) {
     unsubscribe(s);
     unprepare(s);
     end_reads(s);
+    mg_js_members_free(s);
     mg_list_remove(&s->busy);
     mg_js_stream_fini(&s->config);
     mg_buf_fini(&s->ack_prefix);
@@ -162,6 +171,7 @@ void mg_js_stream_free(struct mg_js_stream *s) {
 
 void mg_js_stream_shutdown(struct mg_js_stream *s) {
     unsubscribe(s);
+    mg_js_members_retire(s, false);
     end_reads(s);
 }
 
@@ -171,26 +181,25 @@ void mg_js_stream_busy(struct mg_js_stream *s) {
     if (mg_list_empty(&s->busy)) mg_list_push_back(&s->js->busy, &s->busy);
 }
 
-bool mg_js_stream_turn(struct mg_js_stream *s) {
-    (void)s;
-    return false;
-}
+bool mg_js_stream_turn(struct mg_js_stream *s) { return s->members && mg_js_members_turn(s->members); }
 
-uint64_t mg_js_stream_consumers(const struct mg_js_stream *s) {
-    (void)s;
-    return 0;
-}
+// ---- consumers ------------------------------------------------------------------------------------------------------
+
+uint64_t mg_js_stream_consumers(const struct mg_js_stream *s) { return s->members ? s->members->n : 0; }
 
 int mg_js_stream_check_consumers(const struct mg_js_stream *s, const struct mg_js_stream_config *c,
                                  struct mg_js_error *e) {
-    (void)s;
-    (void)c;
-    (void)e;
-    return 0;
-}
-
-bool mg_js_stream_wanted(const struct mg_js_stream *s, mg_slice subject) {
-    (void)s;
-    (void)subject;
-    return false;
+    size_t n;
+    struct mg_js_member **all = mg_js_members_sorted(s, &n);
+    struct mg_buf names = MG_BUF_INIT;
+    for (size_t i = 0; i < n; i++) {
+        if (!mg_js_consumer_violates(&all[i]->config, &c->consumer_limits)) continue;
+        if (names.len) mg_buf_adds(&names, ", ");
+        mg_buf_add_slice(&names, mg_js_member_name(all[i]));
+    }
+    int rc = names.len ? mg_js_failf(e, MG_JSE_STREAM_UPDATE, "change to limits violates consumers: %.*s",
+                                     (int)names.len, names.p) : 0;
+    mg_buf_fini(&names);
+    mg_free(all);
+    return rc;
 }

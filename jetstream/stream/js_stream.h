@@ -22,6 +22,7 @@ struct mg_js_stream {
     struct mg_list reads;        // of struct mg_js_reading: those that wait
     struct mg_transform *transform, *republish; // NULL: none
     struct mg_buf ack_prefix;    // what all acknowledgements of publishes begin with
+    struct mg_js_members *members; // its consumers (member.h); NULL: it never had any
     uint64_t accounted;          // bytes of it that js->used_* has
     bool deleting;               // its deletion is under way: it takes nothing any more
 };
