@@ -113,7 +113,8 @@ void model_seen(struct model *m, const struct mg_record_view *v, uint64_t page) 
     st->last = h->op;
     op->seen = true;
     op->page = page;
-    if (op->fate != MODEL_ACKED) op->pages_end = page + 1 + op->length / 4032;
+    // It begins somewhere in its first page: this is how far it may go.
+    if (op->fate != MODEL_ACKED) op->pages_end = page + 2 + op->length / 4032;
 }
 
 void model_damage(struct model *m, const struct mg_journal_damage *d) {
