@@ -48,6 +48,7 @@ void mg_js_start(struct mg_js *js, const struct mg_js_setup *o) {
     mg_list_init(&js->busy);
     mg_list_init(&js->waits);
     mg_list_init(&js->later);
+    mg_list_init(&js->idle);
     mg_js_watch_init(js);
     mg_list_init(&js->credit.link);
     js->credit.resume = may_send_again;
@@ -82,7 +83,6 @@ void mg_js_fini(struct mg_js *js) {
         mg_list_remove(&w->link);
         w->done(w, NULL, NULL);
     }
-    mg_js_requests_drop(js);
     mg_list_remove(&js->credit.link);
     mg_js_unsubscribe(js, js->api);
     while (js->nstreams > 0) {
@@ -90,6 +90,7 @@ void mg_js_fini(struct mg_js *js) {
         mg_js_remove(js, s);
         mg_js_stream_free(s);
     }
+    mg_js_requests_drop(js); // also those that waited for a consumer
     bury(js);
     mg_js_watch_fini(js);
     mg_free(js->streams);
@@ -111,7 +112,7 @@ bool mg_js_turn(struct mg_js *js) {
     bury(js);
     serve_streams(js); // first: what clients have sent goes into the batch that the store now hands over
     bool more = mg_store_part_turn(js->part);
-    mg_js_requests_run(js);
+    more |= mg_js_requests_run(js);
     return more || !mg_list_empty(&js->busy);
 }
 

@@ -186,6 +186,7 @@ struct mg_js_member *mg_js_member_new(struct mg_js_stream *s, mg_slice name, str
     mg_list_init(&m->active);
     mg_list_init(&m->watch);
     mg_list_init(&m->others);
+    mg_list_init(&m->idle);
     mg_list_init(&m->knowing);
     mg_list_init(&m->journal.holds);
     mg_timer_init(&m->timer, due);
@@ -233,6 +234,7 @@ void mg_js_member_drop(struct mg_js_member *m) {
     ms->n_limited -= is_limited(&m->config);
     if (m->c) leave_index(m);
     mg_js_watch_remove(m);
+    mg_js_sleep_forget(m);
     mg_js_member_stop_reading(m);
     mg_timer_stop(mg_shard_wheel(m->stream->js->shard), &m->timer);
     tell_nobody_waits(m);
@@ -247,8 +249,6 @@ void mg_js_member_free(struct mg_js_member *m) {
     mg_js_consumer_free(m->c);
     mg_js_consumer_fini(&m->config);
     mg_free(m->rules);
-    if (m->loading) mg_js_state_fini(m->loading);
-    mg_free(m->loading);
     mg_buf_fini(&m->journal.deltas);
     mg_free(m);
 }
@@ -262,7 +262,7 @@ int mg_js_member_delete(struct mg_js_member *m, void *ctx) {
     js->inside++;
     if (m->c) mg_js_consumer_say_deleted(m->c);
     js->inside--;
-    mg_js_advise_action(m, false);
+    mg_js_advise_action(s, mg_js_member_name(m), false);
     mg_js_member_drop(m);
     mg_js_retention_sweep(s);
     return 0;
