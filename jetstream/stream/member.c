@@ -188,6 +188,7 @@ struct mg_js_member *mg_js_member_new(struct mg_js_stream *s, mg_slice name, str
     mg_list_init(&m->others);
     mg_list_init(&m->idle);
     mg_list_init(&m->knowing);
+    mg_list_init(&m->pulls);
     mg_list_init(&m->journal.holds);
     mg_timer_init(&m->timer, due);
     m->rules = make_rules(s, &m->config);
@@ -245,6 +246,11 @@ void mg_js_member_drop(struct mg_js_member *m) {
 
 void mg_js_member_free(struct mg_js_member *m) {
     mg_list_remove(&m->active);
+    while (!mg_list_empty(&m->pulls)) {
+        struct mg_js_parcel *p = mg_container_of(m->pulls.next, struct mg_js_parcel, link);
+        mg_list_remove(&p->link);
+        mg_free(p);
+    }
     mg_js_member_unhold(m);
     mg_js_consumer_free(m->c);
     mg_js_consumer_fini(&m->config);

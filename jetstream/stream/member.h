@@ -73,6 +73,7 @@ struct mg_js_member {
     struct mg_js_want want;   // what rd reads
     struct mg_js_reading *count; // NULL: num_pending is not being counted
     struct mg_list knowing;   // of struct mg_js_knowing
+    struct mg_list pulls;     // of struct mg_js_parcel: they wait for num_pending, which says what becomes of them
     uint64_t counted;         // num_pending knows of messages up to this one
     uint64_t clear;           // nothing before this number matches; UINT64_MAX: nothing that was told so far
     int64_t count_paid;       // when a count that had to wait was done
@@ -170,6 +171,8 @@ struct mg_js_consumer_info mg_js_member_tell(struct mg_js_member *m);
 // Delivers what is wanted, at most a slice. True: there is more at once.
 bool mg_js_member_pump(struct mg_js_member *m);
 void mg_js_member_stop_reading(struct mg_js_member *m);
+// Is num_pending exact? If not it is being counted from now on.
+bool mg_js_member_counted(struct mg_js_member *m);
 // Calls back when num_pending is exact: perhaps at once.
 void mg_js_member_know(struct mg_js_member *m, struct mg_js_knowing *k);
 // Its position or its filters have changed: what was read and counted is worth nothing.

@@ -34,27 +34,34 @@ static mg_slice put(char **at, mg_slice from) {
     return mg_slice_of(to, from.n);
 }
 
-static struct mg_js_parcel *parcel(enum mg_js_parcel_kind kind, mg_slice consumer, const struct mg_msg *msg) {
-    mg_slice body = body_of(msg);
-    struct mg_js_parcel *p = mg_alloc(sizeof(*p) + consumer.n + msg->subject.n + msg->reply.n + body.n);
+// Its slices are the message's.
+static struct mg_js_parcel parcel(enum mg_js_parcel_kind kind, mg_slice consumer, const struct mg_msg *msg) {
+    return (struct mg_js_parcel){.kind = kind, .consumer = consumer, .subject = msg->subject, .reply = msg->reply,
+                                 .body = body_of(msg)};
+}
+
+static struct mg_js_parcel *copy(const struct mg_js_parcel *from) {
+    struct mg_js_parcel *p = mg_alloc(sizeof(*p) + from->consumer.n + from->subject.n + from->reply.n + from->body.n);
     char *at = p->text;
-    p->kind = kind;
-    p->consumer = put(&at, consumer);
-    p->subject = put(&at, msg->subject);
-    p->reply = put(&at, msg->reply);
-    p->body = put(&at, body);
+    p->kind = from->kind;
+    p->consumer = put(&at, from->consumer);
+    p->subject = put(&at, from->subject);
+    p->reply = put(&at, from->reply);
+    p->body = put(&at, from->body);
     return p;
 }
 
-static void handle(struct mg_js_member *m, enum mg_js_parcel_kind kind, mg_slice subject, mg_slice reply,
-                   mg_slice body) {
-    if (kind == MG_JS_PULL) mg_js_member_pull(m, reply, body);
-    else if (kind == MG_JS_ACK) mg_js_member_ack(m, subject, reply, body);
-    else mg_js_member_flow(m, subject);
-}
-
+// What is asked not to wait needs to know what is there.
 void mg_js_member_take(struct mg_js_member *m, const struct mg_js_parcel *p) {
-    handle(m, p->kind, p->subject, p->reply, p->body);
+    if (p->kind == MG_JS_ACK) {
+        mg_js_member_ack(m, p->subject, p->reply, p->body);
+    } else if (p->kind == MG_JS_FLOW) {
+        mg_js_member_flow(m, p->subject);
+    } else if (mg_list_empty(&m->pulls) && mg_js_member_counted(m)) {
+        mg_js_member_pull(m, p->reply, p->body);
+    } else {
+        mg_list_push_back(&m->pulls, &copy(p)->link);
+    }
 }
 
 // Is there a consumer of this name that takes such messages? spec 8: nobody listens to acknowledgements of policies none
@@ -70,14 +77,15 @@ static bool takes(const struct mg_js_stream *s, const struct mg_js_member *m, co
 static bool arrived(struct mg_js_stream *s, enum mg_js_parcel_kind kind, mg_slice consumer, const struct mg_msg *msg) {
     struct mg_js_member *m = mg_js_member_find(s, consumer);
     struct mg_js_sleeper *sl = m ? NULL : mg_js_sleeper_find(s, consumer);
+    const struct mg_js_parcel p = parcel(kind, consumer, msg);
     if (!takes(s, m, sl, kind)) return false;
     if (s->js->inside) {
-        mg_list_push_back(&s->members->inbox, &parcel(kind, consumer, msg)->link);
+        mg_list_push_back(&s->members->inbox, &copy(&p)->link);
         mg_js_stream_busy(s);
     } else if (m) {
-        handle(m, kind, msg->subject, msg->reply, body_of(msg));
+        mg_js_member_take(m, &p);
     } else {
-        mg_js_sleeper_keep(sl, parcel(kind, consumer, msg));
+        mg_js_sleeper_keep(sl, copy(&p));
     }
     return true;
 }
