@@ -51,13 +51,19 @@ static struct mg_js_parcel *copy(const struct mg_js_parcel *from) {
     return p;
 }
 
-// What is asked not to wait needs to know what is there.
+// Who does not want to wait is told at once if there is nothing, so that has to be known. Others find out.
+static bool needs_count(const struct mg_js_member *m, mg_slice body) {
+    static const char word[] = "no_wait";
+    return m->stale && body.n > sizeof(word) && memmem(body.p, body.n, word, sizeof(word) - 1) != NULL;
+}
+
 void mg_js_member_take(struct mg_js_member *m, const struct mg_js_parcel *p) {
+    if (p->kind == MG_JS_PULL) mg_js_members_catch_up(m->stream->members);
     if (p->kind == MG_JS_ACK) {
         mg_js_member_ack(m, p->subject, p->reply, p->body);
     } else if (p->kind == MG_JS_FLOW) {
         mg_js_member_flow(m, p->subject);
-    } else if (mg_list_empty(&m->pulls) && mg_js_member_counted(m)) {
+    } else if (mg_list_empty(&m->pulls) && (!needs_count(m, p->body) || mg_js_member_counted(m))) {
         mg_js_member_pull(m, p->reply, p->body);
     } else {
         mg_list_push_back(&m->pulls, &copy(p)->link);

@@ -231,7 +231,8 @@ static bool knows_pending(struct mg_js_member *m) {
 
 // ---- the pump -------------------------------------------------------------------------------------------------------
 
-static bool pump_one(struct mg_js_member *m, size_t *bytes) {
+// known: num_pending is, as far as this slice goes.
+static bool pump_one(struct mg_js_member *m, bool *known, size_t *bytes) {
     struct mg_js_members *ms = m->stream->members;
     uint64_t from = m->want.seq;
     if (m->want.kind == MG_JS_WANT_NEXT) {
@@ -243,6 +244,8 @@ static bool pump_one(struct mg_js_member *m, size_t *bytes) {
     }
     if (read(m, from) != 0) return false;
     bool end = m->want.kind == MG_JS_WANT_NEXT && m->rd->r.err == MG_ENOTFOUND;
+    if (!*known && m->rd->r.err == 0 && !knows_pending(m)) return false; // read again when it is counted
+    *known = *known || m->rd->r.err == 0;
     *bytes += hand_over(m, &m->rd->r);
     return !end;
 }
@@ -256,9 +259,7 @@ bool mg_js_member_pump(struct mg_js_member *m) {
         if (m->reading || m->look_for_listeners) return m->look_for_listeners;
         m->want = mg_js_consumer_want(m->c, mg_js_member_now(m));
         if (m->want.kind == MG_JS_WANT_NOTHING) return false;
-        if (!known && !knows_pending(m)) return false;
-        known = true;
-        if (!pump_one(m, &bytes)) return false;
+        if (!pump_one(m, &known, &bytes)) return false;
     }
     return true;
 }
