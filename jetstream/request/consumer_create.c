@@ -218,11 +218,12 @@ static void list_lasts(struct making *k) {
 
 static mg_slice choose_name(const struct mg_js_stream *s, char name[NAME_LEN]) {
     static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    const mg_slice chosen = mg_slice_of(name, NAME_LEN);
     do {
         uint64_t random = mg_shard_random(s->js->shard);
         for (unsigned i = 0; i < NAME_LEN; i++, random /= 62) name[i] = digits[random % 62];
-    } while (mg_js_member_find(s, mg_slice_of(name, NAME_LEN)) || mg_js_sleeper_find(s, mg_slice_of(name, NAME_LEN)));
-    return mg_slice_of(name, NAME_LEN);
+    } while (mg_js_member_find(s, chosen) || mg_js_sleeper_find(s, chosen));
+    return chosen;
 }
 
 static void make(struct mg_js_request *rq, struct mg_js_stream *s, mg_slice name, struct mg_js_consumer_config *c) {
@@ -326,7 +327,8 @@ struct admitted {
     bool asleep; // and is to be looked at again when it is awake
 };
 
-static int admit(struct mg_js_request *rq, struct mg_js_consumer_request *r, struct admitted *a, struct mg_js_error *e) {
+static int admit(struct mg_js_request *rq, struct mg_js_consumer_request *r, struct admitted *a,
+                 struct mg_js_error *e) {
     struct mg_js *js = rq->js;
     int rc = mg_js_consumer_read(r, rq->body, js->o.strict, e);
     if (rc == 0) rc = mg_js_consumer_admit(r, rq->subject, &a->name, e);

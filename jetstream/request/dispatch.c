@@ -278,7 +278,8 @@ static bool blank(mg_slice body) {
 
 bool mg_js_request_empty(struct mg_js_request *rq) {
     mg_slice b = rq->body;
-    if (blank(b) || (b.n >= 2 && b.p[0] == '{' && b.p[b.n - 1] == '}' && blank(mg_slice_of(b.p + 1, b.n - 2)))) return true;
+    bool braces = b.n >= 2 && b.p[0] == '{' && b.p[b.n - 1] == '}';
+    if (blank(b) || (braces && blank(mg_slice_of(b.p + 1, b.n - 2)))) return true;
     mg_js_answer_fail(rq, MG_JSE_NOT_EMPTY_REQUEST);
     return false;
 }

@@ -11,6 +11,7 @@
 #include "server/base/mem.h"
 #include "server/router/hash.h"
 
+#define DEFAULT_INACTIVE INT64_C(5000000000) // spec 4
 #define BURST (UINT64_C(1) << 20) // of a rate limit, in bytes, where the stream does not bound its messages
 
 static const mg_slice none = {NULL, 0};
@@ -29,7 +30,8 @@ static unsigned list_filters(const struct mg_js_consumer_config *c, mg_slice *ou
 
 // spec 4: pull, and whoever did not ask for a time
 static bool jitters(const struct mg_js_consumer_config *c) {
-    return !mg_js_consumer_is_push(c) || (!mg_js_consumer_is_durable(c) && c->inactive_threshold == 5 * INT64_C(1000000000));
+    bool chose = mg_js_consumer_is_durable(c) || c->inactive_threshold != DEFAULT_INACTIVE;
+    return !mg_js_consumer_is_push(c) || !chose;
 }
 
 static struct mg_js_consumer_rules *make_rules(const struct mg_js_stream *s, const struct mg_js_consumer_config *c) {
@@ -110,7 +112,8 @@ static void op_notice(void *app, const struct mg_js_notice *n) {
 
 static uint64_t op_random(void *app) { return mg_shard_random(((struct mg_js_member *)app)->stream->js->shard); }
 
-static const struct mg_js_consumer_ops ops = {op_record, op_deliver, op_send, op_done, op_interest, op_notice, op_random};
+static const struct mg_js_consumer_ops ops = {op_record,   op_deliver, op_send,  op_done,
+                                              op_interest, op_notice,  op_random};
 
 // ---- the index of filters -------------------------------------------------------------------------------------------
 

@@ -230,7 +230,9 @@ struct mg_js_sleeper {
     uint32_t name_len;
     char name[];
 };
-static inline mg_slice mg_js_sleeper_name(const struct mg_js_sleeper *sl) { return mg_slice_of(sl->name, sl->name_len); }
+static inline mg_slice mg_js_sleeper_name(const struct mg_js_sleeper *sl) {
+    return mg_slice_of(sl->name, sl->name_len);
+}
 struct mg_js_request;
 
 bool mg_js_sleeps_from_start(const struct mg_js_stream *s, const struct mg_js_row_head *head);

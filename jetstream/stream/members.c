@@ -70,8 +70,8 @@ void mg_js_member_take(struct mg_js_member *m, const struct mg_js_parcel *p) {
     }
 }
 
-// Is there a consumer of this name that takes such messages? spec 8: nobody listens to acknowledgements of policies none
-// and flow_control.
+// Is there a consumer of this name that takes such messages? spec 8: nobody listens to acknowledgements of the policies
+// none and flow_control.
 static bool takes(const struct mg_js_stream *s, const struct mg_js_member *m, const struct mg_js_sleeper *sl,
                   enum mg_js_parcel_kind kind) {
     if (s->deleting || (m == NULL && sl == NULL) || (m && !m->live)) return false;

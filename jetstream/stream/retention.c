@@ -38,7 +38,8 @@ static void remove_message(struct mg_js_stream *s, uint64_t seq) { mg_stream_rem
 bool mg_js_stream_wanted(const struct mg_js_stream *s, mg_slice subject) {
     const struct mg_js_members *ms = s->members;
     if (ms == NULL) return false;
-    return ms->asleep.count > 0 || !mg_list_empty(&ms->unfiltered) || (ms->nfiltered && mg_sublist_match_any(ms->index, subject));
+    if (ms->asleep.count > 0 || !mg_list_empty(&ms->unfiltered)) return true;
+    return ms->nfiltered && mg_sublist_match_any(ms->index, subject);
 }
 
 // ---- one by one -----------------------------------------------------------------------------------------------------

@@ -86,8 +86,8 @@ int mg_router_interest_blocked(const struct mg_router *r);
 void mg_router_subscribe(struct mg_router *r, struct mg_sub *sub);
 void mg_router_unsubscribe(struct mg_router *r, struct mg_sub *sub);
 // From now on fn is called whenever somebody may have begun or ceased to want exactly a subject (queue empty: not as a
-// member of a group), here or on another shard; it must not subscribe or publish. NULL: no more. Interest alone does not
-// wake a sleeping shard, so the others are asked to.
+// member of a group), here or on another shard; it must not subscribe or publish. NULL: no more. Interest alone does
+// not wake a sleeping shard, so the others are asked to.
 void mg_router_heed(struct mg_router *r, void (*fn)(void *arg, mg_slice subject, mg_slice queue), void *arg);
 // Has a client on any shard subscribed to exactly this subject, in that queue group (empty: in none)?
 bool mg_router_wants_exactly(const struct mg_router *r, mg_slice subject, mg_slice queue);
