@@ -28,9 +28,10 @@ struct decision {
     uint64_t own_oldest;  // numbers of this subject up to it are on the list already
     bool replaces;
     struct mg_removals list;
+    struct mg_extent *extent;
 };
 
-static int subject_row(struct mg_stream *s, mg_slice subject, const struct mg_subject_row **out) {
+int mg_stream_subject_row(struct mg_stream *s, mg_slice subject, const struct mg_subject_row **out) {
     char key[MG_CELL_KEY_MAX];
     const struct mg_cell *row;
     enum mg_row_found f = mg_rows_get(s->rows, mg_slice_of(key, mg_subject_key(s, subject, key)), &row);
@@ -42,7 +43,7 @@ static int subject_row(struct mg_stream *s, mg_slice subject, const struct mg_su
 static int check_subject_sequence(struct mg_stream *s, const struct mg_append *a, uint64_t *actual) {
     const struct mg_subject_row *row;
     mg_slice subject = a->expect_subject.n ? a->expect_subject : a->subject;
-    int err = subject_row(s, subject, &row);
+    int err = mg_stream_subject_row(s, subject, &row);
     if (err) return err;
     *actual = row ? row->last : 0;
     if (row == NULL || !row->last_gone) return 0;
@@ -130,6 +131,7 @@ static int evict_of_subject(struct mg_stream *s, struct decision *d) {
 
 static bool over_limits(const struct mg_stream *s, const struct decision *d) {
     const struct mg_stream_limits *l = &s->limits;
+    if (l->discard != MG_DISCARD_OLD) return false; // as in the reference
     return (l->max_msgs > 0 && d->msgs > (uint64_t)l->max_msgs) ||
            (l->max_bytes > 0 && d->bytes > (uint64_t)l->max_bytes);
 }
@@ -142,9 +144,10 @@ static int evict_oldest(struct mg_stream *s, struct decision *d) {
     while (over_limits(s, d)) {
         int err = mg_head_next(s, &walk, &m);
         if (err == MG_EAGAIN) return err;
-        if (err) { // nobody is left but the new one, which is larger than all of max_bytes
-            evict(s, d, d->seq, d->size, d->a->subject);
-            return 0;
+        if (err) { // nobody is left but the new one
+            bool too_large = s->limits.max_bytes > 0 && d->size > (uint64_t)s->limits.max_bytes;
+            if (too_large) evict(s, d, d->seq, d->size, d->a->subject);
+            return 0; // or the counters still have what was damaged
         }
         if (m.seq <= d->own_oldest && mg_slice_eq(m.subject, d->a->subject)) continue; // on the list already
         evict(s, d, m.seq, m.size, m.subject);
@@ -157,7 +160,7 @@ static int decide(struct mg_stream *s, struct decision *d) {
     if (d->a->refuse) return d->a->refuse;
     if (d->a->skip) return 0;
     if (l->max_msgs_per_subject > 0) {
-        int err = subject_row(s, d->a->subject, &d->row);
+        int err = mg_stream_subject_row(s, d->a->subject, &d->row);
         if (err) return err;
         d->replaces = d->row && d->row->count >= l->max_msgs_per_subject;
     }
@@ -196,7 +199,8 @@ static void write_record(struct mg_stream *s, struct decision *d, int64_t time) 
     };
     if (a->skip) rec.headers = rec.payload = (mg_slice){NULL, 0};
     s->part->publishes = true;
-    mg_stream_write(s, &rec);
+    if (d->extent) mg_stream_write_large(s, &rec, d->extent);
+    else mg_stream_write(s, &rec);
     mg_buf_fini(&extra);
 }
 
@@ -211,19 +215,20 @@ static void answer_appended(struct mg_stream *s, const struct mg_append *a, uint
     mg_purge_older(s, a->rollup_all ? (mg_slice){NULL, 0} : a->subject, seq, ctx);
 }
 
-int mg_append_execute(struct mg_stream *s, const struct mg_append *a, void *ctx) {
+int mg_append_execute(struct mg_stream *s, const struct mg_append *a, struct mg_extent **extent, void *ctx) {
     int err = check_conditions(s, a, ctx);
     if (err == 1 || err == MG_EAGAIN) return err == 1 ? 0 : err;
     if (err) { // what the condition speaks of cannot be read
         mg_stream_answer(s, ctx, err, 0, MG_ANSWER_PLAIN);
         return 0;
     }
-    struct decision d = {.a = a, .seq = s->last + 1, .msgs = s->msgs, .bytes = s->bytes};
+    struct decision d = {.a = a, .seq = s->last + 1, .msgs = s->msgs, .bytes = s->bytes, .extent = *extent};
     d.size = mg_stream_size_of(s, a->subject.n, a->headers.n, a->payload.n);
     err = decide(s, &d);
     if (err == 0) {
         int64_t time = a->time ? a->time : mg_part_time(s->part);
         write_record(s, &d, time > s->last_time ? time : s->last_time);
+        *extent = NULL;
         answer_appended(s, a, d.seq, ctx);
         mg_stream_appended(s);
     } else if (err != MG_EAGAIN) {

@@ -36,9 +36,11 @@ static void on_visible(void *app, uint64_t last) {
     mg_js_stream_busy(app);
 }
 
-static void on_removed(void *app, uint64_t seq) { mg_js_members_removed(app, seq); }
+static void on_removed(void *app, uint64_t seq, mg_slice subject) { mg_js_members_removed(app, seq, subject); }
+static void on_cleared(void *app, uint64_t last) { mg_js_members_cleared(app, last); }
 
-static const struct mg_stream_ops ops = {.result = on_result, .visible = on_visible, .removed = on_removed};
+static const struct mg_stream_ops ops = {
+    .result = on_result, .visible = on_visible, .removed = on_removed, .cleared = on_cleared};
 
 // ---- subjects -------------------------------------------------------------------------------------------------------
 

@@ -105,7 +105,9 @@ struct mg_js_members {
     uint64_t told;               // messages up to this one have been told to the members
     struct mg_js_reading walk;   // looks at those behind
     bool walking;
-    struct mg_buf removed, done; // of uint64_t: gone from the stream; not needed any more by one of them
+    struct mg_buf removed;       // what has gone from the stream: numbers with subjects (members.c)
+    uint64_t highest_removed;    // of those
+    struct mg_buf done;          // of uint64_t: not needed any more by one of them
     unsigned purges;             // under way: what is removed meanwhile goes without a word
     struct mg_buf bounce;        // to whom the delivery went that bounced
     struct mg_js_sweep *sweep;   // NULL: nothing to look through (retention.c)
@@ -131,8 +133,9 @@ struct mg_js_member *mg_js_member_find(const struct mg_js_stream *s, mg_slice na
 // Calls fn for each that is awake, in no order.
 void mg_js_members_each(struct mg_js_members *ms, void (*fn)(void *arg, struct mg_js_member *m), void *arg);
 
-// A message was removed, or many: by the API, by a limit. Purges are said before and after.
-void mg_js_members_removed(struct mg_js_stream *s, uint64_t seq);
+// A message was removed, or all up to `last`: by the API, by a limit. Purges of the API are said before and after.
+void mg_js_members_removed(struct mg_js_stream *s, uint64_t seq, mg_slice subject);
+void mg_js_members_cleared(struct mg_js_stream *s, uint64_t last);
 void mg_js_members_purge(struct mg_js_stream *s);
 void mg_js_members_purge_failed(struct mg_js_stream *s);
 // filter empty: all. first: the number that the stream begins with now, last + 1 when nothing is left. whole: neither a

@@ -358,46 +358,57 @@ static bool look_at_new(struct mg_js_members *ms) {
 
 // ---- removals -------------------------------------------------------------------------------------------------------
 
-void mg_js_members_removed(struct mg_js_stream *s, uint64_t seq) {
+struct removed {
+    uint64_t seq;
+    size_t subject; // bytes, which follow
+};
+
+void mg_js_members_removed(struct mg_js_stream *s, uint64_t seq, mg_slice subject) {
     struct mg_js_members *ms = s->members;
     if (ms == NULL || ms->n == 0 || s->deleting) return; // those who sleep find out when they wake
-    mg_buf_add(&ms->removed, &seq, sizeof(seq));
+    const struct removed r = {seq, subject.n};
+    mg_buf_add(&ms->removed, &r, sizeof(r));
+    mg_buf_add_slice(&ms->removed, subject);
+    if (seq > ms->highest_removed) ms->highest_removed = seq;
     mg_js_stream_busy(s);
 }
 
 struct removal {
-    const uint64_t *seqs;
-    size_t n;
+    mg_slice list;
     uint64_t highest;
     bool silent; // by a purge
 };
 
+static void forget_one(struct mg_js_member *m, const struct removal *r, uint64_t seq, mg_slice subject) {
+    if (seq >= mg_js_consumer_next(m->c)) m->stale = m->stale || mg_js_consumer_matches(m->c, subject);
+    else if (r->silent) mg_js_consumer_purged_one(m->c, seq);
+    else mg_js_consumer_removed(m->c, mg_js_member_now(m), seq, subject);
+}
+
 static void forget_removed(void *arg, struct mg_js_member *m) {
-    static const mg_slice unknown = {NULL, 0};
     const struct removal *r = arg;
     if (m->c == NULL) return;
-    uint64_t next = mg_js_consumer_next(m->c);
-    if (r->highest >= next) m->stale = true;
-    if (r->highest <= mg_js_consumer_state(m->c)->floor.seq && mg_js_consumer_state(m->c)->pending.parked == 0) return;
-    for (size_t i = 0; i < r->n; i++) {
-        if (r->seqs[i] >= next) continue;
-        if (r->silent) mg_js_consumer_purged_one(m->c, r->seqs[i]);
-        else mg_js_consumer_removed(m->c, mg_js_member_now(m), r->seqs[i], unknown);
+    const struct mg_js_state *state = mg_js_consumer_state(m->c);
+    if (r->highest <= state->floor.seq && state->pending.parked == 0) return;
+    for (mg_slice left = r->list; left.n > 0;) {
+        struct removed one;
+        memcpy(&one, left.p, sizeof(one));
+        forget_one(m, r, one.seq, mg_slice_of(left.p + sizeof(one), one.subject));
+        left = mg_slice_of(left.p + sizeof(one) + one.subject, left.n - sizeof(one) - one.subject);
     }
     mg_js_member_wake(m);
 }
 
 static void take_removed(struct mg_js_members *ms) {
     if (ms->removed.len == 0) return;
-    struct mg_buf seqs = ms->removed;
+    struct mg_buf list = ms->removed;
+    struct removal r = {mg_buf_slice(&list), ms->highest_removed, ms->purges > 0};
     ms->removed = (struct mg_buf)MG_BUF_INIT;
-    struct removal r = {(const uint64_t *)(const void *)seqs.p, seqs.len / sizeof(uint64_t), 0, ms->purges > 0};
-    for (size_t i = 0; i < r.n; i++)
-        if (r.seqs[i] > r.highest) r.highest = r.seqs[i];
+    ms->highest_removed = 0;
     ms->stream->js->inside++;
     mg_js_members_each(ms, forget_removed, &r);
     ms->stream->js->inside--;
-    mg_buf_fini(&seqs);
+    mg_buf_fini(&list);
 }
 
 void mg_js_members_purge(struct mg_js_stream *s) {
@@ -445,6 +456,12 @@ void mg_js_members_purged(struct mg_js_stream *s, mg_slice filter, uint64_t firs
     s->js->inside++;
     mg_js_members_each(ms, tell_purged, &p);
     s->js->inside--;
+}
+
+// By something else than the API: a rollup of all.
+void mg_js_members_cleared(struct mg_js_stream *s, uint64_t last) {
+    static const mg_slice all = {NULL, 0};
+    if (s->members && s->members->purges == 0) mg_js_members_purged(s, all, last + 1, true);
 }
 
 // ---- turns ----------------------------------------------------------------------------------------------------------
