@@ -181,7 +181,12 @@ void mg_js_wait_cancel(struct mg_js_wait *w) { mg_list_remove(&w->link); }
 static bool deliver(struct mg_sink *sink, struct mg_sub *sub, const struct mg_msg *m) {
     struct mg_js_sub *s = mg_container_of(sink, struct mg_js_sub, sink);
     if (sub->flags & MG_SUB_DEAD) return false;
-    return s->fn(s->arg, m);
+    if (m->route.n == 0) return s->fn(s->arg, m);
+    // A consumer delivers to a subject that something in here has subscribed to: that is the one that counts.
+    struct mg_msg routed = *m;
+    routed.subject = m->route;
+    routed.route = (mg_slice){NULL, 0};
+    return s->fn(s->arg, &routed);
 }
 
 struct mg_js_sub *mg_js_subscribe(struct mg_js *js, mg_slice subject, mg_js_handler fn, void *arg) {

@@ -102,6 +102,8 @@ static void created(struct mg_js_request *rq, struct mg_js_stream *s, const stru
         return;
     }
     mg_js_advise_action(m->stream, mg_js_member_name(m), true);
+    if (m->rules->pause_until > mg_js_member_now(m))
+        mg_js_advise(m, &(struct mg_js_notice){.kind = MG_JS_NOTICE_PAUSED, .time = m->rules->pause_until});
     struct mg_buf text = k->text;
     k->text = (struct mg_buf)MG_BUF_INIT;
     m->live = true; // who hears of it may pull at once
