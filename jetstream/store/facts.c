@@ -64,6 +64,29 @@ const struct mg_fact *mg_facts_find(const struct mg_facts *f, uint64_t stream) {
     return f->len ? bsearch(&key, f->streams, f->len, sizeof(key), by_stream) : NULL;
 }
 
+// Stretches of one stream, ascending in both.
+static void join_stretches(struct mg_facts *out, const struct mg_facts *now, const struct mg_fact *x,
+                           const struct mg_facts *old, const struct mg_fact *was) {
+    uint32_t k = 0;
+    for (uint32_t i = 0; i < was->len; i++) {
+        struct mg_fact_stretch s = old->stretches[was->at + i];
+        while (k < x->len && now->stretches[x->at + k].first_seq < s.first_seq) k++;
+        if (k < x->len && now->stretches[x->at + k].first_seq == s.first_seq) s.live = now->stretches[x->at + k].live;
+        mg_facts_add_stretch(out, &s);
+    }
+}
+
+void mg_facts_join(struct mg_facts *out, const struct mg_facts *now, const struct mg_facts *old) {
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < now->len; i++) {
+        const struct mg_fact *x = &now->streams[i];
+        mg_facts_add(out, x->stream, x->first, x->epoch, x->dedupe_before);
+        while (at < old->len && old->streams[at].stream < x->stream) at++;
+        if (at < old->len && old->streams[at].stream == x->stream)
+            join_stretches(out, now, x, old, &old->streams[at]);
+    }
+}
+
 // ---- segments -------------------------------------------------------------------------------------------------------
 
 static int by_id(const void *a, const void *b) {

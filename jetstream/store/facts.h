@@ -8,7 +8,10 @@
 // message stays removed. So what was garbage at the seal is garbage for ever, and what is decided by facts that are at
 // least as new as the files it is about needs no word with the parts.
 //
-// Plain data without threads or I/O: a part fills one at its seal, the keeper joins them.
+// What the keeper knew before is still true but for what has changed: a part tells at its seal what it has streams for,
+// and of their stretches only those of which messages were removed, so that this does not take longer with more segments.
+//
+// Plain data without threads or I/O.
 #ifndef MG_JETSTREAM_STORE_FACTS_H
 #define MG_JETSTREAM_STORE_FACTS_H
 
@@ -21,8 +24,9 @@
 struct mg_fact_stretch {
     uint64_t segment;
     uint64_t first_seq, last_seq; // of the section
-    uint64_t messages, live;      // in the section; of these, not removed
+    uint32_t messages, live;      // in the section; of these, not removed
 };
+_Static_assert(sizeof(struct mg_fact_stretch) <= 32, "permanent memory of a segment");
 
 struct mg_fact {
     uint64_t stream;
@@ -44,6 +48,9 @@ void mg_facts_add(struct mg_facts *f, uint64_t stream, uint64_t first, uint32_t 
 // To the stream that was added last, behind its others.
 void mg_facts_add_stretch(struct mg_facts *f, const struct mg_fact_stretch *s);
 void mg_facts_sort(struct mg_facts *f);
+// The streams of `now`, each with the stretches that `old` has of it and what `now` says of them. Both are sorted, `out`
+// is empty and will be sorted.
+void mg_facts_join(struct mg_facts *out, const struct mg_facts *now, const struct mg_facts *old);
 const struct mg_fact *mg_facts_find(const struct mg_facts *f, uint64_t stream); // NULL; sorted
 
 // What all segments hold; ascending ids.

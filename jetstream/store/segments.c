@@ -42,8 +42,7 @@ static void overwrite(struct mg_segment_ref *g) {
 
 static void close_segment(struct mg_parcel *p) {
     struct mg_segment_ref *g = mg_container_of(p, struct mg_segment_ref, parcel);
-    mg_segment_close(g->segment);
-    mg_file_close(g->file);
+    mg_segment_pool_forget(&g->store->pool, g);
     if (atomic_load(&g->doomed) && g->wipe) overwrite(g);
     if (atomic_load(&g->doomed)) {
         char name[MG_FILE_NAME_MAX];
@@ -59,32 +58,26 @@ void mg_segment_ref_put(struct mg_segment_ref *g) {
     mg_store_to_keeper(g->store, &g->parcel);
 }
 
-int mg_segment_ref_open(struct mg_segment_ref **out, struct mg_store *st, uint64_t id, uint64_t size, uint64_t sum) {
-    char name[MG_FILE_NAME_MAX];
-    struct mg_disk_why why;
-    struct mg_file *file;
-    mg_table_file_name(name, MG_FILE_SEGMENT, id);
-    int err = mg_file_open(st->disk, &file, name, MG_FILE_READ, &why);
-    if (err) {
-        mg_store_say(st, MG_LOG_ERR, "cannot open %s: %s", name, why.text);
-        return err;
-    }
+struct mg_segment_ref *mg_segment_ref_new(struct mg_store *st, const struct mg_manifest_segment *about) {
     struct mg_segment_ref *g = mg_zalloc(sizeof(*g));
-    err = mg_segment_open(&g->segment, &st->env, mg_blob_of_file(file), id, size, sum);
-    if (err) {
-        mg_store_say(st, MG_LOG_ERR, "%s is damaged: its foot cannot be read", name);
-        mg_file_close(file);
-        mg_free(g);
-        return err;
-    }
     atomic_init(&g->refs, 1);
     g->store = st;
-    g->file = file;
-    g->id = id;
-    g->size = size;
-    g->foot_sum = sum;
-    *out = g;
-    return 0;
+    g->id = about->file;
+    g->size = about->size;
+    g->foot_sum = about->foot_sum;
+    g->messages = about->messages;
+    g->sections = about->sections;
+    g->age = about->age;
+    return g;
+}
+
+struct mg_manifest_segment mg_segment_ref_about(const struct mg_segment_ref *g) {
+    return (struct mg_manifest_segment){.file = g->id,
+                                        .size = g->size,
+                                        .foot_sum = g->foot_sum,
+                                        .messages = g->messages,
+                                        .sections = g->sections,
+                                        .age = g->age};
 }
 
 // ---- runs -----------------------------------------------------------------------------------------------------------
