@@ -8,8 +8,8 @@
 // message stays removed. So what was garbage at the seal is garbage for ever, and what is decided by facts that are at
 // least as new as the files it is about needs no word with the parts.
 //
-// What the keeper knew before is still true but for what has changed: a part tells at its seal what it has streams for,
-// and of their stretches only those of which messages were removed, so that this does not take longer with more segments.
+// What the keeper knew before is still true but for what has changed: a part tells at its seal which streams there are,
+// and of their stretches only those from which messages were removed.
 //
 // Plain data without threads or I/O.
 #ifndef MG_JETSTREAM_STORE_FACTS_H

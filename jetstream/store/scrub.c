@@ -34,7 +34,7 @@ static int pace(void *arg, size_t bytes) {
     if (k->scrubbed < PIECE) return 0;
     k->scrubbed = 0;
     int err = mg_keeper_pace(st);
-    if (err == 0 && !k->scrub_hurry && !k->look && !atomic_load(&k->scrub_now)) mg_keeper_sleep(st, PIECE_NS);
+    if (err == 0 && !k->scrub_hurry && !k->look && !k->scrub_wanted) mg_keeper_sleep(st, PIECE_NS);
     return err;
 }
 
@@ -100,7 +100,8 @@ uint64_t mg_scrub_step(struct mg_store *st) {
     struct mg_keeper *k = st->keeping;
     uint64_t now = mg_bell_clock();
     if (k->scrub_at == 0) k->scrub_at = now + FIRST_AFTER;
-    if (atomic_exchange(&k->scrub_now, false)) {
+    if (k->scrub_wanted) {
+        k->scrub_wanted = false;
         k->scrub_hurry = true;
         k->scrub_at = now;
         k->scrub_id = 0;
