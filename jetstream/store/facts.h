@@ -48,8 +48,8 @@ void mg_facts_add(struct mg_facts *f, uint64_t stream, uint64_t first, uint32_t 
 // To the stream that was added last, behind its others.
 void mg_facts_add_stretch(struct mg_facts *f, const struct mg_fact_stretch *s);
 void mg_facts_sort(struct mg_facts *f);
-// The streams of `now`, each with the stretches that `old` has of it and what `now` says of them. Both are sorted, `out`
-// is empty and will be sorted.
+// The streams of `now`, each with the stretches that `old` has of it and how many live in them as `now` says, if it
+// does. Both are sorted, `out` is empty and will be sorted.
 void mg_facts_join(struct mg_facts *out, const struct mg_facts *now, const struct mg_facts *old);
 const struct mg_fact *mg_facts_find(const struct mg_facts *f, uint64_t stream); // NULL; sorted
 
