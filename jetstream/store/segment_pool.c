@@ -2,6 +2,8 @@
 // Copyright (c) The Midge Authors
 #include "jetstream/store/segment_pool.h"
 
+#include <string.h>
+
 #include "jetstream/store/store_impl.h"
 #include "server/base/assert.h"
 #include "server/base/errors.h"
@@ -26,6 +28,46 @@ void mg_segment_pool_init(struct mg_segment_pool *p) {
 void mg_segment_pool_fini(struct mg_segment_pool *p) {
     mg_assert(p->open == 0);
     mg_mutex_fini(&p->lock);
+    for (struct mg_segment_block *b = p->blocks, *next; b; b = next) {
+        next = b->next;
+        mg_free(b);
+    }
+}
+
+// ---- references -----------------------------------------------------------------------------------------------------
+
+static void add_block(struct mg_store *st) {
+    struct mg_segment_pool *p = &st->pool;
+    struct mg_segment_block *b = mg_zalloc(sizeof(*b));
+    b->store = st;
+    b->next = p->blocks;
+    p->blocks = b;
+    for (uint8_t i = MG_SEGMENT_BLOCK; i-- > 0;) {
+        b->refs[i].place = i;
+        b->refs[i].next_free = p->free;
+        p->free = &b->refs[i];
+    }
+}
+
+struct mg_segment_ref *mg_segment_pool_take(struct mg_store *st) {
+    struct mg_segment_pool *p = &st->pool;
+    mg_mutex_lock(&p->lock);
+    if (p->free == NULL) add_block(st);
+    struct mg_segment_ref *g = p->free;
+    p->free = g->next_free;
+    mg_mutex_unlock(&p->lock);
+    uint8_t place = g->place;
+    memset(g, 0, sizeof(*g));
+    g->place = place;
+    return g;
+}
+
+void mg_segment_pool_give_back(struct mg_segment_ref *g) {
+    struct mg_segment_pool *p = &mg_segment_store(g)->pool;
+    mg_mutex_lock(&p->lock);
+    g->next_free = p->free;
+    p->free = g;
+    mg_mutex_unlock(&p->lock);
 }
 
 // ---- under the lock -------------------------------------------------------------------------------------------------
@@ -61,7 +103,7 @@ static void close_segment(struct opened_segment *o) {
 }
 
 static int open_segment(struct mg_segment_ref *g, struct opened_segment **out) {
-    struct mg_store *st = g->store;
+    struct mg_store *st = mg_segment_store(g);
     char name[MG_FILE_NAME_MAX];
     struct mg_disk_why why;
     struct mg_file *file;
@@ -92,7 +134,7 @@ static struct opened_segment *use_open(struct mg_segment_pool *p, const struct m
 }
 
 int mg_segment_use(struct mg_segment_ref *g, const struct mg_segment **out) {
-    struct mg_segment_pool *p = &g->store->pool;
+    struct mg_segment_pool *p = &mg_segment_store(g)->pool;
     struct opened_segment *mine = NULL, *other = NULL;
     mg_mutex_lock(&p->lock);
     struct opened_segment *o = use_open(p, g);
@@ -119,7 +161,7 @@ int mg_segment_use(struct mg_segment_ref *g, const struct mg_segment **out) {
 }
 
 void mg_segment_unuse(struct mg_segment_ref *g) {
-    struct mg_segment_pool *p = &g->store->pool;
+    struct mg_segment_pool *p = &mg_segment_store(g)->pool;
     struct opened_segment *other = NULL;
     mg_mutex_lock(&p->lock);
     struct opened_segment *o = *place_of(p, g);
@@ -132,7 +174,8 @@ void mg_segment_unuse(struct mg_segment_ref *g) {
     close_segment(other);
 }
 
-void mg_segment_pool_forget(struct mg_segment_pool *p, const struct mg_segment_ref *g) {
+void mg_segment_pool_close(struct mg_segment_ref *g) {
+    struct mg_segment_pool *p = &mg_segment_store(g)->pool;
     mg_mutex_lock(&p->lock);
     struct opened_segment *o = *place_of(p, g);
     if (o) take_out(p, o);

@@ -24,11 +24,12 @@ static bool unlink_file(struct mg_store *st, const char *name) {
 // With zeros: blocks of a file that is only deleted keep what is in them.
 static void overwrite(struct mg_segment_ref *g) {
     const size_t step = 1024 * 1024;
+    struct mg_store *st = mg_segment_store(g);
     char name[MG_FILE_NAME_MAX];
     struct mg_disk_why why = {""};
     struct mg_file *f;
     mg_table_file_name(name, MG_FILE_SEGMENT, g->id);
-    int err = mg_file_open(g->store->disk, &f, name, MG_FILE_WRITE, &why);
+    int err = mg_file_open(st->disk, &f, name, MG_FILE_WRITE, &why);
     if (err == 0) {
         char *zeros = mg_zalloc(step);
         for (uint64_t at = 0; at < g->size && err == 0; at += step)
@@ -37,31 +38,30 @@ static void overwrite(struct mg_segment_ref *g) {
         mg_free(zeros);
         mg_file_close(f);
     }
-    if (err) mg_store_say(g->store, MG_LOG_ERR, "cannot overwrite %s: %s", name, why.text);
+    if (err) mg_store_say(st, MG_LOG_ERR, "cannot overwrite %s: %s", name, why.text);
 }
 
 static void close_segment(struct mg_parcel *p) {
     struct mg_segment_ref *g = mg_container_of(p, struct mg_segment_ref, parcel);
-    mg_segment_pool_forget(&g->store->pool, g);
+    mg_segment_pool_close(g);
     if (atomic_load(&g->doomed) && g->wipe) overwrite(g);
     if (atomic_load(&g->doomed)) {
         char name[MG_FILE_NAME_MAX];
         mg_table_file_name(name, MG_FILE_SEGMENT, g->id);
-        if (unlink_file(g->store, name)) mg_files_unlinked(g->store, g->id);
+        if (unlink_file(mg_segment_store(g), name)) mg_files_unlinked(mg_segment_store(g), g->id);
     }
-    mg_free(g);
+    mg_segment_pool_give_back(g);
 }
 
 void mg_segment_ref_put(struct mg_segment_ref *g) {
     if (g == NULL || atomic_fetch_sub_explicit(&g->refs, 1, memory_order_acq_rel) > 1) return;
     g->parcel.arrived = close_segment;
-    mg_store_to_keeper(g->store, &g->parcel);
+    mg_store_to_keeper(mg_segment_store(g), &g->parcel);
 }
 
 struct mg_segment_ref *mg_segment_ref_new(struct mg_store *st, const struct mg_manifest_segment *about) {
-    struct mg_segment_ref *g = mg_zalloc(sizeof(*g));
+    struct mg_segment_ref *g = mg_segment_pool_take(st);
     atomic_init(&g->refs, 1);
-    g->store = st;
     g->id = about->file;
     g->size = about->size;
     g->foot_sum = about->foot_sum;

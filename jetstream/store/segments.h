@@ -29,8 +29,8 @@ struct mg_segment_ref {
             uint32_t age;      // the keeper's: of the checkpoint that wrote its newest messages
         };
         struct mg_parcel parcel; // when the last one has let it go
+        struct mg_segment_ref *next_free;
     };
-    struct mg_store *store;
     uint64_t id, size, foot_sum;
     atomic_uint refs;
     atomic_bool doomed;
@@ -39,8 +39,20 @@ struct mg_segment_ref {
     bool busy : 1;       // input of a job: stays in the manifest until the job ends
     bool wipe : 1;       // overwritten before it is deleted
     bool left_alone : 1; // it is damaged, or does not agree with the facts: never rewritten
+    uint8_t place;       // in its block
 };
-_Static_assert(sizeof(struct mg_segment_ref) <= 56, "permanent memory of a segment");
+_Static_assert(sizeof(struct mg_segment_ref) <= 48, "permanent memory of a segment");
+
+// They lie in blocks that know the store.
+#define MG_SEGMENT_BLOCK 128u
+struct mg_segment_block {
+    struct mg_store *store;
+    struct mg_segment_block *next; // of the pool's
+    struct mg_segment_ref refs[MG_SEGMENT_BLOCK];
+};
+static inline struct mg_store *mg_segment_store(struct mg_segment_ref *g) {
+    return mg_container_of(g - g->place, struct mg_segment_block, refs[0])->store;
+}
 
 // One that the manifest names, or will. Reads nothing.
 struct mg_segment_ref *mg_segment_ref_new(struct mg_store *st, const struct mg_manifest_segment *about);
