@@ -39,7 +39,7 @@
 
 #define PRODUCTS_MAX 32u                       // files of a job
 #define PRODUCT_BYTES (UINT64_C(128) << 20)    // a file ends at the first stream behind so much
-#define PIECE (1024u * 1024)                   // read between two breaks
+#define PIECE (256u * 1024)                    // read between two breaks
 #define SECTION_MESSAGES (1024u * 1024)
 #define SECTION_BYTES (UINT64_C(1) << 30)
 #define SECTION_SUBJECTS (UINT64_C(16) << 20)

@@ -14,7 +14,7 @@
 #include "jetstream/store/journal_impl.h"
 #include "server/base/errors.h"
 
-#define FILL_AT_ONCE (1u << 20)
+#define FILL_AT_ONCE (256u << 10) // commits wait behind it
 #define TRY_AGAIN_NS UINT64_C(1000000000)
 
 // Writes zeros to [from, bytes of a file) and syncs.

@@ -64,6 +64,7 @@ struct mg_journal {
     uint32_t incarnation;
     bool calibrated;
     bool seal_due;               // the last commit has records
+    bool lingers, small;         // the next batch is expected soon; the last commit was small
     uint64_t written_at, sync_at; // monotonic ns: the last commit; when the next sync is due (MG_NEVER: none)
     struct mg_mail *waiting, **waiting_end; // batches that were drained and are not yet in a commit
 

@@ -490,20 +490,24 @@ static int look_at_record(void *arg, const struct mg_record_view *rec, const voi
     return 0;
 }
 
-static int find_replay_from(struct rebuild *r, struct mg_manifest_head *head) {
-    struct first_needed first = {.r = r, .page = UINT64_MAX};
-    struct mg_journal *j;
-    struct mg_journal_state state;
-    struct mg_journal_options o = {
+static struct mg_journal_options journal_options(struct rebuild *r, const struct mg_manifest_head *head) {
+    return (struct mg_journal_options){
         .disk = r->st->disk,
         .salt = head->salt,
         .page_bytes = head->page_bytes,
         .file_pages = head->ring_file_pages,
         .files = (uint32_t)(head->ring_pages / head->ring_file_pages),
         .look_only = true,
-        .arg = &first,
-        .record = look_at_record,
     };
+}
+
+static int find_replay_from(struct rebuild *r, struct mg_manifest_head *head) {
+    struct first_needed first = {.r = r, .page = UINT64_MAX};
+    struct mg_journal *j;
+    struct mg_journal_state state;
+    struct mg_journal_options o = journal_options(r, head);
+    o.arg = &first;
+    o.record = look_at_record;
     int err = mg_journal_open(&j, &o, &r->why);
     if (err) return err;
     mg_journal_state(j, &state);
@@ -511,6 +515,26 @@ static int find_replay_from(struct rebuild *r, struct mg_manifest_head *head) {
     head->replay_from = first.page < state.head ? first.page : state.head;
     head->incarnation = state.incarnation;
     return 0;
+}
+
+static void on_journal_damage(void *arg, const struct mg_journal_damage *d) {
+    struct rebuild *r = arg;
+    tell(r, d->perhaps_torn ? MG_CHECK_DAMAGED : MG_CHECK_LOST, "The journal's pages %llu to %llu: %s%s",
+         (unsigned long long)d->page, (unsigned long long)(d->pages_end - 1), mg_damage_text(d->cause),
+         d->perhaps_torn ? "; perhaps the torn end of a commit that nobody was told about" : "");
+}
+
+// The journal stays as it is; what the next start will not find in it is told now.
+static int look_at_journal(struct rebuild *r, const struct mg_manifest_head *head) {
+    struct mg_journal *j;
+    struct mg_journal_options o = journal_options(r, head);
+    o.replay_from = head->replay_from;
+    o.incarnation = (uint32_t)head->incarnation;
+    o.arg = r;
+    o.damage = on_journal_damage;
+    int err = mg_journal_open(&j, &o, &r->why);
+    if (err == 0) mg_journal_close(j);
+    return err;
 }
 
 static int write_manifest(struct rebuild *r, const struct mg_run_ref *primary, const struct mg_run_ref *subjects) {
@@ -524,6 +548,7 @@ static int write_manifest(struct rebuild *r, const struct mg_run_ref *primary, c
         mg_manifest_add_segment(&m, &about);
     }
     int err = r->loaded.used < 0 ? find_replay_from(r, &m.head) : 0;
+    if (err == 0) err = look_at_journal(r, &m.head);
     if (err == 0) put_slots_aside(r);
     for (int i = 0; i < 2 && err == 0; i++) err = mg_manifest_store(r->st->disk, &m, &r->why);
     struct mg_manifest_loaded both = {.slots = {MG_SLOT_VALID, MG_SLOT_VALID}};
@@ -556,8 +581,10 @@ static int rebuild(struct rebuild *r) {
     err = write_all(r);
     const char *why = r->why.text[0] ? r->why.text : mg_strerror(err);
     if (err) tell(r, MG_CHECK_LOST, "The tables could not be written: %s", why);
-    else tell(r, MG_CHECK_HEALTHY, "%u streams with %llu messages, and what the journal has, are as they should be",
-              r->nstreams, (unsigned long long)r->messages);
+    else
+        tell(r, MG_CHECK_HEALTHY,
+             "%u streams with %llu messages, and what can be read of the journal, are as they should be", r->nstreams,
+             (unsigned long long)r->messages);
     return err;
 }
 

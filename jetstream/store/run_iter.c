@@ -14,8 +14,9 @@
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/shard/loop.h"
 
-enum { AHEAD_FIRST = 64 * 1024, AHEAD_MAX = 1024 * 1024 };
+enum { AHEAD_FIRST = 64 * 1024, AHEAD_MAX = 256 * 1024 };
 
 struct mg_run_iter {
     const struct mg_run *r;
@@ -86,6 +87,9 @@ static void fill_window(struct mg_run_iter *it, uint64_t at) {
     if (n > it->ahead) n = it->ahead;
     it->window_len = f->main.ops && mg_blob_read(&f->main, it->window, n, at) == MG_OK ? n : 0;
     it->window_at = at;
+    uint64_t left = f->size - at - it->window_len;
+    if (it->window_len && it->window_len == it->ahead_max && left && f->main.ops->expect) // and the next one
+        f->main.ops->expect(f->main.handle, at + it->window_len, left < it->ahead_max ? left : it->ahead_max);
     it->ahead = it->ahead < it->ahead_max / 2 ? it->ahead * 2 : it->ahead_max;
 }
 
@@ -111,6 +115,7 @@ static int enter_block(struct mg_run_iter *it) {
     uint32_t length;
     mg_slice payload;
     struct mg_block_view view;
+    mg_thread_breathe();
     int err = run_block_place(&it->part, &it->index.row, &at, &length);
     if (err == MG_OK) err = load_payload(it, at, length, &payload);
     if (err == MG_OK) err = mg_block_view_init(&view, payload.p, payload.n);

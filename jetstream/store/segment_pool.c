@@ -109,7 +109,7 @@ static int open_segment(struct mg_segment_ref *g, struct opened_segment **out) {
     struct mg_file *file;
     if (atomic_load(&g->footless)) return MG_ECORRUPT;
     mg_table_file_name(name, MG_FILE_SEGMENT, g->id);
-    if (mg_file_open(st->disk, &file, name, MG_FILE_READ, &why) != 0) {
+    if (mg_file_open(st->disk, &file, name, MG_FILE_READ | MG_FILE_EXACT, &why) != 0) {
         mg_store_say(st, MG_LOG_ERR, "cannot open %s: %s", name, why.text);
         return MG_EIO; // not "there is none"
     }

@@ -6,6 +6,9 @@
 #include "jetstream/store/merge.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/shard/loop.h"
+
+#define PIECE (UINT64_C(512) * 1024)
 
 // ---- segments -------------------------------------------------------------------------------------------------------
 
@@ -14,8 +17,22 @@ struct mg_segment_ref *mg_segment_ref_get(struct mg_segment_ref *g) {
     return g;
 }
 
-static bool unlink_file(struct mg_store *st, const char *name) {
+// A large file is cut piece by piece: the file system frees (and, mounted with `discard`, trims) what goes in one
+// step, and the journal waits behind that.
+static void shorten(struct mg_store *st, const char *name, uint64_t size) {
+    struct mg_file *f;
+    if (size <= PIECE || mg_file_open(st->disk, &f, name, MG_FILE_WRITE, NULL) != 0) return;
+    int err = 0;
+    for (size = (size - 1) / PIECE * PIECE; size > 0 && err == 0; size -= PIECE) {
+        err = mg_file_truncate(f, size, NULL);
+        mg_thread_breathe();
+    }
+    mg_file_close(f);
+}
+
+static bool unlink_file(struct mg_store *st, const char *name, uint64_t size) {
     struct mg_disk_why why;
+    shorten(st, name, size);
     int err = mg_disk_unlink(st->disk, name, &why);
     if (err && err != MG_ENOTFOUND) mg_store_say(st, MG_LOG_WRN, "cannot delete %s: %s", name, why.text);
     return err == 0 || err == MG_ENOTFOUND;
@@ -48,7 +65,7 @@ static void close_segment(struct mg_parcel *p) {
     if (atomic_load(&g->doomed)) {
         char name[MG_FILE_NAME_MAX];
         mg_table_file_name(name, MG_FILE_SEGMENT, g->id);
-        if (unlink_file(mg_segment_store(g), name)) mg_files_unlinked(mg_segment_store(g), g->id);
+        if (unlink_file(mg_segment_store(g), name, g->size)) mg_files_unlinked(mg_segment_store(g), g->id);
     }
     mg_segment_pool_give_back(g);
 }
@@ -97,7 +114,7 @@ static void close_run(struct mg_parcel *p) {
     for (int copy = 0; copy <= (int)r->primary && atomic_load(&r->doomed); copy++) {
         char name[MG_FILE_NAME_MAX];
         mg_table_file_name(name, copy ? MG_FILE_RUN_COPY : MG_FILE_RUN, r->id);
-        gone &= unlink_file(r->store, name);
+        gone &= unlink_file(r->store, name, r->size);
     }
     if (gone) mg_files_unlinked(r->store, r->id);
     mg_free(r);
@@ -113,7 +130,7 @@ static void open_copy(struct mg_store *st, struct mg_file **out, uint64_t id, bo
     char name[MG_FILE_NAME_MAX];
     struct mg_disk_why why;
     mg_table_file_name(name, copy ? MG_FILE_RUN_COPY : MG_FILE_RUN, id);
-    if (mg_file_open(st->disk, out, name, MG_FILE_READ, &why) != 0) {
+    if (mg_file_open(st->disk, out, name, MG_FILE_READ | MG_FILE_EXACT, &why) != 0) {
         *out = NULL;
         mg_store_say(st, MG_LOG_ERR, "cannot open %s: %s", name, why.text);
     }

@@ -104,7 +104,8 @@ static void bytes_are_written_and_read(void **state) {
     assert_int_equal(got, 0);
     assert_int_equal(mg_file_truncate(file, 7, NULL), 0);
     assert_int_equal(mg_file_open(f->d, &second, "a", MG_FILE_WRITE | MG_FILE_CREATE | MG_FILE_EXCL, NULL), MG_EEXISTS);
-    second = open_file(f, "a", MG_FILE_READ);
+    second = open_file(f, "a", MG_FILE_READ | MG_FILE_EXACT);
+    mg_file_expect(second, 0, 7);
     mg_file_forget(second, 0, 7);
     assert_int_equal(mg_file_read(second, out, 10, 4, &got, NULL), 0);
     assert_int_equal(got, 3);
