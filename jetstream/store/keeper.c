@@ -49,31 +49,25 @@ void mg_store_press(struct mg_store *st) {
 
 static void nothing(struct mg_parcel *p) { (void)p; }
 
-static void pressed_soon(struct mg_parcel *p) {
-    struct mg_keeper *k = mg_container_of(p, struct mg_keeper, soon);
-    k->soon_wanted = true;
-    atomic_store(&k->resting, false);
-    atomic_store(&k->store->pressed_soon, false); // only now: a parcel cannot be under way twice
-}
-
-static void scrub_wanted(struct mg_parcel *p) {
-    struct mg_keeper *k = mg_container_of(p, struct mg_keeper, scrub_soon);
-    k->scrub_wanted = true;
-    atomic_store(&k->resting, false);
-    atomic_store(&k->scrub_now, false);
-}
-
 void mg_store_press_soon(struct mg_store *st) {
     if (st->keeper == NULL || atomic_exchange(&st->pressed_soon, true)) return;
-    atomic_store(&st->keeping->resting, false);
-    mg_worker_post(st->keeper, &st->keeping->soon);
+    // A checkpoint may have ended the wish before while its parcel is still under way.
+    if (!atomic_exchange(&st->keeping->soon_out, true)) mg_worker_post(st->keeper, &st->keeping->soon);
+}
+
+static void soon_came(struct mg_parcel *p) {
+    atomic_store(&mg_container_of(p, struct mg_keeper, soon)->soon_out, false);
+}
+
+static void scrub_came(struct mg_parcel *p) {
+    atomic_store(&mg_container_of(p, struct mg_keeper, scrub_soon)->scrub_out, false);
 }
 
 static void checkpoint(struct mg_store *st) {
     struct mg_keeper *k = st->keeping;
     k->pressed = false;
     atomic_store(&k->resting, false);
-    k->soon_wanted = false;
+    atomic_store(&st->pressed_soon, false);
     uint64_t began = mg_bell_clock();
     mg_merge_make_room(st);
     mg_checkpoint(st);
@@ -129,7 +123,7 @@ static uint64_t next_job(void *arg) {
     uint64_t now = mg_bell_clock(), soon = k->checkpoint_at + SOON_NS;
     if (ends(st)) return MG_NEVER;
     k->paced_at = now;
-    if (k->pressed || (k->soon_wanted && now >= soon)) {
+    if (k->pressed || (atomic_load(&st->pressed_soon) && now >= soon)) {
         checkpoint(st);
         return 0;
     }
@@ -143,16 +137,16 @@ static uint64_t next_job(void *arg) {
     uint64_t until = mg_space_idle(st), scrub = mg_scrub_step(st);
     if (scrub < until) until = scrub;
     if (erase < until) until = erase;
-    if (until > now && k->erase_len == 0 && !k->soon_wanted) atomic_store(&k->resting, true);
-    return k->soon_wanted && soon < until ? soon : until;
+    if (until > now && k->erase_len == 0) atomic_store(&k->resting, true);
+    return atomic_load(&st->pressed_soon) && soon < until ? soon : until;
 }
 
 int mg_keeper_start(struct mg_store *st) {
     struct mg_keeper *k = st->keeping;
     k->store = st;
     k->press.arrived = pressed;
-    k->soon.arrived = pressed_soon;
-    k->scrub_soon.arrived = scrub_wanted;
+    k->soon.arrived = soon_came;
+    k->scrub_soon.arrived = scrub_came;
     k->checkpoint_at = mg_bell_clock();
     k->runs_closed = 1;
     mg_space_start(st);

@@ -15,10 +15,10 @@
 struct mg_keeper {
     struct mg_store *store;
     struct mg_parcel press, soon, wake, scrub_soon;
+    atomic_bool soon_out, scrub_out; // `soon`, `scrub_soon` are on their way
     atomic_bool closing, ended;
     atomic_bool resting;      // nothing to do but to scrub
     bool pressed, look;       // a checkpoint is wanted; files may be worth merging
-    bool soon_wanted;         // a checkpoint is wanted, but not at once
     bool urgent;              // there is more garbage than there should be
     uint64_t job_bytes;       // inputs of the merge or compaction that runs; 0: none does, or nothing may be let in
     bool compacting;
@@ -30,8 +30,7 @@ struct mg_keeper {
     uint64_t paced_at;        // the last piece of a job
     atomic_uint_fast64_t checkpoints, compactions, merges, verified;
     atomic_uint_fast64_t damaged, healed; // files that the scrub found, and those it wrote again
-    atomic_bool scrub_now;    // a pass without breaks is wanted: the parcel is under way
-    bool scrub_wanted;        // and has come
+    atomic_bool scrub_now;    // a pass without breaks is wanted
     bool scrub_hurry;         // and runs
     uint64_t scrub_at, scrub_id; // when it goes on (0: not known yet), behind which file
     size_t scrubbed;          // since the last break

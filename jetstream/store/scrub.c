@@ -24,7 +24,8 @@
 void mg_store_scrub(struct mg_store *st) {
     if (st->keeper == NULL) return;
     atomic_store(&st->keeping->resting, false);
-    if (!atomic_exchange(&st->keeping->scrub_now, true)) mg_worker_post(st->keeper, &st->keeping->scrub_soon);
+    atomic_store(&st->keeping->scrub_now, true);
+    if (!atomic_exchange(&st->keeping->scrub_out, true)) mg_worker_post(st->keeper, &st->keeping->scrub_soon);
 }
 
 static int pace(void *arg, size_t bytes) {
@@ -34,7 +35,7 @@ static int pace(void *arg, size_t bytes) {
     if (k->scrubbed < PIECE) return 0;
     k->scrubbed = 0;
     int err = mg_keeper_pace(st);
-    if (err == 0 && !k->scrub_hurry && !k->look && !k->scrub_wanted) mg_keeper_sleep(st, PIECE_NS);
+    if (err == 0 && !k->scrub_hurry && !k->look && !atomic_load(&k->scrub_now)) mg_keeper_sleep(st, PIECE_NS);
     return err;
 }
 
@@ -100,8 +101,7 @@ uint64_t mg_scrub_step(struct mg_store *st) {
     struct mg_keeper *k = st->keeping;
     uint64_t now = mg_bell_clock();
     if (k->scrub_at == 0) k->scrub_at = now + FIRST_AFTER;
-    if (k->scrub_wanted) {
-        k->scrub_wanted = false;
+    if (atomic_exchange(&k->scrub_now, false)) {
         k->scrub_hurry = true;
         k->scrub_at = now;
         k->scrub_id = 0;
