@@ -340,7 +340,7 @@ static void add_facts(struct mg_facts *all, const struct mg_facts *f) {
     for (uint32_t i = 0; i < f->len; i++) {
         const struct mg_fact *x = &f->streams[i];
         mg_facts_add(all, x->stream, x->first, x->epoch, x->dedupe_before);
-        for (uint32_t k = 0; k < x->len; k++) mg_facts_add_stretch(all, &f->stretches[x->at + k]);
+        for (uint32_t k = 0; k < x->len; k++) mg_facts_add_stretch(all, f->stretches[x->at + k]);
     }
 }
 
@@ -361,14 +361,14 @@ static void keep_facts(struct checkpoint *c) {
         mg_facts_add(now, x->stream, x->first, x->epoch, x->dedupe_before);
         for (uint32_t k = 0; k < x->len; k++) {
             const struct mg_fact_stretch *old = &c->facts.stretches[x->at + k];
-            if (mg_keeper_segment(c->st, old->segment)) mg_facts_add_stretch(now, old);
+            if (mg_keeper_segment(c->st, old->segment)) mg_facts_add_stretch(now, *old);
         }
         while (at < c->streams_len && c->streams[at]->id < x->stream) at++;
         const struct mg_sealed_stream *z = at < c->streams_len ? c->streams[at] : NULL;
         for (uint32_t k = 0; z && z->id == x->stream && k < z->stretches_len; k++) {
             const struct mg_stretch *n = &z->stretches[k];
-            mg_facts_add_stretch(now, &(struct mg_fact_stretch){n->segment->id, n->first_seq, n->last_seq,
-                                                                n->messages, n->messages});
+            mg_facts_add_stretch(now, mg_fact_stretch_of(n->segment->id, n->first_seq, n->last_seq,
+                                                                n->messages, n->messages));
         }
     }
     c->st->keeping->knows = true;

@@ -374,10 +374,10 @@ static void change_facts(struct job *j) {
                  at++) {
                 const struct mg_swap_group *g = &j->groups[at];
                 if (g->segment == NULL) continue;
-                mg_facts_add_stretch(&now, &(struct mg_fact_stretch){g->segment->id, g->at.first_seq, g->at.last_seq,
-                                                                     g->at.messages, (uint32_t)g->row_live});
+                mg_facts_add_stretch(&now, mg_fact_stretch_of(g->segment->id, g->at.first_seq, g->at.last_seq,
+                                                                     g->at.messages, (uint32_t)g->row_live));
             }
-            if (s && !is_input(j, s->segment)) mg_facts_add_stretch(&now, s);
+            if (s && !is_input(j, s->segment)) mg_facts_add_stretch(&now, *s);
         }
     }
     mg_facts_fini(&old);

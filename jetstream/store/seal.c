@@ -54,8 +54,8 @@ static void put_stretches(struct mg_stream *s, struct mg_facts *f) {
         c->stale = false;
         mg_stretch_encode(s->id, c, key, value);
         mg_rows_put(s->rows, mg_slice_of(key, sizeof(key)), mg_slice_of(value, sizeof(value)));
-        mg_facts_add_stretch(f, &(struct mg_fact_stretch){c->segment->id, c->first_seq, c->last_seq, c->messages,
-                                                          c->live});
+        mg_facts_add_stretch(f, mg_fact_stretch_of(c->segment->id, c->first_seq, c->last_seq, c->messages,
+                                                          c->live));
     }
 }
 

@@ -26,8 +26,8 @@ static void test_rows(void **state) {
     struct mg_facts f = {0};
     mg_facts_add(&f, 9, 1, 0, INT64_MIN);
     mg_facts_add(&f, 7, 5000, 3, 1000);
-    mg_facts_add_stretch(&f, &(struct mg_fact_stretch){1, 8192, 20000, 100, 100});
-    mg_facts_add_stretch(&f, &(struct mg_fact_stretch){2, 20001, 30000, 100, 99});
+    mg_facts_add_stretch(&f, mg_fact_stretch_of(1, 8192, 20000, 100, 100));
+    mg_facts_add_stretch(&f, mg_fact_stretch_of(2, 20001, 30000, 100, 99));
     mg_facts_sort(&f);
     assert_false(garbage(&f, MG_ROW_STATE, 0, "", 0, none)); // the store's own
     assert_true(garbage(&f, MG_ROW_OWNER, 8, "x", 1, none)); // of no stream
@@ -55,15 +55,15 @@ static void test_join(void **state) {
     (void)state;
     struct mg_facts old = {0}, now = {0}, out = {0};
     mg_facts_add(&old, 3, 1, 0, 0);
-    mg_facts_add_stretch(&old, &(struct mg_fact_stretch){1, 1, 10, 10, 10});
+    mg_facts_add_stretch(&old, mg_fact_stretch_of(1, 1, 10, 10, 10));
     mg_facts_add(&old, 5, 1, 0, 0);
-    mg_facts_add_stretch(&old, &(struct mg_fact_stretch){1, 1, 10, 10, 9});
-    mg_facts_add_stretch(&old, &(struct mg_fact_stretch){2, 11, 20, 10, 10});
-    mg_facts_add_stretch(&old, &(struct mg_fact_stretch){3, 31, 40, 10, 10});
+    mg_facts_add_stretch(&old, mg_fact_stretch_of(1, 1, 10, 10, 9));
+    mg_facts_add_stretch(&old, mg_fact_stretch_of(2, 11, 20, 10, 10));
+    mg_facts_add_stretch(&old, mg_fact_stretch_of(3, 31, 40, 10, 10));
     mg_facts_add(&now, 6, 1, 0, 0);
     mg_facts_add(&now, 5, 12, 7, 99);
-    mg_facts_add_stretch(&now, &(struct mg_fact_stretch){1, 1, 10, 10, 0});
-    mg_facts_add_stretch(&now, &(struct mg_fact_stretch){3, 31, 40, 10, 4});
+    mg_facts_add_stretch(&now, mg_fact_stretch_of(1, 1, 10, 10, 0));
+    mg_facts_add_stretch(&now, mg_fact_stretch_of(3, 31, 40, 10, 4));
     mg_facts_sort(&now);
     mg_facts_join(&out, &now, &old);
     assert_int_equal(out.len, 2);
