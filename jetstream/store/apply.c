@@ -142,7 +142,7 @@ uint32_t mg_stream_stretch_at(const struct mg_stream *s, uint64_t seq) {
     uint32_t lo = 0, hi = s->cold_len;
     while (lo < hi) {
         uint32_t mid = (lo + hi) / 2;
-        if (s->cold[mid].at.last_seq < seq) {
+        if (s->cold[mid].last_seq < seq) {
             lo = mid + 1;
         } else {
             hi = mid;
@@ -153,11 +153,11 @@ uint32_t mg_stream_stretch_at(const struct mg_stream *s, uint64_t seq) {
 
 struct mg_stretch *mg_stream_stretch_of(const struct mg_stream *s, uint64_t seq) {
     uint32_t at = mg_stream_stretch_at(s, seq);
-    return at < s->cold_len && s->cold[at].at.first_seq <= seq ? &s->cold[at] : NULL;
+    return at < s->cold_len && s->cold[at].first_seq <= seq ? &s->cold[at] : NULL;
 }
 
 uint64_t mg_stream_cold_end(const struct mg_stream *s) {
-    return s->cold_len ? s->cold[s->cold_len - 1].at.last_seq + 1 : 0;
+    return s->cold_len ? s->cold[s->cold_len - 1].last_seq + 1 : 0;
 }
 
 static size_t removed_key(const struct mg_stream *s, uint64_t seq, char *out) {
@@ -232,7 +232,7 @@ void mg_stream_freed(struct mg_stream *s, uint64_t bytes) {
 
 uint64_t mg_stream_cold_bytes(const struct mg_stream *s) {
     uint64_t n = 0;
-    for (uint32_t i = 0; i < s->cold_len; i++) n += s->cold[i].at.data_bytes;
+    for (uint32_t i = 0; i < s->cold_len; i++) n += mg_stretch_bytes(&s->cold[i]);
     return n;
 }
 
@@ -265,7 +265,10 @@ static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool 
         if (!r->named || (!live && !counts(s, r->seq))) return;
         set_removed(s, r->seq);
         struct mg_stretch *stretch = mg_stream_stretch_of(s, r->seq);
-        if (stretch && stretch->live > 0 && --stretch->live == 0) mg_stream_freed(s, stretch->at.data_bytes);
+        if (stretch && stretch->live > 0) {
+            mg_stretch_set_live(stretch, stretch->live - 1);
+            if (stretch->live == 0) mg_stream_freed(s, mg_stretch_bytes(stretch));
+        }
         mg_head_removed(s, r->seq);
     }
     s->msgs -= s->msgs > 0;
@@ -302,7 +305,7 @@ static void apply_clear(struct mg_stream *s, bool live) {
     }
     if (s->storage == MG_STORAGE_MEMORY) mg_memtable_trim(&s->mem);
     mg_stream_freed(s, mg_stream_cold_bytes(s));
-    for (uint32_t i = 0; i < s->cold_len; i++) s->cold[i].live = 0;
+    for (uint32_t i = 0; i < s->cold_len; i++) mg_stretch_set_live(&s->cold[i], 0);
     mg_head_reset(s);
     forget_counters(s);
     s->first = s->last + 1;

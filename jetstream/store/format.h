@@ -206,6 +206,15 @@ enum mg_page_kind {
     F(u32, epoch, "of the rows of subjects")                                                                           \
     F(u32, flags, "1: first is exact; 2: of a rebuild, what is lost is not counted; 4: bytes, subjects too high")
 
+// Messages of a stream in one section of a segment; the key has the number of the first.
+#define MG_STRETCH_ROW_FIELDS(F)                                                                                       \
+    F(u64, segment, "the file's id")                                                                                   \
+    F(u64, last_seq, "number of the last message")                                                                     \
+    F(u32, section, "which section of the segment, from 0")                                                            \
+    F(u32, messages, "in the section")                                                                                 \
+    F(u32, live, "of these, not removed")                                                                              \
+    F(u32, max_time, "when the last one was stored, 2^32 ns, rounded down")
+
 // Behind the counters: messages that were found damaged, one of these for each range of numbers, ascending.
 #define MG_LOST_RANGE_FIELDS(F)                                                                                        \
     F(u64, first, "number of the first")                                                                               \
@@ -222,6 +231,7 @@ enum mg_page_kind {
     X(page, PAGE, 64, "Page of the journal")                                                                           \
     X(stream_row, STREAM_ROW, 72, "Row of a stream")                                                                   \
     X(state_row, STATE_ROW, 80, "Row of a stream's counters")                                                          \
+    X(stretch_row, STRETCH_ROW, 32, "Row of a stretch")                                                                \
     X(lost_range, LOST_RANGE, 24, "Lost messages, behind the counters")
 
 MG_FORMATS(MG_FORMAT)

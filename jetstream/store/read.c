@@ -288,7 +288,8 @@ static int read_last(struct mg_stream *s, struct mg_read *r) {
 }
 
 static int read_time(struct mg_stream *s, struct mg_read *r) {
-    bool cold = s->cold_len && s->cold[s->cold_len - 1].at.max_time >= r->time && s->first < mg_stream_cold_end(s);
+    bool cold = s->cold_len && s->first < mg_stream_cold_end(s) &&
+                mg_stretch_reaches(&s->cold[s->cold_len - 1], r->time);
     return cold ? ask(s, r, MG_COLD_TIME, s->first, 1) : time_in_memory(s, r);
 }
 

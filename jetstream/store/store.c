@@ -214,6 +214,7 @@ static int open_store(struct mg_store **out, const struct mg_store_options *opti
     st->env.cache = mg_blockcache_new(st->o.cache_bytes);
     st->filters.max = st->o.cache_bytes; // 64 MB: of 36 million rows
     st->env.filters = &st->filters;
+    mg_segment_pool_init(&st->pool);
     st->env.report = report_fault;
     st->env.arg = st;
     st->keeping = mg_zalloc(sizeof(*st->keeping));
@@ -284,6 +285,7 @@ void mg_store_close(struct mg_store *st) {
     mg_files_close(st); // the last references
     for (unsigned i = 0; i < MG_READERS_MAX; i++) mg_worker_free(st->readers[i]);
     mg_worker_free(st->keeper);
+    mg_segment_pool_fini(&st->pool);
     mg_blockcache_free(st->env.cache);
     mg_disk_close(st->disk);
     mg_orphans_fini(&st->orphans);

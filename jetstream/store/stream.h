@@ -21,17 +21,9 @@
 #include "jetstream/store/record.h"
 #include "jetstream/store/removal.h"
 #include "jetstream/store/row_kinds.h"
-#include "jetstream/store/segments.h"
+#include "jetstream/store/stretch.h"
 #include "jetstream/store/store.h"
 #include "server/base/list.h"
-
-// Messages of this stream in one section of a segment.
-struct mg_stretch {
-    struct mg_section at;       // where in the segment
-    struct mg_segment_ref *segment; // a reference
-    uint64_t live;              // not removed since; for the choice of compaction
-    uint64_t live_written;      // what its row says of that
-};
 
 struct mg_cold_read;
 struct mg_cold_entry;

@@ -77,7 +77,7 @@ void mg_stream_free(struct mg_stream *s) {
 
 void mg_stream_add_stretch(struct mg_stream *s, const struct mg_stretch *c) {
     if (s->cold_len == s->cold_cap) {
-        s->cold_cap = s->cold_cap ? s->cold_cap * 2 : 4;
+        s->cold_cap += s->cold_cap / 4 + 4; // they stay, so there is not much room behind them
         s->cold = mg_realloc(s->cold, s->cold_cap * sizeof(*s->cold));
     }
     s->cold[s->cold_len++] = *c;
