@@ -79,6 +79,7 @@ void mg_js_fini(struct mg_js *js) {
     bury(js);
     mg_free(js->streams);
     mg_buf_fini(&js->scratch);
+    js->router = NULL;
 }
 
 bool mg_js_turn(struct mg_js *js) {
@@ -140,9 +141,25 @@ void mg_js_remove(struct mg_js *js, struct mg_js_stream *s) {
 
 // ---- room -----------------------------------------------------------------------------------------------------------
 
-bool mg_js_no_room(const struct mg_js *js, int storage) {
+#define RECOUNT_EVERY UINT64_C(100000000) // ns
+
+static bool over(const struct mg_js *js, int storage) {
     int64_t most = storage == MG_JS_MEMORY ? js->o.max_memory : js->o.max_store;
     return most >= 0 && js->used[storage] > (uint64_t)most;
+}
+
+void mg_js_account(struct mg_js *js) {
+    for (size_t i = 0; i < js->nstreams; i++) mg_js_stream_account(js->streams[i]);
+}
+
+bool mg_js_no_room(struct mg_js *js, int storage) {
+    if (!over(js, storage)) return false;
+    // What has expired was not noticed.
+    uint64_t now = mg_loop_now(mg_shard_loop(js->shard));
+    if (now - js->recounted < RECOUNT_EVERY) return true;
+    js->recounted = now;
+    mg_js_account(js);
+    return over(js, storage);
 }
 
 // ---- calls into the store -------------------------------------------------------------------------------------------
@@ -191,6 +208,7 @@ static mg_slice number(char out[24], size_t n) { return mg_slice_of(out, (size_t
 
 uint32_t mg_js_publish(struct mg_js *js, mg_slice subject, mg_slice reply, mg_slice headers, mg_slice payload) {
     char total[24], head[24];
+    if (js->router == NULL) return 0; // what the store still has to say is for nobody
     struct mg_mbuf *body = NULL;
     struct mg_msg m = {
         .subject = subject,

@@ -48,13 +48,14 @@ struct mg_js {
     struct mg_js_sub *api;
     struct mg_buf scratch;  // for one answer
     uint64_t api_total, api_errors, api_inflight;
+    uint64_t recounted;     // when `used` was brought up to date because it was too much
     uint64_t used[2], reserved[2]; // by storage (enum mg_js_storage): bytes stored, sums of max_bytes
     bool stopping;
 };
 
 // Takes the streams of the part into service.
 void mg_js_start(struct mg_js *js, const struct mg_js_setup *o);
-// Drops everything without a word; the part has stopped.
+// Drops everything without a word; the part has stopped. *js stays until the store is closed.
 void mg_js_fini(struct mg_js *js);
 // In each turn of the shard: what the store has finished leaves. True: there is more to do at once.
 bool mg_js_turn(struct mg_js *js);
@@ -69,8 +70,10 @@ void mg_js_remove(struct mg_js *js, struct mg_js_stream *s);
 
 // ---- room -----------------------------------------------------------------------------------------------------------
 
-// Are the server's bounds for this kind of storage (enum mg_js_storage) reached?
-bool mg_js_no_room(const struct mg_js *js, int storage);
+// Brings js->used up to date; in between it is a little behind.
+void mg_js_account(struct mg_js *js);
+// Are the server's bounds for this kind of storage (enum mg_js_storage) exceeded?
+bool mg_js_no_room(struct mg_js *js, int storage);
 
 // ---- calls into the store -------------------------------------------------------------------------------------------
 
@@ -99,6 +102,8 @@ void mg_js_unsubscribe(struct mg_js *js, struct mg_js_sub *sub); // also from in
 // headers is a whole block ("NATS/1.0\r\n...\r\n\r\n") or empty. Returns how many got it here, plus one for each other
 // shard that it was sent to. Never waits: on other shards it goes into debt (router.h).
 uint32_t mg_js_publish(struct mg_js *js, mg_slice subject, mg_slice reply, mg_slice headers, mg_slice payload);
+// Does it demand, in Nats-Required-Api-Level, more than this server has, or something that is no number?
+bool mg_js_level_too_high(const struct mg_msg *m);
 // Would anybody get it now? Asks only what is known on this shard.
 bool mg_js_interest(struct mg_js *js, mg_slice subject);
 

@@ -5,7 +5,8 @@
 #include "jetstream/request/request.h"
 
 void mg_js_do_account_info(struct mg_js_request *rq) {
-    const struct mg_js *js = rq->js;
+    struct mg_js *js = rq->js;
+    mg_js_account(js);
     const struct mg_js_account_info a = {
         .memory = js->used[MG_JS_MEMORY],
         .storage = js->used[MG_JS_FILE],

@@ -71,8 +71,7 @@ static struct mg_js_request *request_new(struct mg_js *js, const struct row *row
     return rq;
 }
 
-// Nats-Required-Api-Level: more than this server has, or no number.
-static bool level_too_high(const struct mg_msg *m) {
+bool mg_js_level_too_high(const struct mg_msg *m) {
     mg_slice v;
     if (m->hdr_len == 0 || !mg_hdr_get(mg_slice_of(m->payload.p, m->hdr_len), MG_S("Nats-Required-Api-Level"), &v))
         return false;
@@ -92,7 +91,7 @@ bool mg_js_api_message(void *arg, const struct mg_msg *m) {
     const struct row *row = find(m->subject);
     if (row == NULL) return true;
     struct mg_js_request *rq = request_new(js, row, m);
-    if (level_too_high(m)) mg_js_answer_fail(rq, MG_JSE_REQUIRED_API_LEVEL);
+    if (mg_js_level_too_high(m)) mg_js_answer_fail(rq, MG_JSE_REQUIRED_API_LEVEL);
     else row->run(rq);
     return true;
 }

@@ -10,12 +10,18 @@
 
 // ---- names and list -------------------------------------------------------------------------------------------------
 
-struct paged {
+struct page_of {
     int64_t offset;
+};
+struct paged {
+    struct page_of page;
     mg_slice subject;
 };
-static const struct mg_field names_fields[] = {MG_FIELD(struct paged, offset, INT),
-                                               MG_FIELD(struct paged, subject, STRING)};
+static const struct mg_field page_fields[] = {MG_FIELD(struct page_of, offset, INT)};
+static const struct mg_shape page_shape = MG_SHAPE("ApiPagedRequest", struct page_of, page_fields);
+static const struct mg_field names_fields[] = {
+    {.key = "ApiPagedRequest", .kind = MG_KIND_EMBEDDED, .at = offsetof(struct paged, page), .of = &page_shape},
+    MG_FIELD(struct paged, subject, STRING)};
 static const struct mg_shape names_shape = MG_SHAPE("JSApiStreamNamesRequest", struct paged, names_fields);
 static const struct mg_shape list_shape = MG_SHAPE("JSApiStreamListRequest", struct paged, names_fields);
 
@@ -44,7 +50,7 @@ void mg_js_do_stream_names(struct mg_js_request *rq) {
     mg_slice *names = mg_alloc((n + 1) * sizeof(names[0]));
     for (size_t i = 0; i < n; i++) names[i] = mg_js_stream_name(all[i]);
     struct mg_buf out = MG_BUF_INIT;
-    mg_js_reply_names(&out, rq->reply, mg_js_page_at((int64_t)n, p.offset, MG_JS_NAMES_LIMIT), names);
+    mg_js_reply_names(&out, rq->reply, mg_js_page_at((int64_t)n, p.page.offset, MG_JS_NAMES_LIMIT), names);
     mg_js_answer(rq, &out);
     mg_buf_fini(&out);
     mg_free(names);
@@ -88,7 +94,7 @@ static void list(struct mg_js_request *rq, struct mg_js_stream *s, const struct 
     (void)s;
     (void)r;
     size_t n = select_streams(rq->js, l->p.subject, &all);
-    struct mg_js_page page = mg_js_page_at((int64_t)n, l->p.offset, MG_JS_LIST_LIMIT);
+    struct mg_js_page page = mg_js_page_at((int64_t)n, l->p.page.offset, MG_JS_LIST_LIMIT);
     struct mg_js_stream_info infos[MG_JS_LIST_LIMIT];
     for (int64_t i = 0; i < mg_js_page_count(page) && missing == NULL; i++)
         if (!mg_js_stream_tell(all[page.offset + i], &infos[i])) missing = all[page.offset + i];
@@ -257,8 +263,9 @@ void mg_js_do_stream_info(struct mg_js_request *rq) {
     rq->own = t;
     rq->drop = drop_telling;
     t->rq = rq;
-    t->stream = mg_js_request_stream(rq);
-    if (t->stream == NULL) return;
+    struct mg_js_stream *s = mg_js_request_stream(rq);
+    if (s == NULL) return; // and t is gone
+    t->stream = s;
     if (t->d.subjects_filter.n == 0) {
         begin_deleted(t);
         return;

@@ -71,6 +71,10 @@ void mg_js_do_msg_get(struct mg_js_request *rq);
 void mg_js_do_msg_delete(struct mg_js_request *rq);
 void mg_js_do_unclustered(struct mg_js_request *rq); // what only a cluster can do
 
+// Removes what is above the stream's limit of messages per subject, then goes on with `next`; answers on error.
+void mg_js_stream_shrink(struct mg_js_stream *s, struct mg_js_request *rq,
+                         void (*next)(struct mg_js_request *, struct mg_js_stream *, const struct mg_result *));
+
 // What the answers tell of a stream; false: MG_EAGAIN, ask again behind a barrier.
 bool mg_js_stream_tell(struct mg_js_stream *s, struct mg_js_stream_info *info);
 

@@ -22,7 +22,7 @@
 // Bytes of the record that a change writes, more or less: lists of removed messages are small beside the reserve.
 static size_t record_bytes(const struct mg_change *c) {
     const struct mg_append *a = &c->append;
-    return MG_RECORD_SIZE + 256 + a->subject.n + a->headers.n + a->payload.n + c->key.n + c->value.n;
+    return MG_RECORD_SIZE + 256 + a->subject.n + a->headers.n + a->payload.n + a->row.n + c->key.n + c->value.n;
 }
 
 // 0: go on. 1: refused, the answer is queued. MG_EAGAIN: it has to wait for the journal.
@@ -63,7 +63,7 @@ static mg_slice keep(struct mg_change *c, mg_slice v) {
 static struct mg_change *copy_change(const struct mg_change *proto) {
     const struct mg_append *a = &proto->append;
     size_t n = a->subject.n + a->headers.n + a->payload.n + a->msg_id.n + a->expect_subject.n + proto->filter.n +
-               proto->key.n + proto->value.n;
+               proto->key.n + proto->value.n + a->expect_id.n + a->row.n;
     struct mg_change *c = mg_alloc(sizeof(*c) + n);
     *c = *proto;
     c->size = 0;
@@ -72,6 +72,8 @@ static struct mg_change *copy_change(const struct mg_change *proto) {
     c->append.payload = keep(c, a->payload);
     c->append.msg_id = keep(c, a->msg_id);
     c->append.expect_subject = keep(c, a->expect_subject);
+    c->append.expect_id = keep(c, a->expect_id);
+    c->append.row = keep(c, a->row);
     c->filter = keep(c, proto->filter);
     c->key = keep(c, proto->key);
     c->value = keep(c, proto->value);

@@ -110,10 +110,10 @@ static inline void mg_put_u64(void *p, uint64_t v) { v = MG_LE64(v); memcpy(p, &
 
 // X(name, value, text): types of records.
 #define MG_RECORD_TYPES(X)                                                                                             \
-    X(MSG, 1, "a message; extra: the hash of its id if deduped, then the list of messages that it evicts")             \
+    X(MSG, 1, "a message; extra: the hash of its id if deduped, then a row's key if it has one, then the evicted")     \
     X(SKIP, 2, "a sequence number was used and nothing stored; extra as for MSG")                                      \
     X(REMOVE, 3, "messages were removed; payload: the list")                                                           \
-    X(CLEAR, 4, "all messages were removed")                                                                           \
+    X(CLEAR, 4, "all messages were removed; seq: the last number that counts as used")                                 \
     X(ROW, 5, "a row of the owner was written or removed; extra: its key, payload: its value")                         \
     X(STREAM, 6, "the stream was created or changed; payload: its row")                                                \
     X(DROP, 7, "the stream was deleted")
@@ -128,6 +128,7 @@ enum mg_record_flag {
     MG_RECORD_DEDUPED = 1,     // MSG, SKIP: extra begins with the hash of the message's id
     MG_RECORD_ROW_DELETED = 2, // ROW
     MG_RECORD_ERASE = 4,       // REMOVE: and their bytes are to be overwritten
+    MG_RECORD_WITH_ROW = 8,    // MSG: extra goes on with the length (u16) and the key of a row of the owner
 };
 
 // ---- pages: what the journal's ring is made of

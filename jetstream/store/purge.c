@@ -51,9 +51,10 @@ int mg_remove_execute(struct mg_stream *s, uint64_t seq, bool erase, void *ctx) 
 
 // ---- purge ----------------------------------------------------------------------------------------------------------
 
-static int clear_all(struct mg_stream *s, void *ctx) {
-    uint64_t removed = s->msgs;
-    struct mg_record_view rec = {.head = {.type = MG_RECORD_CLEAR, .seq = s->last, .time = s->last_time}};
+// A bound beyond the end moves the end: the next message gets that number (spec/jetstream-streams.md 6).
+static int clear_all(struct mg_stream *s, uint64_t up_to, void *ctx) {
+    uint64_t removed = s->msgs, last = up_to > s->last + 1 ? up_to - 1 : s->last;
+    struct mg_record_view rec = {.head = {.type = MG_RECORD_CLEAR, .seq = last, .time = s->last_time}};
     mg_stream_write(s, &rec);
     mg_stream_answer(s, ctx, 0, removed, MG_ANSWER_PLAIN);
     return 0;
@@ -128,7 +129,8 @@ static int start(struct mg_stream *s, struct mg_change *c) {
 
 int mg_purge_execute(struct mg_stream *s, struct mg_change *c) {
     if (!c->started) {
-        if (c->filter.n == 0 && c->keep == 0 && (c->up_to == 0 || c->up_to > s->last)) return clear_all(s, c->ctx);
+        if (c->filter.n == 0 && c->keep == 0 && (c->up_to == 0 || c->up_to > s->last))
+            return clear_all(s, c->up_to, c->ctx);
         int err = start(s, c);
         if (err == MG_EAGAIN) return err;
         if (err != 0 && err != MG_EEOF) fail(s, c, err);
@@ -200,6 +202,8 @@ static bool limits_exceeded(const struct mg_stream *s, const struct mg_head_mess
 }
 
 void mg_stream_enforce(struct mg_stream *s) {
+    // Who refuses what is new keeps what is old (spec/jetstream-streams.md 5).
+    if (s->limits.discard == MG_DISCARD_NEW) return;
     if (!over(s) || s->part->poisoned || s->deleted) return;
     if (mg_part_busy(s->part)) {
         mg_part_want(s);

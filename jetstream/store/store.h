@@ -27,6 +27,7 @@
 #include <stdint.h>
 
 #include "jetstream/store/message.h"
+#include "server/base/buf.h"
 #include "server/base/list.h"
 #include "server/base/slice.h"
 
@@ -157,6 +158,7 @@ void mg_stream_set_ops(struct mg_stream *s, const struct mg_stream_ops *ops, voi
 struct mg_stream *mg_stream_next(struct mg_store_part *p, struct mg_stream *after);
 struct mg_stream *mg_stream_find(struct mg_store_part *p, mg_slice name);
 mg_slice mg_stream_name(const struct mg_stream *s);
+uint64_t mg_stream_bytes(const struct mg_stream *s); // as mg_stream_state tells them; always known
 mg_slice mg_stream_config(const struct mg_stream *s);
 int64_t mg_stream_created(const struct mg_stream *s); // ns since the epoch
 
@@ -186,17 +188,36 @@ struct mg_append {
     mg_slice msg_id;                  // dedupe; empty: none
     uint64_t expect_last;             // last sequence of the stream, or MG_ANY_SEQ
     uint64_t expect_subject_last;     // last sequence of expect_subject (or subject), or MG_ANY_SEQ
-    mg_slice expect_subject;          // literal
+    mg_slice expect_subject;          // may have wildcards
+    bool expects_id;                  // the id of the last message, whether it was deduplicated or not, must be
+    mg_slice expect_id;               // this one. Ids are known since mg_stream_last_id says so
     int64_t time;                     // ns; 0: now. Never goes back within a stream
     bool rollup_subject, rollup_all;  // removes what was there before in the same record
     bool no_limit_per_subject;        // rollup under discard_new_per_subject
     bool skip;                        // uses up a sequence number and stores nothing
+    int refuse_early;                 // not 0: the error if the sequences are as expected; before duplicates are found
     int refuse;                       // not 0: if all conditions hold, this is the error (a check that comes after them)
+    mg_slice row;                     // not empty: with the message the owner's row of this key, and the message's
+                                      // number behind it (8 bytes, big-endian), is written; its value is "1"
+    struct mg_append_facts *facts;    // may be NULL
 };
 
-// Errors that come in result: MG_EWRONGSEQ (last, or last of subject: see seq), MG_EMAXMSGS, MG_EMAXBYTES,
+// What the decision about an append has seen. The caller's until the result has come, and filled then.
+struct mg_append_facts {
+    bool want_previous;
+    uint64_t previous;       // the last message of the same subject before it; 0: none
+    int64_t time;            // of the message
+    struct mg_buf last_id;   // MG_EWRONGID: the id of the last message instead
+};
+
+// Errors that come in result: MG_EWRONGSEQ (last, or last of subject: see seq), MG_EWRONGID, MG_EMAXMSGS, MG_EMAXBYTES,
 // MG_EMAXPERSUBJECT (discard new), MG_EFULL (too much waiting: 429), MG_ENOSPC (disk full), MG_EIO (poisoned).
 int mg_stream_append(struct mg_stream *s, const struct mg_append *a, void *ctx);
+
+// Is the id of the last message known? Not after a start, until a message was appended or the owner has said it: it can
+// be read from the last message.
+bool mg_stream_last_id_known(const struct mg_stream *s);
+void mg_stream_set_last_id(struct mg_stream *s, mg_slice id);
 
 // Removes one message. MG_ENOTFOUND in result. erase: headers and payload are overwritten on disk, also after a crash
 // in between. That begins with a checkpoint, within 5 s of the result; then the segment that holds the message is
@@ -205,7 +226,8 @@ int mg_stream_append(struct mg_stream *s, const struct mg_append *a, void *ctx);
 // remains.
 int mg_stream_remove(struct mg_stream *s, uint64_t seq, bool erase, void *ctx);
 // Removes messages: all below up_to (0: no bound) and matching filter (empty: all), but the last `keep`. seq in the
-// result is the number of messages removed.
+// result is the number of messages removed. Without filter and keep, an up_to beyond the end moves the end: the next
+// message gets that number.
 int mg_stream_purge(struct mg_stream *s, mg_slice filter, uint64_t up_to, uint64_t keep, void *ctx);
 
 // Rows of the owner (consumers and their state): key -> value, in the stream's order with everything else.

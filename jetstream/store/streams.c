@@ -61,6 +61,8 @@ void mg_stream_free(struct mg_stream *s) {
         mg_rows_fini(&s->own_rows);
     }
     mg_memtable_fini(&s->mem);
+    mg_buf_fini(&s->last_id);
+    mg_buf_fini(&s->wild.subject);
     for (uint32_t i = 0; i < s->cold_len; i++) mg_segment_ref_put(s->cold[i].segment);
     mg_free(s->cold);
     mg_free((char *)(uintptr_t)s->name.p);
@@ -198,6 +200,7 @@ int mg_stream_create(struct mg_store_part *p, mg_slice name, mg_slice config, en
         write_self(s);
     }
     s->visible = s->last;
+    s->last_id_known = true;
     mg_stream_answer(s, ctx, 0, 0, MG_ANSWER_PLAIN);
     *out = s;
     return 0;
@@ -256,6 +259,7 @@ struct mg_stream *mg_stream_find(struct mg_store_part *p, mg_slice name) {
 }
 
 mg_slice mg_stream_name(const struct mg_stream *s) { return s->name; }
+uint64_t mg_stream_bytes(const struct mg_stream *s) { return s->bytes; }
 mg_slice mg_stream_config(const struct mg_stream *s) { return s->config; }
 int64_t mg_stream_created(const struct mg_stream *s) { return s->created; }
 uint64_t mg_stream_visible(const struct mg_stream *s) { return s->visible; }

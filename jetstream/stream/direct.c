@@ -10,7 +10,6 @@
 #include "jetstream/stream/js_stream.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
-#include "server/base/timefmt.h"
 
 #define MULTI_MAX 1024u // subjects of one multi get
 
@@ -57,23 +56,11 @@ static void status(struct mg_js_stream *s, mg_slice to, const char *text) {
 
 // ---- one message ----------------------------------------------------------------------------------------------------
 
-// The stored headers, and behind them what the stream adds.
-static void add_headers(struct mg_buf *out, const struct mg_js_stream *s, const struct mg_message *m) {
-    char time[40];
-    mg_slice name = mg_js_stream_name(s);
-    if (m->headers.n > 2) mg_buf_add(out, m->headers.p, m->headers.n - 2);
-    else mg_buf_adds(out, "NATS/1.0\r\n");
-    mg_buf_addf(out, "Nats-Stream: %.*s\r\nNats-Subject: ", (int)name.n, name.p);
-    mg_buf_add_slice(out, m->subject);
-    mg_buf_addf(out, "\r\nNats-Sequence: %llu\r\nNats-Time-Stamp: %s\r\n", (unsigned long long)m->seq,
-                mg_fmt_time(time, m->time));
-}
-
 static void send(struct direct *d, const struct mg_message *m) {
     static const mg_slice none = {NULL, 0};
     struct mg_buf headers = MG_BUF_INIT;
     if (!d->ask.no_hdr) {
-        add_headers(&headers, d->stream, m);
+        mg_js_write_where(&headers, d->stream, m->headers, &(struct mg_js_where){m->subject, m->seq, m->time});
         mg_buf_adds(&headers, "\r\n");
     }
     mg_js_publish(d->stream->js, d->to, none, mg_buf_slice(&headers), m->payload);
@@ -176,7 +163,8 @@ bool mg_js_stream_direct(void *arg, const struct mg_msg *m) {
     struct direct *d = direct_new(s, m->reply);
     struct mg_buf err = MG_BUF_INIT;
     const char *why = NULL;
-    if (body.n == 0 && !by_key) why = "408 Empty Request";
+    if (mg_js_level_too_high(m)) why = "412 Required Api Level";
+    else if (body.n == 0 && !by_key) why = "408 Empty Request";
     else if (mg_shape_read(&ask_shape, body, false, &d->ask, &err) != 0) why = "408 Malformed Request";
     else why = refusal(s, &d->ask, by_key, key);
     mg_buf_fini(&err);

@@ -5,6 +5,7 @@
 #include "jetstream/api/reply.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/timefmt.h"
 
 struct mg_stream_limits mg_js_stream_limits(const struct mg_js_stream_config *c) {
     return (struct mg_stream_limits){
@@ -23,6 +24,7 @@ struct mg_stream_limits mg_js_stream_limits(const struct mg_js_stream_config *c)
 static void on_result(void *app, const struct mg_result *r) {
     struct mg_js_stream *s = app;
     struct mg_js_wait *w = r->ctx;
+    mg_js_stream_busy(s);
     if (w == NULL) return;
     mg_list_remove(&w->link);
     w->done(w, s, r);
@@ -97,6 +99,32 @@ static void end_reads(struct mg_js_stream *s) {
     }
 }
 
+void mg_js_write_where(struct mg_buf *out, const struct mg_js_stream *s, mg_slice stored,
+                       const struct mg_js_where *w) {
+    char time[40];
+    mg_slice name = mg_js_stream_name(s);
+    if (stored.n > 2) mg_buf_add(out, stored.p, stored.n - 2);
+    else mg_buf_adds(out, "NATS/1.0\r\n");
+    mg_buf_addf(out, "Nats-Stream: %.*s\r\nNats-Subject: ", (int)name.n, name.p);
+    mg_buf_add_slice(out, w->subject);
+    mg_buf_addf(out, "\r\nNats-Sequence: %llu\r\nNats-Time-Stamp: %s\r\n", (unsigned long long)w->seq,
+                mg_fmt_time(time, w->time));
+}
+
+// ---- room -----------------------------------------------------------------------------------------------------------
+
+void mg_js_stream_account(struct mg_js_stream *s) {
+    uint64_t bytes = s->deleting ? 0 : mg_stream_bytes(s->store);
+    s->js->used[s->config.storage] += bytes - s->accounted;
+    s->accounted = bytes;
+}
+
+static void reserve(struct mg_js_stream *s, int64_t max_bytes) {
+    uint64_t bytes = max_bytes > 0 ? (uint64_t)max_bytes : 0;
+    s->js->reserved[s->config.storage] += bytes - s->reserved;
+    s->reserved = bytes;
+}
+
 // ---- life -----------------------------------------------------------------------------------------------------------
 
 static struct mg_transform *transform(mg_slice src, mg_slice dest) {
@@ -128,9 +156,12 @@ struct mg_js_stream *mg_js_stream_new(struct mg_js *js, struct mg_stream *store,
     *config = (struct mg_js_stream_config){.name = {NULL, 0}};
     mg_list_init(&s->busy);
     mg_list_init(&s->reads);
+    mg_list_init(&s->held);
     mg_stream_set_ops(store, &ops, s);
     prepare(s);
     subscribe(s);
+    reserve(s, s->config.max_bytes);
+    mg_js_stream_account(s);
     return s;
 }
 
@@ -142,16 +173,19 @@ void mg_js_stream_reconfigure(struct mg_js_stream *s, struct mg_js_stream_config
     *config = (struct mg_js_stream_config){.name = {NULL, 0}};
     prepare(s);
     subscribe(s);
+    reserve(s, s->config.max_bytes);
 }
 
 void mg_js_stream_retire(struct mg_js_stream *s) {
     s->deleting = true;
     unsubscribe(s);
     end_reads(s);
+    reserve(s, 0);
+    mg_js_stream_account(s);
 }
 
 void mg_js_stream_free(struct mg_js_stream *s) {
-    unsubscribe(s);
+    if (!s->deleting) mg_js_stream_retire(s);
     unprepare(s);
     end_reads(s);
     mg_list_remove(&s->busy);
@@ -172,7 +206,7 @@ void mg_js_stream_busy(struct mg_js_stream *s) {
 }
 
 bool mg_js_stream_turn(struct mg_js_stream *s) {
-    (void)s;
+    mg_js_stream_account(s);
     return false;
 }
 

@@ -29,6 +29,7 @@ class Connection:
         self.show_pings = False
         self.greeted = False  # the first INFO was read
         self.nonce = ""
+        self.has_inbox = False  # of requesting.py
 
     def send(self, data):
         """Sends all. A server that has closed already is not an error here: what it said is checked by reading."""
@@ -93,6 +94,12 @@ class Connection:
             if self.ended or not self._receive(deadline - time.monotonic()):
                 return False
         return True
+
+    def read_bytes(self, count):
+        if not self._fill(count):
+            raise ConnectionFailed(self.why())
+        data, self.buffer = self.buffer[:count], self.buffer[count:]
+        return data
 
     def take(self, wanted):
         """Takes exactly these bytes off the input. None if they came, else what came instead and where it differs."""

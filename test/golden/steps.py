@@ -17,6 +17,7 @@ import jsoncheck
 from connection import Connection, ConnectionFailed
 from pylib.nkeys import Key
 from pylib.server import Server, ServerError, wait_for
+from requesting import Requests
 from transcript import TranscriptError, block_lines, block_text, expand
 
 ACTION = re.compile(r"(?P<who>[A-Za-z_]\w*(?:\|[A-Za-z_]\w*)*|\{who\})(?P<op>>>|>|<<|<~|<)(?: (?P<text>.*))?$")
@@ -32,8 +33,10 @@ class NotForThisServer(Exception):
     """The transcript begins with "only" and the name of another server."""
 
 
-class Runner:
+class Runner(Requests):
     """The state of one transcript. certificates() gives the folder of the shared test certificates."""
+
+    failed = Failed
 
     def __init__(self, server_path, name, folder, certificates, timeout):
         self.name = name
@@ -309,6 +312,17 @@ class Runner:
 
     def step_signal(self, rest, step):
         self.server.signal(rest)
+
+    def step_restart(self, rest, step):
+        """restart [SIGNAL]: ends the server by it (TERM), starts it again on its folder; connections are gone."""
+        for connection in self.connections.values():
+            connection.close()
+        self.connections = {}
+        self.server.signal(rest or "TERM")
+        if self.server.wait_exit(self.timeout) is None:
+            raise Failed("the server does not exit")
+        self.server.process = None
+        self._need_server()
 
     def step_log(self, rest, step):
         """log text | log ~ regex: a later line holds it; log never regex: no line so far matches."""
