@@ -38,6 +38,7 @@ void mg_js_start(struct mg_js *js, const struct mg_js_setup *o) {
     if (o->domain) js->domain = mg_cstr(o->domain);
     mg_list_init(&js->dead);
     mg_list_init(&js->busy);
+    mg_list_init(&js->later);
     mg_list_init(&js->waits);
     mg_store_part_start(js->part, mg_shard_loop(js->shard), mg_shard_wheel(js->shard));
     for (struct mg_stream *s = mg_stream_next(js->part, NULL); s; s = mg_stream_next(js->part, s)) take_in(js, s);
@@ -82,6 +83,22 @@ void mg_js_fini(struct mg_js *js) {
     js->router = NULL;
 }
 
+void mg_js_later(struct mg_js *js, struct mg_js_task *t, void (*run)(struct mg_js_task *t)) {
+    t->run = run;
+    mg_list_push_back(&js->later, &t->link);
+}
+
+static void run_tasks(struct mg_js *js) {
+    struct mg_list todo;
+    mg_list_init(&todo);
+    mg_list_splice(&todo, &js->later);
+    while (!mg_list_empty(&todo)) {
+        struct mg_js_task *t = mg_container_of(todo.next, struct mg_js_task, link);
+        mg_list_remove(&t->link);
+        t->run(t);
+    }
+}
+
 bool mg_js_turn(struct mg_js *js) {
     bury(js);
     bool more = mg_store_part_turn(js->part);
@@ -93,7 +110,8 @@ bool mg_js_turn(struct mg_js *js) {
         mg_list_remove(&s->busy);
         if (mg_js_stream_turn(s)) mg_js_stream_busy(s);
     }
-    return more || !mg_list_empty(&js->busy);
+    run_tasks(js);
+    return more || !mg_list_empty(&js->busy) || !mg_list_empty(&js->later);
 }
 
 // ---- streams --------------------------------------------------------------------------------------------------------

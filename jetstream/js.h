@@ -29,6 +29,7 @@ struct mg_js_setup {
     const char *domain;     // NULL: none
     const char *store_dir;  // as it is told to operators
     int64_t max_memory, max_store; // bytes; -1: no limit
+    int64_t max_pending;    // bytes of an answer with several messages, if the request does not say
     bool strict;            // refuse unknown members of requests
     struct mg_js_limits limits;
 };
@@ -44,6 +45,7 @@ struct mg_js {
     size_t nstreams, streams_cap;
     struct mg_list dead;    // of struct mg_js_sub: dropped during a delivery, freed in the next turn
     struct mg_list busy;    // of struct mg_js_stream: with something to do at the end of the turn
+    struct mg_list later;   // of struct mg_js_task: for the next turn
     struct mg_list waits;   // of struct mg_js_wait: calls into the store that are not answered
     struct mg_js_sub *api;
     struct mg_buf scratch;  // for one answer
@@ -87,6 +89,16 @@ void mg_js_wait(struct mg_js *js, struct mg_js_wait *w, void (*done)(struct mg_j
                                                                      const struct mg_result *));
 // The call was refused at once, and there will be no result.
 void mg_js_wait_cancel(struct mg_js_wait *w);
+
+// ---- work in slices -------------------------------------------------------------------------------------------------
+
+// What would take too long goes on in the shard's next turn. The owner's; its link is initialised once, and removing it
+// takes the task back.
+struct mg_js_task {
+    struct mg_list link;
+    void (*run)(struct mg_js_task *t);
+};
+void mg_js_later(struct mg_js *js, struct mg_js_task *t, void (*run)(struct mg_js_task *t));
 
 // ---- subscriptions --------------------------------------------------------------------------------------------------
 

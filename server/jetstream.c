@@ -83,6 +83,7 @@ void server_js_start(struct mg_server *s) {
         .store_dir = j->dir,
         .max_memory = -1,
         .max_store = -1,
+        .max_pending = o->max_pending,
         .strict = true,
     };
     mg_js_start(&j->js, &setup);
