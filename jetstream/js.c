@@ -2,11 +2,11 @@
 // Copyright (c) The Midge Authors
 #include "jetstream/js.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "jetstream/request/request.h"
 #include "jetstream/stream/js_stream.h"
+#include "jetstream/stream/member.h"
 #include "server/base/assert.h"
 #include "server/base/mem.h"
 
@@ -28,7 +28,15 @@ static void take_in(struct mg_js *js, struct mg_stream *store) {
                    (int)name.n, name.p);
         return;
     }
-    mg_js_add(js, mg_js_stream_new(js, store, &config));
+    struct mg_js_stream *s = mg_js_stream_new(js, store, &config);
+    mg_js_add(js, s);
+    mg_js_members_recover(s);
+}
+
+static void may_send_again(struct mg_credit_waiter *w) {
+    struct mg_js *js = mg_container_of(w, struct mg_js, credit);
+    for (size_t i = 0; i < js->nstreams; i++)
+        if (js->streams[i]->members) mg_js_stream_busy(js->streams[i]);
 }
 
 void mg_js_start(struct mg_js *js, const struct mg_js_setup *o) {
@@ -38,8 +46,12 @@ void mg_js_start(struct mg_js *js, const struct mg_js_setup *o) {
     if (o->domain) js->domain = mg_cstr(o->domain);
     mg_list_init(&js->dead);
     mg_list_init(&js->busy);
-    mg_list_init(&js->later);
+    mg_list_init(&js->tasks);
     mg_list_init(&js->waits);
+    mg_list_init(&js->later);
+    mg_js_watch_init(js);
+    mg_list_init(&js->credit.link);
+    js->credit.resume = may_send_again;
     mg_store_part_start(js->part, mg_shard_loop(js->shard), mg_shard_wheel(js->shard));
     for (struct mg_stream *s = mg_stream_next(js->part, NULL); s; s = mg_stream_next(js->part, s)) take_in(js, s);
     js->api = mg_js_subscribe(js, MG_S("$JS.API.>"), mg_js_api_message, js);
@@ -71,6 +83,8 @@ void mg_js_fini(struct mg_js *js) {
         mg_list_remove(&w->link);
         w->done(w, NULL, NULL);
     }
+    mg_js_requests_drop(js);
+    mg_list_remove(&js->credit.link);
     mg_js_unsubscribe(js, js->api);
     while (js->nstreams > 0) {
         struct mg_js_stream *s = js->streams[js->nstreams - 1];
@@ -78,6 +92,7 @@ void mg_js_fini(struct mg_js *js) {
         mg_js_stream_free(s);
     }
     bury(js);
+    mg_js_watch_fini(js);
     mg_free(js->streams);
     mg_buf_fini(&js->scratch);
     js->router = NULL;
@@ -85,13 +100,13 @@ void mg_js_fini(struct mg_js *js) {
 
 void mg_js_later(struct mg_js *js, struct mg_js_task *t, void (*run)(struct mg_js_task *t)) {
     t->run = run;
-    mg_list_push_back(&js->later, &t->link);
+    mg_list_push_back(&js->tasks, &t->link);
 }
 
 static void run_tasks(struct mg_js *js) {
     struct mg_list todo;
     mg_list_init(&todo);
-    mg_list_splice(&todo, &js->later);
+    mg_list_splice(&todo, &js->tasks);
     while (!mg_list_empty(&todo)) {
         struct mg_js_task *t = mg_container_of(todo.next, struct mg_js_task, link);
         mg_list_remove(&t->link);
@@ -99,9 +114,7 @@ static void run_tasks(struct mg_js *js) {
     }
 }
 
-bool mg_js_turn(struct mg_js *js) {
-    bury(js);
-    bool more = mg_store_part_turn(js->part);
+static void serve_streams(struct mg_js *js) {
     struct mg_list todo;
     mg_list_init(&todo);
     mg_list_splice(&todo, &js->busy);
@@ -110,8 +123,15 @@ bool mg_js_turn(struct mg_js *js) {
         mg_list_remove(&s->busy);
         if (mg_js_stream_turn(s)) mg_js_stream_busy(s);
     }
+}
+
+bool mg_js_turn(struct mg_js *js) {
+    bury(js);
+    serve_streams(js); // first: what clients have sent goes into the batch that the store now hands over
+    bool more = mg_store_part_turn(js->part);
+    mg_js_requests_run(js);
     run_tasks(js);
-    return more || !mg_list_empty(&js->busy) || !mg_list_empty(&js->later);
+    return more || !mg_list_empty(&js->busy) || !mg_list_empty(&js->tasks);
 }
 
 // ---- streams --------------------------------------------------------------------------------------------------------
@@ -222,14 +242,33 @@ void mg_js_unsubscribe(struct mg_js *js, struct mg_js_sub *sub) {
 
 // ---- publishing -----------------------------------------------------------------------------------------------------
 
-static mg_slice number(char out[24], size_t n) { return mg_slice_of(out, (size_t)snprintf(out, 24, "%zu", n)); }
+int64_t mg_js_now(struct mg_js *js) {
+    int64_t now = mg_js_wall(js);
+    if (now > js->now) js->now = now;
+    return js->now;
+}
+
+static mg_slice number(char out[24], size_t n) {
+    size_t at = 24;
+    do {
+        out[--at] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n);
+    return mg_slice_of(out + at, 24 - at);
+}
 
 uint32_t mg_js_publish(struct mg_js *js, mg_slice subject, mg_slice reply, mg_slice headers, mg_slice payload) {
+    return mg_js_deliver(js, subject, subject, reply, headers, payload);
+}
+
+uint32_t mg_js_deliver(struct mg_js *js, mg_slice to, mg_slice subject, mg_slice reply, mg_slice headers,
+                       mg_slice payload) {
     char total[24], head[24];
     if (js->router == NULL) return 0; // what the store still has to say is for nobody
     struct mg_mbuf *body = NULL;
     struct mg_msg m = {
         .subject = subject,
+        .route = to.p == subject.p ? (mg_slice){NULL, 0} : to,
         .reply = reply,
         .payload = payload,
         .hdr_len = (uint32_t)headers.n,
@@ -253,6 +292,16 @@ uint32_t mg_js_publish(struct mg_js *js, mg_slice subject, mg_slice reply, mg_sl
     mg_assert(blocked < 0);
     mg_mbuf_unref(body);
     return result.delivered + result.sent;
+}
+
+bool mg_js_may_send(struct mg_js *js) {
+    unsigned n = mg_shard_count(js->shard), self = mg_shard_id(js->shard);
+    for (unsigned to = 0; to < n; to++) {
+        if (to == self || mg_credit(js->shard, to) > 0) continue;
+        if (mg_list_empty(&js->credit.link)) mg_credit_wait(js->shard, to, &js->credit);
+        return false;
+    }
+    return true;
 }
 
 bool mg_js_interest(struct mg_js *js, mg_slice subject) {

@@ -15,6 +15,7 @@
 #include "server/base/list.h"
 #include "server/base/log.h"
 #include "server/router/router.h"
+#include "server/router/table.h"
 
 struct mg_js_stream;
 
@@ -45,8 +46,13 @@ struct mg_js {
     size_t nstreams, streams_cap;
     struct mg_list dead;    // of struct mg_js_sub: dropped during a delivery, freed in the next turn
     struct mg_list busy;    // of struct mg_js_stream: with something to do at the end of the turn
-    struct mg_list later;   // of struct mg_js_task: for the next turn
+    struct mg_list tasks;   // of struct mg_js_task: for the next turn
     struct mg_list waits;   // of struct mg_js_wait: calls into the store that are not answered
+    struct mg_list later;   // of struct mg_js_request: those that came from inside of a consumer
+    struct mg_table watches; // of struct mg_js_watch: deliver subjects (stream/watch.c)
+    struct mg_credit_waiter credit;
+    unsigned inside;        // calls into consumers that are under way: they must not be called again
+    int64_t now;            // the latest time that was told
     struct mg_js_sub *api;
     struct mg_buf scratch;  // for one answer
     uint64_t api_total, api_errors, api_inflight;
@@ -114,11 +120,16 @@ void mg_js_unsubscribe(struct mg_js *js, struct mg_js_sub *sub); // also from in
 // headers is a whole block ("NATS/1.0\r\n...\r\n\r\n") or empty. Returns how many got it here, plus one for each other
 // shard that it was sent to. Never waits: on other shards it goes into debt (router.h).
 uint32_t mg_js_publish(struct mg_js *js, mg_slice subject, mg_slice reply, mg_slice headers, mg_slice payload);
-// Does it demand, in Nats-Required-Api-Level, more than this server has, or something that is no number?
-bool mg_js_level_too_high(const struct mg_msg *m);
+// The same for a message of a consumer: it goes to whoever has subscribed to `to`, and shows its own subject.
+uint32_t mg_js_deliver(struct mg_js *js, mg_slice to, mg_slice subject, mg_slice reply, mg_slice headers,
+                       mg_slice payload);
+// False: another shard has as much from here as it takes; streams with consumers are called when it goes on.
+bool mg_js_may_send(struct mg_js *js);
 // Would anybody get it now? Asks only what is known on this shard.
 bool mg_js_interest(struct mg_js *js, mg_slice subject);
 
+// Nanoseconds since the epoch; does not go back while this lives.
+int64_t mg_js_now(struct mg_js *js);
 static inline int64_t mg_js_wall(const struct mg_js *js) { return mg_loop_wall(mg_shard_loop(js->shard)); }
 
 #endif

@@ -294,7 +294,7 @@ static int check_others(const struct mg_js_consumer_config *c, struct mg_js_erro
 }
 
 // The description of 10162 promises characters that the rule does not take; the rule is [a-zA-Z0-9/_=-]{1,16}.
-static bool group_valid(mg_slice group) {
+bool mg_js_group_valid(mg_slice group) {
     for (size_t i = 0; i < group.n; i++) {
         char ch = group.p[i], low = (char)(ch | 0x20);
         bool word = (low >= 'a' && low <= 'z') || (ch >= '0' && ch <= '9');
@@ -313,7 +313,7 @@ static int check_priority(const struct mg_js_consumer_config *c, struct mg_js_er
     if (c->priority_groups.n == 0) return mg_js_fail(e, MG_JSE_CONSUMER_PRIORITY_POLICY_WITHOUT_GROUP);
     for (size_t i = 0; i < c->priority_groups.n; i++) {
         if (c->priority_groups.v[i].n == 0) return mg_js_fail(e, MG_JSE_CONSUMER_EMPTY_GROUP_NAME);
-        if (!group_valid(c->priority_groups.v[i])) return mg_js_fail(e, MG_JSE_CONSUMER_INVALID_GROUP_NAME);
+        if (!mg_js_group_valid(c->priority_groups.v[i])) return mg_js_fail(e, MG_JSE_CONSUMER_INVALID_GROUP_NAME);
     }
     return 0;
 }

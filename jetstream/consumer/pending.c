@@ -39,7 +39,7 @@ struct mg_js_entry *mg_js_pending_from(struct mg_js_pending *p, uint64_t seq) {
     return NULL;
 }
 
-struct mg_js_entry *mg_js_pending_find(struct mg_js_pending *p, uint64_t seq) {
+struct mg_js_entry *mg_js_pending_find(const struct mg_js_pending *p, uint64_t seq) {
     uint32_t i = lower_bound(p, seq);
     if (i == p->len || p->log[i].seq != seq || p->log[i].state == MG_JS_ENTRY_GONE) return NULL;
     return &p->log[i];

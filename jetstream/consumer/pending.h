@@ -71,7 +71,7 @@ void mg_js_pending_fini(struct mg_js_pending *p); // frees and zeroes: also how 
 // seq is greater than that of every entry.
 struct mg_js_entry *mg_js_pending_append(struct mg_js_pending *p, uint64_t seq, uint64_t dseq, int64_t due,
                                          uint32_t count, enum mg_js_entry_state state);
-struct mg_js_entry *mg_js_pending_find(struct mg_js_pending *p, uint64_t seq); // live or parked; NULL
+struct mg_js_entry *mg_js_pending_find(const struct mg_js_pending *p, uint64_t seq); // live or parked; NULL
 struct mg_js_entry *mg_js_pending_first(struct mg_js_pending *p);              // the first live one; NULL
 // The first live or parked one with a number of at least seq; NULL.
 struct mg_js_entry *mg_js_pending_from(struct mg_js_pending *p, uint64_t seq);

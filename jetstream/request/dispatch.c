@@ -32,6 +32,16 @@ static const struct row rows[] = {
     {"STREAM.MSG.DELETE.*", MG_JS_REPLY_STREAM_MSG_DELETE, mg_js_do_msg_delete, 6, 0},
     {"STREAM.LEADER.STEPDOWN.*", MG_JS_REPLY_STREAM_LEADER_STEPDOWN, mg_js_do_unclustered, 6, 0},
     {"STREAM.PEER.REMOVE.*", MG_JS_REPLY_STREAM_REMOVE_PEER, mg_js_do_unclustered, 6, 0},
+    {"CONSUMER.CREATE.*", MG_JS_REPLY_CONSUMER_CREATE, mg_js_do_consumer_create, 5, 0},
+    {"CONSUMER.CREATE.*.>", MG_JS_REPLY_CONSUMER_CREATE, mg_js_do_consumer_create, 5, 6},
+    {"CONSUMER.DURABLE.CREATE.*.*", MG_JS_REPLY_CONSUMER_CREATE, mg_js_do_consumer_create, 6, 7},
+    {"CONSUMER.NAMES.*", MG_JS_REPLY_CONSUMER_NAMES, mg_js_do_consumer_names, 5, 0},
+    {"CONSUMER.LIST.*", MG_JS_REPLY_CONSUMER_LIST, mg_js_do_consumer_list, 5, 0},
+    {"CONSUMER.INFO.*.*", MG_JS_REPLY_CONSUMER_INFO, mg_js_do_consumer_info, 5, 6},
+    {"CONSUMER.DELETE.*.*", MG_JS_REPLY_CONSUMER_DELETE, mg_js_do_consumer_delete, 5, 6},
+    {"CONSUMER.PAUSE.*.*", MG_JS_REPLY_CONSUMER_PAUSE, mg_js_do_consumer_pause, 5, 6},
+    {"CONSUMER.RESET.*.*", MG_JS_REPLY_CONSUMER_RESET, mg_js_do_consumer_reset, 5, 6},
+    {"CONSUMER.UNPIN.*.*", MG_JS_REPLY_CONSUMER_UNPIN, mg_js_do_consumer_unpin, 5, 6},
     {"CONSUMER.LEADER.STEPDOWN.*.*", MG_JS_REPLY_CONSUMER_LEADER_STEPDOWN, mg_js_do_unclustered, 6, 7},
 };
 
@@ -61,7 +71,7 @@ static struct mg_js_request *request_new(struct mg_js *js, const struct row *row
     mg_slice body = mg_slice_of(m->payload.p + m->hdr_len, m->payload.n - m->hdr_len);
     struct mg_js_request *rq = mg_alloc(sizeof(*rq) + m->subject.n + m->reply.n + body.n);
     char *at = rq->text;
-    *rq = (struct mg_js_request){.js = js, .reply = row->reply};
+    *rq = (struct mg_js_request){.js = js, .run = row->run, .reply = row->reply};
     rq->subject = keep(&at, m->subject);
     rq->to = keep(&at, m->reply);
     rq->body = keep(&at, body);
@@ -71,6 +81,7 @@ static struct mg_js_request *request_new(struct mg_js *js, const struct row *row
     return rq;
 }
 
+// Nats-Required-Api-Level: more than this server has, or no number.
 bool mg_js_level_too_high(const struct mg_msg *m) {
     mg_slice v;
     if (m->hdr_len == 0 || !mg_hdr_get(mg_slice_of(m->payload.p, m->hdr_len), MG_S("Nats-Required-Api-Level"), &v))
@@ -92,17 +103,62 @@ bool mg_js_api_message(void *arg, const struct mg_msg *m) {
     if (row == NULL) return true;
     struct mg_js_request *rq = request_new(js, row, m);
     if (mg_js_level_too_high(m)) mg_js_answer_fail(rq, MG_JSE_REQUIRED_API_LEVEL);
-    else row->run(rq);
+    else if (js->inside) mg_list_push_back(&js->later, &rq->wait.link);
+    else rq->run(rq);
     return true;
+}
+
+void mg_js_requests_run(struct mg_js *js) {
+    while (!mg_list_empty(&js->later)) {
+        struct mg_js_request *rq = mg_container_of(js->later.next, struct mg_js_request, wait.link);
+        mg_list_remove(&rq->wait.link);
+        rq->run(rq);
+    }
 }
 
 // ---- answers --------------------------------------------------------------------------------------------------------
 
-static void request_free(struct mg_js_request *rq) {
-    rq->js->api_inflight--;
+static void free_own(struct mg_js_request *rq) {
     if (rq->own && rq->drop) rq->drop(rq);
     else mg_free(rq->own);
+    rq->own = NULL;
+}
+
+static void request_free(struct mg_js_request *rq) {
+    rq->js->api_inflight--;
+    free_own(rq);
     mg_free(rq);
+}
+
+void mg_js_requests_drop(struct mg_js *js) {
+    while (!mg_list_empty(&js->later)) {
+        struct mg_js_request *rq = mg_container_of(js->later.next, struct mg_js_request, wait.link);
+        mg_list_remove(&rq->wait.link);
+        request_free(rq);
+    }
+}
+
+void mg_js_answer_nothing(struct mg_js_request *rq) { request_free(rq); }
+
+static void drop_text(struct mg_js_request *rq) {
+    mg_buf_fini(rq->own);
+    mg_free(rq->own);
+}
+
+static void durable(struct mg_js_request *rq, struct mg_js_stream *s, const struct mg_result *r) {
+    (void)s;
+    if (r->err == 0) mg_js_answer(rq, rq->own);
+    else mg_js_answer_nothing(rq);
+}
+
+void mg_js_answer_behind(struct mg_js_request *rq, struct mg_js_stream *s, struct mg_buf *out) {
+    struct mg_buf *text = mg_alloc(sizeof(*text));
+    *text = *out;
+    *out = (struct mg_buf)MG_BUF_INIT;
+    free_own(rq);
+    rq->own = text;
+    rq->drop = drop_text;
+    mg_js_request_barrier(rq, s, durable);
 }
 
 void mg_js_answer(struct mg_js_request *rq, const struct mg_buf *out) {
@@ -170,10 +226,10 @@ void mg_js_request_barrier(struct mg_js_request *rq, struct mg_js_stream *s,
     mg_stream_barrier(s->store, mg_js_request_then(rq, next));
 }
 
-static bool read_body(struct mg_js_request *rq, const struct mg_shape *shape, void *out) {
+static bool read_body(struct mg_js_request *rq, const struct mg_shape *shape, bool strict, void *out) {
     struct mg_buf err = MG_BUF_INIT;
     struct mg_js_error e = {0};
-    bool ok = mg_shape_read(shape, rq->body, rq->js->o.strict, out, &err) == 0;
+    bool ok = mg_shape_read(shape, rq->body, strict, out, &err) == 0;
     if (!ok) {
         mg_shape_fini(shape, out);
         mg_js_failf(&e, MG_JSE_INVALID_JSON, "%.*s", (int)err.len, err.p ? err.p : "");
@@ -187,12 +243,29 @@ bool mg_js_request_optional(struct mg_js_request *rq, const struct mg_shape *sha
     size_t at = 0;
     while (at < rq->body.n && strchr(" \t\r\n", rq->body.p[at])) at++;
     if (at == rq->body.n || (rq->body.p[at] != '{' && rq->body.p[at] != '[')) return true;
-    return read_body(rq, shape, out);
+    return read_body(rq, shape, rq->js->o.strict, out);
+}
+
+bool mg_js_request_lenient(struct mg_js_request *rq, const struct mg_shape *shape, void *out) {
+    return read_body(rq, shape, false, out);
 }
 
 bool mg_js_request_required(struct mg_js_request *rq, const struct mg_shape *shape, void *out) {
     if (rq->body.n && !mg_slice_eq(rq->body, MG_S("{}")) && !mg_slice_eq(rq->body, MG_S("{ }")))
-        return read_body(rq, shape, out);
+        return read_body(rq, shape, rq->js->o.strict, out);
     mg_js_answer_fail(rq, MG_JSE_BAD_REQUEST);
+    return false;
+}
+
+static bool blank(mg_slice body) {
+    for (size_t i = 0; i < body.n; i++)
+        if (!strchr(" \t\r\n", body.p[i])) return false;
+    return true;
+}
+
+bool mg_js_request_empty(struct mg_js_request *rq) {
+    mg_slice b = rq->body;
+    if (blank(b) || (b.n >= 2 && b.p[0] == '{' && b.p[b.n - 1] == '}' && blank(mg_slice_of(b.p + 1, b.n - 2)))) return true;
+    mg_js_answer_fail(rq, MG_JSE_NOT_EMPTY_REQUEST);
     return false;
 }

@@ -4,6 +4,7 @@
 // Purging, getting and deleting messages (spec/jetstream-streams.md 6).
 #include "jetstream/request/fields.h"
 #include "jetstream/request/request.h"
+#include "jetstream/stream/member.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
 
@@ -12,22 +13,48 @@
 struct purge {
     mg_slice filter;
     uint64_t seq, keep;
+    uint64_t purged; // the answer
 };
 static const struct mg_field purge_fields[] = {MG_FIELD(struct purge, filter, STRING),
                                                MG_FIELD(struct purge, seq, UINT64),
                                                MG_FIELD(struct purge, keep, UINT64)};
 static const struct mg_shape purge_shape = MG_SHAPE("JSApiStreamPurgeRequest", struct purge, purge_fields);
 
-static void purged(struct mg_js_request *rq, struct mg_js_stream *s, const struct mg_result *r) {
-    (void)s;
-    if (r->err != 0) {
-        mg_js_answer_store_error(rq, MG_JSE_STREAM_PURGE_FAILED, r->err);
+static mg_slice filter_of(const struct purge *p) {
+    return mg_slice_eq(p->filter, MG_S(">")) ? mg_slice_of(NULL, 0) : p->filter;
+}
+
+static void drop_purge(struct mg_js_request *rq) {
+    struct purge *p = rq->own;
+    mg_shape_fini(&purge_shape, p);
+    mg_free(p);
+}
+
+// Where the stream begins now may have to be looked up.
+static void tell_purged(struct mg_js_request *rq, struct mg_js_stream *s, const struct mg_result *r) {
+    const struct purge *p = rq->own;
+    struct mg_stream_state st;
+    struct mg_buf out = MG_BUF_INIT;
+    (void)r;
+    if (mg_stream_state(s->store, &st) == MG_EAGAIN) {
+        mg_js_request_barrier(rq, s, tell_purged);
         return;
     }
-    struct mg_buf out = MG_BUF_INIT;
-    mg_js_reply_purged(&out, r->seq);
+    mg_js_members_purged(s, filter_of(p), st.msgs ? st.first : st.last + 1, p->seq == 0 && p->keep == 0);
+    mg_js_reply_purged(&out, p->purged);
     mg_js_answer(rq, &out);
     mg_buf_fini(&out);
+}
+
+static void purged(struct mg_js_request *rq, struct mg_js_stream *s, const struct mg_result *r) {
+    struct purge *p = rq->own;
+    p->purged = r->seq;
+    if (r->err == 0) {
+        tell_purged(rq, s, r);
+        return;
+    }
+    mg_js_members_purge_failed(s);
+    mg_js_answer_store_error(rq, MG_JSE_STREAM_PURGE_FAILED, r->err);
 }
 
 static void do_purge(struct mg_js_request *rq, struct mg_js_stream *s, const struct purge *p) {
@@ -40,20 +67,22 @@ static void do_purge(struct mg_js_request *rq, struct mg_js_stream *s, const str
     } else if (p->seq > 0 && p->keep > 0) {
         mg_js_answer_fail(rq, MG_JSE_BAD_REQUEST);
     } else {
-        mg_slice filter = mg_slice_eq(p->filter, MG_S(">")) ? mg_slice_of(NULL, 0) : p->filter;
-        int err = mg_stream_purge(s->store, filter, p->seq, p->keep, mg_js_request_then(rq, purged));
+        mg_js_members_purge(s);
+        int err = mg_stream_purge(s->store, filter_of(p), p->seq, p->keep, mg_js_request_then(rq, purged));
         if (err == 0) return;
+        mg_js_members_purge_failed(s);
         mg_js_request_failed(rq);
         mg_js_answer_store_error(rq, MG_JSE_STREAM_PURGE_FAILED, err);
     }
 }
 
 void mg_js_do_stream_purge(struct mg_js_request *rq) {
-    struct purge p = {.seq = 0};
-    if (!mg_js_request_optional(rq, &purge_shape, &p)) return;
+    struct purge *p = mg_zalloc(sizeof(*p));
+    rq->own = p;
+    if (!mg_js_request_optional(rq, &purge_shape, p)) return;
+    rq->drop = drop_purge;
     struct mg_js_stream *s = mg_js_request_stream(rq);
-    if (s) do_purge(rq, s, &p);
-    mg_shape_fini(&purge_shape, &p);
+    if (s) do_purge(rq, s, p);
 }
 
 // ---- get ------------------------------------------------------------------------------------------------------------

@@ -16,6 +16,8 @@
 #include "jetstream/js.h"
 #include "jetstream/stream/js_stream.h"
 
+struct mg_js_member;
+
 struct mg_js_request {
     struct mg_js *js;
     struct mg_js_wait wait;
@@ -23,6 +25,7 @@ struct mg_js_request {
     void (*next)(struct mg_js_request *rq, struct mg_js_stream *s, const struct mg_result *r);
     void (*drop)(struct mg_js_request *rq); // frees `own`; NULL: mg_free
     void *own;                              // the handler's; NULL: nothing
+    void (*run)(struct mg_js_request *rq); // its handler
     enum mg_js_reply reply;
     mg_slice subject, to, body; // to: where the answer goes; empty: nowhere
     mg_slice stream, consumer;  // tokens of the subject, empty where it has none
@@ -31,6 +34,8 @@ struct mg_js_request {
 
 // The handler of $JS.API.>: it takes everything but what streams and consumers answer themselves.
 bool mg_js_api_message(void *arg, const struct mg_msg *m);
+// Does the message want a higher level of the API than this server has?
+bool mg_js_level_too_high(const struct mg_msg *m);
 
 // ---- answers: each frees the request --------------------------------------------------------------------------------
 
@@ -38,6 +43,9 @@ void mg_js_answer(struct mg_js_request *rq, const struct mg_buf *out);
 void mg_js_answer_success(struct mg_js_request *rq);
 void mg_js_answer_error(struct mg_js_request *rq, struct mg_js_error *e); // frees what is in *e
 void mg_js_answer_fail(struct mg_js_request *rq, enum mg_js_errno err);   // one without placeholders
+void mg_js_answer_nothing(struct mg_js_request *rq);
+// When all that the stream's state says is durable. out is moved.
+void mg_js_answer_behind(struct mg_js_request *rq, struct mg_js_stream *s, struct mg_buf *out);
 // For an error of the store, wrapped in a code whose description is {err}.
 void mg_js_answer_store_error(struct mg_js_request *rq, enum mg_js_errno wrap, int err);
 
@@ -45,6 +53,8 @@ void mg_js_answer_store_error(struct mg_js_request *rq, enum mg_js_errno wrap, i
 
 // The stream that the subject names; NULL: it was answered that there is none.
 struct mg_js_stream *mg_js_request_stream(struct mg_js_request *rq);
+// The consumer that the subject names; NULL: it was answered that there is none.
+struct mg_js_member *mg_js_request_consumer(struct mg_js_request *rq);
 // The context for a call into the store; `next` comes with its result. If that call fails at once:
 // mg_js_request_failed, and no result comes.
 void *mg_js_request_then(struct mg_js_request *rq, void (*next)(struct mg_js_request *, struct mg_js_stream *,
@@ -56,6 +66,16 @@ void mg_js_request_barrier(struct mg_js_request *rq, struct mg_js_stream *s,
 // Bodies that are optional: read only if they look like JSON. Required: not empty, not {}. Answers on error.
 bool mg_js_request_optional(struct mg_js_request *rq, const struct mg_shape *shape, void *out);
 bool mg_js_request_required(struct mg_js_request *rq, const struct mg_shape *shape, void *out);
+
+// The same for a body that may have members which nobody knows, whatever the server's rule is.
+bool mg_js_request_lenient(struct mg_js_request *rq, const struct mg_shape *shape, void *out);
+// The body must be empty or {}; answers if it is not.
+bool mg_js_request_empty(struct mg_js_request *rq);
+
+// ---- those that came while a consumer was being called --------------------------------------------------------------
+
+void mg_js_requests_run(struct mg_js *js);
+void mg_js_requests_drop(struct mg_js *js);
 
 // ---- handlers -------------------------------------------------------------------------------------------------------
 
@@ -71,6 +91,14 @@ void mg_js_do_msg_get(struct mg_js_request *rq);
 void mg_js_do_msg_delete(struct mg_js_request *rq);
 void mg_js_do_unclustered(struct mg_js_request *rq); // what only a cluster can do
 
+void mg_js_do_consumer_create(struct mg_js_request *rq);
+void mg_js_do_consumer_names(struct mg_js_request *rq);
+void mg_js_do_consumer_list(struct mg_js_request *rq);
+void mg_js_do_consumer_info(struct mg_js_request *rq);
+void mg_js_do_consumer_delete(struct mg_js_request *rq);
+void mg_js_do_consumer_pause(struct mg_js_request *rq);
+void mg_js_do_consumer_reset(struct mg_js_request *rq);
+void mg_js_do_consumer_unpin(struct mg_js_request *rq);
 // Removes what is above the stream's limit of messages per subject, then goes on with `next`; answers on error.
 void mg_js_stream_shrink(struct mg_js_stream *s, struct mg_js_request *rq,
                          void (*next)(struct mg_js_request *, struct mg_js_stream *, const struct mg_result *));

@@ -226,19 +226,8 @@ static void deleted(struct mg_js_request *rq, struct mg_js_stream *s, const stru
     mg_js_answer_success(rq);
 }
 
-static bool blank(mg_slice body) {
-    for (size_t i = 0; i < body.n; i++)
-        if (!strchr(" \t\r\n", body.p[i])) return false;
-    return true;
-}
-
 void mg_js_do_stream_delete(struct mg_js_request *rq) {
-    mg_slice b = rq->body;
-    bool empty = blank(b) || (b.n >= 2 && b.p[0] == '{' && b.p[b.n - 1] == '}' && blank(mg_slice_of(b.p + 1, b.n - 2)));
-    if (!empty) {
-        mg_js_answer_fail(rq, MG_JSE_NOT_EMPTY_REQUEST);
-        return;
-    }
+    if (!mg_js_request_empty(rq)) return;
     struct mg_js_stream *s = mg_js_request_stream(rq);
     if (s == NULL) return;
     int err = mg_stream_delete(s->store, mg_js_request_then(rq, deleted));

@@ -140,7 +140,8 @@ struct mg_stream_ops {
     void (*result)(void *app, const struct mg_result *r);
     // Messages up to `last` may be read now.
     void (*visible)(void *app, uint64_t last);
-    // A message is gone (limits, age, delete, purge); not called for those that mg_stream_remove names.
+    // A message is gone (limits, age, delete, purge by a filter, mg_stream_remove), and that is durable. Not called for
+    // each when all are purged at once.
     void (*removed)(void *app, uint64_t seq);
 };
 
@@ -233,6 +234,11 @@ int mg_stream_purge(struct mg_stream *s, mg_slice filter, uint64_t up_to, uint64
 // Rows of the owner (consumers and their state): key -> value, in the stream's order with everything else.
 int mg_stream_row_put(struct mg_stream *s, mg_slice key, mg_slice value, void *ctx);
 int mg_stream_row_delete(struct mg_stream *s, mg_slice key, void *ctx);
+// Lists the rows, newest state, whose keys begin with `prefix`, in order of their bytes, from the key `from` on (empty:
+// all), until each() says false: who wants it in parts goes on behind the last key. It may read from disk and blocks,
+// so it is for the start, before the shard serves. MG_ECORRUPT, MG_EIO: some could not be read, the others were given.
+int mg_stream_rows(struct mg_stream *s, mg_slice prefix, mg_slice from,
+                   bool (*each)(void *arg, mg_slice key, mg_slice value), void *arg);
 
 // ---- reads ----------------------------------------------------------------------------------------------------------
 

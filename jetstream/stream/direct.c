@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "jetstream/request/fields.h"
+#include "jetstream/request/request.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
 

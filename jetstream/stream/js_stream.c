@@ -3,6 +3,7 @@
 #include "jetstream/stream/js_stream.h"
 
 #include "jetstream/api/reply.h"
+#include "jetstream/stream/member.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
 #include "server/base/timefmt.h"
@@ -35,7 +36,9 @@ static void on_visible(void *app, uint64_t last) {
     mg_js_stream_busy(app);
 }
 
-static const struct mg_stream_ops ops = {.result = on_result, .visible = on_visible};
+static void on_removed(void *app, uint64_t seq) { mg_js_members_removed(app, seq); }
+
+static const struct mg_stream_ops ops = {.result = on_result, .visible = on_visible, .removed = on_removed};
 
 // ---- subjects -------------------------------------------------------------------------------------------------------
 
@@ -174,20 +177,26 @@ void mg_js_stream_reconfigure(struct mg_js_stream *s, struct mg_js_stream_config
     prepare(s);
     subscribe(s);
     reserve(s, s->config.max_bytes);
+    if (s->config.retention == MG_JS_INTEREST) mg_js_retention_sweep(s);
 }
 
 void mg_js_stream_retire(struct mg_js_stream *s) {
     s->deleting = true;
     unsubscribe(s);
+    mg_js_members_retire(s, true);
     end_reads(s);
     reserve(s, 0);
     mg_js_stream_account(s);
 }
 
 void mg_js_stream_free(struct mg_js_stream *s) {
-    if (!s->deleting) mg_js_stream_retire(s);
+    s->deleting = true;
+    unsubscribe(s);
+    reserve(s, 0);
+    mg_js_stream_account(s);
     unprepare(s);
     end_reads(s);
+    mg_js_members_free(s);
     mg_list_remove(&s->busy);
     mg_js_stream_fini(&s->config);
     mg_buf_fini(&s->ack_prefix);
@@ -196,6 +205,7 @@ void mg_js_stream_free(struct mg_js_stream *s) {
 
 void mg_js_stream_shutdown(struct mg_js_stream *s) {
     unsubscribe(s);
+    mg_js_members_retire(s, false);
     end_reads(s);
 }
 
@@ -207,24 +217,26 @@ void mg_js_stream_busy(struct mg_js_stream *s) {
 
 bool mg_js_stream_turn(struct mg_js_stream *s) {
     mg_js_stream_account(s);
-    return false;
+    return s->members && mg_js_members_turn(s->members);
 }
 
-uint64_t mg_js_stream_consumers(const struct mg_js_stream *s) {
-    (void)s;
-    return 0;
-}
+// ---- consumers ------------------------------------------------------------------------------------------------------
+
+uint64_t mg_js_stream_consumers(const struct mg_js_stream *s) { return s->members ? s->members->n : 0; }
 
 int mg_js_stream_check_consumers(const struct mg_js_stream *s, const struct mg_js_stream_config *c,
                                  struct mg_js_error *e) {
-    (void)s;
-    (void)c;
-    (void)e;
-    return 0;
-}
-
-bool mg_js_stream_wanted(const struct mg_js_stream *s, mg_slice subject) {
-    (void)s;
-    (void)subject;
-    return false;
+    size_t n;
+    struct mg_js_member **all = mg_js_members_sorted(s, &n);
+    struct mg_buf names = MG_BUF_INIT;
+    for (size_t i = 0; i < n; i++) {
+        if (!mg_js_consumer_violates(&all[i]->config, &c->consumer_limits)) continue;
+        if (names.len) mg_buf_adds(&names, ", ");
+        mg_buf_add_slice(&names, mg_js_member_name(all[i]));
+    }
+    int rc = names.len ? mg_js_failf(e, MG_JSE_STREAM_UPDATE, "change to limits violates consumers: %.*s",
+                                     (int)names.len, names.p) : 0;
+    mg_buf_fini(&names);
+    mg_free(all);
+    return rc;
 }

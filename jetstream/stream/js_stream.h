@@ -33,6 +33,7 @@ struct mg_js_stream {
     struct mg_js_reading last_message;
     struct mg_transform *transform, *republish; // NULL: none
     struct mg_buf ack_prefix;    // what all acknowledgements of publishes begin with
+    struct mg_js_members *members; // its consumers (member.h); NULL: it never had any
     uint64_t accounted, reserved; // what js->used and js->reserved have of it
     bool deleting;               // its deletion is under way: it takes nothing any more
 };

@@ -385,3 +385,9 @@ void mg_interest_match(struct mg_interest *ix, mg_slice subject, struct mg_imatc
     }
     answer(ix, plain, queues, n, out);
 }
+
+bool mg_interest_has(const struct mg_interest *ix, mg_slice pattern, mg_slice queue) {
+    const struct inode *node = (const struct inode *)(const void *)mg_index_find(&ix->ix, pattern);
+    if (node == NULL) return false;
+    return queue.n ? group_find(ix, node, queue) != NULL : node->plain != 0;
+}

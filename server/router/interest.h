@@ -63,6 +63,9 @@ void mg_interest_match(struct mg_interest *ix, mg_slice subject, struct mg_imatc
 // Changes (only ever upwards, never 0) whenever any earlier result may be wrong or invalid; see mg_sublist_generation.
 uint64_t mg_interest_generation(const struct mg_interest *ix);
 
+// Does another shard want exactly this pattern, in that queue group (empty: in none)?
+bool mg_interest_has(const struct mg_interest *ix, mg_slice pattern, mg_slice queue);
+
 uint64_t mg_interest_patterns(const struct mg_interest *ix); // distinct patterns now
 
 #endif

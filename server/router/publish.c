@@ -177,7 +177,7 @@ static bool fits_run(const struct mg_router *r, const struct mg_match *match, co
     if (memo == NULL || memo->match != match) return false;
     bool stale = memo->interest != mg_interest_generation(r->others);
     if (stale && !(memo->interest && MG_PLANTED(stale_memo))) return false;
-    return match->ngroups == 0 && m->reply.n == 0 && m->hdr_len == 0 && m->payload.n < BY_REFERENCE &&
+    return match->ngroups == 0 && m->reply.n == 0 && m->route.n == 0 && m->hdr_len == 0 && m->payload.n < BY_REFERENCE &&
            (m->size_text.p[0] != '0' || m->size_text.n == 1);
 }
 
@@ -195,7 +195,7 @@ static int publish_shards(struct mg_router *r, const struct mg_match *match, con
                           struct mg_memo *memo, struct mg_publish_result *result) {
     struct plan plan;
     if (fits_run(r, match, m, memo)) return publish_run(r, match, m, memo, result);
-    mg_interest_match(r->others, m->subject, &plan.interest);
+    mg_interest_match(r->others, mg_msg_route(m), &plan.interest);
     if (memo && memo->match == match && plan.interest.ngroups == 0) {
         memo->shards = plan.interest.plain;
         memo->interest = mg_interest_generation(r->others);
@@ -213,7 +213,7 @@ static int publish_shards(struct mg_router *r, const struct mg_match *match, con
 int mg_router_publish(struct mg_router *r, const struct mg_msg *m, bool want_outcome, struct mg_memo **memo,
                       struct mg_publish_result *result) {
     *result = (struct mg_publish_result){0, 0};
-    const struct mg_match *match = match_memo(r, m->subject, memo);
+    const struct mg_match *match = match_memo(r, mg_msg_route(m), memo);
     if (r->others && !mg_interest_none(r->others)) {
         int blocked = publish_shards(r, match, m, want_outcome, memo ? *memo : NULL, result);
         if (blocked >= 0) return blocked;

@@ -52,6 +52,7 @@ static void announce(struct mg_router *r, mg_slice subject, mg_slice queue, uint
 void mg_router_subscribe(struct mg_router *r, struct mg_sub *sub) {
     struct mg_sub_change change;
     mg_sublist_insert(r->subs, sub, &change);
+    if (r->heard) r->heard(r->heard_arg, mg_sub_subject(sub), mg_sub_queue(sub));
     if (r->others == NULL) return;
     if (change.first_plain) announce(r, mg_sub_subject(sub), (mg_slice){NULL, 0}, 1);
     if (sub->queue_len) announce(r, mg_sub_subject(sub), mg_sub_queue(sub), change.queue_members);
@@ -60,6 +61,7 @@ void mg_router_subscribe(struct mg_router *r, struct mg_sub *sub) {
 void mg_router_unsubscribe(struct mg_router *r, struct mg_sub *sub) {
     struct mg_sub_change change;
     mg_sublist_remove(r->subs, sub, &change);
+    if (r->heard) r->heard(r->heard_arg, mg_sub_subject(sub), mg_sub_queue(sub));
     if (r->others == NULL) return;
     if (change.last_plain || (MG_PLANTED(last_of_many) && sub->queue_len == 0))
         announce(r, mg_sub_subject(sub), (mg_slice){NULL, 0}, 0);
@@ -71,6 +73,11 @@ static void on_interest(struct mg_router *r, const struct mg_rec *rec) {
     mg_slice subject = {ri->text, ri->subject_len}, queue = {ri->text + ri->subject_len, ri->queue_len};
     if (queue.n) mg_interest_queue(r->others, subject, queue, rec->from, ri->members);
     else mg_interest_plain(r->others, subject, rec->from, ri->members != 0);
+    if (r->heard) r->heard(r->heard_arg, subject, queue);
+}
+
+bool mg_router_wants_exactly(const struct mg_router *r, mg_slice subject, mg_slice queue) {
+    return mg_sublist_has_client(r->subs, subject, queue) || (r->others && mg_interest_has(r->others, subject, queue));
 }
 
 // ---- messages ------------------------------------------------------------------------------------------------------
@@ -95,7 +102,7 @@ void send_msg(struct mg_router *r, unsigned to, const struct mg_msg *m, bool pla
     } else if (refer) {
         mg_mbuf_ref(mbuf);
     }
-    size_t text = m->subject.n + m->reply.n + m->size_text.n + m->hdr_text.n + names;
+    size_t text = m->subject.n + m->route.n + m->reply.n + m->size_text.n + m->hdr_text.n + names;
     size_t size = sizeof(struct rec_msg) + text + (refer ? 0 : m->payload.n);
     struct mg_rec *rec = mg_post_data(r->shard, to, MG_REC_MSG, (uint32_t)size);
     struct rec_msg *rm = (struct rec_msg *)(void *)rec->body;
@@ -104,11 +111,11 @@ void send_msg(struct mg_router *r, unsigned to, const struct mg_msg *m, bool pla
         .visited = visited, .share = share, .wait = wait,
         .size = (uint32_t)m->payload.n, .hdr_len = m->hdr_len,
         .mbuf = refer ? mbuf : NULL, .payload = refer ? payload : NULL,
-        .subject_len = (uint16_t)m->subject.n, .reply_len = (uint16_t)m->reply.n,
+        .subject_len = (uint16_t)m->subject.n, .route_len = (uint16_t)m->route.n, .reply_len = (uint16_t)m->reply.n,
         .ngroups = groups.n, .size_len = (uint8_t)m->size_text.n, .hdr_text_len = (uint8_t)m->hdr_text.n,
         .flags = (uint8_t)((plain ? MSG_PLAIN : 0) | (share ? MSG_OUTCOME : 0)),
     };
-    char *at = put(put(put(put(rm->text, m->subject), m->reply), m->size_text), m->hdr_text);
+    char *at = put(put(put(put(put(rm->text, m->subject), m->route), m->reply), m->size_text), m->hdr_text);
     for (uint32_t i = 0; i < groups.n; i++) {
         uint16_t len = (uint16_t)groups.v[i].n;
         memcpy(at, &len, 2);
@@ -136,7 +143,7 @@ static int deliver_here_or_pass_on(struct mg_router *r, mg_slice name, const str
         if (mg_slice_eq(match->groups[i].name, name) && deliver_group(r, &match->groups[i], m)) return 1;
     uint64_t visited = rm->visited | UINT64_C(1) << mg_shard_id(r->shard);
     struct mg_imatch im;
-    mg_interest_match(r->others, m->subject, &im);
+    mg_interest_match(r->others, mg_msg_route(m), &im);
     uint64_t best_members = 0;
     int to = -1;
     for (uint32_t i = 0; i < im.ngroups; i++) {
@@ -163,6 +170,8 @@ static void on_msg(struct mg_router *r, const struct mg_rec *rec) {
                        .hdr_len = rm->hdr_len, .mbuf = rm->mbuf, .slab = rm->mbuf == NULL};
     m.subject = (mg_slice){at, rm->subject_len};
     at += rm->subject_len;
+    m.route = (mg_slice){at, rm->route_len};
+    at += rm->route_len;
     m.reply = (mg_slice){at, rm->reply_len};
     at += rm->reply_len;
     m.size_text = (mg_slice){at, rm->size_len};
@@ -177,7 +186,7 @@ static void on_msg(struct mg_router *r, const struct mg_rec *rec) {
     }
     m.payload = (mg_slice){rm->mbuf ? rm->payload : at, rm->size};
 
-    const struct mg_match *match = mg_sublist_match(r->subs, m.subject);
+    const struct mg_match *match = mg_sublist_match(r->subs, mg_msg_route(&m));
     bool delivered = false;
     uint64_t share = rm->share;
     if (rm->flags & MSG_PLAIN)

@@ -29,7 +29,8 @@
 
 // A message on its way. Slices are valid during the call that gets it; the payload may be kept by reference to mbuf.
 struct mg_msg {
-    mg_slice subject;
+    mg_slice subject;   // what those who get it are told
+    mg_slice route;     // what they have subscribed to; n 0: the subject
     mg_slice reply;     // n 0: none
     mg_slice payload;   // headers included
     uint32_t hdr_len;   // bytes of headers at the start of the payload
@@ -67,6 +68,10 @@ struct mg_router {
     uint32_t nwaits, free_wait;
     uint64_t memo_ids;
     struct mg_run *runs; // by shard: the run of messages that a publisher can add to
+    // Somebody may have begun or ceased to want exactly this subject (queue empty: not as a member of a group), here or
+    // on another shard. NULL: nobody wants to know. It must not subscribe or publish.
+    void (*heard)(void *arg, mg_slice subject, mg_slice queue);
+    void *heard_arg;
     void *plan; // scratch of publish.c: queue groups of the message under way
     size_t plan_cap;
 };
@@ -81,6 +86,8 @@ void mg_router_fini(struct mg_router *r);
 int mg_router_interest_blocked(const struct mg_router *r);
 void mg_router_subscribe(struct mg_router *r, struct mg_sub *sub);
 void mg_router_unsubscribe(struct mg_router *r, struct mg_sub *sub);
+// Has a client on any shard subscribed to exactly this subject, in that queue group (empty: in none)?
+bool mg_router_wants_exactly(const struct mg_router *r, mg_slice subject, mg_slice queue);
 
 // ---- messages ------------------------------------------------------------------------------------------------------
 
@@ -99,6 +106,8 @@ struct mg_publish_result {
     uint32_t delivered; // on this shard
     uint32_t sent;      // records to other shards
 };
+
+static inline mg_slice mg_msg_route(const struct mg_msg *m) { return m->route.n ? m->route : m->subject; }
 
 // Routes a message that was published on this shard. want_outcome: call ops->nobody (later) when other shards turn
 // out to have nobody either; where result says 0 delivered and 0 sent, the caller knows at once and ops->nobody is

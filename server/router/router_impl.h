@@ -32,11 +32,11 @@ struct rec_msg {
     struct mg_mbuf *mbuf; // holds the payload (a reference travels with the record), or NULL: it follows the text
     const char *payload;  // with mbuf
     uint32_t ngroups;
-    uint16_t subject_len, reply_len;
+    uint16_t subject_len, route_len, reply_len;
     uint16_t origin_shard;
     uint8_t size_len, hdr_text_len;
     uint8_t flags;
-    char text[]; // subject, reply, size_text, hdr_text, { uint16 length, name } per group, payload
+    char text[]; // subject, route, reply, size_text, hdr_text, { uint16 length, name } per group, payload
 };
 
 // A run: messages of one publisher to one subject, one behind the other, without reply, headers or queue groups: what a

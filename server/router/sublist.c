@@ -334,3 +334,18 @@ size_t mg_sublist_list(const struct mg_sublist *sl, struct mg_sublist_cursor *c,
     if (at.state == 0) c->state = BEFORE;
     return k;
 }
+
+static bool has_client(struct mg_sub *const *subs, uint32_t n) {
+    for (uint32_t i = 0; i < n; i++)
+        if (!(subs[i]->flags & (MG_SUB_DEAD | MG_SUB_INTERNAL))) return true;
+    return false;
+}
+
+bool mg_sublist_has_client(const struct mg_sublist *sl, mg_slice pattern, mg_slice queue) {
+    const struct mg_snode *node = (const struct mg_snode *)(const void *)mg_index_find(&sl->ix, pattern);
+    if (node == NULL) return false;
+    if (queue.n == 0) return has_client(node->m.plain, node->m.nplain);
+    for (uint32_t i = 0; i < node->m.ngroups; i++)
+        if (mg_slice_eq(node->m.groups[i].name, queue)) return has_client(node->m.groups[i].subs, node->m.groups[i].n);
+    return false;
+}

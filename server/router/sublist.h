@@ -104,6 +104,9 @@ static inline bool mg_sublist_match_any(struct mg_sublist *sl, mg_slice subject)
     return !mg_match_empty(mg_sublist_match(sl, subject));
 }
 
+// Has a connection subscribed with exactly this pattern, in that queue group (empty: in none)?
+bool mg_sublist_has_client(const struct mg_sublist *sl, mg_slice pattern, mg_slice queue);
+
 // Counters for /subsz (spec/monitoring-and-tools.md A8). Sums of several lists are the sums of the members; the
 // cache_hit_rate is cache_hits / matches and avg_fanout fanout_sum / matches of those sums.
 struct mg_sublist_stats {

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// The consumers of a stream in service: what stands between the state machine (jetstream/consumer), the stream's
+// messages and rows, and the clients.
+//
+//   members.c    all consumers of a stream: by name, their subscriptions, what the stream tells them, turns
+//   member.c     one consumer: its rules, what it does to the world, what clients tell it
+//   pump.c       reading what is wanted and handing it over, num_pending
+//   rows.c       what survives: configuration, snapshots, changes; what leaves only when they are durable
+//   watch.c      who listens to a deliver subject
+//   retention.c  streams that drop what nobody needs any more
+//   advisory.c   events
+//
+// A consumer must not be called from inside of its effects, and what it publishes may come back at once: as a pull
+// request, an acknowledgement, even as a deletion of the consumer. So whatever arrives while any consumer is being
+// called (js->inside) is kept and handled in the stream's turn.
+#ifndef MG_JETSTREAM_STREAM_MEMBER_H
+#define MG_JETSTREAM_STREAM_MEMBER_H
+
+#include "jetstream/api/consumer_config.h"
+#include "jetstream/consumer/consumer.h"
+#include "jetstream/stream/js_stream.h"
+#include "server/base/timer.h"
+#include "server/router/sublist.h"
+#include "server/router/table.h"
+
+#define MG_JS_SLOTS 64u // rows of changes between two snapshots
+
+struct mg_js_member;
+
+// What has changed and is not written yet, and where it will be written (rows.c).
+struct mg_js_journal {
+    struct mg_buf deltas;
+    struct mg_js_delta_coder coder;
+    struct mg_js_hold *hold;  // frames that leave when this turn's row is durable; NULL: none
+    struct mg_list holds;     // of struct mg_js_hold: all that are not durable yet
+    unsigned ordered;         // how many of them hold deliveries: what comes later must not overtake
+    uint64_t generation;      // of the last snapshot
+    unsigned slot, used;      // the next one; how many have ever been written
+    size_t since, snapshot;   // bytes: deltas since the last snapshot; that snapshot
+};
+
+// Somebody who waits until num_pending is exact.
+struct mg_js_knowing {
+    struct mg_list link;
+    void (*known)(struct mg_js_knowing *k, struct mg_js_member *m); // NULL: the consumer goes
+};
+
+// Owned by its stream. config owns what rules borrow.
+struct mg_js_member {
+    struct mg_js_stream *stream;
+    struct mg_js_consumer *c; // NULL: it is being made
+    struct mg_js_consumer_config config;
+    struct mg_js_consumer_rules *rules; // owned
+    int64_t created;
+    struct mg_list active;    // of members->active: with something to do in this turn
+    struct mg_list watch;     // of a struct mg_js_watch: push
+    struct mg_list others;    // of members->unfiltered, when it has no filters
+    struct mg_timer timer;
+    struct mg_js_journal journal;
+    struct mg_js_reading *rd; // NULL: nothing is being read nor read ahead
+    struct mg_js_want want;   // what rd reads
+    struct mg_js_reading *count; // NULL: num_pending is not being counted
+    struct mg_list knowing;   // of struct mg_js_knowing
+    uint64_t counted;         // num_pending knows of messages up to this one
+    uint64_t clear;           // nothing before this number matches; UINT64_MAX: nothing that was told so far
+    int64_t count_paid;       // when a count that had to wait was done
+    struct mg_sub **filters;  // in members->index; owned
+    uint32_t nfilters;
+    uint64_t bounced;         // a delivery that reached nobody; 0: none
+    struct mg_js_state *loading; // at the start: its state as far as it has been read; owned
+    bool persistent, live;    // live: its creation is durable, it delivers
+    bool stale;               // num_pending must be counted
+    bool reading, look_for_listeners, expired, dead;
+    bool more;                // of this turn: its slice was used up
+    unsigned held;            // requests that look at it: it is not freed
+    uint32_t name_len;
+    char name[];
+};
+
+struct mg_js_members {
+    struct mg_js_stream *stream;
+    struct mg_table by_name;     // of struct mg_js_member
+    size_t n, n_limited;         // n_limited: those that max_consumers counts
+    struct mg_js_sub *next, *ack, *ack_long, *flow, *flow_long;
+    struct mg_sublist *index;    // filters of all of them; owner: the member
+    struct mg_list unfiltered;
+    size_t nfiltered;
+    struct mg_js_consumer_env env;
+    struct mg_list active;
+    struct mg_list inbox;        // of struct parcel (members.c)
+    struct mg_list dead;         // of struct mg_js_member, by active: freed at the end of the turn
+    uint64_t told;               // messages up to this one have been told to the members
+    struct mg_js_reading walk;   // looks at those behind
+    bool walking;
+    struct mg_buf removed, done; // of uint64_t: gone from the stream; not needed any more by one of them
+    unsigned purges;             // under way: what is removed meanwhile goes without a word
+    struct mg_buf bounce;        // to whom the delivery went that bounced
+    struct mg_js_sweep *sweep;   // NULL: nothing to look through (retention.c)
+};
+
+static inline mg_slice mg_js_member_name(const struct mg_js_member *m) { return mg_slice_of(m->name, m->name_len); }
+static inline struct mg_js *mg_js_member_js(const struct mg_js_member *m) { return m->stream->js; }
+static inline int64_t mg_js_member_now(const struct mg_js_member *m) { return mg_js_now(m->stream->js); }
+
+// ---- all of a stream (members.c) ------------------------------------------------------------------------------------
+
+// Made at the first consumer, and at the start for all streams that have some.
+struct mg_js_members *mg_js_members_of(struct mg_js_stream *s);
+void mg_js_members_recover(struct mg_js_stream *s);
+// Those who wait hear that the consumers go; nothing is left. deleted: the stream was deleted, else the server ends.
+void mg_js_members_retire(struct mg_js_stream *s, bool deleted);
+void mg_js_members_free(struct mg_js_stream *s);
+bool mg_js_members_turn(struct mg_js_members *ms);
+
+struct mg_js_member *mg_js_member_find(const struct mg_js_stream *s, mg_slice name);
+// All, in the order of their names; to be freed.
+struct mg_js_member **mg_js_members_sorted(const struct mg_js_stream *s, size_t *n);
+// Calls fn for each, in no order.
+void mg_js_members_each(struct mg_js_members *ms, void (*fn)(void *arg, struct mg_js_member *m), void *arg);
+
+// A message was removed, or many: by the API, by a limit. Purges are said before and after.
+void mg_js_members_removed(struct mg_js_stream *s, uint64_t seq);
+void mg_js_members_purge(struct mg_js_stream *s);
+void mg_js_members_purge_failed(struct mg_js_stream *s);
+// filter empty: all. first: the number that the stream begins with now, last + 1 when nothing is left. whole: neither a
+// number nor a count bounded it.
+void mg_js_members_purged(struct mg_js_stream *s, mg_slice filter, uint64_t first, bool whole);
+
+// ---- one (member.c) -------------------------------------------------------------------------------------------------
+
+// In the list of its stream, but without a state: mg_js_member_begin follows. config is moved.
+struct mg_js_member *mg_js_member_new(struct mg_js_stream *s, mg_slice name, struct mg_js_consumer_config *config,
+                                      int64_t created);
+// state is moved.
+void mg_js_member_begin(struct mg_js_member *m, struct mg_js_state *state);
+void mg_js_member_serve(struct mg_js_member *m); // it delivers from now on
+// Forgets it: it has no subscriptions any more. Memory goes at the end of the turn.
+void mg_js_member_drop(struct mg_js_member *m);
+void mg_js_member_free(struct mg_js_member *m);
+// Other rules, checked before. config is moved.
+void mg_js_member_revise(struct mg_js_member *m, struct mg_js_consumer_config *config);
+// Deletes it as the API does: says so, removes its rows. ctx: as in mg_stream_row_delete; may be NULL.
+int mg_js_member_delete(struct mg_js_member *m, void *ctx);
+// Something to do in this turn.
+void mg_js_member_wake(struct mg_js_member *m);
+void mg_js_member_arm(struct mg_js_member *m); // its timer
+
+// Messages from clients; all slices are copied.
+void mg_js_member_pull(struct mg_js_member *m, mg_slice reply, mg_slice body);
+void mg_js_member_ack(struct mg_js_member *m, mg_slice subject, mg_slice reply, mg_slice payload);
+void mg_js_member_flow(struct mg_js_member *m, mg_slice subject);
+
+struct mg_js_consumer_info mg_js_member_tell(struct mg_js_member *m);
+
+// ---- pump.c ---------------------------------------------------------------------------------------------------------
+
+// Delivers what is wanted, at most a slice. True: there is more at once.
+bool mg_js_member_pump(struct mg_js_member *m);
+void mg_js_member_stop_reading(struct mg_js_member *m);
+// Calls back when num_pending is exact: perhaps at once.
+void mg_js_member_know(struct mg_js_member *m, struct mg_js_knowing *k);
+// Its position or its filters have changed: what was read and counted is worth nothing.
+void mg_js_member_restart(struct mg_js_member *m);
+
+// ---- rows.c ---------------------------------------------------------------------------------------------------------
+
+void mg_js_member_record(struct mg_js_member *m, const struct mg_js_delta *d);
+// Keeps a frame until the changes so far are durable.
+void mg_js_member_hold(struct mg_js_member *m, mg_slice to, mg_slice subject, mg_slice reply, mg_slice headers,
+                       mg_slice payload, bool delivery);
+// Writes what has changed.
+void mg_js_member_flush(struct mg_js_member *m);
+// Writes configuration and the whole state. 0 or MG_E...
+int mg_js_member_store_config(struct mg_js_member *m, void *ctx);
+int mg_js_member_store_state(struct mg_js_member *m);
+int mg_js_member_erase(struct mg_js_member *m, void *ctx);
+void mg_js_member_unhold(struct mg_js_member *m); // it goes: what is held leaves without it
+// Reads all consumers of a stream; each is made and begun.
+void mg_js_rows_load(struct mg_js_stream *s);
+
+// ---- watch.c --------------------------------------------------------------------------------------------------------
+
+void mg_js_watch_init(struct mg_js *js);
+void mg_js_watch_fini(struct mg_js *js);
+void mg_js_watch_add(struct mg_js_member *m);
+void mg_js_watch_remove(struct mg_js_member *m);
+bool mg_js_watch_listens(const struct mg_js_member *m);
+
+// ---- retention.c ----------------------------------------------------------------------------------------------------
+
+void mg_js_retention_done(struct mg_js_member *m, uint64_t seq);
+bool mg_js_retention_turn(struct mg_js_members *ms); // removes what was done. True: there is more to look at
+// Looks through the stream for what nobody needs: after a consumer went or wants less.
+void mg_js_retention_sweep(struct mg_js_stream *s);
+void mg_js_retention_stop(struct mg_js_members *ms);
+
+// ---- advisory.c -----------------------------------------------------------------------------------------------------
+
+void mg_js_advise_action(struct mg_js_member *m, bool created);
+void mg_js_advise(struct mg_js_member *m, const struct mg_js_notice *n);
+
+#endif

@@ -1,0 +1,484 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// The consumers of a stream together. One subscription each takes all pulls, acknowledgements and answers to flow
+// control of the stream, and finds the consumer by its name; a name that is not there is not taken, so that a request
+// hears that nobody answers (spec/jetstream-consumers.md 1).
+//
+// A turn of the stream: what arrived from inside is handled; new messages are told to those whose filters match (the
+// index of filters: others do not notice); then so are removals; those with something to do deliver a slice each; what
+// nobody needs any more is removed; and what has changed is written, one row a consumer.
+#include "jetstream/stream/member.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "jetstream/request/request.h"
+#include "server/base/assert.h"
+#include "server/base/errors.h"
+#include "server/base/mem.h"
+#include "server/proto/subject.h"
+
+#define WALK_SLICE 4096u    // new messages that are told in one turn
+#define INBOX_MAX 65536u    // messages that are kept while consumers are being called
+#define ACCOUNT "szMpdrwD"  // hash of the only account, $G (spec 7.2)
+
+enum parcel_kind { PULL, ACK, FLOW };
+
+// A message from a client that arrived in the middle of something.
+struct parcel {
+    struct mg_list link;
+    enum parcel_kind kind;
+    mg_slice consumer, subject, reply, body; // in text
+    char text[];
+};
+
+// ---- from clients ---------------------------------------------------------------------------------------------------
+
+static mg_slice body_of(const struct mg_msg *m) {
+    return mg_slice_of(m->payload.p + m->hdr_len, m->payload.n - m->hdr_len);
+}
+
+static mg_slice put(char **at, mg_slice from) {
+    char *to = *at;
+    if (from.n) memcpy(to, from.p, from.n);
+    *at += from.n;
+    return mg_slice_of(to, from.n);
+}
+
+static void keep(struct mg_js_stream *s, enum parcel_kind kind, mg_slice consumer, const struct mg_msg *msg) {
+    mg_slice body = body_of(msg);
+    struct parcel *p = mg_alloc(sizeof(*p) + consumer.n + msg->subject.n + msg->reply.n + body.n);
+    char *at = p->text;
+    p->kind = kind;
+    p->consumer = put(&at, consumer);
+    p->subject = put(&at, msg->subject);
+    p->reply = put(&at, msg->reply);
+    p->body = put(&at, body);
+    mg_list_push_back(&s->members->inbox, &p->link);
+    mg_js_stream_busy(s);
+}
+
+static void handle(struct mg_js_member *m, enum parcel_kind kind, mg_slice subject, mg_slice reply, mg_slice body) {
+    if (kind == PULL) mg_js_member_pull(m, reply, body);
+    else if (kind == ACK) mg_js_member_ack(m, subject, reply, body);
+    else mg_js_member_flow(m, subject);
+}
+
+static bool arrived(struct mg_js_stream *s, enum parcel_kind kind, mg_slice consumer, const struct mg_msg *msg) {
+    struct mg_js_member *m = mg_js_member_find(s, consumer);
+    if (m == NULL || !m->live || s->deleting) return false;
+    // spec 8: nobody listens to acknowledgements that are not wanted
+    if (kind == ACK && (m->config.ack_policy == MG_JS_ACK_NONE || m->config.ack_policy == MG_JS_ACK_FLOW_CONTROL))
+        return false;
+    if (s->js->inside) keep(s, kind, consumer, msg);
+    else handle(m, kind, msg->subject, msg->reply, body_of(msg));
+    return true;
+}
+
+static bool on_next(void *arg, const struct mg_msg *msg) {
+    struct mg_js_stream *s = arg;
+    size_t prefix = sizeof("$JS.API.CONSUMER.MSG.NEXT.") + mg_js_stream_name(s).n;
+    mg_slice consumer = mg_slice_of(msg->subject.p + prefix, msg->subject.n - prefix);
+    if (mg_js_level_too_high(msg) && mg_js_member_find(s, consumer)) {
+        static const mg_slice none = {NULL, 0};
+        if (msg->reply.n)
+            mg_js_publish(s->js, msg->reply, none, MG_S("NATS/1.0 412 Required Api Level\r\n\r\n"), none);
+        return true;
+    }
+    return arrived(s, PULL, consumer, msg);
+}
+
+static bool on_ack(void *arg, const struct mg_msg *msg) {
+    struct mg_js_ack_subject a;
+    return mg_js_ack_parse(msg->subject, &a) && arrived(arg, ACK, a.consumer, msg);
+}
+
+// $JS.FC.<stream>.<consumer>.<id>, or with domain and account before the stream.
+static bool on_flow(void *arg, const struct mg_msg *msg) {
+    const char *end = msg->subject.p + msg->subject.n, *dot = memrchr(msg->subject.p, '.', msg->subject.n);
+    const char *from = dot ? memrchr(msg->subject.p, '.', (size_t)(dot - msg->subject.p)) : NULL;
+    if (from == NULL || dot + 1 == end) return false;
+    return arrived(arg, FLOW, mg_slice_of(from + 1, (size_t)(dot - from - 1)), msg);
+}
+
+static void empty_inbox(struct mg_js_members *ms, bool handle_them) {
+    struct mg_list todo;
+    mg_list_init(&todo);
+    mg_list_splice(&todo, &ms->inbox);
+    while (!mg_list_empty(&todo)) {
+        struct parcel *p = mg_container_of(todo.next, struct parcel, link);
+        struct mg_js_member *m = mg_js_member_find(ms->stream, p->consumer);
+        mg_list_remove(&p->link);
+        if (handle_them && m && m->live) handle(m, p->kind, p->subject, p->reply, p->body);
+        mg_free(p);
+    }
+}
+
+// ---- subscriptions --------------------------------------------------------------------------------------------------
+
+static struct mg_js_sub *listen(struct mg_js_stream *s, const char *prefix, const char *tail, mg_js_handler fn) {
+    struct mg_buf subject = MG_BUF_INIT;
+    mg_slice name = mg_js_stream_name(s);
+    mg_buf_addf(&subject, "%s.%.*s.%s", prefix, (int)name.n, name.p, tail);
+    struct mg_js_sub *sub = mg_js_subscribe(s->js, mg_buf_slice(&subject), fn, s);
+    mg_buf_fini(&subject);
+    return sub;
+}
+
+static void subscribe(struct mg_js_members *ms) {
+    struct mg_js_stream *s = ms->stream;
+    ms->next = listen(s, "$JS.API.CONSUMER.MSG.NEXT", "*", on_next);
+    ms->ack = listen(s, "$JS.ACK", ">", on_ack);
+    ms->ack_long = listen(s, "$JS.ACK.*." ACCOUNT, ">", on_ack);
+    ms->flow = listen(s, "$JS.FC", "*.*", on_flow);
+    ms->flow_long = listen(s, "$JS.FC.*." ACCOUNT, "*.*", on_flow);
+}
+
+static void unsubscribe(struct mg_js_members *ms) {
+    struct mg_js *js = ms->stream->js;
+    mg_js_unsubscribe(js, ms->next);
+    mg_js_unsubscribe(js, ms->ack);
+    mg_js_unsubscribe(js, ms->ack_long);
+    mg_js_unsubscribe(js, ms->flow);
+    mg_js_unsubscribe(js, ms->flow_long);
+    ms->next = ms->ack = ms->ack_long = ms->flow = ms->flow_long = NULL;
+}
+
+// ---- life -----------------------------------------------------------------------------------------------------------
+
+struct mg_js_members *mg_js_members_of(struct mg_js_stream *s) {
+    if (s->members) return s->members;
+    struct mg_js_members *ms = mg_zalloc(sizeof(*ms));
+    ms->stream = s;
+    mg_table_init(&ms->by_name);
+    ms->index = mg_sublist_new(mg_shard_random(s->js->shard), 0);
+    mg_list_init(&ms->unfiltered);
+    mg_list_init(&ms->active);
+    mg_list_init(&ms->inbox);
+    mg_list_init(&ms->dead);
+    ms->env.stream = mg_stream_name(s->store);
+    ms->told = mg_stream_visible(s->store);
+    s->members = ms;
+    subscribe(ms);
+    return ms;
+}
+
+void mg_js_members_recover(struct mg_js_stream *s) {
+    mg_js_rows_load(s);
+    if (s->members) mg_js_retention_sweep(s);
+}
+
+struct each {
+    struct mg_js_member **v;
+    size_t n;
+};
+
+static void collect(void *ctx, void *val) {
+    struct each *e = ctx;
+    e->v[e->n++] = val;
+}
+
+static struct each collect_all(const struct mg_js_members *ms) {
+    struct each e = {mg_alloc((ms->n + 1) * sizeof(e.v[0])), 0};
+    mg_table_each(&ms->by_name, collect, &e);
+    return e;
+}
+
+void mg_js_members_each(struct mg_js_members *ms, void (*fn)(void *arg, struct mg_js_member *m), void *arg) {
+    struct each e = collect_all(ms);
+    for (size_t i = 0; i < e.n; i++) fn(arg, e.v[i]);
+    mg_free(e.v);
+}
+
+static int by_name(const void *a, const void *b) {
+    return mg_slice_cmp(mg_js_member_name(*(struct mg_js_member *const *)a),
+                        mg_js_member_name(*(struct mg_js_member *const *)b));
+}
+
+struct mg_js_member **mg_js_members_sorted(const struct mg_js_stream *s, size_t *n) {
+    *n = 0;
+    if (s->members == NULL) return NULL;
+    struct each e = collect_all(s->members);
+    qsort(e.v, e.n, sizeof(e.v[0]), by_name);
+    *n = e.n;
+    return e.v;
+}
+
+static void bury(struct mg_js_members *ms, bool all) {
+    for (struct mg_list *l = ms->dead.next, *next; l != &ms->dead; l = next) {
+        struct mg_js_member *m = mg_container_of(l, struct mg_js_member, active);
+        next = l->next;
+        if (all || m->held == 0) mg_js_member_free(m);
+    }
+}
+
+static void say_shutdown(void *arg, struct mg_js_member *m) {
+    (void)arg;
+    if (m->c == NULL) return;
+    mg_js_consumer_say_shutdown(m->c);
+    mg_js_member_flush(m);
+}
+
+static void say_deleted(void *arg, struct mg_js_member *m) {
+    (void)arg;
+    if (m->c) mg_js_consumer_say_deleted(m->c);
+    mg_js_advise_action(m, false);
+    mg_js_member_drop(m);
+}
+
+void mg_js_members_retire(struct mg_js_stream *s, bool deleted) {
+    struct mg_js_members *ms = s->members;
+    if (ms == NULL) return;
+    unsubscribe(ms);
+    s->js->inside++;
+    mg_js_members_each(ms, deleted ? say_deleted : say_shutdown, NULL);
+    s->js->inside--;
+    mg_js_retention_stop(ms);
+    mg_js_reading_end(&ms->walk);
+    ms->walking = false;
+}
+
+static void drop(void *arg, struct mg_js_member *m) {
+    (void)arg;
+    mg_js_member_drop(m);
+}
+
+void mg_js_members_free(struct mg_js_stream *s) {
+    struct mg_js_members *ms = s->members;
+    if (ms == NULL) return;
+    unsubscribe(ms);
+    mg_js_retention_stop(ms);
+    mg_js_reading_end(&ms->walk);
+    mg_js_members_each(ms, drop, NULL);
+    bury(ms, true);
+    empty_inbox(ms, false);
+    mg_table_fini(&ms->by_name);
+    mg_sublist_free(ms->index);
+    mg_buf_fini(&ms->env.headers);
+    mg_buf_fini(&ms->env.reply);
+    mg_buf_fini(&ms->removed);
+    mg_buf_fini(&ms->done);
+    mg_buf_fini(&ms->bounce);
+    s->members = NULL;
+    mg_free(ms);
+}
+
+// ---- new messages ---------------------------------------------------------------------------------------------------
+
+// seq may be read and matches, as far as the index knows.
+static void tell(struct mg_js_member *m, uint64_t seq, mg_slice subject) {
+    if (seq > m->counted) { // else it was counted before it could be read, or told by another filter
+        m->counted = seq;
+        mg_js_consumer_stored(m->c, seq, subject);
+    }
+    if (seq < mg_js_consumer_next(m->c)) return;
+    if (m->clear > seq) m->clear = seq;
+    if (!mg_js_consumer_dormant(m->c)) mg_js_member_wake(m);
+}
+
+static void tell_unfiltered(struct mg_js_members *ms, uint64_t from, uint64_t to) {
+    static const mg_slice any = {NULL, 0};
+    for (struct mg_list *l = ms->unfiltered.next; l != &ms->unfiltered; l = l->next)
+        for (uint64_t seq = from; seq <= to; seq++) tell(mg_container_of(l, struct mg_js_member, others), seq, any);
+}
+
+static void tell_filtered(struct mg_js_members *ms, uint64_t seq, mg_slice subject) {
+    const struct mg_match *match = mg_sublist_match(ms->index, subject);
+    for (uint32_t i = 0; i < match->nplain; i++) tell(match->plain[i]->owner, seq, subject);
+}
+
+static void walked(struct mg_js_reading *rd) {
+    struct mg_js_members *ms = mg_container_of(rd, struct mg_js_members, walk);
+    ms->walking = false;
+    if (rd->r.err == 0) {
+        tell_filtered(ms, rd->r.msg.seq, rd->r.msg.subject);
+        ms->told = rd->r.msg.seq;
+    } else if (rd->r.err != MG_ENOTFOUND && rd->r.msg.seq > ms->told) {
+        ms->told = rd->r.msg.seq;
+    }
+    mg_js_stream_busy(ms->stream);
+}
+
+static void walk_gone(struct mg_js_reading *rd) { mg_container_of(rd, struct mg_js_members, walk)->walking = false; }
+
+// Looks at the subjects of new messages. True: there are more.
+static bool walk(struct mg_js_members *ms, uint64_t visible) {
+    struct mg_js_reading *rd = &ms->walk;
+    for (unsigned i = 0; i < WALK_SLICE && ms->told < visible; i++) {
+        rd->r.kind = MG_READ_NEXT;
+        rd->r.seq = ms->told + 1;
+        rd->done = walked;
+        rd->gone = walk_gone;
+        ms->walking = mg_js_read(ms->stream, rd) != 0;
+        if (ms->walking) return false;
+        if (rd->r.err == MG_ENOTFOUND || rd->r.msg.seq > visible) {
+            ms->told = visible;
+        } else {
+            if (rd->r.err == 0) tell_filtered(ms, rd->r.msg.seq, rd->r.msg.subject);
+            ms->told = rd->r.msg.seq;
+        }
+    }
+    return ms->told < visible;
+}
+
+static bool look_at_new(struct mg_js_members *ms) {
+    uint64_t visible = mg_stream_visible(ms->stream->store);
+    if (ms->walking || ms->told >= visible) return false;
+    uint64_t from = ms->told + 1;
+    bool more = false;
+    if (ms->nfiltered) more = walk(ms, visible);
+    else ms->told = visible;
+    if (ms->told >= from) tell_unfiltered(ms, from, ms->told);
+    return more;
+}
+
+// ---- removals -------------------------------------------------------------------------------------------------------
+
+void mg_js_members_removed(struct mg_js_stream *s, uint64_t seq) {
+    struct mg_js_members *ms = s->members;
+    if (ms == NULL || ms->n == 0 || s->deleting) return;
+    mg_buf_add(&ms->removed, &seq, sizeof(seq));
+    mg_js_stream_busy(s);
+}
+
+struct removal {
+    const uint64_t *seqs;
+    size_t n;
+    uint64_t highest;
+    bool silent; // by a purge
+};
+
+static void forget_removed(void *arg, struct mg_js_member *m) {
+    static const mg_slice unknown = {NULL, 0};
+    const struct removal *r = arg;
+    if (m->c == NULL) return;
+    uint64_t next = mg_js_consumer_next(m->c);
+    if (r->highest >= next) m->stale = true;
+    if (r->highest <= mg_js_consumer_state(m->c)->floor.seq && mg_js_consumer_state(m->c)->pending.parked == 0) return;
+    for (size_t i = 0; i < r->n; i++) {
+        if (r->seqs[i] >= next) continue;
+        if (r->silent) mg_js_consumer_purged_one(m->c, r->seqs[i]);
+        else mg_js_consumer_removed(m->c, mg_js_member_now(m), r->seqs[i], unknown);
+    }
+    mg_js_member_wake(m);
+}
+
+static void take_removed(struct mg_js_members *ms) {
+    if (ms->removed.len == 0) return;
+    struct mg_buf seqs = ms->removed;
+    ms->removed = (struct mg_buf)MG_BUF_INIT;
+    struct removal r = {(const uint64_t *)(const void *)seqs.p, seqs.len / sizeof(uint64_t), 0, ms->purges > 0};
+    for (size_t i = 0; i < r.n; i++)
+        if (r.seqs[i] > r.highest) r.highest = r.seqs[i];
+    ms->stream->js->inside++;
+    mg_js_members_each(ms, forget_removed, &r);
+    ms->stream->js->inside--;
+    mg_buf_fini(&seqs);
+}
+
+void mg_js_members_purge(struct mg_js_stream *s) {
+    if (s->members == NULL) return;
+    take_removed(s->members);
+    s->members->purges++;
+}
+
+void mg_js_members_purge_failed(struct mg_js_stream *s) {
+    if (s->members && s->members->purges > 0) s->members->purges--;
+}
+
+struct purge {
+    mg_slice filter;
+    uint64_t first, last;
+    bool whole;
+};
+
+static bool covers(mg_slice filter, const struct mg_js_consumer_rules *r) {
+    if (filter.n == 0) return true;
+    for (unsigned i = 0; i < r->filters_len; i++)
+        if (!mg_subject_subset(r->filters[i], filter)) return false;
+    return r->filters_len > 0;
+}
+
+static void tell_purged(void *arg, struct mg_js_member *m) {
+    const struct purge *p = arg;
+    if (m->c == NULL) return;
+    if (covers(p->filter, m->rules)) {
+        uint64_t first = p->filter.n && p->whole ? p->last + 1 : p->first;
+        if (p->filter.n == 0 || p->whole) mg_js_consumer_purged(m->c, mg_js_member_now(m), first);
+    }
+    mg_js_member_restart(m);
+    mg_js_member_wake(m);
+}
+
+void mg_js_members_purged(struct mg_js_stream *s, mg_slice filter, uint64_t first, bool whole) {
+    struct mg_js_members *ms = s->members;
+    if (ms == NULL) return;
+    if (ms->purges > 0) {
+        take_removed(ms);
+        ms->purges--;
+    }
+    struct purge p = {filter, first, mg_stream_visible(s->store), whole};
+    s->js->inside++;
+    mg_js_members_each(ms, tell_purged, &p);
+    s->js->inside--;
+}
+
+// ---- turns ----------------------------------------------------------------------------------------------------------
+
+static void work_at(struct mg_js_member *m, bool *more) {
+    struct mg_js *js = m->stream->js;
+    int64_t now = mg_js_now(js);
+    if (m->look_for_listeners) {
+        m->look_for_listeners = false;
+        mg_js_consumer_active(m->c, now, mg_js_watch_listens(m));
+    }
+    if (mg_js_consumer_deadline(m->c) <= now) mg_js_consumer_tick(m->c, now);
+    *more = m->live && mg_js_member_pump(m);
+}
+
+// What has changed is written, and the next deadline is set. Those that have more to do stay.
+static void finish(struct mg_js_members *ms, struct mg_list *worked) {
+    while (!mg_list_empty(worked)) {
+        struct mg_js_member *m = mg_container_of(worked->next, struct mg_js_member, active);
+        mg_list_remove(&m->active);
+        mg_js_member_flush(m);
+        mg_js_member_arm(m);
+        if (m->more) mg_list_push_back(&ms->active, &m->active);
+    }
+}
+
+static void delete_expired(struct mg_list *worked) {
+    for (struct mg_list *l = worked->next, *next; l != worked; l = next) {
+        struct mg_js_member *m = mg_container_of(l, struct mg_js_member, active);
+        next = l->next;
+        if (m->expired && mg_js_member_delete(m, NULL) != 0) m->expired = false;
+    }
+}
+
+bool mg_js_members_turn(struct mg_js_members *ms) {
+    struct mg_js *js = ms->stream->js;
+    struct mg_list todo, worked;
+    empty_inbox(ms, true);
+    bool more = look_at_new(ms);
+    take_removed(ms);
+    bool open = mg_js_may_send(js);
+    mg_list_init(&todo);
+    mg_list_init(&worked);
+    mg_list_splice(&todo, &ms->active);
+    js->inside++;
+    while (!mg_list_empty(&todo)) {
+        struct mg_js_member *m = mg_container_of(todo.next, struct mg_js_member, active);
+        mg_list_remove(&m->active);
+        mg_list_push_back(&worked, &m->active);
+        m->more = false;
+        if (open) work_at(m, &m->more);
+        else m->more = true;
+    }
+    js->inside--;
+    delete_expired(&worked);
+    more |= mg_js_retention_turn(ms);
+    finish(ms, &worked);
+    bury(ms, false);
+    return more || (open && !mg_list_empty(&ms->active)) || !mg_list_empty(&ms->inbox);
+}

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// Reading what a consumer wants and handing it over, a slice at a time so that none starves the others. What is in
+// memory is delivered in the same turn; what is on disk comes later, and goes on from there.
+//
+// `clear` saves reading: the index of filters tells a consumer of every new message that matches, so one that has once
+// reached the end knows where its next message is without looking at those between.
+//
+// num_pending is kept by the state machine as messages are stored and delivered. When something was removed that it
+// may have counted it is `stale`, and counted again before it is told: at once where the stream has no gaps, by the
+// store where it has. At the end it is known to be 0.
+#include "jetstream/stream/member.h"
+
+#include "server/base/errors.h"
+#include "server/base/mem.h"
+
+#define SLICE_MESSAGES 256u
+#define SLICE_BYTES (1u << 20)
+#define COUNT_REST INT64_C(50000000) // between two counts that have to read
+
+// ---- reading --------------------------------------------------------------------------------------------------------
+
+void mg_js_member_stop_reading(struct mg_js_member *m) {
+    if (m->rd) mg_js_reading_end(m->rd);
+    mg_free(m->rd);
+    m->rd = NULL;
+    m->reading = false;
+    if (m->count) mg_js_reading_end(m->count);
+    mg_free(m->count);
+    m->count = NULL;
+}
+
+static void rest(struct mg_js_member *m) {
+    if (m->rd == NULL) return;
+    mg_js_reading_end(m->rd);
+    mg_free(m->rd);
+    m->rd = NULL;
+}
+
+void mg_js_member_restart(struct mg_js_member *m) {
+    mg_js_member_stop_reading(m);
+    m->clear = 0;
+    m->stale = true;
+    if (!mg_list_empty(&m->knowing)) mg_js_member_wake(m);
+}
+
+static void at_end(struct mg_js_member *m, const struct mg_js_want *w, uint64_t last) {
+    mg_js_consumer_end(m->c, mg_js_member_now(m), w, last);
+    m->clear = UINT64_MAX;
+    rest(m);
+    if (m->counted > last || m->count) return;
+    mg_js_consumer_set_num_pending(m->c, 0);
+    m->stale = false;
+}
+
+static void after_delivery(struct mg_js_member *m) {
+    if (m->bounced == 0) return;
+    uint64_t seq = m->bounced;
+    m->bounced = 0;
+    mg_js_consumer_bounced(m->c, mg_js_member_now(m), seq, mg_buf_slice(&m->stream->members->bounce));
+    if (mg_js_consumer_is_push(&m->config)) {
+        m->look_for_listeners = true;
+        mg_js_member_wake(m);
+    }
+}
+
+// What was read. Returns the bytes that it was worth.
+static size_t hand_over(struct mg_js_member *m, const struct mg_read *r) {
+    int64_t now = mg_js_member_now(m);
+    const struct mg_js_want *w = &m->want;
+    if (r->err == 0) {
+        if (w->kind == MG_JS_WANT_NEXT) m->clear = r->msg.seq;
+        size_t size = r->msg.subject.n + r->msg.headers.n + r->msg.payload.n;
+        mg_js_consumer_message(m->c, now, w, &r->msg);
+        after_delivery(m);
+        return size;
+    }
+    if (w->kind == MG_JS_WANT_SEQ) {
+        mg_js_consumer_gone(m->c, now, w);
+    } else if (r->err == MG_ENOTFOUND) {
+        at_end(m, w, mg_stream_visible(m->stream->store));
+    } else { // it is there and cannot be read: the next one
+        mg_js_consumer_end(m->c, now, w, r->msg.seq);
+        m->stale = true;
+    }
+    return 0;
+}
+
+static struct mg_js_member *reader(struct mg_js_reading *rd) { return rd->r.user; }
+
+static void came(struct mg_js_reading *rd) {
+    struct mg_js_member *m = reader(rd);
+    struct mg_js *js = m->stream->js;
+    m->reading = false;
+    js->inside++;
+    hand_over(m, &rd->r);
+    js->inside--;
+    mg_js_member_wake(m);
+}
+
+static void gone(struct mg_js_reading *rd) {
+    struct mg_js_member *m = reader(rd);
+    m->rd = NULL;
+    m->reading = false;
+    mg_free(rd);
+}
+
+// 0: m->rd has the answer. MG_EAGAIN: later.
+static int read(struct mg_js_member *m, uint64_t from) {
+    if (m->rd == NULL) m->rd = mg_zalloc(sizeof(*m->rd));
+    struct mg_read *r = &m->rd->r;
+    bool next = m->want.kind == MG_JS_WANT_NEXT;
+    r->kind = next ? MG_READ_NEXT : MG_READ_SEQ;
+    r->sequential = next;
+    r->seq = from;
+    r->filters = m->rules->filters;
+    r->filters_len = next ? m->rules->filters_len : 0;
+    r->user = m;
+    m->rd->done = came;
+    m->rd->gone = gone;
+    int err = mg_js_read(m->stream, m->rd);
+    m->reading = err != 0;
+    return err;
+}
+
+// ---- num_pending ----------------------------------------------------------------------------------------------------
+
+static void counted(struct mg_js_member *m, uint64_t n, uint64_t upto) {
+    const struct mg_js_skip *skip = mg_js_consumer_state(m->c)->skip;
+    mg_js_consumer_set_num_pending(m->c, n + (skip ? skip->left : 0));
+    m->counted = upto;
+    m->stale = false;
+}
+
+static void tell_knowing(struct mg_js_member *m) {
+    struct mg_list told;
+    mg_list_init(&told);
+    mg_list_splice(&told, &m->knowing);
+    while (!mg_list_empty(&told)) {
+        struct mg_js_knowing *k = mg_container_of(told.next, struct mg_js_knowing, link);
+        mg_list_remove(&k->link);
+        k->known(k, m);
+    }
+}
+
+static uint64_t count_from(const struct mg_js_member *m) {
+    const struct mg_js_state *state = mg_js_consumer_state(m->c);
+    uint64_t next = mg_js_consumer_next(m->c);
+    return state->skip && state->resume > next ? state->resume : next;
+}
+
+// Without gaps the numbers say it all.
+static bool count_numbers(struct mg_js_member *m) {
+    struct mg_stream_state st;
+    if (m->rules->filters_len || mg_stream_state(m->stream->store, &st) != 0) return false;
+    if (st.msgs != st.last + 1 - st.first) return false;
+    uint64_t from = count_from(m) > st.first ? count_from(m) : st.first;
+    counted(m, from > st.last ? 0 : st.last - from + 1, st.last);
+    return true;
+}
+
+static void count_came(struct mg_js_reading *rd) {
+    struct mg_js_member *m = reader(rd);
+    m->count = NULL;
+    m->count_paid = mg_js_member_now(m);
+    if (rd->r.err == 0) counted(m, rd->r.count, rd->r.seq);
+    m->stale = false; // what cannot be counted now cannot be counted in a moment either
+    mg_free(rd);
+    tell_knowing(m);
+    mg_js_member_wake(m);
+}
+
+static void count_gone(struct mg_js_reading *rd) {
+    reader(rd)->count = NULL;
+    mg_free(rd);
+}
+
+// True: it is known now. False: it is being counted.
+static bool count(struct mg_js_member *m) {
+    if (m->count) return false;
+    if (count_numbers(m)) return true;
+    struct mg_js_reading *rd = m->count = mg_zalloc(sizeof(*rd));
+    rd->r.kind = MG_READ_COUNT;
+    rd->r.seq = count_from(m);
+    rd->r.filters = m->rules->filters;
+    rd->r.filters_len = m->rules->filters_len;
+    rd->r.user = m;
+    rd->done = count_came;
+    rd->gone = count_gone;
+    if (mg_js_read(m->stream, rd) != 0) return false;
+    m->count = NULL;
+    if (rd->r.err == 0) counted(m, rd->r.count, rd->r.seq);
+    m->stale = false;
+    mg_free(rd);
+    return true;
+}
+
+void mg_js_member_know(struct mg_js_member *m, struct mg_js_knowing *k) {
+    if (m->c != NULL && (count_numbers(m) || (!m->stale && !m->count) || count(m))) {
+        mg_list_init(&k->link);
+        k->known(k, m);
+        return;
+    }
+    mg_list_push_back(&m->knowing, &k->link);
+}
+
+// Good enough to be told with a delivery?
+static bool knows_pending(struct mg_js_member *m) {
+    if (m->rules->filters_len == 0 && count_numbers(m)) return true;
+    if (!m->stale && !m->count) return true;
+    // Where each removal makes it stale, deliveries must not wait for a count each.
+    if (mg_js_member_now(m) - m->count_paid < COUNT_REST) return true;
+    return count(m);
+}
+
+// ---- the pump -------------------------------------------------------------------------------------------------------
+
+static bool pump_one(struct mg_js_member *m, size_t *bytes) {
+    struct mg_js_members *ms = m->stream->members;
+    uint64_t from = m->want.seq;
+    if (m->want.kind == MG_JS_WANT_NEXT) {
+        if (m->clear == UINT64_MAX) {
+            at_end(m, &m->want, ms->told);
+            return false;
+        }
+        if (m->clear > from) from = m->clear;
+    }
+    if (read(m, from) != 0) return false;
+    bool end = m->want.kind == MG_JS_WANT_NEXT && m->rd->r.err == MG_ENOTFOUND;
+    *bytes += hand_over(m, &m->rd->r);
+    return !end;
+}
+
+bool mg_js_member_pump(struct mg_js_member *m) {
+    size_t bytes = 0;
+    bool known = false;
+    if (!mg_list_empty(&m->knowing) && (!m->stale || count(m))) tell_knowing(m);
+    for (unsigned i = 0; i < SLICE_MESSAGES && bytes < SLICE_BYTES; i++) {
+        if (m->reading || m->look_for_listeners) return m->look_for_listeners;
+        m->want = mg_js_consumer_want(m->c, mg_js_member_now(m));
+        if (m->want.kind == MG_JS_WANT_NOTHING) return false;
+        if (!known && !knows_pending(m)) return false;
+        known = true;
+        if (!pump_one(m, &bytes)) return false;
+    }
+    return true;
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// Streams that keep a message only as long as somebody needs it (spec/jetstream-consumers.md 14.2). A work queue has
+// one consumer for each message: who is done with it removes it. With retention by interest the last one does; all
+// that were done in a turn are asked about together.
+//
+// A removal is written before the changes of the consumer that led to it: a crash between them leaves a consumer that
+// waits for a message that has gone, which it finds out, and never a message that nobody waits for.
+//
+// Whoever leaves, or wants less, may have been the last to need many: then the stream is looked through, a slice a
+// turn.
+#include "jetstream/stream/member.h"
+#include "server/base/errors.h"
+#include "server/base/mem.h"
+
+#define SWEEP_SLICE 1024u // messages looked at in one turn
+
+struct mg_js_sweep {
+    struct mg_js_reading rd;
+    uint64_t next, last;
+    bool reading;
+};
+
+enum need { NO, PERHAPS, YES };
+
+// subject empty: not known.
+static enum need needs(const struct mg_js_member *m, uint64_t seq, mg_slice subject) {
+    if (m->c == NULL) return YES; // it is being made
+    if (seq < mg_js_consumer_next(m->c))
+        return mg_js_pending_find(&mg_js_consumer_state(m->c)->pending, seq) != NULL ? YES : NO;
+    if (m->rules->filters_len == 0) return YES;
+    return subject.n == 0 ? PERHAPS : mg_js_consumer_matches(m->c, subject) ? YES : NO;
+}
+
+static void remove_message(struct mg_js_stream *s, uint64_t seq) { mg_stream_remove(s->store, seq, false, NULL); }
+
+bool mg_js_stream_wanted(const struct mg_js_stream *s, mg_slice subject) {
+    const struct mg_js_members *ms = s->members;
+    if (ms == NULL) return false;
+    return !mg_list_empty(&ms->unfiltered) || (ms->nfiltered && mg_sublist_match_any(ms->index, subject));
+}
+
+// ---- one by one -----------------------------------------------------------------------------------------------------
+
+void mg_js_retention_done(struct mg_js_member *m, uint64_t seq) {
+    if (m->stream->config.retention != MG_JS_LIMITS) mg_buf_add(&m->stream->members->done, &seq, sizeof(seq));
+}
+
+struct question {
+    const uint64_t *seqs;
+    uint8_t *need; // enum need, for each
+    size_t n;
+};
+
+static void ask(void *arg, struct mg_js_member *m) {
+    static const mg_slice unknown = {NULL, 0};
+    struct question *q = arg;
+    for (size_t i = 0; i < q->n; i++) {
+        if (q->need[i] == YES) continue;
+        enum need n = needs(m, q->seqs[i], unknown);
+        if (n > q->need[i]) q->need[i] = (uint8_t)n;
+    }
+}
+
+// Where it depends on the subject, the messages from there on are looked through.
+static void sweep_from(struct mg_js_stream *s, uint64_t seq);
+
+static void remove_unneeded(struct mg_js_members *ms, const uint64_t *seqs, size_t n) {
+    struct question q = {seqs, mg_zalloc(n), n};
+    uint64_t lowest = UINT64_MAX;
+    if (ms->stream->config.retention == MG_JS_INTEREST && ms->n > 1) mg_js_members_each(ms, ask, &q);
+    for (size_t i = 0; i < n; i++) {
+        if (q.need[i] == NO) remove_message(ms->stream, seqs[i]);
+        if (q.need[i] == PERHAPS && seqs[i] < lowest) lowest = seqs[i];
+    }
+    if (lowest != UINT64_MAX) sweep_from(ms->stream, lowest);
+    mg_free(q.need);
+}
+
+// ---- all that there are ---------------------------------------------------------------------------------------------
+
+struct asked {
+    uint64_t seq;
+    mg_slice subject;
+    bool needed;
+};
+
+static void ask_one(void *arg, struct mg_js_member *m) {
+    struct asked *a = arg;
+    a->needed = a->needed || needs(m, a->seq, a->subject) == YES;
+}
+
+static void look_at(struct mg_js_members *ms, const struct mg_message *m) {
+    struct asked a = {m->seq, m->subject, false};
+    mg_js_members_each(ms, ask_one, &a);
+    if (!a.needed) remove_message(ms->stream, m->seq);
+    ms->sweep->next = m->seq + 1;
+}
+
+static void swept(struct mg_js_members *ms) {
+    mg_js_reading_end(&ms->sweep->rd);
+    mg_free(ms->sweep);
+    ms->sweep = NULL;
+}
+
+// What was read; false: that was all.
+static bool take(struct mg_js_members *ms) {
+    const struct mg_read *r = &ms->sweep->rd.r;
+    if (r->err == MG_ENOTFOUND || r->msg.seq > ms->sweep->last) return false;
+    if (r->err == 0) look_at(ms, &r->msg);
+    else ms->sweep->next = r->msg.seq + 1;
+    return true;
+}
+
+static void came(struct mg_js_reading *rd) {
+    struct mg_js_members *ms = rd->r.user;
+    ms->sweep->reading = false;
+    if (!take(ms)) swept(ms);
+    mg_js_stream_busy(ms->stream);
+}
+
+static void gone(struct mg_js_reading *rd) { ((struct mg_js_members *)rd->r.user)->sweep->reading = false; }
+
+static bool sweep_some(struct mg_js_members *ms) {
+    for (unsigned i = 0; i < SWEEP_SLICE && ms->sweep && !ms->sweep->reading; i++) {
+        struct mg_js_reading *rd = &ms->sweep->rd;
+        rd->r.kind = MG_READ_NEXT;
+        rd->r.sequential = true;
+        rd->r.seq = ms->sweep->next;
+        rd->r.user = ms;
+        rd->done = came;
+        rd->gone = gone;
+        if (mg_js_read(ms->stream, rd) != 0) ms->sweep->reading = true;
+        else if (!take(ms)) swept(ms);
+    }
+    return ms->sweep && !ms->sweep->reading;
+}
+
+static void sweep_from(struct mg_js_stream *s, uint64_t seq) {
+    struct mg_js_members *ms = s->members;
+    if (ms->sweep == NULL) {
+        ms->sweep = mg_zalloc(sizeof(*ms->sweep));
+        ms->sweep->next = seq;
+    }
+    if (ms->sweep->next > seq) ms->sweep->next = seq;
+    ms->sweep->last = mg_stream_visible(s->store);
+    mg_js_stream_busy(s);
+}
+
+void mg_js_retention_sweep(struct mg_js_stream *s) {
+    static const mg_slice all = {NULL, 0};
+    if (s->config.retention != MG_JS_INTEREST || s->members == NULL || s->deleting) return;
+    if (s->members->n > 0) sweep_from(s, 1);
+    else mg_stream_purge(s->store, all, 0, 0, NULL);
+}
+
+void mg_js_retention_stop(struct mg_js_members *ms) {
+    if (ms->sweep) swept(ms);
+}
+
+bool mg_js_retention_turn(struct mg_js_members *ms) {
+    struct mg_buf done = ms->done;
+    ms->done = (struct mg_buf)MG_BUF_INIT;
+    if (done.len) remove_unneeded(ms, (const uint64_t *)(const void *)done.p, done.len / sizeof(uint64_t));
+    mg_buf_fini(&done);
+    return ms->sweep != NULL && sweep_some(ms);
+}
