@@ -111,6 +111,9 @@ void mg_store_part_start(struct mg_store_part *p, struct mg_loop *loop, struct m
 // Takes in what the store's threads have finished and hands the open batch over: once in each turn of the shard, before
 // it flushes and before it blocks. True: there is more to do at once.
 bool mg_store_part_turn(struct mg_store_part *p);
+// The time that messages get now, and the one that their age is measured at (clock.h). ns since the epoch.
+int64_t mg_store_part_time(struct mg_store_part *p);
+int64_t mg_store_part_aging(struct mg_store_part *p);
 // Stops taking changes; true when nothing of this part is under way (or, on a full disk, when what is cannot end). Its
 // loop must live until the store is closed.
 bool mg_store_part_stop(struct mg_store_part *p);

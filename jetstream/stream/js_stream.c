@@ -3,6 +3,7 @@
 #include "jetstream/stream/js_stream.h"
 
 #include "jetstream/api/reply.h"
+#include "jetstream/stream/expiry.h"
 #include "jetstream/stream/member.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
@@ -13,7 +14,7 @@ struct mg_stream_limits mg_js_stream_limits(const struct mg_js_stream_config *c)
         .max_msgs = c->max_msgs,
         .max_bytes = c->max_bytes,
         .max_msgs_per_subject = c->max_msgs_per_subject,
-        .max_age = (uint64_t)c->max_age,
+        .max_age = c->allow_msg_ttl ? 0 : (uint64_t)c->max_age, // expiry.c does it
         .dedupe_window = (uint64_t)c->duplicate_window,
         .discard = c->discard == MG_JS_DISCARD_NEW ? MG_DISCARD_NEW : MG_DISCARD_OLD,
         .discard_new_per_subject = c->discard_new_per_subject,
@@ -165,6 +166,7 @@ struct mg_js_stream *mg_js_stream_new(struct mg_js *js, struct mg_stream *store,
     subscribe(s);
     reserve(s, s->config.max_bytes);
     mg_js_stream_account(s);
+    mg_js_expiry_update(s);
     return s;
 }
 
@@ -177,6 +179,7 @@ void mg_js_stream_reconfigure(struct mg_js_stream *s, struct mg_js_stream_config
     prepare(s);
     subscribe(s);
     reserve(s, s->config.max_bytes);
+    mg_js_expiry_update(s);
     if (s->config.retention == MG_JS_INTEREST) mg_js_retention_sweep(s);
 }
 
@@ -197,6 +200,7 @@ void mg_js_stream_free(struct mg_js_stream *s) {
     unprepare(s);
     end_reads(s);
     mg_js_members_free(s);
+    mg_js_expiry_free(s);
     mg_list_remove(&s->busy);
     mg_js_stream_fini(&s->config);
     mg_buf_fini(&s->ack_prefix);

@@ -35,6 +35,7 @@ struct mg_js_stream {
     struct mg_buf ack_prefix;    // what all acknowledgements of publishes begin with
     struct mg_js_members *members; // its consumers (member.h); NULL: it never had any
     uint64_t accounted, reserved; // what js->used and js->reserved have of it
+    struct mg_js_expiry *expiry; // expiry.c; NULL: its messages have no time of their own
     bool deleting;               // its deletion is under way: it takes nothing any more
 };
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "jetstream/api/reply.h"
+#include "jetstream/stream/expiry.h"
 #include "jetstream/stream/publish.h"
 #include "jetstream/stream/wishes.h"
 #include "server/base/errors.h"
@@ -24,6 +25,7 @@ struct publish {
     int early, late;     // enum mg_js_errno: what `refuse_early` and `refuse` stand for
     struct mg_append_facts facts;
     struct mg_js_copy *copy; // to be republished; NULL: it is not
+    int64_t expires;         // ns since the epoch; 0: it does not by itself
     char text[];
 };
 
@@ -112,6 +114,7 @@ static void appended(struct mg_js_wait *w, struct mg_js_stream *s, const struct 
     int err = r ? r->err : MG_EUNKNOWN;
     if (err == 0) {
         if (p->copy && !r->duplicate) mg_js_copy_publish(s, p->copy, r->seq, &p->facts);
+        if (!r->duplicate) mg_js_expiry_added(s, r->seq, p->expires);
         acknowledge(s, p->reply, r);
     } else if (err == REFUSED_EARLY && p->early) {
         refuse_own(s, p->reply, p->early, none);
@@ -137,8 +140,14 @@ static int check_room(struct mg_js_stream *s, const struct mg_js_wishes *w, bool
     return !skip && w->ttl.kind == MG_JS_TTL_INVALID ? MG_JSE_MESSAGE_TTL_INVALID : 0;
 }
 
+static int64_t expiry_of(const struct mg_js_stream *s, int64_t seconds) {
+    const int64_t most = INT64_MAX / 4 / 1000000000;
+    return mg_store_part_time(s->js->part) + (seconds < most ? seconds : most) * 1000000000;
+}
+
 static void append(struct mg_js_stream *s, mg_slice reply, const struct mg_js_wishes *w, struct mg_append *a) {
     struct publish *p = mg_alloc(sizeof(*p) + reply.n + w->bad_rollup.n);
+    char row[MG_JS_EXPIRY_KEY];
     *p = (struct publish){.early = mg_js_wishes_check_early(&s->config, a->subject, a->headers)};
     p->late = mg_js_wishes_check_late(w, &s->config, a->headers, a->payload);
     if (p->late == 0) p->late = check_room(s, w, a->skip);
@@ -148,6 +157,10 @@ static void append(struct mg_js_stream *s, mg_slice reply, const struct mg_js_wi
     a->refuse_early = p->early ? REFUSED_EARLY : 0;
     a->refuse = p->late ? REFUSED : 0;
     a->facts = &p->facts;
+    if (w->ttl.kind == MG_JS_TTL_SECONDS && s->config.allow_msg_ttl && !a->skip) {
+        p->expires = expiry_of(s, w->ttl.seconds);
+        a->row = mg_js_expiry_row(p->expires, row);
+    }
     mg_js_wait(s->js, &p->wait, appended);
     int err = mg_stream_append(s->store, a, &p->wait);
     if (err == 0) return;
@@ -175,6 +188,24 @@ static mg_slice storable(mg_slice headers, struct mg_buf *space) {
         if (!mg_slice_starts(one, MG_S("Nats-Request-Info:"))) mg_buf_add_slice(space, one);
     }
     return space->len > line.n + 2 ? mg_buf_slice(space) : none;
+}
+
+// With delete markers a message lives at least as long as they do (spec 14), or one could be missed. True: it is to be
+// stored with the headers that are in *space.
+static bool live_longer(const struct mg_js_stream *s, struct mg_js_wishes *w, mg_slice headers, struct mg_buf *space) {
+    const mg_slice name = MG_S("Nats-TTL:");
+    int64_t least = s->config.subject_delete_marker_ttl / 1000000000;
+    if (w->ttl.kind != MG_JS_TTL_SECONDS || w->ttl.seconds >= least || s->config.max_msgs_per_subject == 1) return false;
+    const char *end = headers.p + headers.n - 2, *eol;
+    for (const char *at = headers.p; at < end; at = eol + 1) {
+        eol = memchr(at, '\n', (size_t)(end - at));
+        if (eol == NULL) eol = end - 1;
+        mg_slice line = mg_slice_of(at, (size_t)(eol + 1 - at));
+        if (!mg_slice_starts(line, name)) mg_buf_add_slice(space, line);
+    }
+    mg_buf_addf(space, "Nats-TTL: %lld\r\n\r\n", (long long)least);
+    w->ttl.seconds = least;
+    return true;
 }
 
 static mg_slice stored_subject(const struct mg_js_stream *s, mg_slice subject, char *out, size_t cap) {
@@ -207,7 +238,7 @@ static void refuse_size(struct mg_js_stream *s, mg_slice reply) {
 
 void mg_js_stream_take(struct mg_js_stream *s, const struct mg_js_inbound *in) {
     char subject[SUBJECT_MAX];
-    struct mg_buf space = MG_BUF_INIT;
+    struct mg_buf space = MG_BUF_INIT, longer = MG_BUF_INIT;
     struct mg_js_wishes w;
     mg_slice headers = storable(in->headers, &space), to = stored_subject(s, in->subject, subject, sizeof(subject));
     bool large = s->config.storage == MG_JS_FILE && to.n + headers.n + in->payload.n > RECORD_MAX;
@@ -221,11 +252,12 @@ void mg_js_stream_take(struct mg_js_stream *s, const struct mg_js_inbound *in) {
     } else {
         struct mg_append a = append_of(&w);
         a.subject = to;
-        a.headers = headers;
+        a.headers = live_longer(s, &w, headers, &longer) ? mg_buf_slice(&longer) : headers;
         a.payload = in->payload;
         a.skip = s->config.retention == MG_JS_INTEREST && !mg_js_stream_wanted(s, to);
         append(s, in->reply, &w, &a);
     }
+    mg_buf_fini(&longer);
     mg_buf_fini(&space);
 }
 
