@@ -31,6 +31,7 @@ struct mg_js_setup {
     const char *store_dir;  // as it is told to operators
     int64_t max_memory, max_store; // bytes; -1: no limit
     int64_t max_pending;    // bytes of an answer with several messages, if the request does not say
+    uint64_t max_requests;  // of the API that may be under way; 0: no limit
     bool strict;            // refuse unknown members of requests
     struct mg_js_limits limits;
 };

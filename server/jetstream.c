@@ -9,16 +9,18 @@
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/timefmt.h"
 #include "server/proto/info.h"
 #include "server/server_impl.h"
 
 #define DEFAULT_DIR "/tmp/nats" // where the reference would put it, too
+#define DEFAULT_REQUESTS 10000u
 #define FOLDER "midge"          // beside `jetstream`, which is the reference's
 
 struct server_js {
     struct mg_js js;
     struct mg_store *store;
-    char *dir;
+    char *dir, *name, *domain;
     bool started, stopped;
 };
 
@@ -40,6 +42,12 @@ static void log_store(struct mg_server *s) {
     mg_log_inf(s->log, "Starting JetStream");
     mg_log_inf(s->log, "  Store directory: \"%s\"", j->dir);
     mg_log_inf(s->log, "  %s", st.sync_method);
+    if (j->domain) mg_log_inf(s->log, "  Domain: %s", j->domain);
+    if (s->settings->opts->js.sync_interval) {
+        char text[40];
+        mg_log_inf(s->log, "  Acknowledged before it is on disk: synced every %s",
+                   mg_fmt_duration(text, s->settings->opts->js.sync_interval));
+    }
     if (st.streams)
         mg_log_inf(s->log, "  Restored %llu messages for %llu streams in %u ms", (unsigned long long)st.messages,
                    (unsigned long long)st.streams, st.recovery_ms);
@@ -51,6 +59,10 @@ int server_js_open(struct mg_server *s, char *err, size_t errlen) {
     struct server_js *j = mg_zalloc(sizeof(*j));
     j->dir = store_path(o);
     struct mg_store_options so = {.dir = j->dir, .parts = 1, .log = on_log, .log_arg = s};
+    so.sync_interval = (uint64_t)o->js.sync_interval;
+    if (o->js.max_buffered_msgs > 0 && o->js.max_buffered_msgs < UINT32_MAX)
+        so.queue_messages = (uint32_t)o->js.max_buffered_msgs;
+    if (o->js.max_buffered_size > 0) so.queue_bytes = (uint64_t)o->js.max_buffered_size;
     for (size_t i = 0; i < sizeof(so.secret); i += 8) {
         uint64_t v = mg_loop_entropy(mg_shard_loop(s->shard));
         memcpy(so.secret + i, &v, sizeof(v));
@@ -64,8 +76,33 @@ int server_js_open(struct mg_server *s, char *err, size_t errlen) {
         return rc;
     }
     s->js = j;
+    j->name = mg_strdup(o->server_name ? o->server_name : s->identity.server_id);
+    j->domain = o->js.domain ? mg_strdup(o->js.domain) : NULL;
     log_store(s);
     return 0;
+}
+
+// spec/jetstream-streams.md 21: three quarters of what there is, unless it is configured.
+static int64_t max_memory(const struct mg_server *s) {
+    const struct mg_js_options *o = &s->settings->opts->js;
+    struct mg_figures figures = {0};
+    if (o->max_memory_set) return o->max_memory;
+    if (s->params.figures) s->params.figures(s->params.arg, &figures);
+    return figures.ram ? (int64_t)(figures.ram / 4 * 3) : INT64_C(256) << 20;
+}
+
+static int64_t max_store(const struct mg_server *s) {
+    const struct mg_js_options *o = &s->settings->opts->js;
+    struct mg_store_status st = mg_store_status(s->js->store);
+    if (o->max_store_set) return o->max_store;
+    return st.disk_free ? (int64_t)((st.disk_free + st.bytes) / 4 * 3) : INT64_C(1) << 40;
+}
+
+void server_js_reloaded(struct mg_server *s) {
+    const struct mg_js_options *o = &s->settings->opts->js;
+    if (s->js == NULL || !s->js->started) return;
+    if (o->max_memory_set) s->js->js.o.max_memory = o->max_memory;
+    if (o->max_store_set) s->js->js.o.max_store = o->max_store;
 }
 
 void server_js_start(struct mg_server *s) {
@@ -77,14 +114,19 @@ void server_js_start(struct mg_server *s) {
         .router = &s->ctl[0].core->router,
         .store = j->store,
         .log = s->log,
-        .server_name = o->server_name ? o->server_name : s->identity.server_id,
+        .server_name = j->name,
+        .domain = j->domain,
         .server_id = s->identity.server_id,
         .version = MG_NATS_VERSION,
         .store_dir = j->dir,
-        .max_memory = -1,
-        .max_store = -1,
+        .max_memory = max_memory(s),
+        .max_store = max_store(s),
         .max_pending = o->max_pending,
-        .strict = true,
+        .max_requests = o->js.request_queue_limit > 0 ? (uint64_t)o->js.request_queue_limit : DEFAULT_REQUESTS,
+        .strict = o->js.strict,
+        .limits = {.duplicate_window = o->js.duplicate_window,
+                   .max_ack_pending = o->js.max_ack_pending,
+                   .max_request_batch = o->js.max_request_batch},
     };
     mg_js_start(&j->js, &setup);
     j->started = true;
@@ -106,6 +148,8 @@ void server_js_free(struct mg_server *s) {
     if (j->started) mg_js_fini(&j->js);
     mg_store_close(j->store);
     mg_free(j->dir);
+    mg_free(j->name);
+    mg_free(j->domain);
     mg_free(j);
     s->js = NULL;
 }

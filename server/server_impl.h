@@ -104,6 +104,7 @@ void server_http_gone(struct mg_server *s);
 // jetstream.c; all do nothing where it is off
 int server_js_open(struct mg_server *s, char *err, size_t errlen);
 void server_js_start(struct mg_server *s); // the cores are there
+void server_js_reloaded(struct mg_server *s); // options that take effect at once
 bool server_js_turn(struct mg_server *s);  // on shard 0; true: there is more to do at once
 bool server_js_stop(struct mg_server *s);  // true: nothing of it is under way
 void server_js_free(struct mg_server *s);

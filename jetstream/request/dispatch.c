@@ -101,6 +101,8 @@ bool mg_js_api_message(void *arg, const struct mg_msg *m) {
         return false;
     const struct row *row = find(m->subject);
     if (row == NULL) return true;
+    // spec/jetstream-streams.md 1: more than that are dropped without a word.
+    if (js->o.max_requests && js->api_inflight >= js->o.max_requests) return true;
     struct mg_js_request *rq = request_new(js, row, m);
     if (mg_js_level_too_high(m)) mg_js_answer_fail(rq, MG_JSE_REQUIRED_API_LEVEL);
     else if (js->inside) mg_list_push_back(&js->later, &rq->wait.link);

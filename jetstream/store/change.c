@@ -87,7 +87,10 @@ int mg_change_submit(struct mg_stream *s, struct mg_change *proto) {
         int err = execute(s, proto);
         if (err != MG_EAGAIN) return err;
     }
-    if (s->waiting_len >= WAITING_MAX || s->waiting_bytes >= WAITING_BYTES_MAX) {
+    const struct mg_store_options *o = &s->part->store->o;
+    uint32_t most = o->queue_messages ? o->queue_messages : WAITING_MAX;
+    uint64_t most_bytes = o->queue_bytes ? o->queue_bytes : WAITING_BYTES_MAX;
+    if (s->waiting_len >= most || s->waiting_bytes >= most_bytes) {
         mg_stream_answer(s, proto->ctx, MG_EFULL, 0, MG_ANSWER_PLAIN);
         return 0;
     }

@@ -49,6 +49,8 @@ struct mg_store_options {
     uint64_t rows_bytes;     // of generations of rows kept as a cache, all parts together; 0: 64 MB
     uint64_t sync_interval;  // ns; 0: always, an acknowledgement means on disk. Else acknowledged first, synced later
     unsigned readers;        // threads for cold reads; 0: 2
+    uint32_t queue_messages; // changes of one stream that may wait; 0: 100,000
+    uint64_t queue_bytes;    // and their bytes; 0: 128 MB
     // Sizes that tests make small; 0: as in a server.
     uint32_t ring_file_bytes;  // of one file of the journal's ring; 0: 8 MB. Fixed for the life of the store
     uint32_t section_messages; // in a section of a segment; 0: a million
@@ -89,6 +91,7 @@ struct mg_store_status {
     uint64_t faults;                              // damaged pieces of files that were met
     bool resting;                                 // nothing to do in the background
     bool poisoned, full;
+    uint64_t disk_free;   // bytes that this process could still write; 0: unknown
     char sync_method[96]; // the sentence of the calibration
 };
 
