@@ -17,13 +17,6 @@
 #define DEFAULT_REQUESTS 10000u
 #define FOLDER "midge"          // beside `jetstream`, which is the reference's
 
-struct server_js {
-    struct mg_js js;
-    struct mg_store *store;
-    char *dir, *name, *domain;
-    bool started, stopped;
-};
-
 static void on_log(void *arg, int level, const char *text) {
     struct mg_server *s = arg;
     mg_log_at(s->log, (enum mg_log_level)level, "JetStream: %s", text);
@@ -53,33 +46,64 @@ static void log_store(struct mg_server *s) {
                    (unsigned long long)st.streams, st.recovery_ms);
 }
 
+struct opening {
+    struct mg_work work;
+    struct mg_loop *loop;
+    struct server_js *js;
+    struct mg_store_options options;
+    int rc;
+    char why[256];
+    bool done;
+};
+
+static void open_store(struct mg_work *w) {
+    struct opening *o = mg_container_of(w, struct opening, work);
+    o->rc = mg_store_open(&o->js->store, &o->options, o->why, sizeof(o->why));
+}
+
+static void opened(struct mg_work *w) {
+    struct opening *o = mg_container_of(w, struct opening, work);
+    o->done = true;
+    mg_loop_stop(o->loop);
+}
+
+static void fill_options(struct mg_server *s, struct mg_store_options *so) {
+    const struct mg_js_options *o = &s->settings->opts->js;
+    *so = (struct mg_store_options){.dir = s->js->dir, .parts = 1, .log = on_log, .log_arg = s};
+    so->sync_interval = (uint64_t)o->sync_interval;
+    if (o->max_buffered_msgs > 0 && o->max_buffered_msgs < UINT32_MAX)
+        so->queue_messages = (uint32_t)o->max_buffered_msgs;
+    if (o->max_buffered_size > 0) so->queue_bytes = (uint64_t)o->max_buffered_size;
+    for (size_t i = 0; i < sizeof(so->secret); i += 8) {
+        uint64_t v = mg_loop_entropy(mg_shard_loop(s->shard));
+        memcpy(so->secret + i, &v, sizeof(v));
+    }
+}
+
+// Where there is a monitoring port, probes are answered while the store is opened: on another thread, with this shard's
+// loop running. Nobody else can reach the server yet.
 int server_js_open(struct mg_server *s, char *err, size_t errlen) {
     const struct mg_options *o = s->settings->opts;
     if (!o->jetstream) return 0;
-    struct server_js *j = mg_zalloc(sizeof(*j));
+    struct server_js *j = s->js = mg_zalloc(sizeof(*j));
     j->dir = store_path(o);
-    struct mg_store_options so = {.dir = j->dir, .parts = 1, .log = on_log, .log_arg = s};
-    so.sync_interval = (uint64_t)o->js.sync_interval;
-    if (o->js.max_buffered_msgs > 0 && o->js.max_buffered_msgs < UINT32_MAX)
-        so.queue_messages = (uint32_t)o->js.max_buffered_msgs;
-    if (o->js.max_buffered_size > 0) so.queue_bytes = (uint64_t)o->js.max_buffered_size;
-    for (size_t i = 0; i < sizeof(so.secret); i += 8) {
-        uint64_t v = mg_loop_entropy(mg_shard_loop(s->shard));
-        memcpy(so.secret + i, &v, sizeof(v));
-    }
-    char why[256];
-    int rc = mg_store_open(&j->store, &so, why, sizeof(why));
-    if (rc != 0) {
-        snprintf(err, errlen, "Can't start JetStream: %s", why);
-        mg_free(j->dir);
-        mg_free(j);
-        return rc;
-    }
-    s->js = j;
     j->name = mg_strdup(o->server_name ? o->server_name : s->identity.server_id);
     j->domain = o->js.domain ? mg_strdup(o->js.domain) : NULL;
-    log_store(s);
-    return 0;
+    struct opening op = {.work = {.run = open_store, .done = opened}, .js = j, .loop = mg_shard_loop(s->shard)};
+    fill_options(s, &op.options);
+    if (s->http == NULL) {
+        open_store(&op.work);
+    } else {
+        mg_loop_work(op.loop, &op.work);
+        while (!op.done) mg_loop_run(op.loop);
+    }
+    if (op.rc == 0) {
+        log_store(s);
+        return 0;
+    }
+    snprintf(err, errlen, "Can't start JetStream: %s", op.why);
+    j->store = NULL;
+    return op.rc;
 }
 
 // spec/jetstream-streams.md 21: three quarters of what there is, unless it is configured.
@@ -146,7 +170,7 @@ void server_js_free(struct mg_server *s) {
     if (j == NULL) return;
     server_js_stop(s); // a start that failed has nothing under way
     if (j->started) mg_js_fini(&j->js);
-    mg_store_close(j->store);
+    if (j->store) mg_store_close(j->store);
     mg_free(j->dir);
     mg_free(j->name);
     mg_free(j->domain);

@@ -6,6 +6,7 @@
 #ifndef MG_SERVER_IMPL_H
 #define MG_SERVER_IMPL_H
 
+#include "jetstream/js.h"
 #include "server/account/nkey.h"
 #include "server/config/reload.h"
 #include "server/conn/core.h"
@@ -94,6 +95,14 @@ struct mg_server {
     unsigned drained;
 };
 
+// JetStream of this server: shard 0's.
+struct server_js {
+    struct mg_js js;
+    struct mg_store *store;
+    char *dir, *name, *domain;
+    bool started, stopped;
+};
+
 // control.c
 void server_control_init(struct mg_server *s);
 void server_on_record(void *arg, const struct mg_rec *rec);
@@ -109,7 +118,17 @@ bool server_js_turn(struct mg_server *s);  // on shard 0; true: there is more to
 bool server_js_stop(struct mg_server *s);  // true: nothing of it is under way
 void server_js_free(struct mg_server *s);
 
+// jetstream_monitor.c
+struct mg_js_facts;
+// False: there is no JetStream.
+bool server_js_facts(struct mg_server *s, struct mg_js_facts *out);
+void server_js_answer_jsz(struct mg_server *s, struct mg_http_request *req);
+// All streams, for series of metrics; *out is to be freed.
+struct mg_js_stream_row;
+size_t server_js_rows(struct mg_server *s, struct mg_js_stream_row **out);
+
 // monitoring.c
+void server_facts(struct mg_server *s, struct mg_server_facts *f);
 extern const struct mg_http_ops server_http_ops;
 void server_job_done(struct mg_server *s, struct job *job);
 void server_conn_closed(void *arg, struct mg_conn *c);

@@ -103,6 +103,8 @@ void mg_js_do_consumer_unpin(struct mg_js_request *rq);
 void mg_js_stream_shrink(struct mg_js_stream *s, struct mg_js_request *rq,
                          void (*next)(struct mg_js_request *, struct mg_js_stream *, const struct mg_result *));
 
+// What is known of its state at once: not durable, perhaps not complete (mg_stream_glance).
+struct mg_js_stream_state mg_js_stream_glance(const struct mg_js_stream *s);
 // What the answers tell of a stream; false: MG_EAGAIN, ask again behind a barrier.
 bool mg_js_stream_tell(struct mg_js_stream *s, struct mg_js_stream_info *info);
 

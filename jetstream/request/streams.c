@@ -12,17 +12,29 @@
 
 // ---- what is told ---------------------------------------------------------------------------------------------------
 
+static struct mg_js_stream_state told(const struct mg_js_stream *s, const struct mg_stream_state *st) {
+    bool fresh = st->last == 0 && st->msgs == 0;
+    return (struct mg_js_stream_state){
+        .messages = st->msgs, .bytes = st->bytes, .first_seq = fresh ? 0 : st->first, .last_seq = st->last,
+        .first_time = st->msgs && st->first_time ? st->first_time : INT64_MIN,
+        .last_time = st->last_time ? st->last_time : INT64_MIN,
+        .num_subjects = st->subjects, .num_deleted = st->deleted, .consumers = mg_js_stream_consumers(s),
+    };
+}
+
+struct mg_js_stream_state mg_js_stream_glance(const struct mg_js_stream *s) {
+    struct mg_stream_state st;
+    mg_stream_glance(s->store, &st);
+    return told(s, &st);
+}
+
 bool mg_js_stream_tell(struct mg_js_stream *s, struct mg_js_stream_info *info) {
     struct mg_stream_state st;
     if (mg_stream_state(s->store, &st) == MG_EAGAIN) return false;
-    bool fresh = st.last == 0 && st.msgs == 0;
     *info = (struct mg_js_stream_info){
         .config = &s->config,
         .created = mg_stream_created(s->store),
-        .state = {.messages = st.msgs, .bytes = st.bytes, .first_seq = fresh ? 0 : st.first, .last_seq = st.last,
-                  .first_time = st.msgs ? st.first_time : INT64_MIN,
-                  .last_time = st.last_time ? st.last_time : INT64_MIN,
-                  .num_subjects = st.subjects, .num_deleted = st.deleted, .consumers = mg_js_stream_consumers(s)},
+        .state = told(s, &st),
         .now = mg_js_wall(s->js),
     };
     return true;

@@ -166,6 +166,7 @@ struct mg_stream *mg_stream_next(struct mg_store_part *p, struct mg_stream *afte
 struct mg_stream *mg_stream_find(struct mg_store_part *p, mg_slice name);
 mg_slice mg_stream_name(const struct mg_stream *s);
 uint64_t mg_stream_bytes(const struct mg_stream *s); // as mg_stream_state tells them; always known
+uint64_t mg_stream_messages(const struct mg_stream *s);
 mg_slice mg_stream_config(const struct mg_stream *s);
 int64_t mg_stream_created(const struct mg_stream *s); // ns since the epoch
 
@@ -178,6 +179,8 @@ struct mg_stream_state {
 // The newest state. Who tells it to somebody sends the answer behind mg_stream_barrier. MG_EAGAIN: a number that comes
 // from disk (subjects, first_time) is being looked up; call again after the next turn that says so through barrier.
 int mg_stream_state(struct mg_stream *s, struct mg_stream_state *out);
+// The same at once, for whoever watches: what is not known is 0 (subjects, first_time), or a lower bound (first).
+void mg_stream_glance(struct mg_stream *s, struct mg_stream_state *out);
 // result(ctx) when everything so far is durable and numbers are looked up.
 void mg_stream_barrier(struct mg_stream *s, void *ctx);
 uint64_t mg_stream_visible(const struct mg_stream *s);
