@@ -19,6 +19,12 @@
 
 struct mg_js_stream;
 
+// Who has sent a request, as far as it is known. Slices are valid until the callback's next call.
+struct mg_js_client {
+    int64_t start, rtt; // ns; start INT64_MIN: not known, rtt 0: not known
+    mg_slice host, user, name, lang, version;
+};
+
 // What stays for the life of the server.
 struct mg_js_setup {
     struct mg_shard *shard;
@@ -34,6 +40,9 @@ struct mg_js_setup {
     uint64_t max_requests;  // of the API that may be under way; 0: no limit
     bool strict;            // refuse unknown members of requests
     struct mg_js_limits limits;
+    // Fills in what is known of the sender; may be NULL.
+    void (*client)(void *arg, const struct mg_msg *m, struct mg_js_client *out);
+    void *client_arg;
 };
 
 struct mg_js {

@@ -129,6 +129,20 @@ void server_js_reloaded(struct mg_server *s) {
     if (o->max_store_set) s->js->js.o.max_store = o->max_store;
 }
 
+// Clients of other shards are known by their number only.
+static void who(void *arg, const struct mg_msg *m, struct mg_js_client *out) {
+    struct mg_server *s = arg;
+    if (m->origin_shard != 0 || m->origin_slot == UINT32_MAX) return;
+    struct mg_core *core = s->ctl[0].core;
+    struct mg_conn *c = mg_core_conn(core, m->origin_slot, m->origin_id);
+    struct mg_conn_row row = {0};
+    if (c == NULL) return;
+    mg_arena_fini(&s->js->asker);
+    collect_conn_row(c, mg_loop_wall(core->loop), false, false, &row, &s->js->asker);
+    *out = (struct mg_js_client){.start = row.s.start_ns, .rtt = row.s.rtt_ns, .host = row.ip, .user = row.user,
+                                 .name = row.name, .lang = row.lang, .version = row.version};
+}
+
 void server_js_start(struct mg_server *s) {
     struct server_js *j = s->js;
     const struct mg_options *o = s->settings->opts;
@@ -148,6 +162,8 @@ void server_js_start(struct mg_server *s) {
         .max_pending = o->max_pending,
         .max_requests = o->js.request_queue_limit > 0 ? (uint64_t)o->js.request_queue_limit : DEFAULT_REQUESTS,
         .strict = o->js.strict,
+        .client = who,
+        .client_arg = s,
         .limits = {.duplicate_window = o->js.duplicate_window,
                    .max_ack_pending = o->js.max_ack_pending,
                    .max_request_batch = o->js.max_request_batch},
@@ -174,6 +190,7 @@ void server_js_free(struct mg_server *s) {
     mg_free(j->dir);
     mg_free(j->name);
     mg_free(j->domain);
+    mg_arena_fini(&j->asker);
     mg_free(j);
     s->js = NULL;
 }

@@ -100,6 +100,7 @@ struct server_js {
     struct mg_js js;
     struct mg_store *store;
     char *dir, *name, *domain;
+    struct mg_arena asker; // what the last advisory tells of a client
     bool started, stopped;
 };
 

@@ -3,6 +3,7 @@
 //
 // Which request is for whom. Unknown subjects are taken and not answered, as in the reference: there is interest in
 // $JS.API.>, so their senders hear nothing. Direct gets and pulls belong to their stream alone.
+#include "jetstream/event.h"
 #include "jetstream/request/request.h"
 
 #include "server/base/errors.h"
@@ -77,6 +78,7 @@ static struct mg_js_request *request_new(struct mg_js *js, const struct row *row
     rq->body = keep(&at, body);
     rq->stream = token(rq->subject, row->stream);
     rq->consumer = token(rq->subject, row->consumer);
+    mg_js_event_client(js, m, &rq->client);
     js->api_inflight++;
     return rq;
 }
@@ -129,6 +131,7 @@ static void free_own(struct mg_js_request *rq) {
 static void request_free(struct mg_js_request *rq) {
     rq->js->api_inflight--;
     free_own(rq);
+    mg_buf_fini(&rq->client);
     mg_free(rq);
 }
 
@@ -167,6 +170,8 @@ void mg_js_answer(struct mg_js_request *rq, const struct mg_buf *out) {
     static const mg_slice none = {NULL, 0};
     rq->js->api_total++;
     if (rq->to.n) mg_js_publish(rq->js, rq->to, none, none, mg_buf_slice(out));
+    if (rq->client.len)
+        mg_js_event_api(rq->js, mg_buf_slice(&rq->client), rq->subject, rq->body, mg_buf_slice(out));
     request_free(rq);
 }
 

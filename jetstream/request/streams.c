@@ -5,6 +5,7 @@
 //
 // A create is checked, becomes a stream of the store, and enters service when that is durable: nothing is published to
 // it before. Until then its name and subjects are taken, so that a second create meets it.
+#include "jetstream/event.h"
 #include "jetstream/request/request.h"
 
 #include "server/base/errors.h"
@@ -133,6 +134,7 @@ static void created(struct mg_js_request *rq, struct mg_js_stream *s, const stru
         mg_js_answer_store_error(rq, MG_JSE_STREAM_CREATE, r->err);
         return;
     }
+    mg_js_event_stream(rq->js, mg_js_stream_name(s), MG_JS_CREATED);
     tell_created(rq, s, r);
 }
 
@@ -184,14 +186,19 @@ static int check_update(struct mg_js *js, mg_slice token, struct mg_js_stream_re
     return rc;
 }
 
+static void was_updated(struct mg_js_request *rq, struct mg_js_stream *s, const struct mg_result *r) {
+    mg_js_event_stream(rq->js, mg_js_stream_name(s), MG_JS_UPDATED);
+    tell_updated(rq, s, r);
+}
+
 static void updated(struct mg_js_request *rq, struct mg_js_stream *s, const struct mg_result *r) {
     if (r->err != 0) mg_js_answer_store_error(rq, MG_JSE_STREAM_UPDATE, r->err);
-    else tell_updated(rq, s, r);
+    else was_updated(rq, s, r);
 }
 
 static void made_smaller(struct mg_js_request *rq, struct mg_js_stream *s, const struct mg_result *r) {
     if (r->err != 0) mg_js_answer_store_error(rq, MG_JSE_STREAM_UPDATE, r->err);
-    else mg_js_stream_shrink(s, rq, tell_updated);
+    else mg_js_stream_shrink(s, rq, was_updated);
 }
 
 // Were more messages of a subject allowed than now?
@@ -235,6 +242,7 @@ static void deleted(struct mg_js_request *rq, struct mg_js_stream *s, const stru
     }
     mg_js_remove(rq->js, s);
     mg_js_stream_free(s);
+    mg_js_event_stream(rq->js, rq->stream, MG_JS_DELETED);
     mg_js_answer_success(rq);
 }
 

@@ -26,7 +26,7 @@ struct mg_stream_limits mg_js_stream_limits(const struct mg_js_stream_config *c)
 static void on_result(void *app, const struct mg_result *r) {
     struct mg_js_stream *s = app;
     struct mg_js_wait *w = r->ctx;
-    mg_js_stream_busy(s);
+    mg_js_stream_account(s);
     if (w == NULL) return;
     mg_list_remove(&w->link);
     w->done(w, s, r);
