@@ -94,6 +94,7 @@ void mg_js_fini(struct mg_js *js) {
     bury(js);
     mg_js_watch_fini(js);
     mg_free(js->streams);
+    mg_js_taken_fini(&js->taken);
     mg_buf_fini(&js->scratch);
     js->router = NULL;
 }

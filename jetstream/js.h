@@ -12,6 +12,7 @@
 
 #include "jetstream/api/limits.h"
 #include "jetstream/store/store.h"
+#include "jetstream/stream/taken.h"
 #include "server/base/list.h"
 #include "server/base/log.h"
 #include "server/router/router.h"
@@ -54,6 +55,7 @@ struct mg_js {
     mg_slice server_name, domain; // domain empty: none
     struct mg_js_stream **streams; // sorted by name
     size_t nstreams, streams_cap;
+    struct mg_js_taken taken; // the subjects of all streams
     struct mg_list dead;    // of struct mg_js_sub: dropped during a delivery, freed in the next turn
     struct mg_list busy;    // of struct mg_js_stream: with something to do at the end of the turn
     struct mg_list tasks;   // of struct mg_js_task: for the next turn

@@ -83,10 +83,9 @@ static const struct mg_js_stream_config *find_config(void *arg, mg_slice name) {
 }
 
 static bool collides(const struct mg_js *js, const struct mg_js_stream_config *c) {
-    for (size_t i = 0; i < js->nstreams; i++) {
-        const struct mg_js_stream_config *other = &js->streams[i]->config;
-        if (!mg_slice_eq(other->name, c->name) && mg_js_subjects_collide(&other->subjects, &c->subjects)) return true;
-    }
+    const struct mg_js_stream *own = mg_js_find(js, c->name);
+    for (size_t i = 0; i < c->subjects.n; i++)
+        if (mg_js_taken_collides(&js->taken, c->subjects.v[i], own)) return true;
     return false;
 }
 

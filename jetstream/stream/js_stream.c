@@ -57,6 +57,7 @@ static void subscribe(struct mg_js_stream *s) {
     s->subs = mg_zalloc((s->nsubs + 1) * sizeof(s->subs[0]));
     for (size_t i = 0; i < s->nsubs; i++)
         s->subs[i] = mg_js_subscribe(s->js, s->config.subjects.v[i], mg_js_stream_publish, s);
+    for (size_t i = 0; i < s->nsubs; i++) mg_js_taken_add(&s->js->taken, s->config.subjects.v[i], s);
     if (!s->config.allow_direct) return;
     s->direct = subscribe_direct(s, "");
     s->direct_last = subscribe_direct(s, ".>");
@@ -64,6 +65,7 @@ static void subscribe(struct mg_js_stream *s) {
 
 static void unsubscribe(struct mg_js_stream *s) {
     for (size_t i = 0; i < s->nsubs; i++) mg_js_unsubscribe(s->js, s->subs[i]);
+    for (size_t i = 0; i < s->nsubs; i++) mg_js_taken_remove(&s->js->taken, s->config.subjects.v[i], s);
     mg_free(s->subs);
     s->subs = NULL;
     s->nsubs = 0;
