@@ -77,6 +77,16 @@ bool mg_js_stop(struct mg_js *js) {
     return mg_store_part_stop(js->part);
 }
 
+static void drop_tasks(struct mg_js *js) {
+    for (struct mg_list *l = js->tasks.next, *next; l != &js->tasks; l = next) {
+        struct mg_js_task *t = mg_container_of(l, struct mg_js_task, link);
+        next = l->next;
+        if (t->drop == NULL) continue;
+        mg_list_remove(l);
+        t->drop(t);
+    }
+}
+
 void mg_js_fini(struct mg_js *js) {
     while (!mg_list_empty(&js->waits)) {
         struct mg_js_wait *w = mg_container_of(js->waits.next, struct mg_js_wait, link);
@@ -84,6 +94,7 @@ void mg_js_fini(struct mg_js *js) {
         w->done(w, NULL, NULL);
     }
     mg_js_requests_drop(js);
+    drop_tasks(js);
     mg_list_remove(&js->credit.link);
     mg_js_unsubscribe(js, js->api);
     while (js->nstreams > 0) {

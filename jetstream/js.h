@@ -115,6 +115,7 @@ void mg_js_wait_cancel(struct mg_js_wait *w);
 struct mg_js_task {
     struct mg_list link;
     void (*run)(struct mg_js_task *t);
+    void (*drop)(struct mg_js_task *t); // the server ends; NULL: somebody else frees it
 };
 void mg_js_later(struct mg_js *js, struct mg_js_task *t, void (*run)(struct mg_js_task *t));
 

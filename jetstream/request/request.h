@@ -106,7 +106,7 @@ void mg_js_stream_shrink(struct mg_js_stream *s, struct mg_js_request *rq,
 
 // What is known of its state at once: not durable, perhaps not complete (mg_stream_glance).
 struct mg_js_stream_state mg_js_stream_glance(const struct mg_js_stream *s);
-// What the answers tell of a stream; false: MG_EAGAIN, ask again behind a barrier.
+// What the answers tell of a stream; false: not all of it is known, ask again behind a barrier.
 bool mg_js_stream_tell(struct mg_js_stream *s, struct mg_js_stream_info *info);
 
 #endif

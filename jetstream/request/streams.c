@@ -31,25 +31,26 @@ struct mg_js_stream_state mg_js_stream_glance(const struct mg_js_stream *s) {
 
 bool mg_js_stream_tell(struct mg_js_stream *s, struct mg_js_stream_info *info) {
     struct mg_stream_state st;
-    if (mg_stream_state(s->store, &st) == MG_EAGAIN) return false;
+    bool known = mg_stream_state(s->store, &st) == 0;
+    if (!known) mg_stream_glance(s->store, &st);
     *info = (struct mg_js_stream_info){
         .config = &s->config,
         .created = mg_stream_created(s->store),
         .state = told(s, &st),
         .now = mg_js_wall(s->js),
     };
-    return true;
+    return known;
 }
 
-static void answer_info(struct mg_js_request *rq, const struct mg_js_stream_info *info, bool created) {
+static void answer_info(struct mg_js_request *rq, struct mg_js_stream *s, const struct mg_js_stream_info *info,
+                        bool created) {
     struct mg_buf out = MG_BUF_INIT;
     struct mg_jw w;
     mg_js_reply_begin(&w, &out, rq->reply);
     mg_js_write_stream_info(&w, info);
     if (created) mg_jw_kbool(&w, "did_create", true);
     mg_js_reply_end(&w);
-    mg_js_answer(rq, &out);
-    mg_buf_fini(&out);
+    mg_js_answer_behind(rq, s, &out);
 }
 
 static void tell_created(struct mg_js_request *rq, struct mg_js_stream *s, const struct mg_result *r) {
@@ -60,7 +61,7 @@ static void tell_created(struct mg_js_request *rq, struct mg_js_stream *s, const
         return;
     }
     info.version = s->js->o.version;
-    answer_info(rq, &info, true);
+    answer_info(rq, s, &info, true);
 }
 
 static void tell_updated(struct mg_js_request *rq, struct mg_js_stream *s, const struct mg_result *r) {
@@ -72,7 +73,7 @@ static void tell_updated(struct mg_js_request *rq, struct mg_js_stream *s, const
     }
     info.version = s->js->o.version;
     info.domain = s->js->domain;
-    answer_info(rq, &info, false);
+    answer_info(rq, s, &info, false);
 }
 
 // ---- checks against others ------------------------------------------------------------------------------------------
