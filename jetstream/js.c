@@ -24,7 +24,7 @@ static void take_in(struct mg_js *js, struct mg_stream *store) {
     struct mg_js_stream_config config;
     if (mg_js_stream_load(&config, mg_stream_config(store)) != 0) {
         mg_slice name = mg_stream_name(store);
-        mg_log_err(js->log, "JetStream: the configuration of stream %.*s cannot be read: it stays as it is, out of service",
+        mg_log_err(js->log, "JetStream: the configuration of stream %.*s cannot be read: it stays out of service",
                    (int)name.n, name.p);
         return;
     }

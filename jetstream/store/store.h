@@ -206,7 +206,7 @@ struct mg_append {
     bool no_limit_per_subject;        // rollup under discard_new_per_subject
     bool skip;                        // uses up a sequence number and stores nothing
     int refuse_early;                 // not 0: the error if the sequences are as expected; before duplicates are found
-    int refuse;                       // not 0: if all conditions hold, this is the error (a check that comes after them)
+    int refuse;                       // not 0: if all conditions hold, this is the error (a check that comes last)
     mg_slice row;                     // not empty: with the message the owner's row of this key, and the message's
                                       // number behind it (8 bytes, big-endian), is written; its value is "1"
     struct mg_append_facts *facts;    // may be NULL

@@ -130,7 +130,8 @@ bool mg_js_direct_send(struct mg_js_direct *d) {
 
 void mg_js_direct_end(struct mg_js_direct *d, uint64_t ceiling) {
     char headers[200];
-    int n = snprintf(headers, sizeof(headers), "NATS/1.0 204 EOB\r\nNats-Num-Pending: %llu\r\nNats-Last-Sequence: %llu\r\n",
+    int n = snprintf(headers, sizeof(headers),
+                     "NATS/1.0 204 EOB\r\nNats-Num-Pending: %llu\r\nNats-Last-Sequence: %llu\r\n",
                      (unsigned long long)d->pending, (unsigned long long)d->last_seq);
     if (ceiling)
         n += snprintf(headers + n, sizeof(headers) - (size_t)n, "Nats-UpTo-Sequence: %llu\r\n",

@@ -34,7 +34,7 @@ void mg_js_dues_add(struct mg_js_dues *d, struct mg_js_due one) {
     }
     uint32_t at = d->n++;
     d->v[at] = one;
-    for (; at > 0 && compare(&d->v[at], &d->v[(at - 1) / 2]) < 0; at = (at - 1) / 2) swap(&d->v[at], &d->v[(at - 1) / 2]);
+    for (uint32_t up; at > 0 && compare(&d->v[at], &d->v[up = (at - 1) / 2]) < 0; at = up) swap(&d->v[at], &d->v[up]);
     if (d->n == MG_JS_DUES_MAX) cut(d);
 }
 

@@ -3,9 +3,9 @@
 //
 // The publish path: a message on a subject of the stream becomes an append to the store, its result an acknowledgement.
 //
-// The order of the checks is visible to clients (spec/jetstream-streams.md 12, column R1). What needs the stream's state
-// is the store's; what comes behind that in the order travels along as `refuse`. Acknowledgements leave when the store
-// says that the message is durable.
+// The order of the checks is visible to clients (spec/jetstream-streams.md 12, column R1). What needs the stream's
+// state is the store's; what comes between or behind that travels along as `refuse_early` and `refuse`.
+// Acknowledgements leave when the store says that the message is durable.
 #include <stdio.h>
 
 #include "jetstream/api/reply.h"
@@ -195,7 +195,8 @@ static mg_slice storable(mg_slice headers, struct mg_buf *space) {
 static bool live_longer(const struct mg_js_stream *s, struct mg_js_wishes *w, mg_slice headers, struct mg_buf *space) {
     const mg_slice name = MG_S("Nats-TTL:");
     int64_t least = s->config.subject_delete_marker_ttl / 1000000000;
-    if (w->ttl.kind != MG_JS_TTL_SECONDS || w->ttl.seconds >= least || s->config.max_msgs_per_subject == 1) return false;
+    if (w->ttl.kind != MG_JS_TTL_SECONDS || w->ttl.seconds >= least) return false;
+    if (s->config.max_msgs_per_subject == 1) return false; // there is no other that could hide it
     const char *end = headers.p + headers.n - 2, *eol;
     for (const char *at = headers.p; at < end; at = eol + 1) {
         eol = memchr(at, '\n', (size_t)(end - at));

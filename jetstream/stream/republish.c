@@ -13,7 +13,8 @@
 
 struct mg_js_copy {
     mg_slice to, subject, headers, payload; // in text
-    size_t payload_len;                     // of the message; payload is empty if only the headers travel
+    size_t payload_len;                     // of the message
+    bool headers_only;                      // payload is empty then
     char text[];
 };
 
@@ -28,13 +29,14 @@ struct mg_js_copy *mg_js_copy_new(struct mg_js_stream *s, const struct mg_append
     char subject[SUBJECT_MAX];
     mg_slice to;
     if (s->republish == NULL || a->skip || !mg_transform_matches(s->republish, a->subject)) return NULL;
-    if (mg_transform_apply(s->republish, a->subject, mg_shard_random(s->js->shard), subject, sizeof(subject), &to) != 0 ||
-        !mg_subject_valid_literal(to))
-        return NULL;
+    uint64_t random = mg_shard_random(s->js->shard);
+    if (mg_transform_apply(s->republish, a->subject, random, subject, sizeof(subject), &to) != 0) return NULL;
+    if (!mg_subject_valid_literal(to)) return NULL;
     mg_slice payload = s->config.republish->headers_only ? mg_slice_of(NULL, 0) : a->payload;
     struct mg_js_copy *c = mg_alloc(sizeof(*c) + to.n + a->subject.n + a->headers.n + payload.n);
     char *at = c->text;
     c->payload_len = a->payload.n;
+    c->headers_only = s->config.republish->headers_only;
     c->to = keep(&at, to);
     c->subject = keep(&at, a->subject);
     c->headers = keep(&at, a->headers);
@@ -49,7 +51,7 @@ void mg_js_copy_publish(struct mg_js_stream *s, const struct mg_js_copy *c, uint
     struct mg_js_where w = {.subject = c->subject, .seq = seq, .time = facts->time};
     mg_js_write_where(&h, s, c->headers, &w);
     mg_buf_addf(&h, "Nats-Last-Sequence: %llu\r\n", (unsigned long long)facts->previous);
-    if (s->config.republish && s->config.republish->headers_only) mg_buf_addf(&h, "Nats-Msg-Size: %zu\r\n", c->payload_len);
+    if (c->headers_only) mg_buf_addf(&h, "Nats-Msg-Size: %zu\r\n", c->payload_len);
     mg_buf_adds(&h, "\r\n");
     mg_js_publish(s->js, c->to, none, mg_buf_slice(&h), c->payload);
     mg_buf_fini(&h);

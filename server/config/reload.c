@@ -148,8 +148,8 @@ static int diff_inactive(struct pair *p) {
     return MG_OK;
 }
 
-// spec/jetstream-streams.md 21: bounds that were set may grow. Unlike the reference, JetStream itself and what its store
-// was opened with stay as they are until the next start.
+// spec/jetstream-streams.md 21: bounds that were set may grow. Unlike in the reference, JetStream itself and what its
+// store was opened with stay as they are until the next start.
 static int diff_jetstream(struct pair *p) {
     const struct mg_js_options *a = &p->a->js, *b = &p->b->js;
     if (p->a->jetstream != p->b->jetstream)

@@ -71,8 +71,8 @@ static void put_store(struct mg_metrics *m, const struct mg_js_facts *js) {
     counter(m, "nats_jetstream_store_compactions", "Compactions.", js->compactions);
     mg_metrics_family(m, "nats_jetstream_store_checkpoint_seconds", "counter", "Time spent in checkpoints.");
     mg_metrics_float(m, no_labels, (double)js->checkpoint_ns / 1e9);
-    histogram(m, "nats_jetstream_commit_seconds", "How long commits take until they are durable.", js->commit_ns, 1e9, 13,
-              33);
+    histogram(m, "nats_jetstream_commit_seconds", "How long commits take until they are durable.", js->commit_ns, 1e9,
+              13, 33);
     histogram(m, "nats_jetstream_commit_bytes", "Bytes of commits.", js->commit_bytes, 1, 8, 26);
 }
 

@@ -97,7 +97,8 @@ static void jetstream(void **state) {
 
 static void jetstream_values(void **state) {
     (void)state;
-    struct mg_options *o = load_ok("jetstream {max_mem: \"2K\", max_file: 0, sync: \"10s\", domain: hub, strict: false, "
+    struct mg_options *o = load_ok("jetstream {max_mem: \"2K\", max_file: 0, sync: \"10s\", domain: hub, "
+                                   "strict: false, "
                                    "max_buffered_msgs: 7, max_buffered_size: \"8M\", request_queue_limit: 9, "
                                    "limits {max_ack_pending: 1, max_request_batch: 2, duplicate_window: \"3s\"}}");
     const struct mg_js_options *js = &o->js;

@@ -210,8 +210,8 @@ static void healthz_of_jetstream(void **state) {
                   "Healthcheck failed: 1 errors");
     js.poisoned = true;
     expect_health(&f, "", 503, true,
-                  "{\"status\":\"unavailable\",\"error\":\"JetStream's disk has failed: nothing is stored until the next "
-                  "start\"}",
+                  "{\"status\":\"unavailable\","
+                  "\"error\":\"JetStream's disk has failed: nothing is stored until the next start\"}",
                   "Healthcheck failed: \"JetStream's disk has failed: nothing is stored until the next start\"");
     expect_health(&f, "js-server-only=true", 200, true, "{\"status\":\"ok\"}", "");
 }
