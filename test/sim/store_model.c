@@ -324,7 +324,7 @@ uint32_t model_do_configure(struct model *m, const struct mg_stream_limits *limi
     m->limits = *limits;
     state(m);
     uint32_t op = operation(m, 0, 0, false);
-    while (over(m)) {
+    while (limits->discard == MG_DISCARD_OLD && over(m)) { // who refuses what is new keeps what is old
         take_out(m, model_first(m));
         m->ops[op].end = state(m);
     }

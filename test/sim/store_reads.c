@@ -355,7 +355,7 @@ static bool state_of(struct shard *sh, struct slot *sl, struct mg_stream_state *
         int err = mg_stream_state(sl->stream, st);
         bool over = err == 0 && ((l->max_msgs > 0 && st->msgs > (uint64_t)l->max_msgs) ||
                                  (l->max_bytes > 0 && st->bytes > (uint64_t)l->max_bytes));
-        if (err == 0 && !over) return true;
+        if (err == 0 && (!over || l->discard == MG_DISCARD_NEW)) return true;
         if (shard_stuck(sh)) return false;
         shard_step(sh);
     }
