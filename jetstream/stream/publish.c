@@ -85,10 +85,9 @@ static void explain(struct mg_js_error *e, const struct mg_result *r, mg_slice l
 
 // What is said for an error that was found here. bad: the value that is to blame.
 static void explain_own(struct mg_js_error *e, int err, mg_slice bad) {
-    if (err == MG_JSE_STREAM_ROLLUP_FAILED && bad.n == 0) mg_js_failf(e, MG_JSE_STREAM_ROLLUP_FAILED, "rollup not permitted");
-    else if (err == MG_JSE_STREAM_ROLLUP_FAILED)
-        mg_js_failf(e, MG_JSE_STREAM_ROLLUP_FAILED, "rollup value invalid: \"%.*s\"", (int)bad.n, bad.p);
-    else mg_js_fail(e, (enum mg_js_errno)err);
+    if (err != MG_JSE_STREAM_ROLLUP_FAILED) mg_js_fail(e, (enum mg_js_errno)err);
+    else if (bad.n == 0) mg_js_failf(e, MG_JSE_STREAM_ROLLUP_FAILED, "rollup not permitted");
+    else mg_js_failf(e, MG_JSE_STREAM_ROLLUP_FAILED, "rollup value invalid: \"%.*s\"", (int)bad.n, bad.p);
 }
 
 static void refuse_own(struct mg_js_stream *s, mg_slice reply, int err, mg_slice bad) {
