@@ -81,6 +81,12 @@ static const cli_value *value_of(const cli *app, const char *name) {
     abort();
 }
 
+bool cli_has_flag(const cli *app, const char *name) {
+    for (size_t i = 0; i < app->values_len; i++)
+        if (strcmp(app->values[i].flag->name, name) == 0) return true;
+    return false;
+}
+
 bool cli_get_bool(const cli *app, const char *flag) { return value_of(app, flag)->on; }
 const char *cli_get_string(const cli *app, const char *flag) { return value_of(app, flag)->text; }
 int64_t cli_get_int(const cli *app, const char *flag) { return value_of(app, flag)->i; }

@@ -60,7 +60,8 @@ enum cli_parsed cli_parse(cli *app, const cli_command *root, int argc, char *con
 // The command of a group that has this name or alias; NULL: none.
 const cli_command *cli_find(const cli_command *group, const char *name);
 
-// The flags of one level: of path[level], or the globals for level == depth + 1. Never NULL.
+// The flags of one level: of path[level], or the globals for level == depth + 1, or those that the command shares for
+// level == depth + 2. Never NULL.
 const cli_flag *cli_level_flags(const cli_command *const *path, size_t depth, size_t level);
 
 // Writes --help of the command at the end of the path, lines of at most `columns`. help.c.

@@ -9,7 +9,8 @@ const cli_arg cli_bench_subject[] = {
 
 static const cli_command *const commands[] = {
     &cli_command_bench_pub,     &cli_command_bench_sub,   &cli_command_bench_service,
-    &cli_command_bench_request, &cli_command_bench_reply, NULL,
+    &cli_command_bench_request, &cli_command_bench_reply, &cli_command_bench_js,
+    &cli_command_bench_kv,      NULL,
 };
 
 const cli_command cli_command_bench = {

@@ -42,6 +42,8 @@ typedef struct cli_bench_kind {
     bool split;             // the messages are shared out; else each client does all of them
     bool latencies;
     bool endless;           // until interrupted, which is then its usual end
+    // Once, before clients connect; CLI_FAILED: said why. NULL: nothing to do.
+    int (*prepare)(cli_bench *b);
     // Before the common start; false: client->err says why. NULL: nothing to do.
     bool (*setup)(cli_bench_client *client);
     // In the thread. Sets start_ns, end_ns and bytes, counts in `done`, and returns when that is `msgs` or
@@ -64,6 +66,10 @@ struct cli_bench {
     uint64_t multisubject_max;
     const void *payload; // `size` bytes
     midge_str headers;
+    const char *stream, *bucket, *consumer, *acks;
+    uint64_t batch, randomize;
+    bool dedup, double_ack;
+    char id[17]; // that no other run has
 
     pthread_mutex_t mutex; // guards what follows
     pthread_cond_t changed;
@@ -123,12 +129,25 @@ static inline const char *cli_bar_colour(const cli *app) {
 #define CLI_BENCH_SLEEP_FLAG(text)                                                                                   \
     {.name = "sleep", .type = CLI_DURATION, .value = "0s", .placeholder = "DURATION", .help = text}
 
+#define CLI_BENCH_MULTISUBJECT_FLAGS                                                                                 \
+    {.name = "multisubject", .type = CLI_SWITCH,                                                                     \
+     .help = "Multi-subject mode, each message is published on a subject that includes the publisher's message "     \
+             "sequence number as a token"},                                                                          \
+    {.name = "multisubjectmax", .type = CLI_UINT, .value = "100000",                                                 \
+     .help = "The maximum number of subjects to use in multi-subject mode (0 means no max)"},                        \
+    {.name = "multisubjectrandomize", .type = CLI_SWITCH,                                                            \
+     .help = "Randomize which subjects are being used when in multisubject mode"}
+
 extern const cli_arg cli_bench_subject[]; // the one argument of most
 
 // The benchmarks.
 extern const cli_bench_kind cli_bench_publisher, cli_bench_subscriber, cli_bench_requester, cli_bench_server;
 
-extern const cli_command cli_command_bench, cli_command_latency;
+extern const cli_bench_kind cli_bench_js_sync, cli_bench_js_async, cli_bench_js_atomic;
+extern const cli_bench_kind cli_bench_js_ordered, cli_bench_js_consume, cli_bench_js_fetch;
+extern const cli_bench_kind cli_bench_js_get, cli_bench_js_get_batch, cli_bench_kv_put, cli_bench_kv_get;
+
+extern const cli_command cli_command_bench, cli_command_latency, cli_command_bench_js, cli_command_bench_kv;
 extern const cli_command cli_command_bench_pub, cli_command_bench_sub, cli_command_bench_service,
     cli_command_bench_request, cli_command_bench_reply;
 

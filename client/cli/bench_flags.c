@@ -7,17 +7,16 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "client/cli/units.h"
 
 #define CLIENTS_MAX 10000
+#define BATCH_MAX   32768 // acknowledgements that one connection waits for
 #define PAYLOAD_MAX ((size_t)64 << 20)
 
 static bool has(const cli_bench *b, const char *name) {
-    for (const cli_flag *f = cli_command_of(b->app)->flags; f->name; f++)
-        if (strcmp(f->name, name) == 0)
-            return true;
-    return false;
+    return cli_has_flag(b->app, name);
 }
 
 static int read_counts(cli_bench *b) {
@@ -100,8 +99,31 @@ static int read_headers(cli_bench *b) {
     return err ? cli_fail(b->app, "invalid headers: %s", midge_strerror(err)) : CLI_OK;
 }
 
+static const char *text_of(const cli_bench *b, const char *flag) {
+    return has(b, flag) ? cli_get_string(b->app, flag) : NULL;
+}
+
+// Those of JetStream.
+static int read_streams(cli_bench *b) {
+    struct timespec now;
+    b->stream = text_of(b, "stream");
+    b->bucket = text_of(b, "bucket");
+    b->consumer = text_of(b, "consumer");
+    b->acks = text_of(b, "acks");
+    b->dedup = has(b, "dedup") && cli_get_bool(b->app, "dedup");
+    b->double_ack = has(b, "doubleack") && cli_get_bool(b->app, "doubleack");
+    b->batch = has(b, "batch") ? cli_get_uint(b->app, "batch") : 0;
+    b->randomize = has(b, "randomize") ? cli_get_uint(b->app, "randomize") : 0;
+    clock_gettime(CLOCK_REALTIME, &now);
+    snprintf(b->id, sizeof(b->id), "%llx%05lx", (unsigned long long)now.tv_sec, (unsigned long)now.tv_nsec / 1000);
+    if (has(b, "batch") && (b->batch == 0 || b->batch > BATCH_MAX))
+        return cli_fail(b->app, "--batch must be 1 to %d", BATCH_MAX);
+    return CLI_OK;
+}
+
 int cli_bench_read(cli_bench *b) {
-    b->subject = cli_arg_of(b->app, "subject");
+    const cli_arg *args = cli_command_of(b->app)->args;
+    b->subject = args != NULL ? cli_arg_of(b->app, "subject") : NULL;
     if (has(b, "multisubject"))
         b->multisubject = cli_get_bool(b->app, "multisubject");
     if (has(b, "multisubjectmax")) {
@@ -110,30 +132,89 @@ int cli_bench_read(cli_bench *b) {
     }
     int status = read_counts(b);
     if (status == CLI_OK)
+        status = read_streams(b);
+    if (status == CLI_OK)
         status = read_payload(b);
     return status == CLI_OK ? read_headers(b) : status;
 }
 
-// The settings in the order of their names, as the nats command lists them.
+typedef struct line {
+    char text[1024];
+    size_t n;
+    bool more;
+} line;
+
+static void add(line *l, const char *name, const char *value) {
+    if (l->n < sizeof(l->text))
+        l->n += (size_t)snprintf(l->text + l->n, sizeof(l->text) - l->n, "%s%s=%s", l->more ? ", " : "", name, value);
+    l->more = true;
+}
+
+static void add_bool(line *l, const cli_bench *b, const char *flag, const char *name) {
+    if (has(b, flag))
+        add(l, name, cli_get_bool(b->app, flag) ? "true" : "false");
+}
+
+static void add_text(line *l, const char *name, const char *value) {
+    if (value)
+        add(l, name, value);
+}
+
+// The filters with commas between them; NULL: none.
+static const char *filter_of(const cli_bench *b) {
+    size_t n;
+    const char *text = NULL;
+    if (b->kind == &cli_bench_js_get_batch)
+        return cli_get_string(b->app, "filter");
+    const char *const *filters = cli_get_strings(b->app, "filter", &n);
+    for (size_t i = 0; i < n; i++)
+        text = cli_printf(b->app, "%s%s%s", i ? text : "", i ? "," : "", filters[i]);
+    return text;
+}
+
+// The settings in the order of their names, as the nats command lists them; what concerns only a stream that is created
+// is shown only then.
 void cli_bench_banner(const cli_bench *b) {
-    char text[1024], *at = text;
-    char *end = text + sizeof(text);
-#define ADD(...) (at += (size_t)snprintf(at, (size_t)(end - at), __VA_ARGS__), at = at < end ? at : end - 1)
-    ADD("clients=%s", cli_count(b->clients).s);
+    line l = {.n = 0};
+    bool creates = has(b, "create") && cli_get_bool(b->app, "create");
+    add_text(&l, "acks", b->acks);
+    if (b->batch)
+        add(&l, "batch", cli_count(b->batch).s);
+    add_text(&l, "bucket", b->bucket);
+    add(&l, "clients", cli_count(b->clients).s);
+    add_text(&l, "consumer", b->consumer);
+    if (creates)
+        add(&l, "dedup-window", cli_duration((int64_t)cli_get_duration(b->app, "dedupwindow")).s);
+    if (creates)
+        add_bool(&l, b, "dedup", "deduplication");
+    add_bool(&l, b, "doubleack", "double-acked");
     if (b->duration_ns)
-        ADD(", duration=%s", cli_duration((int64_t)b->duration_ns).s);
-    ADD(", msg-size=%s, msgs=%s", cli_bytes(b->size).s, cli_count(b->msgs).s);
+        add(&l, "duration", cli_duration((int64_t)b->duration_ns).s);
+    if (has(b, "filter"))
+        add_text(&l, "filter", filter_of(b));
+    if (creates)
+        add(&l, "max-bytes", cli_count(cli_get_uint(b->app, "maxbytes")).s);
+    add(&l, "msg-size", cli_bytes(b->size).s);
+    add(&l, "msgs", cli_count(b->msgs).s);
     if (has(b, "multisubject"))
-        ADD(", multi-subject=%s", b->multisubject ? "true" : "false");
-    if (has(b, "multisubjectmax"))
-        ADD(", multi-subject-max=%s, multi-subject-randomize=%s", cli_count(b->multisubject_max).s,
-            b->multisubject_random ? "true" : "false");
+        add(&l, "multi-subject", b->multisubject ? "true" : "false");
+    if (has(b, "multisubjectmax")) {
+        add(&l, "multi-subject-max", cli_count(b->multisubject_max).s);
+        add(&l, "multi-subject-randomize", b->multisubject_random ? "true" : "false");
+    }
+    add_bool(&l, b, "purge", "purge");
+    if (b->kind == &cli_bench_kv_get)
+        add(&l, "randomize", cli_count(b->randomize).s);
+    if (creates)
+        add(&l, "replicas", cli_count(cli_get_uint(b->app, "replicas")).s);
     if (has(b, "sleep"))
-        ADD(", sleep=%s", cli_duration((int64_t)b->sleep_ns).s);
+        add(&l, "sleep", cli_duration((int64_t)b->sleep_ns).s);
+    if (creates)
+        add(&l, "storage", cli_get_string(b->app, "storage"));
+    add_text(&l, "stream", b->stream);
     if (b->subject)
-        ADD(", subject=%s%s", b->subject, b->multisubject ? ".*" : "");
+        add(&l, "subject", cli_printf(b->app, "%s%s", b->subject, b->multisubject ? ".*" : ""));
     if (b->throughput)
-        ADD(", throughput=%s", cli_count(b->throughput).s);
-#undef ADD
-    cli_log(b->app, "Starting %s benchmark [%s]", b->kind->label, text);
+        add(&l, "throughput", cli_count(b->throughput).s);
+    cli_log(b->app, "Starting %s benchmark [%s]", b->kind->label, l.text);
 }

@@ -295,6 +295,8 @@ int cli_bench_run(cli *app, const cli_bench_kind *kind) {
     pthread_condattr_destroy(&attr);
 
     cli_bench_banner(&b);
+    if (kind->prepare && kind->prepare(&b) != CLI_OK)
+        return CLI_FAILED;
     cli_bench_client *clients = calloc(b.clients, sizeof(*clients));
     if (!clients)
         return cli_fail(app, "out of memory");

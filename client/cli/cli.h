@@ -75,7 +75,7 @@ typedef struct cli_arg {
     const char *value; // default; NULL: none
     bool required;
     bool many;        // takes all that are left (only the last of a table)
-    const char *list; // completion: "context" for the names of contexts, else words to offer; NULL: nothing
+    const char *list; // completion: "context" for the names of contexts, ":files", else words to offer; NULL: nothing
 } cli_arg;
 
 typedef struct cli_command {
@@ -84,6 +84,7 @@ typedef struct cli_command {
     const char *summary; // one line, no period
     const char *text;    // paragraphs for --help and the man page; lines that start with blanks stay as they are
     const cli_flag *flags;
+    const cli_flag *shared; // further ones, which several commands have; not for groups
     const cli_arg *args;
     const struct cli_command *const *commands; // of a group, ends with NULL; then run is NULL
     int (*run)(cli *app);
@@ -104,6 +105,7 @@ int64_t cli_get_int(const cli *app, const char *flag);        // 0 when not give
 uint64_t cli_get_uint(const cli *app, const char *flag);      // CLI_UINT, CLI_SIZE; 0 when not given and no default
 uint64_t cli_get_duration(const cli *app, const char *flag);  // nanoseconds; 0 when not given and no default
 const char *const *cli_get_strings(const cli *app, const char *flag, size_t *n);
+bool cli_has_flag(const cli *app, const char *flag);      // it is in the tables
 bool cli_given(const cli *app, const char *flag);         // on the command line or by its variable
 
 const char *cli_arg_of(const cli *app, const char *arg); // NULL: not given and no default
@@ -152,6 +154,10 @@ const midge_options *cli_options(cli *app);
 
 // Connects once; NULL: failed, and why and what to do has been printed. Free with midge_conn_free.
 midge_conn *cli_connect(cli *app);
+
+// The domain of JetStream and the prefix of its API that were asked for, NULL: none. After cli_options.
+const char *cli_js_domain(const cli *app);
+const char *cli_js_prefix(const cli *app);
 
 // Prints what a failed connect to `options` means and what to do about it; returns CLI_FAILED. `reason` is what
 // midge_connect wrote.

@@ -12,6 +12,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/connect.h"
 #include "client/cli/context_cmd.h"
+#include "client/cli/prompt.h"
 #include "client/cli/table.h"
 
 static int show(cli *app, const cli_context *c) {
@@ -134,26 +135,17 @@ static int run_ls(cli *app) {
 
 // ---- rm, select, unselect, previous ---------------------------------------------------------------------------------
 
-// On a terminal, and only there, removing is asked for.
-static bool confirmed(const char *name) {
-    char line[16] = "";
-    printf("Really delete context \"%s\"? (y/N) ", name);
-    fflush(stdout);
-    return fgets(line, sizeof line, stdin) != NULL && (line[0] == 'y' || line[0] == 'Y');
-}
-
 static int run_rm(cli *app) {
     const char *name = cli_arg_of(app, "name"), *selected = cli_context_selected(app);
     bool force = cli_get_bool(app, "force");
     char err[512];
+    int status;
     if (selected != NULL && strcmp(selected, name) == 0) {
         if (!force)
             return cli_fail(app, "cannot remove the selected context, select another one or use the unselect command");
         if (cli_context_select(app, NULL, err, sizeof err) != 0) return cli_fail(app, "%s", err);
     }
-    if (!force && (isatty(STDIN_FILENO) != 1 || !cli_out_is_terminal(app)))
-        return cli_fail(app, "cannot ask for confirmation without a terminal; --force removes without asking");
-    if (!force && !confirmed(name)) return CLI_OK;
+    if (!cli_confirm(app, force, &status, "Really delete context \"%s\"", name)) return status;
     if (cli_context_remove(app, name, err, sizeof err) != 0) return cli_fail(app, "%s", err);
     return CLI_OK;
 }

@@ -25,7 +25,7 @@ typedef struct pub_run {
     const char *const *headers;
     size_t headers_len;
     uint64_t count, sleep, sent, bytes;
-    bool quiet, one_by_one;
+    bool quiet, one_by_one, stream;
 } pub_run;
 
 static int flush(pub_run *r) {
@@ -46,18 +46,45 @@ static int explain(pub_run *r, int err, const cli_payload *p) {
     return cli_fail(r->app, "cannot publish: %s", midge_strerror(err));
 }
 
+// Publishes and waits until a stream has stored it.
+static int store(pub_run *r, const cli_payload *p) {
+    const midge_msg *reply;
+    midge_js_reply ack;
+    int err = midge_request_wait(r->conn, p->subject, p->headers, p->body.p, p->body.n, (uint32_t)cli_timeout(r->app),
+                                 &reply);
+    if (err == MIDGE_ENORESPONDERS) return cli_fail(r->app, "no stream has this subject, or there is no JetStream");
+    if (err != 0) return explain(r, err, p);
+    err = midge_js_reply_parse(reply->data, &ack);
+    if (err != 0 && ack.description.n > 0)
+        return cli_fail(r->app, "not stored: %.*s (%u)", (int)ack.description.n, ack.description.p, ack.err_code);
+    if (err != 0) return cli_fail(r->app, "not stored: the answer is not that of a stream");
+    if (!r->one_by_one || r->quiet) return CLI_OK;
+    cli_log(r->app, "Published %zu bytes to \"%.*s\"", p->body.n, (int)p->subject.n, p->subject.p);
+    cli_log(r->app, "Stored in Stream: %.*s%s%.*s Sequence: %s%s", (int)ack.stream.n, ack.stream.p,
+            ack.domain.n > 0 ? " Domain: " : "", (int)ack.domain.n, ack.domain.n > 0 ? ack.domain.p : "",
+            cli_count(ack.seq).s, ack.duplicate ? " Duplicate: true" : "");
+    return CLI_OK;
+}
+
+static int publish_plain(pub_run *r, const cli_payload *p) {
+    int err = midge_publish_wait(r->conn, p->subject, midge_cstr(r->reply), p->headers, p->body.p, p->body.n,
+                                 (uint32_t)cli_timeout(r->app));
+    if (err != 0) return explain(r, err, p);
+    int status = r->one_by_one || r->sleep > 0 || r->sent % FLUSH_EVERY == FLUSH_EVERY - 1 ? flush(r) : CLI_OK;
+    if (status == CLI_OK && r->one_by_one && !r->quiet)
+        cli_log(r->app, "Published %zu bytes to \"%.*s\"", p->body.n, (int)p->subject.n, p->subject.p);
+    return status;
+}
+
 static int publish_one(pub_run *r, uint64_t number, midge_str body) {
     cli_payload p;
     if (cli_payload_make(r->app, &r->filler, number, r->subject, body, MIDGE_NONE, r->headers, r->headers_len, &p) != 0)
         return CLI_FAILED;
-    int err = midge_publish_wait(r->conn, p.subject, midge_cstr(r->reply), p.headers, p.body.p, p.body.n,
-                                 (uint32_t)cli_timeout(r->app));
-    int status = err != 0 ? explain(r, err, &p) : CLI_OK;
-    r->sent += err == 0;
-    r->bytes += err == 0 ? p.body.n : 0;
-    if (status == CLI_OK && (r->one_by_one || r->sleep > 0 || r->sent % FLUSH_EVERY == 0)) status = flush(r);
-    if (status == CLI_OK && r->one_by_one && !r->quiet)
-        cli_log(r->app, "Published %zu bytes to \"%.*s\"", p.body.n, (int)p.subject.n, p.subject.p);
+    int status = r->stream ? store(r, &p) : publish_plain(r, &p);
+    if (status == CLI_OK) {
+        r->sent++;
+        r->bytes += p.body.n;
+    }
     cli_payload_drop(&p);
     return status;
 }
@@ -112,7 +139,9 @@ static int run(cli *app) {
         .count = cli_get_uint(app, "count") > 0 ? cli_get_uint(app, "count") : 1,
         .sleep = cli_get_duration(app, "sleep"),
         .quiet = cli_get_bool(app, "quiet") || json,
+        .stream = cli_get_bool(app, "jetstream"),
     };
+    if (r.stream && r.reply != NULL) return cli_fail(app, "--jetstream excludes --reply: the stream answers");
     r.headers = cli_get_strings(app, "header", &r.headers_len);
     r.one_by_one = r.count <= ONE_BY_ONE;
     cli_filler_init(&r.filler, cli_get_bool(app, "templates"));
@@ -149,6 +178,7 @@ static const cli_flag flags[] = {
      .help = "What ends a body on stdin: its end, or each line"},
     {.name = "sleep", .type = CLI_DURATION, .help = "Wait so long after each of several messages"},
     {.name = "templates", .type = CLI_BOOL, .value = "true", .help = "Fill in templates in body and subject"},
+    {.name = "jetstream", .short_name = 'J', .type = CLI_SWITCH, .help = "Wait until a stream has stored each message"},
     {.name = "json", .short_name = 'j', .type = CLI_SWITCH, .help = "Print a summary as JSON"},
     {0},
 };

@@ -69,18 +69,32 @@ static void show_json(sub_run *r, const midge_msg *msg, const midge_msg *reply) 
     cli_json_end(&j, '}');
 }
 
+// Headers and body; of what was received only if they are wanted.
+static void show_rest(sub_run *r, const midge_msg *msg, const char *subject, bool received) {
+    if (r->subjects_only && received) return;
+    if (cli_print_headers(stdout, "", msg->headers)) putchar('\n');
+    if (!r->headers_only) cli_print_body(r->app, msg->data, r->translate, subject, false);
+}
+
 static void show_plain(sub_run *r, const midge_msg *msg, const char *what) {
     char when[64], subject[4200];
+    midge_js_meta meta;
     stamp(r, when, sizeof when);
     snprintf(subject, sizeof subject, "%.*s", (int)msg->subject.n, msg->subject.p);
+    if (r->from != NULL && midge_js_meta_parse(msg->reply, &meta) == 0) {
+        printf("%s[#%" PRIu64 "]%s%s Received JetStream message: stream: %.*s seq: %" PRIu64 " / pending: %" PRIu64
+               " / subject: %s / time: %s\n",
+               cli_colour(r->app, CLI_BOLD), r->count, when, cli_colour(r->app, CLI_PLAIN), (int)meta.stream.n,
+               meta.stream.p, meta.stream_seq, meta.pending, subject, cli_time((int64_t)meta.time).s);
+        show_rest(r, msg, subject, true);
+        return;
+    }
     printf("%s[#%" PRIu64 "]%s%s %s on \"%s\"", cli_colour(r->app, CLI_BOLD), r->count, when,
            cli_colour(r->app, CLI_PLAIN), what, subject);
     // An answer's own reply subject is not of interest, as in natscli.
     if (msg->reply.n > 0 && what[0] == 'R') printf(" with reply \"%.*s\"", (int)msg->reply.n, msg->reply.p);
     putchar('\n');
-    if (r->subjects_only && what[0] == 'R') return;
-    if (cli_print_headers(stdout, "", msg->headers)) putchar('\n');
-    if (!r->headers_only) cli_print_body(r->app, msg->data, r->translate, subject, false);
+    show_rest(r, msg, subject, what[0] == 'R');
 }
 
 void sub_show(sub_run *r, const midge_msg *msg, const midge_msg *reply) {
@@ -131,7 +145,7 @@ static void on_message(midge *m, const midge_msg *msg, void *user) {
             which++;
         midge_str name = r->by_subscription && which < r->subs_len ? midge_cstr(r->subjects[which]) : msg->subject;
         sub_report_add(r->report, name, msg->data.n);
-    } else if (r->match != NULL && msg->reply.n > 0) {
+    } else if (r->match != NULL && r->from == NULL && msg->reply.n > 0) {
         sub_match_request(r->match, r->count, msg);
     } else {
         sub_show(r, msg, NULL);
@@ -202,12 +216,15 @@ static int listen(sub_run *r) {
         const char *complaint = cli_complaint(r->app);
         if (complaint != NULL) return cli_fail(r->app, "%s", complaint);
         if (err < 0) return cli_fail(r->app, "the connection is lost: %s", midge_strerror(err));
+        if (r->ended != 0 && !r->enough)
+            return cli_fail(r->app, "the consumer gives no more: %s", midge_strerror(r->ended));
     }
 }
 
 static int check(sub_run *r) {
     cli *app = r->app;
-    if (r->subs_len == 0 && !r->inbox) return cli_fail(app, "a subject is needed: midge sub 'orders.>'");
+    if (r->subs_len == 0 && !r->inbox && !sub_js_wanted(app))
+        return cli_fail(app, "a subject is needed: midge sub 'orders.>'");
     if (r->dump != NULL && strcmp(r->dump, "-") == 0 && r->inbox)
         return cli_fail(app, "--inbox and --dump - exclude each other");
     if (r->top == 0) return cli_fail(app, "--report-top must be at least 1");
@@ -220,7 +237,8 @@ static int check(sub_run *r) {
 
 static int listen_to(sub_run *r) {
     cli *app = r->app;
-    if (r->subs_len == 0) {
+    bool stream = sub_js_wanted(app);
+    if (r->subs_len == 0 && !stream) {
         char *inbox = cli_alloc(app, MIDGE_INBOX_MAX + 1);
         midge_inbox(midge_engine(r->conn), inbox, MIDGE_INBOX_MAX + 1);
         const char **subjects = cli_alloc(app, sizeof *subjects);
@@ -228,10 +246,11 @@ static int listen_to(sub_run *r) {
         r->subjects = subjects;
         r->subs_len = 1;
     }
-    r->subs = cli_alloc(app, r->subs_len * sizeof *r->subs);
+    r->subs = cli_alloc(app, (r->subs_len + 1) * sizeof *r->subs);
     r->began = cli_mono_ns();
-    int status = subscribe(r);
+    int status = stream ? sub_js_start(r, on_message) : subscribe(r);
     if (status == CLI_OK) status = listen(r);
+    sub_js_stop(r);
     if (status == CLI_OK && r->report != NULL && !(r->live && r->drawn > 0 && r->count == 0)) {
         if (r->json) {
             sub_report_json(r->report, r->top);
@@ -322,8 +341,10 @@ const cli_command cli_command_sub = {
     .summary = "Subscribe and show messages",
     .text = "  midge sub 'orders.>' --count 10\n"
             "  midge sub orders.new --raw | wc -l\n"
-            "  midge sub '>' --report-subjects\n",
+            "  midge sub '>' --report-subjects\n"
+            "  midge sub --stream ORDERS --last-per-subject --terminate-at-end\n",
     .flags = flags,
+    .shared = sub_js_flags,
     .args = args,
     .run = run,
 };

@@ -22,7 +22,7 @@ typedef struct walk {
 static bool takes_value(const cli_flag *f) { return f->type != CLI_SWITCH && f->type != CLI_BOOL; }
 
 static const cli_flag *find_flag(const walk *w, const char *name, size_t n, char letter) {
-    for (size_t level = 0; level <= w->depth + 1; level++)
+    for (size_t level = 0; level <= w->depth + 2; level++)
         for (const cli_flag *f = cli_level_flags(w->path, w->depth, level); f->name != NULL; f++)
             if (letter != 0 ? f->short_name == letter : strlen(f->name) == n && memcmp(f->name, name, n) == 0) return f;
     return NULL;
@@ -86,7 +86,7 @@ static void offer_values(cli *app, FILE *out, const cli_flag *f, const char *beg
 }
 
 static void offer_flags(const walk *w, FILE *out, const char *begin) {
-    for (size_t level = w->depth + 2; level-- > 0;)
+    for (size_t level = w->depth + 3; level-- > 0;)
         for (const cli_flag *f = cli_level_flags(w->path, w->depth, level); f->name != NULL; f++) {
             if (f->hidden) continue;
             offer(out, begin, "--", f->name, f->help);
@@ -122,6 +122,8 @@ void cli_complete(cli *app, const cli_command *root, char *const words[], size_t
         if (args == NULL || args[at].name == NULL || args[at].list == NULL) return;
         if (strcmp(args[at].list, "context") == 0) {
             offer_contexts(app, out, last, "");
+        } else if (strcmp(args[at].list, ":files") == 0) {
+            fputs(":files\t\n", out);
         } else {
             offer_choices(out, last, "", args[at].list);
         }

@@ -318,6 +318,9 @@ const midge_options *cli_options(cli *app) {
     return o;
 }
 
+const char *cli_js_domain(const cli *app) { return app->context.text[CLI_CONTEXT_JS_DOMAIN]; }
+const char *cli_js_prefix(const cli *app) { return app->context.text[CLI_CONTEXT_JS_API_PREFIX]; }
+
 // ---- connections ----------------------------------------------------------------------------------------------------
 
 const char *cli_connect_hint(const char *reason) {

@@ -186,6 +186,7 @@ void cli_help(const cli_command *const *path, size_t depth, unsigned columns, FI
     if (c->args != NULL) args_of(out, c->args, columns);
     if (c->commands != NULL) commands_of(out, c, columns);
     if (c->flags != NULL) flags_of(out, "Flags", c->flags, false, columns);
+    if (c->shared != NULL) flags_of(out, "More flags", c->shared, false, columns);
     if (c->aliases != NULL) {
         fputs("Aliases: ", out);
         for (const char *at = c->aliases; *at != '\0'; at++)

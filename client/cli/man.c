@@ -78,6 +78,7 @@ static void command(FILE *out, const cli_command **path, size_t depth) {
             line(out, "", a->help);
         }
         flags_of(out, c->flags);
+        flags_of(out, c->shared);
     }
     for (size_t i = 0; c->commands != NULL && c->commands[i] != NULL && depth < CLI_DEPTH; i++) {
         path[depth + 1] = c->commands[i];

@@ -123,6 +123,10 @@ void cli_json_message(cli_json *j, midge_str subject, midge_str reply, midge_str
     if (reply.n > 0) cli_json_bytes(j, "reply", reply);
     if (headers.n > 0) cli_json_headers(j, "headers", headers);
     if (status_of(headers) > 0) cli_json_uint(j, "status", status_of(headers));
+    cli_json_data(j, data);
+}
+
+void cli_json_data(cli_json *j, midge_str data) {
     cli_json_uint(j, "bytes", data.n);
     if (cli_utf8_valid(data)) {
         cli_json_bytes(j, "data", data);

@@ -21,6 +21,8 @@ char *cli_translate(const char *command, midge_str data, const char *subject, si
 
 // Members subject, reply?, headers?, status?, bytes, and data or data_base64 (for what is no UTF-8).
 void cli_json_message(cli_json *j, midge_str subject, midge_str reply, midge_str headers, midge_str data);
+// Of these the last two.
+void cli_json_data(cli_json *j, midge_str data);
 void cli_json_headers(cli_json *j, const char *name, midge_str headers);
 // Now, RFC 3339 with nanoseconds, UTC; 31 bytes.
 void cli_time_text(char *out, size_t size);

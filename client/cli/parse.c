@@ -58,7 +58,9 @@ const cli_command *cli_find(const cli_command *group, const char *name) {
 
 const cli_flag *cli_level_flags(const cli_command *const *path, size_t depth, size_t level) {
     static const cli_flag none[] = {{0}};
-    const cli_flag *flags = level > depth ? cli_global_flags : path[level]->flags;
+    const cli_flag *flags = level == depth + 2  ? path[depth]->shared
+                            : level == depth + 1 ? cli_global_flags
+                                                 : path[level]->flags;
     return flags != NULL ? flags : none;
 }
 
@@ -203,6 +205,7 @@ static bool take_command(parser *p, const char *word) {
     if (c == NULL) return wrong(p, "unknown command \"%s\"", word);
     if (app->depth == CLI_DEPTH) return wrong(p, "too many words");
     app->path[++app->depth] = c;
+    add_flags(app, c->shared);
     add_flags(app, c->flags);
     return true;
 }

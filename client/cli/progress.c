@@ -119,7 +119,8 @@ size_t cli_progress_line(char *out, size_t size, const char *label, uint64_t don
         at += (size_t)snprintf(line + at, sizeof(line) - at, "%s", cli_count(done).s);
     }
     if (rate > 0) {
-        at += (size_t)snprintf(line + at, sizeof(line) - at, "  %s", cli_msg_rate(rate).s);
+        if (unit_bytes != 1)
+            at += (size_t)snprintf(line + at, sizeof(line) - at, "  %s", cli_msg_rate(rate).s);
         if (unit_bytes)
             snprintf(line + at, sizeof(line) - at, "  %s", cli_byte_rate(rate * (double)unit_bytes).s);
     }

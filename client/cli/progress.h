@@ -26,7 +26,7 @@ void cli_progress_free(cli_progress *p); // NULL is fine; finishes
 void cli_progress_colour(cli_progress *p, const char *escape);
 
 // A bar more; its number, from 0. label is copied, "" for none. total 0 counts up without an end.
-// unit_bytes > 0: a thing is so many bytes, a rate of bytes is shown as well.
+// unit_bytes > 0: a thing is so many bytes, a rate of bytes is shown as well; 1: only that.
 size_t cli_progress_add(cli_progress *p, const char *label, uint64_t total, uint64_t unit_bytes);
 
 void cli_progress_set(cli_progress *p, size_t bar, uint64_t done);

@@ -25,6 +25,9 @@ typedef struct sub_run {
 
     sub_report *report; // NULL: messages are shown
     sub_match *match;   // NULL: replies are not looked for
+    struct sub_js *from; // NULL: it is no stream; see sub_js_*
+    bool at_end;        // enough when nothing more is stored
+    int ended;          // why a stream gives no more; 0: it does
     bool live;          // the report is drawn again every second
     bool enough;        // limit is reached
     uint64_t count, began, last, drawn; // messages; times of cli_mono_ns
@@ -32,6 +35,13 @@ typedef struct sub_run {
 
 // Shows a message, and its reply if there is one.
 void sub_show(sub_run *r, const midge_msg *msg, const midge_msg *reply);
+
+// Of a stream (sub_js.c): do the flags ask for it?
+bool sub_js_wanted(const cli *app);
+// Begins; each message goes to fn with the run as `user`. Returns CLI_OK, or CLI_FAILED after saying why.
+int sub_js_start(sub_run *r, midge_msg_fn fn);
+void sub_js_stop(sub_run *r);
+extern const cli_flag sub_js_flags[];
 
 // At most a million subjects are counted one by one; what comes on others is summed as "(others)".
 sub_report *sub_report_new(void);

@@ -72,7 +72,9 @@ typedef struct midge_stream_config {
     int64_t subject_delete_marker_ttl; // duration
     uint64_t first_seq;
     bool no_ack, discard_new_per_subject, sealed, deny_delete, deny_purge;
-    bool allow_direct, mirror_direct, allow_rollup_hdrs, allow_msg_ttl, allow_atomic;
+    bool allow_direct, mirror_direct, allow_rollup_hdrs, allow_msg_ttl, allow_atomic, allow_batched;
+    bool allow_msg_counter, allow_msg_schedules;
+    midge_str persist_mode; // "async"; empty: the default
     midge_str placement, mirror, sources, republish, subject_transform, consumer_limits; // JSON
     const midge_pair *metadata;
     size_t metadata_len;

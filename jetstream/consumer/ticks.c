@@ -74,7 +74,8 @@ void mg_js_consumer_tick(struct mg_js_consumer *c, int64_t now) {
     }
     check_due(c, now);
     if (c->pin != NULL && c->pin->until <= now) pin_expire(c, "timeout");
-    if (c->waiting != NULL && c->waiting->wake <= now) consumer_check_waiting(c, now, false);
+    // As in the reference the clock ends one-shot requests even where max_ack_pending holds back what they wait for.
+    if (c->waiting != NULL && c->waiting->wake <= now) consumer_check_waiting(c, now, true);
     push_tick(c, now);
     check_inactive(c, now);
 }

@@ -157,8 +157,9 @@ static void list(struct listing *l) {
 void mg_js_do_consumer_list(struct mg_js_request *rq) {
     struct listing *l = mg_zalloc(sizeof(*l));
     l->rq = rq;
-    l->stream = read_paged(rq, l, &l->p);
-    if (l->stream == NULL) return;
+    struct mg_js_stream *s = read_paged(rq, l, &l->p);
+    if (s == NULL) return;
+    l->stream = s;
     l->knowing.known = list_known;
     list(l);
 }

@@ -100,10 +100,6 @@ void mg_js_do_consumer_delete(struct mg_js_request *rq);
 void mg_js_do_consumer_pause(struct mg_js_request *rq);
 void mg_js_do_consumer_reset(struct mg_js_request *rq);
 void mg_js_do_consumer_unpin(struct mg_js_request *rq);
-// Removes what is above the stream's limit of messages per subject, then goes on with `next`; answers on error.
-void mg_js_stream_shrink(struct mg_js_stream *s, struct mg_js_request *rq,
-                         void (*next)(struct mg_js_request *, struct mg_js_stream *, const struct mg_result *));
-
 // What is known of its state at once: not durable, perhaps not complete (mg_stream_glance).
 struct mg_js_stream_state mg_js_stream_glance(const struct mg_js_stream *s);
 // What the answers tell of a stream; false: not all of it is known, ask again behind a barrier.

@@ -196,17 +196,6 @@ static void updated(struct mg_js_request *rq, struct mg_js_stream *s, const stru
     else was_updated(rq, s, r);
 }
 
-static void made_smaller(struct mg_js_request *rq, struct mg_js_stream *s, const struct mg_result *r) {
-    if (r->err != 0) mg_js_answer_store_error(rq, MG_JSE_STREAM_UPDATE, r->err);
-    else mg_js_stream_shrink(s, rq, was_updated);
-}
-
-// Were more messages of a subject allowed than now?
-static bool shrinks(const struct mg_js_stream_config *old, const struct mg_js_stream_config *c) {
-    int64_t most = c->max_msgs_per_subject;
-    return most > 0 && (old->max_msgs_per_subject <= 0 || most < old->max_msgs_per_subject);
-}
-
 void mg_js_do_stream_update(struct mg_js_request *rq) {
     struct mg_js_stream_request r = {.pedantic = false};
     struct mg_js_error e = {0};
@@ -221,8 +210,7 @@ void mg_js_do_stream_update(struct mg_js_request *rq) {
     struct mg_stream_limits limits = mg_js_stream_limits(&r.config);
     struct mg_buf text = MG_BUF_INIT;
     stored_form(&r.config, &text);
-    void *ctx = mg_js_request_then(rq, shrinks(&s->config, &r.config) ? made_smaller : updated);
-    int err = mg_stream_configure(s->store, mg_buf_slice(&text), &limits, ctx);
+    int err = mg_stream_configure(s->store, mg_buf_slice(&text), &limits, mg_js_request_then(rq, updated));
     mg_buf_fini(&text);
     if (err == 0) {
         mg_js_stream_reconfigure(s, &r.config);

@@ -29,9 +29,10 @@ struct decision {
     uint64_t own_oldest;  // numbers of this subject up to it are on the list already
     bool replaces;
     struct mg_removals list;
+    struct mg_extent *extent;
 };
 
-static int subject_row(struct mg_stream *s, mg_slice subject, const struct mg_subject_row **out) {
+int mg_stream_subject_row(struct mg_stream *s, mg_slice subject, const struct mg_subject_row **out) {
     char key[MG_CELL_KEY_MAX];
     const struct mg_cell *row;
     enum mg_row_found f = mg_rows_get(s->rows, mg_slice_of(key, mg_subject_key(s, subject, key)), &row);
@@ -59,7 +60,7 @@ static int last_of_many(struct mg_stream *s, mg_slice pattern, uint64_t *actual)
 static int last_of_subject(struct mg_stream *s, mg_slice subject, uint64_t *actual) {
     const struct mg_subject_row *row;
     if (!mg_subject_valid_literal(subject)) return last_of_many(s, subject, actual);
-    int err = subject_row(s, subject, &row);
+    int err = mg_stream_subject_row(s, subject, &row);
     if (err) return err;
     *actual = row ? row->last : 0;
     if (row == NULL || !row->last_gone) return 0;
@@ -163,6 +164,7 @@ static int evict_of_subject(struct mg_stream *s, struct decision *d) {
 
 static bool over_limits(const struct mg_stream *s, const struct decision *d) {
     const struct mg_stream_limits *l = &s->limits;
+    if (l->discard != MG_DISCARD_OLD) return false; // as in the reference
     return (l->max_msgs > 0 && d->msgs > (uint64_t)l->max_msgs) ||
            (l->max_bytes > 0 && d->bytes > (uint64_t)l->max_bytes);
 }
@@ -175,9 +177,10 @@ static int evict_oldest(struct mg_stream *s, struct decision *d) {
     while (over_limits(s, d)) {
         int err = mg_head_next(s, &walk, &m);
         if (err == MG_EAGAIN) return err;
-        if (err) { // nobody is left but the new one, which is larger than all of max_bytes
-            evict(s, d, d->seq, d->size, d->a->subject);
-            return 0;
+        if (err) { // nobody is left but the new one
+            bool too_large = s->limits.max_bytes > 0 && d->size > (uint64_t)s->limits.max_bytes;
+            if (too_large) evict(s, d, d->seq, d->size, d->a->subject);
+            return 0; // or the counters still have what was damaged
         }
         if (m.seq <= d->own_oldest && mg_slice_eq(m.subject, d->a->subject)) continue; // on the list already
         evict(s, d, m.seq, m.size, m.subject);
@@ -190,7 +193,7 @@ static int decide(struct mg_stream *s, struct decision *d) {
     if (d->a->refuse) return d->a->refuse;
     if (d->a->skip) return 0;
     if (l->max_msgs_per_subject > 0) {
-        int err = subject_row(s, d->a->subject, &d->row);
+        int err = mg_stream_subject_row(s, d->a->subject, &d->row);
         if (err) return err;
         d->replaces = d->row && d->row->count >= l->max_msgs_per_subject;
     }
@@ -234,7 +237,8 @@ static void write_record(struct mg_stream *s, struct decision *d, int64_t time) 
     };
     if (a->skip) rec.headers = rec.payload = (mg_slice){NULL, 0};
     s->part->publishes = true;
-    mg_stream_write(s, &rec);
+    if (d->extent) mg_stream_write_large(s, &rec, d->extent);
+    else mg_stream_write(s, &rec);
     mg_buf_fini(&extra);
 }
 
@@ -258,14 +262,14 @@ static void answer_appended(struct mg_stream *s, const struct mg_append *a, uint
     mg_purge_older(s, a->rollup_all ? (mg_slice){NULL, 0} : a->subject, seq, ctx);
 }
 
-int mg_append_execute(struct mg_stream *s, const struct mg_append *a, void *ctx) {
+int mg_append_execute(struct mg_stream *s, const struct mg_append *a, struct mg_extent **extent, void *ctx) {
     int err = check_conditions(s, a, ctx);
     if (err == 1 || err == MG_EAGAIN) return err == 1 ? 0 : err;
     if (err) { // what the condition speaks of cannot be read
         mg_stream_answer(s, ctx, err, 0, MG_ANSWER_PLAIN);
         return 0;
     }
-    struct decision d = {.a = a, .seq = s->last + 1, .msgs = s->msgs, .bytes = s->bytes};
+    struct decision d = {.a = a, .seq = s->last + 1, .msgs = s->msgs, .bytes = s->bytes, .extent = *extent};
     d.size = mg_stream_size_of(s, a->subject.n, a->headers.n, a->payload.n);
     err = decide(s, &d);
     if (err == 0 && a->facts && a->facts->want_previous)
@@ -275,6 +279,7 @@ int mg_append_execute(struct mg_stream *s, const struct mg_append *a, void *ctx)
         if (time < s->last_time) time = s->last_time;
         if (a->facts) a->facts->time = time;
         write_record(s, &d, time);
+        *extent = NULL;
         remember_id(s, a->msg_id);
         answer_appended(s, a, d.seq, ctx);
         mg_stream_appended(s);

@@ -203,10 +203,6 @@ bool mg_stream_known_removed_in_turn(const struct mg_stream *s, uint64_t seq, ui
     return removed;
 }
 
-static void tell_removed(struct mg_stream *s, uint64_t seq) {
-    if (s->ops && s->ops->removed) mg_stream_answer(s, NULL, 0, seq, MG_ANSWER_REMOVED);
-}
-
 void mg_stream_removed_bits(const struct mg_stream *s, uint64_t from, struct mg_buf *out) {
     uint64_t end = mg_stream_cold_end(s);
     if (from < s->first) from = s->first;
@@ -240,6 +236,22 @@ uint64_t mg_stream_cold_bytes(const struct mg_stream *s) {
     return n;
 }
 
+// The stream is empty: the subjects' rows of the old epoch mean nothing any more.
+static void forget_counters(struct mg_stream *s) {
+    s->epoch += !MG_PLANTED(same_epoch);
+    s->msgs = s->bytes = s->subjects = 0;
+    s->unresolved = 0;
+    s->last_row = NULL;
+    s->inexact = false;
+}
+
+// A record that is replayed may remove a message that does not count: its own record was lost in the journal, or the
+// counters are those of a rebuild, which could not read it.
+static bool counts(const struct mg_stream *s, uint64_t seq) {
+    if (seq > s->found_last) return false;
+    return !s->rebuilt || (mg_stream_stretch_of(s, seq) && !mg_lost_has(&s->lost_ranges, seq));
+}
+
 static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool live) {
     mg_slice subject = r->subject;
     const uint8_t *bytes = mg_memtable_get(&s->mem, r->seq);
@@ -250,7 +262,7 @@ static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool 
         if (mg_memtable_remove(&s->mem, r->seq, s->part->generation) == MG_MEM_SEALED && !MG_PLANTED(lost_removal))
             set_removed(s, r->seq);
     } else {
-        if (!r->named) return; // its record was damaged: it never counted
+        if (!r->named || (!live && !counts(s, r->seq))) return;
         set_removed(s, r->seq);
         struct mg_stretch *stretch = mg_stream_stretch_of(s, r->seq);
         if (stretch && stretch->live > 0 && --stretch->live == 0) mg_stream_freed(s, stretch->at.data_bytes);
@@ -258,16 +270,19 @@ static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool 
     }
     s->msgs -= s->msgs > 0;
     s->bytes -= s->bytes < r->size ? s->bytes : r->size;
-    subject_removed(s, subject, r->seq);
+    if (subject.n) subject_removed(s, subject, r->seq);
+    else s->inexact = true;
+    if (s->inexact && s->msgs == 0) forget_counters(s);
     if (r->seq == s->first) {
         s->first++;
         s->first_exact = false;
     }
-    if (live) tell_removed(s, r->seq);
+    if (live) mg_stream_tell_removed(s, r->seq, subject);
 }
 
 static void apply_removals(struct mg_stream *s, mg_slice list, bool live) {
     struct mg_removal_walk w = mg_removal_walk_of(list);
+    s->gone_batch = s->batch;
     for (struct mg_removal r; mg_removal_next(&w, &r);) apply_removal(s, &r, live);
     if (s->storage == MG_STORAGE_MEMORY) mg_memtable_trim(&s->mem);
     if (!s->first_exact && live) mg_head_advance(s);
@@ -278,8 +293,8 @@ static void want_erased(struct mg_stream *s, mg_slice list, bool live) {
     for (struct mg_removal r; mg_removal_next(&w, &r);) mg_erase_want(s, r.seq, live);
 }
 
-// Everything up to `last` is gone, in one stroke: the subjects' rows of the old epoch mean nothing any more.
-static void apply_clear(struct mg_stream *s, uint64_t last) {
+// Everything up to `last` is gone, in one stroke.
+static void apply_clear(struct mg_stream *s, uint64_t last, bool live) {
     uint64_t seq = s->first;
     for (const uint8_t *bytes; (bytes = mg_memtable_next(&s->mem, &seq)); seq++) {
         mg_memtable_remove(&s->mem, seq, s->part->generation);
@@ -289,13 +304,12 @@ static void apply_clear(struct mg_stream *s, uint64_t last) {
     mg_stream_freed(s, mg_stream_cold_bytes(s));
     for (uint32_t i = 0; i < s->cold_len; i++) s->cold[i].live = 0;
     mg_head_reset(s);
-    s->epoch += !MG_PLANTED(same_epoch);
-    s->msgs = s->bytes = s->subjects = 0;
-    s->unresolved = 0;
-    s->last_row = NULL;
+    forget_counters(s);
     if (last > s->last) s->last = last;
     s->first = s->last + 1;
     s->first_exact = true;
+    s->gone_batch = s->batch;
+    if (live && !MG_PLANTED(silent_clear)) mg_stream_answer(s, NULL, 0, s->last, MG_ANSWER_CLEARED);
 }
 
 // ---- rows of the owner ----------------------------------------------------------------------------------------------
@@ -319,6 +333,7 @@ static mg_slice apply_own_row(struct mg_stream *s, uint64_t seq, mg_slice extra)
     struct mg_buf key = owner_key(s, mg_slice_of(extra.p + sizeof(n), n));
     mg_put_be64(number, seq);
     mg_buf_add(&key, number, sizeof(number));
+    s->rows_batch = s->batch;
     mg_rows_put(s->rows, mg_buf_slice(&key), MG_S("1")); // to be there is all that it says
     mg_buf_fini(&key);
     return mg_slice_of(extra.p + sizeof(n) + n, extra.n - sizeof(n) - n);
@@ -355,7 +370,19 @@ static void apply_skip(struct mg_stream *s, const struct mg_record_view *rec) {
         mg_dedupe_put(s, rec->extra.p, rec->head.seq, rec->head.time);
 }
 
+void mg_stream_apply_unread(struct mg_stream *s, const struct mg_record_view *rec) {
+    mg_slice extra = rec->extra;
+    s->op = rec->head.op;
+    s->dirty = true;
+    apply_skip(s, rec);
+    if (rec->head.flags & MG_RECORD_DEDUPED && extra.n >= MG_DEDUPE_HASH)
+        extra = mg_slice_of(extra.p + MG_DEDUPE_HASH, extra.n - MG_DEDUPE_HASH);
+    if (rec->head.flags & MG_RECORD_WITH_ROW) extra = apply_own_row(s, rec->head.seq, extra);
+    if (extra.n) apply_removals(s, extra, false);
+}
+
 static void apply_row(struct mg_stream *s, const struct mg_record_view *rec) {
+    s->rows_batch = s->batch;
     struct mg_buf key = owner_key(s, rec->extra);
     if (rec->head.flags & MG_RECORD_ROW_DELETED) {
         mg_rows_delete(s->rows, mg_buf_slice(&key));
@@ -375,7 +402,7 @@ void mg_stream_apply(struct mg_stream *s, const struct mg_record_view *rec, cons
         apply_removals(s, rec->payload, live);
         if (rec->head.flags & MG_RECORD_ERASE) want_erased(s, rec->payload, live);
         break;
-    case MG_RECORD_CLEAR: apply_clear(s, rec->head.seq); break;
+    case MG_RECORD_CLEAR: apply_clear(s, rec->head.seq, live); break;
     case MG_RECORD_ROW: apply_row(s, rec); break;
     case MG_RECORD_STREAM: mg_stream_apply_self(s, rec, live); break;
     case MG_RECORD_DROP: mg_stream_apply_drop(s); break;

@@ -106,6 +106,7 @@ int mg_assist_last(struct mg_stream *s, mg_slice subject, uint64_t seq, uint64_t
     struct mg_cold_question q = {.kind = MG_COLD_LAST, .from = seq, .filters = &subject, .filters_len = 1};
     if (!have(s, MG_ASSIST_LAST, seq, &q)) return MG_EAGAIN;
     s->assist.kind = MG_ASSIST_NONE;
+    if (s->assist.err == MG_EAGAIN) return mg_assist_last(s, subject, seq, out);
     if (s->assist.err) return s->assist.err;
     if (s->assist.count) *out = s->assist.entries[0].seq;
     return s->assist.count ? s->assist.entries[0].err : 0; // one that cannot be read may be the one
@@ -126,6 +127,7 @@ int mg_assist_oldest(struct mg_stream *s, mg_slice subject, uint64_t from, uint6
         }
         s->assist.kind = MG_ASSIST_NONE;
         if (s->assist.err) return s->assist.err;
+        if (s->assist.covered < mg_stream_cold_end(s)) return 0; // those in memory are younger than what is left
     }
     struct mg_record_view v;
     uint64_t at = from;

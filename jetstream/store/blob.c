@@ -18,9 +18,11 @@ static int file_write(void *handle, const void *p, size_t n, uint64_t at) {
     return mg_file_write(handle, p, n, at, NULL);
 }
 
+static void file_expect(void *handle, uint64_t at, uint64_t n) { mg_file_expect(handle, at, n); }
+
 static void file_forget(void *handle, uint64_t at, uint64_t n) { mg_file_forget(handle, at, n); }
 
-static const struct mg_blob_ops file_ops = {file_read, file_write, file_forget};
+static const struct mg_blob_ops file_ops = {file_read, file_write, file_expect, file_forget};
 
 struct mg_blob mg_blob_of_file(struct mg_file *f) { return (struct mg_blob){&file_ops, f}; }
 
@@ -36,7 +38,7 @@ static int direct_read(void *handle, void *p, size_t n, uint64_t at) {
     return err;
 }
 
-static const struct mg_blob_ops direct_ops = {direct_read, file_write, NULL};
+static const struct mg_blob_ops direct_ops = {direct_read, file_write, NULL, NULL};
 
 struct mg_blob mg_blob_of_direct_file(struct mg_file *f) { return (struct mg_blob){&direct_ops, f}; }
 

@@ -15,7 +15,8 @@ struct mg_blob_ops {
     // Reads exactly n bytes at `at`; MG_EIO, or MG_EEOF if the file ends before.
     int (*read)(void *handle, void *p, size_t n, uint64_t at);
     int (*write)(void *handle, const void *p, size_t n, uint64_t at);
-    // These bytes will not be read again soon; may be NULL.
+    // These bytes will be read soon; will not be read again soon. Both may be NULL.
+    void (*expect)(void *handle, uint64_t at, uint64_t n);
     void (*forget)(void *handle, uint64_t at, uint64_t n);
 };
 
@@ -37,7 +38,7 @@ static inline int mg_blob_read(const struct mg_blob *b, void *p, size_t n, uint6
 
 // ---- writing
 
-enum { MG_WRITER_ALIGN = 4096, MG_WRITER_BYTES = 1024 * 1024 };
+enum { MG_WRITER_ALIGN = 4096, MG_WRITER_BYTES = 256 * 1024 };
 
 // Writes a file from its start to its end in large aligned pieces, as direct transfers want them. Embedded in a
 // builder; one thread. Errors stick: after one, nothing more is written and finish returns it.

@@ -2,8 +2,8 @@
 // Copyright (c) The Midge Authors
 //
 // A blocked Bloom filter: an array of 64-byte lines; all probes of a key fall into one line, so a question costs one
-// cache miss and a filter may be cut into pages at line boundaries. 10 bits a key and 6 probes: about 1 % of the keys
-// that are not there are said to be "maybe" there; a key that is there is never denied.
+// cache miss and a filter may be cut into pages at line boundaries. 14 bits a key and 6 probes: about 0.4 % of the
+// keys that are not there are said to be "maybe" there; a key that is there is never denied.
 //
 //   hash   63 .......... 32 | 31 .......... 0
 //          which line       | the probes: multiply, take the 9 highest bits
@@ -19,7 +19,7 @@
 
 #include "server/base/slice.h"
 
-enum { MG_BLOOM_LINE = 64, MG_BLOOM_BITS_PER_KEY = 10, MG_BLOOM_PROBES = 6 };
+enum { MG_BLOOM_LINE = 64, MG_BLOOM_BITS_PER_KEY = 14, MG_BLOOM_PROBES = 6 };
 
 // The seed is the store's salt: nobody outside can choose keys that make a filter useless.
 static inline uint64_t mg_bloom_hash(mg_slice key, uint64_t seed) { return XXH3_64bits_withSeed(key.p, key.n, seed); }

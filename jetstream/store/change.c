@@ -22,7 +22,8 @@
 // Bytes of the record that a change writes, more or less: lists of removed messages are small beside the reserve.
 static size_t record_bytes(const struct mg_change *c) {
     const struct mg_append *a = &c->append;
-    return MG_RECORD_SIZE + 256 + a->subject.n + a->headers.n + a->payload.n + a->row.n + c->key.n + c->value.n;
+    size_t body = c->large ? MG_EXTENT_PLACE_SIZE : a->headers.n + a->payload.n;
+    return MG_RECORD_SIZE + 256 + a->subject.n + body + a->row.n + c->key.n + c->value.n;
 }
 
 // 0: go on. 1: refused, the answer is queued. MG_EAGAIN: it has to wait for the journal.
@@ -35,19 +36,29 @@ static int admit(struct mg_stream *s, struct mg_change *c) {
     return 1;
 }
 
+// A large message is decided when its extent is durable: 0. 1: it cannot be, the answer is queued. MG_EAGAIN.
+static int check_extent(struct mg_stream *s, const struct mg_change *c) {
+    if (c->extent == NULL) return 0;
+    if (c->extent->away) return MG_EAGAIN;
+    if (c->extent->err == 0) return 0;
+    mg_stream_answer(s, c->ctx, c->extent->err, 0, MG_ANSWER_PLAIN);
+    return 1;
+}
+
 static int execute(struct mg_stream *s, struct mg_change *c) {
     struct mg_stream_state state;
-    int err = admit(s, c);
+    int err = check_extent(s, c);
+    if (err == 0) err = admit(s, c);
     if (err) return err == 1 ? 0 : err;
     switch (c->kind) {
-    case MG_CHANGE_APPEND: return mg_append_execute(s, &c->append, c->ctx);
+    case MG_CHANGE_APPEND: return mg_append_execute(s, &c->append, &c->extent, c->ctx);
     case MG_CHANGE_REMOVE: return mg_remove_execute(s, c->seq, c->erase, c->ctx);
     case MG_CHANGE_PURGE: return mg_purge_execute(s, c);
     case MG_CHANGE_BARRIER:
         if (mg_stream_state(s, &state) == MG_EAGAIN) return MG_EAGAIN;
         mg_stream_answer(s, c->ctx, 0, s->last, MG_ANSWER_PLAIN);
         return 0;
-    case MG_CHANGE_CONFIGURE: return mg_configure_execute(s, c->value, &c->limits, c->ctx);
+    case MG_CHANGE_CONFIGURE: return mg_configure_execute(s, c);
     case MG_CHANGE_ROW: return mg_row_execute(s, c->key, c->value, c->delete_row, c->ctx);
     }
     return MG_EINVAL;
@@ -60,16 +71,19 @@ static mg_slice keep(struct mg_change *c, mg_slice v) {
     return mg_slice_of(to, v.n);
 }
 
-static struct mg_change *copy_change(const struct mg_change *proto) {
+static struct mg_change *copy_change(struct mg_stream *s, const struct mg_change *proto) {
     const struct mg_append *a = &proto->append;
-    size_t n = a->subject.n + a->headers.n + a->payload.n + a->msg_id.n + a->expect_subject.n + proto->filter.n +
-               proto->key.n + proto->value.n + a->expect_id.n + a->row.n;
+    size_t body = proto->large ? 0 : a->headers.n + a->payload.n; // an extent has its own copy
+    size_t n = a->subject.n + body + a->msg_id.n + a->expect_subject.n + proto->filter.n + proto->key.n +
+               proto->value.n + a->expect_id.n + a->row.n;
     struct mg_change *c = mg_alloc(sizeof(*c) + n);
     *c = *proto;
     c->size = 0;
     c->append.subject = keep(c, a->subject);
-    c->append.headers = keep(c, a->headers);
-    c->append.payload = keep(c, a->payload);
+    if (!c->large) {
+        c->append.headers = keep(c, a->headers);
+        c->append.payload = keep(c, a->payload);
+    }
     c->append.msg_id = keep(c, a->msg_id);
     c->append.expect_subject = keep(c, a->expect_subject);
     c->append.expect_id = keep(c, a->expect_id);
@@ -77,14 +91,29 @@ static struct mg_change *copy_change(const struct mg_change *proto) {
     c->filter = keep(c, proto->filter);
     c->key = keep(c, proto->key);
     c->value = keep(c, proto->value);
+    c->stream = s;
+    c->weight = sizeof(*c) + c->size + (c->large ? a->headers.n + a->payload.n : 0);
     return c;
+}
+
+void mg_change_free(struct mg_change *c) {
+    mg_extent_give_up(c->extent);
+    mg_free(c);
+}
+
+// One that would be refused need not be written. 0: the answer is queued.
+static int refuse_large(struct mg_stream *s, const struct mg_change *c) {
+    int err = mg_part_refuses(s->part);
+    if (err == 0) return MG_EAGAIN;
+    mg_stream_answer(s, c->ctx, err, 0, MG_ANSWER_PLAIN);
+    return 0;
 }
 
 int mg_change_submit(struct mg_stream *s, struct mg_change *proto) {
     if (s->deleted || s->part->stopping) return MG_ECLOSED;
     if (s->part->poisoned) return MG_EIO;
     if (mg_list_empty(&s->waiting)) {
-        int err = execute(s, proto);
+        int err = proto->large ? refuse_large(s, proto) : execute(s, proto);
         if (err != MG_EAGAIN) return err;
     }
     const struct mg_store_options *o = &s->part->store->o;
@@ -94,27 +123,28 @@ int mg_change_submit(struct mg_stream *s, struct mg_change *proto) {
         mg_stream_answer(s, proto->ctx, MG_EFULL, 0, MG_ANSWER_PLAIN);
         return 0;
     }
-    struct mg_change *c = copy_change(proto);
+    struct mg_change *c = copy_change(s, proto);
     mg_list_push_back(&s->waiting, &c->link);
     mg_part_want(s);
     s->waiting_len++;
-    s->waiting_bytes += sizeof(*c) + c->size;
+    s->waiting_bytes += c->weight;
+    if (c->large) mg_extent_write(s->part, c);
     return 0;
 }
 
 void mg_change_first(struct mg_stream *s, const struct mg_change *proto) {
-    struct mg_change *c = copy_change(proto);
+    struct mg_change *c = copy_change(s, proto);
     mg_list_push_front(&s->waiting, &c->link);
     s->waiting_len++;
-    s->waiting_bytes += sizeof(*c) + c->size;
+    s->waiting_bytes += c->weight;
     mg_part_pump_later(s);
 }
 
 static void forget(struct mg_stream *s, struct mg_change *c) {
     mg_list_remove(&c->link);
     s->waiting_len--;
-    s->waiting_bytes -= sizeof(*c) + c->size;
-    mg_free(c);
+    s->waiting_bytes -= c->weight;
+    mg_change_free(c);
 }
 
 // The journal has failed: nothing that waits will be done.
@@ -160,19 +190,27 @@ void mg_changes_refuse(struct mg_stream *s) {
     while (!mg_list_empty(&s->waiting)) {
         struct mg_change *c = mg_container_of(s->waiting.next, struct mg_change, link);
         mg_list_remove(&c->link);
-        mg_stream_answer(s, c->ctx, MG_ECLOSED, 0, MG_ANSWER_PLAIN);
-        mg_free(c);
+        if (!c->quiet) mg_stream_answer(s, c->ctx, MG_ECLOSED, 0, MG_ANSWER_PLAIN);
+        mg_change_free(c);
     }
     s->waiting_len = 0;
     s->waiting_bytes = 0;
 }
 
+// Bytes that its record takes of the journal, at most.
+static size_t most_bytes(const struct mg_append *a, size_t body) {
+    return (size_t)UINT16_MAX + mg_record_size(0, a->subject.n, 0, body);
+}
+
 int mg_stream_append(struct mg_stream *s, const struct mg_append *a, void *ctx) {
     if (!a->skip && (a->subject.n == 0 || a->subject.n > UINT16_MAX)) return MG_EINVAL;
-    if (a->headers.n > MG_RECORD_MAX || a->payload.n > MG_RECORD_MAX) return MG_ERANGE;
-    size_t most = (size_t)UINT16_MAX + mg_record_size(0, a->subject.n, a->headers.n, a->payload.n);
-    if (s->storage == MG_STORAGE_FILE && most > mg_journal_max_batch(s->part->store->journal)) return MG_ERANGE;
+    if (a->headers.n > MG_EXTENT_MAX || a->payload.n > MG_EXTENT_MAX - a->headers.n) return MG_ERANGE;
     struct mg_change c = {.kind = MG_CHANGE_APPEND, .append = *a, .ctx = ctx};
+    if (s->storage == MG_STORAGE_FILE) {
+        size_t body = a->headers.n + a->payload.n, max = mg_journal_max_batch(s->part->store->journal);
+        c.large = body > 0 && !a->skip && (body >= s->part->store->extent_min || most_bytes(a, body) > max);
+        if (most_bytes(a, c.large ? MG_EXTENT_PLACE_SIZE : body) > max) return MG_ERANGE;
+    }
     return mg_change_submit(s, &c);
 }
 

@@ -27,9 +27,12 @@
 #include "server/base/mem.h"
 #include "server/base/planted.h"
 #include "server/shard/bell.h"
+#include "server/shard/loop.h"
 
 #define RETRY_NS UINT64_C(1000000000)
 #define SYNC_POLL_NS UINT64_C(1000000)
+#define BREAK_MAX UINT64_C(4000000) // ns
+#define BREATH 1024u // rows that are looked at between two breaths
 
 struct cells {
     struct mg_cell **at;
@@ -53,7 +56,31 @@ struct checkpoint {
     uint32_t runs_len;
     uint64_t first_id, next_id;
     uint64_t replay_from;
+    struct mg_bell bell;               // nobody rings it
+    uint64_t piece_at, piece_head;     // when the last piece was written, and how far the journal was then
 };
+
+// ---- pace -----------------------------------------------------------------------------------------------------------
+
+// After each piece: a break, twice as long as the piece took, unless the journal grows so fast that it might be full
+// before the checkpoint is done. A commit flushes the device's cache and pays for all that was written into it before.
+static int take_break(void *arg, size_t written) {
+    struct checkpoint *c = arg;
+    struct mg_journal_state j;
+    mg_journal_state(c->st->journal, &j);
+    uint64_t now = mg_bell_clock(), took = now - c->piece_at, grown = (j.head - c->piece_head) * j.page_size;
+    bool hurry = grown > written / 4 || j.head - j.tail > j.pages / 4 * 3 || atomic_load(&c->st->keeping->closing);
+    if (took > BREAK_MAX / 2) took = BREAK_MAX / 2;
+    if (!hurry) mg_bell_wait(&c->bell, now + 2 * took);
+    c->piece_at = hurry ? now : mg_bell_clock();
+    c->piece_head = j.head;
+    return 0;
+}
+
+static void paced(struct checkpoint *c, struct mg_file_writer *w) {
+    w->pace = take_break;
+    w->pace_arg = c;
+}
 
 // ---- segments -------------------------------------------------------------------------------------------------------
 
@@ -124,6 +151,7 @@ static int write_segment(struct checkpoint *c, bool (*pick)(const struct mg_seal
     struct section_sink sink = {.c = c};
     struct mg_segment_write w;
     int err = mg_segment_write_open(&w, c->st, c->next_id, take_section, &sink);
+    paced(c, &w.writer);
     for (uint32_t i = 0; i < c->streams_len && err == 0; i++) {
         if (!pick(c->streams[i], arg)) continue;
         err = add_stream(w.builder, c->streams[i], generation_of(c, c->streams[i]));
@@ -157,6 +185,7 @@ static int write_segments(struct checkpoint *c) {
 
 static void gather(struct checkpoint *c, const struct mg_rowmap *m) {
     for (uint32_t i = 0; i <= m->mask; i++) {
+        if (i % BREATH == 0) mg_thread_breathe();
         struct mg_cell *cell = mg_rowmap_at(m, i);
         if (cell == NULL) continue;
         if (cell->key[0] == MG_ROW_ERASE && !(cell->flags & MG_CELL_DELETED))
@@ -175,6 +204,7 @@ static int write_run(struct checkpoint *c, struct cells *l, bool primary) {
     mg_cells_sort(l->at, l->count);
     struct mg_run_write w;
     int err = mg_run_write_open(&w, c->st, c->next_id, primary);
+    paced(c, &w.writer);
     for (uint32_t i = 0; i < l->count && err == 0; i++) {
         const struct mg_cell *cell = l->at[i];
         bool gone = (cell->flags & MG_CELL_DELETED) != 0;
@@ -190,14 +220,21 @@ static int write_run(struct checkpoint *c, struct cells *l, bool primary) {
     return err;
 }
 
-// The highest number of a stream: numbers are never used again.
+// The highest number of a stream, for numbers are never used again; then the streams that were dropped just now: the
+// journal may have older records of them, but not the one that says so (orphans.h).
 static void put_store_row(struct checkpoint *c) {
     char key[MG_ROW_KEY_HEAD];
     bool added;
+    uint32_t dropped = 0, at = 8;
+    for (unsigned i = 0; i < c->st->o.parts; i++) dropped += c->seals[i]->dropped_len;
     mg_row_key_head(key, MG_ROW_STATE, 0);
     mg_slice k = mg_slice_of(key, sizeof(key));
-    struct mg_cell *cell = mg_rowmap_put(c->extra, mg_row_hash(0, k), k, 8, &added);
+    struct mg_cell *cell = mg_rowmap_put(c->extra, mg_row_hash(0, k), k, 8 + 8 * dropped, &added);
     mg_put_u64(cell->value, atomic_load(&c->st->next_stream));
+    for (unsigned i = 0; i < c->st->o.parts; i++) {
+        for (uint32_t n = 0; n < c->seals[i]->dropped_len; n++, at += 8)
+            mg_put_u64(cell->value + at, c->seals[i]->dropped[n]);
+    }
 }
 
 static int write_rows(struct checkpoint *c) {
@@ -393,6 +430,8 @@ void mg_checkpoint(struct mg_store *st) {
     c.seals = mg_zalloc(st->o.parts * sizeof(c.seals[0]));
     bool done = false;
     uint64_t began = mg_bell_clock();
+    mg_bell_init(&c.bell);
+    c.piece_at = began;
     if (ask_parts(&c)) {
         list_streams(&c);
         join_facts(&c);
@@ -419,6 +458,7 @@ void mg_checkpoint(struct mg_store *st) {
         tell_parts(&c);
     }
     // Otherwise the store is closing or poisoned: the parts free what they sealed (mg_store_close).
+    mg_bell_fini(&c.bell);
     mg_rowmap_unref(c.extra);
     mg_facts_fini(&c.facts);
     mg_free(c.dead);

@@ -73,19 +73,10 @@ static bool matches(void *arg, mg_slice subject) {
     return q->filters_len == 0;
 }
 
-// The bytes in front of the first wildcard.
-static mg_slice literal_prefix(mg_slice filter) {
-    struct mg_tokens it = mg_tokens_of(filter);
-    for (mg_slice tok; mg_tokens_next(&it, &tok);) {
-        if (mg_token_is(tok, '*') || mg_token_is(tok, '>')) return mg_slice_of(filter.p, (size_t)(tok.p - filter.p));
-    }
-    return filter;
-}
-
 static struct mg_subject_match match_of(struct mg_cold_question *q) {
     struct mg_subject_match m = {.match = matches, .arg = q};
     if (q->filters_len == 1) {
-        m.prefix = literal_prefix(q->filters[0]);
+        m.prefix = mg_slice_of(q->filters[0].p, mg_subject_literal_prefix(q->filters[0]));
         m.literal = m.prefix.n == q->filters[0].n;
     }
     return m;
@@ -233,6 +224,54 @@ static void count(struct mg_cold_read *r) {
     mg_buf_fini(&x.bits);
 }
 
+// As of the checkpoint that the snapshot belongs to: its first message, its bitmaps.
+static int set_low(struct mg_cold_read *r) {
+    char key[MG_ROW_KEY_HEAD];
+    struct mg_buf value = MG_BUF_INIT;
+    struct mg_state_row row;
+    mg_row_key_head(key, MG_ROW_STATE, r->stream_id);
+    int err = mg_runset_get(r->runs, mg_slice_of(key, sizeof(key)), &value);
+    if (err == 0 && value.len < MG_STATE_ROW_SIZE) err = MG_ECORRUPT;
+    if (err == 0) mg_state_row_unpack(&row, value.p);
+    if (err == 0) r->low = row.first;
+    mg_buf_fini(&value);
+    return err;
+}
+
+static void count_of_subject(struct mg_cold_read *r, const struct mg_stretch *c, struct removed *x,
+                             struct mg_subject_row *row) {
+    struct mg_subject_match m = match_of(&r->q);
+    struct mg_section_filter *f = mg_section_filter_new(c->segment->segment, &c->at, &m);
+    struct mg_section_scan *scan = mg_section_scan_new(c->segment->segment, &c->at, f, 0, true);
+    struct mg_section_entry e;
+    struct mg_record_view v;
+    mg_section_scan_seek(scan, r->low);
+    for (int err; r->err == 0 && (err = mg_section_scan_next(scan, &e, &v)) != MG_ENOTFOUND;) {
+        bool gone;
+        r->err = is_removed(x, e.seq, &gone);
+        if (r->err || gone || (err && e.last_seq != e.seq)) continue; // of many it is not known whose they are
+        if (row->count++ == 0) row->first = e.seq;
+        row->last = e.seq;
+        if (err || row->recent_len >= r->q.max || row->recent_len >= MG_SUBJECT_RECENT_MAX) continue;
+        uint32_t size = mg_stored_size(v.subject.n, v.headers.n, v.payload.n);
+        row->recent[row->recent_len++] = (struct mg_subject_recent){.seq = e.seq, .size = size};
+    }
+    mg_section_scan_free(scan);
+    mg_section_filter_free(f);
+}
+
+static void make_subject_row(struct mg_cold_read *r) {
+    struct removed x = {.r = r, .chunk = UINT64_MAX};
+    struct mg_subject_row *row = mg_zalloc(mg_subject_row_size(MG_SUBJECT_RECENT_MAX));
+    r->err = set_low(r);
+    for (uint32_t i = 0; i < r->cold_len && r->err == 0; i++) {
+        if (r->cold[i].at.last_seq >= r->low) count_of_subject(r, &r->cold[i], &x, row);
+    }
+    if (row->count > 0) mg_buf_add(&r->answer->bytes, row, mg_subject_row_size(row->recent_len));
+    mg_free(row);
+    mg_buf_fini(&x.bits);
+}
+
 static void arrived_back(struct mg_parcel *p);
 
 static void work(struct mg_parcel *p) {
@@ -244,6 +283,7 @@ static void work(struct mg_parcel *p) {
     case MG_COLD_LAST: find_last(r); break;
     case MG_COLD_TIME: find_time(r); break;
     case MG_COLD_COUNT: count(r); break;
+    case MG_COLD_SUBJECT: make_subject_row(r); break;
     }
     for (uint32_t i = 0; i < r->count; i++) {
         struct mg_cold_entry *e = &r->entries[i];
@@ -339,6 +379,7 @@ static bool go_on_behind(struct mg_cold_read *r) {
     if (r->q.kind == MG_COLD_LAST) {
         uint64_t found = r->entries[0].seq;
         r->q.from = found - 1;
+        r->went_on = true;
         return found > 1;
     }
     // Times ascend with numbers: what is behind a message that is young enough is, too.
@@ -359,13 +400,16 @@ static void arrived_back(struct mg_parcel *p) {
     r->part->jobs_out--;
     forget_snapshot(r);
     if (r->stream == NULL) {
+        if (r->q.kind == MG_COLD_SUBJECT) r->done(r);
         free_read(r);
         return;
     }
     uint32_t before = r->count;
     bool moved = r->installs != r->part->installs && !MG_PLANTED(old_snapshot);
     if (!moved) leave_out_removed(r);
-    if (r->q.kind == MG_COLD_COUNT && moved) { // what was counted in memory beside it may have come into segments
+    // What was counted in memory beside it, or looked through, may have come into segments.
+    if (moved && (r->q.kind == MG_COLD_COUNT || r->q.kind == MG_COLD_LAST)) {
+        r->count = 0;
         r->err = MG_EAGAIN;
     } else if (moved || (before && r->count == 0 && go_on_behind(r))) {
         submit(r);

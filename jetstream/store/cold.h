@@ -24,6 +24,7 @@ enum mg_cold_kind {
     MG_COLD_LAST,  // the last one at or below `from`
     MG_COLD_TIME,  // the first one from `from` on that is not older than `time`
     MG_COLD_COUNT, // how many from `from` on
+    MG_COLD_SUBJECT, // the row of a subject (the filter), as the tables should have it: in the bytes of the answer
 };
 
 struct mg_cold_question {
@@ -32,7 +33,7 @@ struct mg_cold_question {
     int64_t time;
     const mg_slice *filters; // copied
     unsigned filters_len;    // 0: all
-    uint32_t max;            // SCAN: entries
+    uint32_t max;            // SCAN: entries; SUBJECT: messages that a row names
     size_t max_bytes;        // SCAN: of records; 0: 256 KB
 };
 
@@ -47,7 +48,8 @@ struct mg_cold_answer {
 void mg_cold_answer_free(struct mg_cold_answer *a); // the shard; NULL is fine
 
 struct mg_cold_read;
-// The answer, on the shard. Entries that were removed are left out; slices live until it returns.
+// The answer, on the shard. Entries that were removed are left out; slices live until it returns. Not called for a
+// question that was cancelled, except for SUBJECT: then the stream is NULL.
 typedef void (*mg_cold_done)(struct mg_cold_read *r);
 
 struct mg_cold_read {
@@ -72,7 +74,8 @@ struct mg_cold_read {
     uint32_t count, cap;
     uint64_t covered;          // SCAN: every message below was looked at
     uint64_t total;            // COUNT
-    int err;                   // the question as a whole could not be answered; MG_EAGAIN: ask again (COUNT)
+    bool went_on;              // LAST: what was found first had been removed meanwhile
+    int err;                   // the question as a whole could not be answered; MG_EAGAIN: ask again (COUNT, LAST)
     struct mg_buf memory_bits; // COUNT: bitmaps of removed messages that are in memory
 };
 

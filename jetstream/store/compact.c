@@ -17,7 +17,8 @@
 // A section never spans a stretch that is not an input: where one lies between two, a new group begins.
 //
 // Checkpoints are made in between (mg_keeper_pace). They add stretches behind all others, remove dead ones and streams,
-// and let bits become more: nothing of it makes wrong what was copied. Facts are looked up anew each time.
+// and let bits become more: nothing of it makes wrong what was copied. Facts are looked up anew each time. So are
+// merges of runs, which leave out rows of bits only where no segment holds a removed message.
 //
 // It fails without a trace: the new files are deleted, the old ones stay. A segment that cannot be read in full, or
 // that does not hold what the facts say, is left alone from then on.
@@ -38,7 +39,7 @@
 
 #define PRODUCTS_MAX 32u                       // files of a job
 #define PRODUCT_BYTES (UINT64_C(128) << 20)    // a file ends at the first stream behind so much
-#define PIECE (1024u * 1024)                   // read between two breaks
+#define PIECE (256u * 1024)                    // read between two breaks
 #define SECTION_MESSAGES (1024u * 1024)
 #define SECTION_BYTES (UINT64_C(1) << 30)
 #define SECTION_SUBJECTS (UINT64_C(16) << 20)
@@ -441,12 +442,18 @@ static void end(struct job *j) {
 int mg_compact_segments(struct mg_store *st, struct mg_segment_ref *const *from, uint32_t n) {
     struct job j = {.st = st, .chunk = UINT64_MAX};
     mg_assert(n > 0 && n <= MG_COMPACT_MAX && st->keeping->knows);
+    uint64_t bytes = 0;
     for (uint32_t i = 0; i < n; i++) {
         j.from[j.from_len++] = mg_segment_ref_get(from[i]);
         from[i]->busy = true;
+        bytes += from[i]->size;
     }
     struct mg_segment_ref *bad = NULL;
+    uint64_t outer = mg_keeper_enter(st, bytes);
+    st->keeping->compacting = true;
     int err = run(&j, &bad);
+    st->keeping->compacting = false;
+    mg_keeper_leave(st, outer);
     if (err) {
         give_up(&j, err, bad);
     } else {

@@ -20,7 +20,9 @@
 #define MB (1024 * KB)
 
 #define GARBAGE_MIN (256 * KB) // less is not worth a file
-#define PRODUCT_MAX (64 * MB)  // what lives in the inputs of a job against garbage
+// What lives in the inputs of a job against garbage: an eighth of the store, for until it ends both copies are there.
+#define PRODUCT_MIN (16 * MB)
+#define PRODUCT_MAX (64 * MB)
 #define SMALL_LIVE (4 * MB)    // a neighbour with less is taken along
 #define SECTION_SMALL (1 * MB) // bytes of a section on average below which segments are merged
 #define MERGE_MIN 4u
@@ -56,20 +58,26 @@ static bool too_much(struct total t, uint64_t percent) {
     return t.size - t.live >= GARBAGE_MIN && t.size * 100 > t.live * percent;
 }
 
-bool mg_compact_urgent(const struct mg_compact_item *list, uint32_t n) { return too_much(total_of(list, n), 170); }
+bool mg_compact_urgent(const struct mg_compact_item *list, uint32_t n) { return too_much(total_of(list, n), 150); }
 
 // ---- garbage --------------------------------------------------------------------------------------------------------
 
 // Share of garbage, in 1/1000.
 static uint64_t share_of(const struct mg_compact_item *x) { return x->size ? garbage_of(x) * 1000 / x->size : 0; }
 
-static bool worth_taking_along(const struct mg_compact_item *x, uint64_t share, uint64_t live) {
-    if (!x->usable || live + x->live > PRODUCT_MAX) return false;
+static uint64_t product_max(struct total t) {
+    uint64_t max = t.live / 8;
+    return max < PRODUCT_MIN ? PRODUCT_MIN : max < PRODUCT_MAX ? max : PRODUCT_MAX;
+}
+
+static bool worth_taking_along(const struct mg_compact_item *x, uint64_t share, uint64_t live, uint64_t max) {
+    if (!x->usable || live + x->live > max) return false;
     return share_of(x) * 2 >= share || x->live < SMALL_LIVE;
 }
 
 static uint32_t pick_garbage(const struct mg_compact_item *list, uint32_t n, uint32_t *out) {
-    uint64_t least = too_much(total_of(list, n), 140) ? 250 : 500;
+    struct total all = total_of(list, n);
+    uint64_t least = too_much(all, 140) ? 250 : 500, max = product_max(all);
     uint32_t best = n;
     for (uint32_t i = 0; i < n; i++) {
         if (!list[i].usable || garbage_of(&list[i]) < GARBAGE_MIN || share_of(&list[i]) < least) continue;
@@ -80,11 +88,11 @@ static uint32_t pick_garbage(const struct mg_compact_item *list, uint32_t n, uin
     uint32_t from = best, to = best + 1;
     for (bool more = true; more && to - from < MG_COMPACT_MAX;) {
         more = false;
-        if (from > 0 && worth_taking_along(&list[from - 1], share, live)) {
+        if (from > 0 && worth_taking_along(&list[from - 1], share, live, max)) {
             live += list[--from].live;
             more = true;
         }
-        if (to < n && to - from < MG_COMPACT_MAX && worth_taking_along(&list[to], share, live)) {
+        if (to < n && to - from < MG_COMPACT_MAX && worth_taking_along(&list[to], share, live, max)) {
             live += list[to++].live;
             more = true;
         }

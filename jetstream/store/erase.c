@@ -5,6 +5,7 @@
 //
 //   memory        the sealed blocks are dropped by the checkpoint that follows the removal
 //   a segment     is rewritten without the message; the old file is overwritten before it is deleted
+//   an extent     the file is overwritten when nothing else in it is needed, which is after the next checkpoint
 //   the journal   a page is free after the checkpoint, but keeps its bytes until it is used again: the committer writes
 //                 empty pages until the ring has gone round once
 //
@@ -16,6 +17,7 @@
 #include "jetstream/store/erase.h"
 
 #include "jetstream/store/compact.h"
+#include "jetstream/store/extent.h"
 #include "jetstream/store/rows.h"
 #include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
@@ -114,6 +116,7 @@ uint64_t mg_erase_step(struct mg_store *st) {
     struct mg_keeper *k = st->keeping;
     if (k->erase_len == 0 || !k->knows) return MG_NEVER;
     struct mg_journal_state state;
+    uint64_t extents = 0;
     for (uint32_t i = 0; i < k->erase_len; i++) {
         if (k->erase[i].target) continue;
         // A copy: a checkpoint in between may add entries, at the end.
@@ -121,12 +124,15 @@ uint64_t mg_erase_step(struct mg_store *st) {
         if (rewrite(st, &e) != 0) return mg_bell_clock() + RETRY_NS;
         mg_journal_state(st->journal, &state);
         k->erase[i].target = state.head + state.pages;
+        if (extents == 0) extents = mg_extents_wipe(st);
+        k->erase[i].extents = extents;
         mg_journal_wipe(st->journal, k->erase[i].target);
     }
     mg_journal_state(st->journal, &state);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < k->erase_len; i++) {
-        if (k->erase[i].target == 0 || state.durable < k->erase[i].target) {
+        bool done = k->erase[i].target && state.durable >= k->erase[i].target;
+        if (!done || k->erase[i].extents > mg_extents_wiped(st)) {
             k->erase[kept++] = k->erase[i];
         } else {
             tell_part(st, &k->erase[i]);

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "jetstream/store/merge.h"
 #include "jetstream/store/seal.h"
 #include "server/base/assert.h"
 #include "server/base/errors.h"
@@ -159,11 +158,14 @@ void mg_files_abandon(struct mg_store *st, struct mg_segment_ref *const *segment
     struct mg_keeper *k = st->keeping;
     for (uint32_t i = 0; i < segments_len; i++) add_intent(k, segments[i]->id, 1, MG_INTENT_DOOMED);
     for (uint32_t i = 0; i < runs_len; i++) add_intent(k, runs[i]->id, 1, MG_INTENT_DOOMED);
-    // Is limbo taken, then by the one job whose commit failed: every other job begins with a manifest that succeeds.
-    if (!k->in_doubt || k->limbo_segments_len + k->limbo_runs_len > 0 || MG_PLANTED(doubtful_unlinked)) {
+    if (!k->in_doubt || MG_PLANTED(doubtful_unlinked)) {
         doom(segments, segments_len, runs, runs_len);
         return;
     }
+    // There may be more than one such job: one that another let in, and that other one.
+    k->limbo_segments = mg_realloc(k->limbo_segments, (k->limbo_segments_len + segments_len + 1) *
+                                                          sizeof(struct mg_segment_ref *));
+    k->limbo_runs = mg_realloc(k->limbo_runs, (k->limbo_runs_len + runs_len + 1) * sizeof(struct mg_run_ref *));
     for (uint32_t i = 0; i < segments_len; i++) k->limbo_segments[k->limbo_segments_len++] = segments[i];
     for (uint32_t i = 0; i < runs_len; i++) k->limbo_runs[k->limbo_runs_len++] = runs[i];
 }
@@ -426,6 +428,8 @@ void mg_files_close(struct mg_store *st) {
     for (uint32_t i = 0; i < k->limbo_segments_len; i++) mg_segment_ref_put(k->limbo_segments[i]);
     for (uint32_t i = 0; i < k->limbo_runs_len; i++) mg_run_ref_put(k->limbo_runs[i]);
     k->limbo_segments_len = k->limbo_runs_len = 0;
+    mg_free(k->limbo_segments);
+    mg_free(k->limbo_runs);
     mg_facts_fini(&k->facts);
     mg_free(k->erase);
     mg_free(k->lost);

@@ -124,12 +124,28 @@ enum mg_record_type {
 #undef X
 };
 
+// X(name, value, text): flags.
+#define MG_RECORD_FLAGS(X)                                                                                             \
+    X(DEDUPED, 1, "MSG, SKIP: extra begins with the hash of the message's id")                                         \
+    X(ROW_DELETED, 2, "ROW: it was removed")                                                                           \
+    X(ERASE, 4, "REMOVE: and the bytes of these messages are to be overwritten")                                       \
+    X(EXTENT, 8, "MSG, in the journal only: headers and payload are in an extent; payload: its place")                   \
+    X(WITH_ROW, 16, "MSG: extra goes on with the length (u16) and the key of a row of the owner")
+
 enum mg_record_flag {
-    MG_RECORD_DEDUPED = 1,     // MSG, SKIP: extra begins with the hash of the message's id
-    MG_RECORD_ROW_DELETED = 2, // ROW
-    MG_RECORD_ERASE = 4,       // REMOVE: and their bytes are to be overwritten
-    MG_RECORD_WITH_ROW = 8,    // MSG: extra goes on with the length (u16) and the key of a row of the owner
+#define X(name, value, text) MG_RECORD_##name = (value),
+    MG_RECORD_FLAGS(X)
+#undef X
 };
+
+// Where headers and payload of a message are, one behind the other, when they do not go through the journal.
+#define MG_EXTENT_PLACE_FIELDS(F)                                                                                      \
+    F(u32, file, "number of the file in the folder extents")                                                           \
+    F(u32, headers_len, "bytes of the headers")                                                                        \
+    F(u32, payload_len, "bytes of the payload, which follows")                                                         \
+    F(u32, reserved, "0")                                                                                              \
+    F(u64, offset, "where the headers begin in the file")                                                              \
+    F(u64, hash, "XXH3-64 of both, seed: the store's salt")
 
 // ---- pages: what the journal's ring is made of
 // -----------------------------------------------------------------------
@@ -173,7 +189,7 @@ enum mg_page_kind {
     F(u64, max_age, "limit, ns; 0: none")                                                                              \
     F(u64, dedupe_window, "ns; 0: no dedupe")                                                                          \
     F(u8, discard, "0 old, 1 new")                                                                                     \
-    F(u8, discard_new_per_subject, "0 or 1")                                                                           \
+    F(u8, flags, "1: discard new per subject; 2: messages beyond the limit per subject are being removed")             \
     F(u16, name_len, "bytes of the name, which follows")                                                               \
     F(u32, config_len, "bytes of the owner's configuration, which follows")
 
@@ -189,7 +205,7 @@ enum mg_page_kind {
     F(u64, lost_operations, "operations that the journal lost: messages, removals or rows")                            \
     F(i64, last_time, "when the last message was stored, ns")                                                          \
     F(u32, epoch, "of the rows of subjects")                                                                           \
-    F(u32, first_exact, "1: first is the first message's number")
+    F(u32, flags, "1: first is exact; 2: of a rebuild, what is lost is not counted; 4: bytes, subjects too high")
 
 // Behind the counters: messages that were found damaged, one of these for each range of numbers, ascending.
 #define MG_LOST_RANGE_FIELDS(F)                                                                                        \
@@ -203,6 +219,7 @@ enum mg_page_kind {
 // X(lower, UPPER, size, "title"), in the order of docs/FORMATS.md.
 #define MG_FORMATS(X)                                                                                                  \
     X(record, RECORD, 64, "Record")                                                                                    \
+    X(extent_place, EXTENT_PLACE, 32, "Place of an extent")                                                            \
     X(page, PAGE, 64, "Page of the journal")                                                                           \
     X(stream_row, STREAM_ROW, 72, "Row of a stream")                                                                   \
     X(state_row, STATE_ROW, 80, "Row of a stream's counters")                                                          \

@@ -30,7 +30,9 @@ struct mg_journal;
 #define MG_DAMAGE_CAUSES(X)                                                                                            \
     X(BAD, "checksum does not match")                                                                                  \
     X(UNREADABLE, "cannot be read")                                                                                    \
-    X(MISSING, "file missing or too short")                                                                            \
+    X(MISSING, "file missing")                                                                                         \
+    X(SHORT, "file too short")                                                                                         \
+    X(GONE, "its file is gone")                                                                                        \
     X(ZERO, "never written")                                                                                           \
     X(STALE, "an older page is in its place")                                                                          \
     X(FOREIGN, "a page of another place is in its place")                                                              \

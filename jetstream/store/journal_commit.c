@@ -20,6 +20,10 @@
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 
+#define LINGER 64                      // looks; each is a system call
+#define SMALL_PAGES 4u
+#define LINGER_IF_NS UINT64_C(60000)   // the last sleep was that short
+
 // ---- pages --------------------------------------------------------------------------------------------------------
 
 static struct mg_batch *batch_of(struct mg_mail *m) { return (struct mg_batch *)(void *)m; }
@@ -87,7 +91,8 @@ static int wait_for_files(struct mg_journal *j, uint32_t count) {
         }
         i += j->o.file_pages - (uint32_t)((first + i) % j->pages % j->o.file_pages);
     }
-    grow_ask(j, ring_file_of(j, first + count - 1) + 2);
+    // Not while the ways of writing are compared: making a file would be in their way.
+    if (j->calibrated) grow_ask(j, ring_file_of(j, first + count - 1) + 2);
     return 0;
 }
 
@@ -227,6 +232,7 @@ static void commit_waiting(struct mg_journal *j) {
     if (rc == 0) {
         j->written_at = mg_bell_clock();
         j->seal_due = j->o.idle_ns != 0;
+        j->small = count <= SMALL_PAGES;
         atomic_store_explicit(&j->commit_ns, j->written_at - began, memory_order_relaxed);
         add_to(j->ns_buckets, j->written_at - began);
         add_to(j->bytes_buckets, bytes);
@@ -278,10 +284,31 @@ static bool wipe(struct mg_journal *j) {
     return commit_empty(j, MG_PAGE_SEAL, &why) == 0;
 }
 
+// When small batches come right behind the answers (somebody publishes one at a time), the committer looks for the next
+// one for a moment before it sleeps: to wake a thread on another CPU takes longer than most of what a commit takes but
+// the device. It does not keep anybody from that CPU, and stops doing so when it was in vain.
+static bool linger(struct mg_journal *j) {
+    for (int i = 0; i < LINGER && j->lingers && j->small; i++) {
+        if (!mg_mailbox_empty(&j->in.box)) return true;
+        mg_thread_breathe();
+    }
+    j->lingers = false;
+    return false;
+}
+
+static void sleep_until(struct mg_journal *j, uint64_t until) {
+    uint64_t began = mg_bell_clock();
+    if (mg_mailbox_sleep(&j->in.box, MG_ASLEEP)) mg_bell_wait(&j->bell, until);
+    mg_mailbox_awake(&j->in.box);
+    j->lingers = mg_bell_clock() - began < LINGER_IF_NS;
+}
+
 void commit_main(void *journal) {
     struct mg_journal *j = journal;
+    mg_thread_prompt();
     press(j); // what was recovered may fill the ring
     for (;;) {
+        bool stopping = atomic_load(&j->stopping); // before looking: what came during a sync is looked for once more
         drain(j);
         if (atomic_exchange(&j->sync_wanted, false) && j->sync_at != MG_NEVER) j->sync_at = 0;
         if (j->waiting) {
@@ -292,9 +319,8 @@ void commit_main(void *journal) {
         }
         uint64_t until = idle(j, false);
         if (wipe(j)) continue;
-        if (atomic_load(&j->stopping)) break;
-        if (mg_mailbox_sleep(&j->in.box, MG_ASLEEP)) mg_bell_wait(&j->bell, until);
-        mg_mailbox_awake(&j->in.box);
+        if (stopping) break;
+        if (!linger(j)) sleep_until(j, until);
     }
     idle(j, true);
 }

@@ -14,7 +14,7 @@
 #include "jetstream/store/journal_impl.h"
 #include "server/base/errors.h"
 
-#define FILL_AT_ONCE (1u << 20)
+#define FILL_AT_ONCE (256u << 10) // commits wait behind it
 #define TRY_AGAIN_NS UINT64_C(1000000000)
 
 // Writes zeros to [from, bytes of a file) and syncs.
@@ -59,12 +59,30 @@ static int create(struct mg_journal *j, const char *name, struct mg_disk_why *wh
     return rc == 0 ? mg_disk_rename(j->o.disk, temp, name, why) : rc;
 }
 
+// The name of the next file is there before this one is used, and never without this one: so a file that somebody
+// removes is missed, even the last one. Behind the ring's last file it stays as it is, empty.
+static int mark_next(struct mg_journal *j, uint32_t no, struct mg_disk_why *why) {
+    struct mg_file *f;
+    char name[32], temp[40];
+    ring_file_name(name, no);
+    if (no < j->files && mg_file_open(j->o.disk, &f, name, MG_FILE_READ, NULL) == 0) {
+        mg_file_close(f);
+        return 0;
+    }
+    snprintf(temp, sizeof(temp), "%s.new", name);
+    int rc = mg_file_open(j->o.disk, &f, temp, MG_FILE_WRITE | MG_FILE_CREATE, why);
+    if (rc == 0) mg_file_close(f);
+    return rc;
+}
+
 int grow_now(struct mg_journal *j, uint32_t no, struct mg_disk_why *why) {
     char name[32];
     ring_file_name(name, no);
     int rc = lengthen(j, name, why);
     if (rc == MG_ENOTFOUND) rc = create(j, name, why);
     // Also after lengthen: the name may be from a time when this failed.
+    if (rc == 0 && !MG_PLANTED(no_directory_sync)) rc = mg_disk_sync_dir(j->o.disk, MG_JOURNAL_DIR, why);
+    if (rc == 0) rc = mark_next(j, no + 1, why);
     if (rc == 0 && !MG_PLANTED(no_directory_sync)) rc = mg_disk_sync_dir(j->o.disk, MG_JOURNAL_DIR, why);
     if (rc == 0) atomic_store(&j->file[no].ready, true);
     return rc;

@@ -31,6 +31,7 @@ enum ring_way {
 struct ring_file {
     struct mg_file *way[RING_WAYS]; // opened when needed
     bool dirty;                     // written, not yet synced
+    bool gone;                      // at the start: it was there, for the name of a later one is
     atomic_bool ready;              // exists, full size, filled by writes, durable
 };
 
@@ -63,6 +64,7 @@ struct mg_journal {
     uint32_t incarnation;
     bool calibrated;
     bool seal_due;               // the last commit has records
+    bool lingers, small;         // the next batch is expected soon; the last commit was small
     uint64_t written_at, sync_at; // monotonic ns: the last commit; when the next sync is due (MG_NEVER: none)
     struct mg_mail *waiting, **waiting_end; // batches that were drained and are not yet in a commit
 
@@ -141,6 +143,7 @@ struct ring_map {
     uint64_t end;   // where the fence goes
     uint64_t sure;  // what is missing below was durable
     uint64_t reach; // pages [end, reach) belong to a commit that is cut off
+    uint32_t fence; // the last page is a fence, of this incarnation; 0: it is something else
 };
 
 // What the ring should have at `page`: LIVE; or what is there instead.

@@ -163,6 +163,7 @@ static void find_end(struct mg_journal *j, struct ring_map *map) {
     map->sure = map->end = map->reach = last ? last->page - last->index + last->count : 0;
     if (last == NULL) return;
     map->sure = last->page - last->index - last->unsynced;
+    if (last->page == last->first_page) map->fence = last->incarnation;
     for (uint64_t p = map->sure; p < map->reach; p++) {
         enum mg_damage_cause cause;
         enum slot_state state = map_at(map, j, p, &cause);
@@ -198,9 +199,18 @@ static int sync_found(struct mg_journal *j, const struct ring_map *map, struct m
     return rc == 0 ? ring_sync(j, why) : rc;
 }
 
+// No page is free: each of many starts on a full disk has taken one. Then the last page is a fence and nothing can have
+// been written behind it, so its incarnation goes on.
+static int keep_fence(struct mg_journal *j, const struct ring_map *map, struct mg_disk_why *why) {
+    if (map->fence == 0 || map->end != map->reach) return refuse_full(why);
+    j->incarnation = map->fence;
+    j->incarnation_page = map->end - 1;
+    return sync_found(j, map, why);
+}
+
 static int write_fence(struct mg_journal *j, const struct ring_map *map, struct mg_disk_why *why) {
     uint32_t no = ring_file_of(j, atomic_load(&j->head));
-    if (atomic_load(&j->free) < 1) return refuse_full(why);
+    if (atomic_load(&j->free) < 1) return keep_fence(j, map, why);
     int rc = sync_found(j, map, why);
     if (rc == 0 && !atomic_load(&j->file[no].ready)) rc = grow_now(j, no, why);
     if (rc != 0) return rc;
@@ -220,7 +230,24 @@ static void take_over(struct mg_journal *j, const struct ring_map *map) {
     j->incarnation_page = head;
 }
 
+static void on_name(void *arg, const char *entry, uint64_t size, bool dir) {
+    uint32_t *top = arg;
+    unsigned no;
+    (void)size;
+    if (!dir && sscanf(entry, "ring-%5u", &no) == 1 && no > *top) *top = no;
+}
+
+// Files come one after the other, and a name is there before the file before it is used (journal_grow.c).
+static int find_gone(struct mg_journal *j, struct mg_disk_why *why) {
+    uint32_t top = 0;
+    int rc = mg_disk_list(j->o.disk, MG_JOURNAL_DIR, on_name, &top, why);
+    for (uint32_t no = 0; rc == 0 && no < top && no < j->files; no++) j->file[no].gone = true;
+    return rc == MG_ENOTFOUND ? 0 : rc;
+}
+
 int recover(struct mg_journal *j, struct mg_disk_why *why) {
+    int rc = find_gone(j, why);
+    if (rc != 0) return rc;
     struct ring_map map = {.slots = mg_zalloc(j->pages * sizeof(struct slot))};
     struct ring_reader r;
     reader_init(&r, j);
@@ -229,7 +256,7 @@ int recover(struct mg_journal *j, struct mg_disk_why *why) {
     find_end(j, &map);
     bound_start(j, &map);
     r.last_pass = true;
-    int rc = replay(j, &map, &r);
+    rc = replay(j, &map, &r);
     reader_fini(&r);
     bool any = false;
     for (uint32_t no = 0; no < j->files; no++) any |= atomic_load(&j->file[no].ready);

@@ -63,7 +63,7 @@ const uint8_t *reader_page(struct ring_reader *r, uint64_t slot, enum mg_damage_
     size_t size = r->j->o.page_bytes;
     uint32_t no = (uint32_t)(slot / r->j->o.file_pages), at = (uint32_t)(slot % r->j->o.file_pages);
     if (no != r->file_no) enter_file(r, no);
-    *cause = MG_DAMAGE_MISSING;
+    *cause = r->file ? MG_DAMAGE_SHORT : r->j->file[no].gone ? MG_DAMAGE_GONE : MG_DAMAGE_MISSING;
     if (r->file == NULL || (at + 1) * (uint64_t)size > r->file_size) return NULL;
     if (at < r->from || at >= r->from + r->count) {
         uint32_t n = (uint32_t)(WINDOW_BYTES / size), left = r->j->o.file_pages - at;
@@ -112,10 +112,13 @@ static void name_victim(struct mg_journal_damage *d, const void *header) {
     d->seq = h.seq;
 }
 
+// A file is whole and durable before it is used: that is no torn end.
+static bool of_file(enum mg_damage_cause cause) { return cause == MG_DAMAGE_GONE || cause == MG_DAMAGE_SHORT; }
+
 // Page `page` is damaged, or something in it. `header` (may be NULL): of a record that is lost with it.
 static void add_damage(struct replay *r, uint64_t page, enum mg_damage_cause cause, const void *header) {
     struct mg_journal_damage *d = &r->damage;
-    bool perhaps_torn = page >= r->map->sure && cause != MG_DAMAGE_RECORD;
+    bool perhaps_torn = page >= r->map->sure && cause != MG_DAMAGE_RECORD && !of_file(cause);
     bool same = d->pages_end == page && d->cause == cause && d->perhaps_torn == perhaps_torn && header == NULL;
     if (same && d->page < d->pages_end && cause != MG_DAMAGE_RECORD) {
         d->pages_end++;
@@ -216,8 +219,10 @@ static void look_behind(struct replay *r) {
     enum mg_damage_cause cause;
     const struct ring_map *map = r->map;
     uint64_t reach = map->reach > map->end ? map->reach : map->end + 1;
-    for (uint64_t p = map->end > map->from ? map->end : map->from; p < reach; p++)
+    for (uint64_t p = map->end > map->from ? map->end : map->from; p < reach; p++) {
+        // A file that is not there and is not missed was never made.
         if (map_at(map, r->j, p, &cause) == SLOT_DAMAGED && cause != MG_DAMAGE_MISSING) add_damage(r, p, cause, NULL);
+    }
     report(r);
     if (map->end >= map->from) return;
     r->damage = (struct mg_journal_damage){.cause = MG_DAMAGE_BEHIND, .page = map->end, .pages_end = map->from};

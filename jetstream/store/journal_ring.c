@@ -5,8 +5,9 @@
 // the files in order.
 //
 // A commit is durable either because its file was opened O_DIRECT|O_DSYNC (one device write, no page cache) or because
-// fdatasync followed. Which is faster depends on file system and device, so both are tried with empty commits and the
-// faster one stays. With a sync interval neither is used: bytes go to the page cache and a timer syncs.
+// fdatasync followed. Which is faster depends on file system and device, so both are tried with empty commits, in turn.
+// Direct writes stay unless the others are clearly faster: large commits are cheaper without the page cache, and its
+// writeback is not in their way. With a sync interval neither is used: bytes go to the page cache and a timer syncs.
 #include <stdio.h>
 
 #include "jetstream/store/journal_impl.h"
@@ -77,17 +78,14 @@ void ring_close(struct mg_journal *j) {
 
 // ---- which way ----------------------------------------------------------------------------------------------------
 
-// The best of a few commits of one page, in ns; 0 if it fails.
-static uint64_t probe(struct mg_journal *j, enum ring_way way, struct mg_disk_why *why) {
-    uint64_t best = 0;
+// A commit of one page: its time is kept if it is the best so far. False: it failed.
+static bool probe(struct mg_journal *j, enum ring_way way, struct mg_disk_why *why) {
     atomic_store_explicit(&j->way, (int)way, memory_order_relaxed);
-    for (int i = 0; i < PROBES; i++) {
-        uint64_t began = mg_bell_clock();
-        if (commit_empty(j, MG_PAGE_PROBE, why) != 0) return 0;
-        uint64_t took = mg_bell_clock() - began;
-        if (best == 0 || took < best) best = took;
-    }
-    return best ? best : 1;
+    uint64_t began = mg_bell_clock(), best = atomic_load_explicit(&j->way_ns[way], memory_order_relaxed);
+    if (commit_empty(j, MG_PAGE_PROBE, why) != 0) return false;
+    uint64_t took = mg_bell_clock() - began + 1;
+    if (best == 0 || took < best) atomic_store_explicit(&j->way_ns[way], took, memory_order_relaxed);
+    return true;
 }
 
 // A failed probe poisons the journal like any failed commit; a file system without direct writes is not a failure.
@@ -99,7 +97,7 @@ void ring_calibrate(struct mg_journal *j, struct mg_disk_why *why) {
     if (j->o.sync_ns != 0) return;
     uint32_t no = ring_file_of(j, atomic_load_explicit(&j->head, memory_order_relaxed));
     bool direct = handle(j, &f, no, RING_DIRECT, why) == 0;
-    bool room = atomic_load(&j->free) > j->floor[MG_BATCH_NORMAL] + (int64_t)(j->pages / 4) + 2 * PROBES;
+    bool room = atomic_load(&j->free) > j->floor[MG_BATCH_NORMAL] + (int64_t)(j->pages / 4) + RING_WAYS * PROBES;
     // Probes wait for no file: where they would run into one that is not made yet, there are none.
     uint64_t head = atomic_load_explicit(&j->head, memory_order_relaxed);
     room &= (bool)atomic_load(&j->file[ring_file_of(j, head + RING_WAYS * PROBES - 1)].ready);
@@ -107,13 +105,11 @@ void ring_calibrate(struct mg_journal *j, struct mg_disk_why *why) {
         if (direct) atomic_store_explicit(&j->way, RING_DIRECT, memory_order_relaxed);
         return;
     }
-    uint64_t ns[RING_WAYS];
-    for (int way = RING_WAYS - 1; way >= 0; way--) {
-        ns[way] = probe(j, (enum ring_way)way, why);
-        atomic_store_explicit(&j->way_ns[way], ns[way], memory_order_relaxed);
-        if (ns[way] == 0) return;
-    }
-    atomic_store_explicit(&j->way, ns[RING_DIRECT] <= ns[RING_SYNC] ? RING_DIRECT : RING_SYNC, memory_order_relaxed);
+    for (int i = 0; i < RING_WAYS * PROBES; i++)
+        if (!probe(j, i % 2 ? RING_DIRECT : RING_SYNC, why)) return;
+    uint64_t ns = atomic_load_explicit(&j->way_ns[RING_DIRECT], memory_order_relaxed);
+    uint64_t other = atomic_load_explicit(&j->way_ns[RING_SYNC], memory_order_relaxed);
+    atomic_store_explicit(&j->way, other < ns * 3 / 4 ? RING_SYNC : RING_DIRECT, memory_order_relaxed);
 }
 
 static const char *cache_text(const struct mg_disk_about *about) {

@@ -5,8 +5,13 @@
 // which takes a break after each megabyte and lets one in (mg_keeper_pace). After a checkpoint it looks for runs to
 // merge and segments to compact, until nothing is worth it. Then it scrubs, slowly.
 //
+// A merge of large runs takes minutes, and meanwhile each checkpoint adds two small ones. So a long job lets in merges
+// (and, if it is a merge, a compaction) of a quarter of its size, and these again: they nest a few levels deep, never
+// share an input (`busy`), and at each level but a handful of runs wait. If even that is too slow, a checkpoint waits
+// for a merge of the cheapest ones (mg_merge_make_room): how many runs there are is bounded whatever the load.
+//
 // Breaks are as long as the work before them, so that readers and the journal have at least half of the device; when
-// there is more garbage than there should be, there are none.
+// there is more garbage or there are more runs than there should be, there are none.
 #include "jetstream/store/keeper.h"
 
 #include "jetstream/store/compact.h"
@@ -20,6 +25,9 @@
 
 #define BREAK_MAX UINT64_C(50000000)    // ns
 #define SOON_NS UINT64_C(5000000000)    // between checkpoints that nobody waits for
+#define LETS_IN (UINT64_C(4) << 20)     // bytes of a job from which on it lets smaller merges in
+#define LETS_COMPACT_IN (UINT64_C(256) << 20)
+#define RUNS_CROWDED 40u                // of both kinds, from which on there are no breaks
 
 static bool ends(const struct mg_store *st) {
     return atomic_load(&st->keeping->closing) || atomic_load(&st->poisoned);
@@ -51,21 +59,50 @@ static void checkpoint(struct mg_store *st) {
     k->pressed = false;
     atomic_store(&k->resting, false);
     atomic_store(&st->pressed_soon, false);
+    uint64_t began = mg_bell_clock();
+    mg_merge_make_room(st);
     mg_checkpoint(st);
     k->checkpoint_at = mg_bell_clock();
+    k->checkpoint_took = k->checkpoint_at - began;
     k->look = true;
+}
+
+uint64_t mg_keeper_enter(struct mg_store *st, uint64_t bytes) {
+    uint64_t outer = st->keeping->job_bytes;
+    st->keeping->job_bytes = bytes;
+    return outer;
+}
+
+void mg_keeper_leave(struct mg_store *st, uint64_t outer) { st->keeping->job_bytes = outer; }
+
+static void let_in(struct mg_store *st) {
+    struct mg_keeper *k = st->keeping;
+    uint64_t bytes = k->job_bytes;
+    if (bytes && st->o.eager) bytes = UINT64_MAX;
+    if (bytes < LETS_IN || k->making_room || ends(st) || mg_merge_runs(st, bytes / 4)) return;
+    if (bytes >= LETS_COMPACT_IN && !k->compacting && k->look) k->look = mg_compact(st);
+}
+
+// A job must get on, or runs and garbage pile up and each checkpoint takes longer for it: where one follows the other,
+// the job works as long as they do; three times as long when there is more of it than there should be.
+static bool checkpoint_is_due(const struct mg_store *st) {
+    const struct mg_keeper *k = st->keeping;
+    uint64_t share = k->urgent || st->runs->count >= RUNS_CROWDED ? 3 : 1;
+    return k->pressed && !k->making_room && mg_bell_clock() - k->checkpoint_at >= share * k->checkpoint_took;
 }
 
 int mg_keeper_pace(struct mg_store *st) {
     struct mg_keeper *k = st->keeping;
     uint64_t now = mg_bell_clock(), rest = now - k->paced_at;
     if (rest > BREAK_MAX) rest = BREAK_MAX;
-    uint64_t until = k->urgent ? now : now + rest;
+    bool hurry = k->urgent || k->pressed || st->runs->count >= RUNS_CROWDED;
+    uint64_t until = hurry ? now : now + rest;
     do {
         if (ends(st)) return MG_ECLOSED;
         mg_worker_wait_until(st->keeper, until);
-        if (k->pressed && !ends(st)) checkpoint(st);
+        if (checkpoint_is_due(st) && !ends(st)) checkpoint(st);
     } while (mg_bell_clock() < until);
+    let_in(st);
     k->paced_at = mg_bell_clock();
     return ends(st) ? MG_ECLOSED : 0;
 }
@@ -83,10 +120,11 @@ static uint64_t next_job(void *arg) {
     }
     uint64_t erase = mg_erase_step(st);
     if (k->look) {
-        mg_merge_runs(st);
-        k->look = !ends(st) && mg_compact(st);
+        bool merged = mg_merge_runs(st, UINT64_MAX);
+        k->look = !ends(st) && (mg_compact(st) || merged);
         return 0;
     }
+    if (mg_warm_runs(st)) return 0;
     uint64_t until = mg_space_idle(st), scrub = mg_scrub_step(st);
     if (scrub < until) until = scrub;
     if (erase < until) until = erase;
@@ -100,6 +138,7 @@ int mg_keeper_start(struct mg_store *st) {
     k->press.arrived = pressed;
     k->soon.arrived = k->scrub_soon.arrived = nothing;
     k->checkpoint_at = mg_bell_clock();
+    k->runs_closed = 1;
     mg_space_start(st);
     return mg_worker_start(&st->keeper, "store-keep", next_job, st);
 }

@@ -19,7 +19,13 @@ struct mg_keeper {
     atomic_bool resting;      // nothing to do but to scrub
     bool pressed, look;       // a checkpoint is wanted; files may be worth merging
     bool urgent;              // there is more garbage than there should be
-    uint64_t checkpoint_at;   // monotonic ns: the last one
+    uint64_t job_bytes;       // inputs of the merge or compaction that runs; 0: none does, or nothing may be let in
+    bool compacting;
+    bool making_room;         // a checkpoint waits for the merge that runs
+    uint32_t runs_closed;     // 1 at the start
+    uint64_t merge_at;        // one has failed: not again before
+    uint64_t checkpoint_at;   // monotonic ns: the end of the last one
+    uint64_t checkpoint_took; // ns
     uint64_t paced_at;        // the last piece of a job
     atomic_uint_fast64_t checkpoints, compactions, merges, verified;
     atomic_uint_fast64_t damaged, healed; // files that the scrub found, and those it wrote again
@@ -37,6 +43,7 @@ struct mg_keeper {
     struct mg_erase {
         uint64_t stream, seq;
         uint64_t target;      // page of the journal at which its bytes are overwritten; 0: not begun
+        uint64_t extents;     // the number of the overwriting of extents
     } *erase;                 // messages to be erased (erase.c)
     uint32_t erase_len, erase_cap;
     uint32_t age;             // of the newest checkpoint that wrote a segment
@@ -52,8 +59,8 @@ struct mg_keeper {
     uint32_t intents_len, intents_cap;
     struct mg_manifest_segment *lost; // segments that could not be opened: not used, not deleted
     uint32_t lost_len;
-    struct mg_segment_ref *limbo_segments[MG_KEEPER_FILES]; // files of a commit whose outcome is unknown
-    struct mg_run_ref *limbo_runs[MG_KEEPER_FILES];
+    struct mg_segment_ref **limbo_segments; // files of commits whose outcome is unknown
+    struct mg_run_ref **limbo_runs;
     uint32_t limbo_segments_len, limbo_runs_len;
     bool in_doubt;            // the last manifest may or may not have been written
 };
@@ -62,13 +69,22 @@ int mg_keeper_start(struct mg_store *st);
 void mg_keeper_wake(struct mg_store *st); // after `closing` was set, once
 void mg_keeper_stop(struct mg_store *st); // waits for the job that runs
 void mg_checkpoint(struct mg_store *st);
-// Merges runs, if there are many.
-void mg_merge_runs(struct mg_store *st);
+// A merge of runs, if there are many of a kind and their merge would not read more than `most` bytes. True: one was
+// made.
+bool mg_merge_runs(struct mg_store *st, uint64_t most);
+// Reads the filters of a run, if there is room and one whose are not in memory: until then each look-up of a row that
+// is not there asks the run. True: one was read.
+bool mg_warm_runs(struct mg_store *st);
+// In front of a checkpoint: there is room for two more runs. Merges the cheapest neighbours as long as there is not.
+void mg_merge_make_room(struct mg_store *st);
 // Writes a run again, for one of its copies is damaged. An error: both are, or it cannot be written; it stays as it is.
 int mg_rewrite_run(struct mg_store *st, struct mg_run_ref *r);
 // Called by jobs every now and then: takes a break in proportion to the work since the last one, makes a checkpoint
-// if one is wanted. MG_ECLOSED: the store closes or has failed, the job ends.
+// if one is wanted, and lets much smaller jobs in. MG_ECLOSED: the store closes or has failed, the job ends.
 int mg_keeper_pace(struct mg_store *st);
+// Around a job that others may be let into: bytes of its inputs. What enter gives is for leave.
+uint64_t mg_keeper_enter(struct mg_store *st, uint64_t bytes);
+void mg_keeper_leave(struct mg_store *st, uint64_t outer);
 // Sleeps, opening what arrives; less when the store closes.
 void mg_keeper_sleep(struct mg_store *st, uint64_t ns);
 void mg_store_to_keeper(struct mg_store *st, struct mg_parcel *p); // any thread

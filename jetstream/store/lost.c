@@ -15,6 +15,8 @@ static uint64_t uncovered(const struct mg_lost *l, uint64_t first, uint64_t last
     return n;
 }
 
+bool mg_lost_has(const struct mg_lost *l, uint64_t seq) { return uncovered(l, seq, seq) == 0; }
+
 static void join(struct mg_lost *l, uint32_t i) { // with the next one
     l->at[i].last = l->at[i + 1].last > l->at[i].last ? l->at[i + 1].last : l->at[i].last;
     l->at[i].count += l->at[i + 1].count;

@@ -23,6 +23,8 @@ struct mg_lost {
 // Of the messages first..last, `count` are lost. Returns how many of them are news.
 uint64_t mg_lost_add(struct mg_lost *l, uint64_t first, uint64_t last, uint64_t count);
 
+bool mg_lost_has(const struct mg_lost *l, uint64_t seq); // a range covers it
+
 #define MG_LOST_BYTES_MAX (MG_LOST_RANGES * MG_LOST_RANGE_SIZE)
 size_t mg_lost_encode(const struct mg_lost *l, char out[MG_LOST_BYTES_MAX]); // bytes
 bool mg_lost_decode(struct mg_lost *l, mg_slice bytes);                      // false: they are not plausible

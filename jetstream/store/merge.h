@@ -7,12 +7,11 @@
 
 #include "jetstream/store/run.h"
 
-enum { MG_MERGE_MAX = 1024 }; // runs at once; recovery and listings need all there are
-
 struct mg_merge;
 
-// Runs are given newest first and stay open while this lives. drop_tombstones: nothing older than these runs exists, or
-// the caller wants to see what is there. bulk as in mg_run_iter_new.
+// Runs, any number of them, are given newest first and stay open while this lives. Memory: what is read ahead, 8 MB or
+// 32 KB a run, whichever is more. drop_tombstones: nothing older than these runs exists, or the caller wants to see
+// what is there. bulk as in mg_run_iter_new.
 struct mg_merge *mg_merge_new(struct mg_run *const *runs, size_t n, bool drop_tombstones, bool bulk);
 void mg_merge_free(struct mg_merge *m);
 // As mg_run_iter_seek and _next. A gap in one run is a gap of the whole for older runs' rows: they are left out, since
@@ -30,6 +29,7 @@ struct mg_merge_job {
     bool (*keep)(void *arg, const struct mg_row *row);
     // Asked every now and then: not MG_OK ends the job with this error; may be NULL.
     int (*go_on)(void *arg);
+    uint32_t every;             // so many rows; 0: 1,024
     void *arg;
 };
 

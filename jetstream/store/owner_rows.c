@@ -62,8 +62,6 @@ static int walk(struct listing *l, struct mg_merge *m, struct mg_cell **sorted, 
 int mg_stream_rows(struct mg_stream *s, mg_slice prefix, mg_slice from,
                    bool (*each)(void *arg, mg_slice key, mg_slice value), void *arg) {
     struct listing l = {.each = each, .arg = arg};
-    struct mg_run *runs[MG_MERGE_MAX];
-    size_t n = 0;
     char head[MG_ROW_KEY_HEAD];
     mg_row_key_head(head, MG_ROW_OWNER, s->id);
     mg_buf_add(&l.prefix, head, sizeof(head));
@@ -74,10 +72,8 @@ int mg_stream_rows(struct mg_stream *s, mg_slice prefix, mg_slice from,
     copy_rows(&l, s->rows->active, memory);
     for (unsigned i = 0; i < s->rows->frozen_len; i++) copy_rows(&l, s->rows->frozen[i], memory);
     struct mg_runset *set = s->storage == MG_STORAGE_FILE ? mg_runset_ref(s->part->rows.runs) : NULL;
-    for (uint32_t i = 0; set && i < set->count && n < MG_MERGE_MAX; i++)
-        if (set->runs[i]->primary) runs[n++] = set->runs[i]->run;
     struct mg_cell **sorted = mg_rowmap_sorted(memory);
-    struct mg_merge *m = n ? mg_merge_new(runs, n, true, false) : NULL;
+    struct mg_merge *m = set ? mg_runset_merge(set, true, false) : NULL;
     int err = walk(&l, m, sorted, memory->count);
     if (m) mg_merge_free(m);
     mg_runset_unref(set);

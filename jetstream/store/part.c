@@ -25,6 +25,9 @@
 #include "server/base/mem.h"
 #include "server/base/planted.h"
 
+// Rows that are being looked up, from which on publishes wait.
+#define LOOKING_MAX 8192u
+
 // Changes wait so long for pages of the journal before they are refused.
 #define PATIENCE_NS UINT64_C(5000000000)
 
@@ -139,6 +142,8 @@ int mg_part_refuses(const struct mg_store_part *p) {
 
 int mg_part_admit(struct mg_store_part *p, bool publish, size_t size) {
     if (publish && is_full(p)) return MG_ENOSPC;
+    // A checkpoint waits for look-ups that came before it: there must not be many seconds of them.
+    if (publish && p->rows.looking >= LOOKING_MAX) return MG_EAGAIN;
     if (p->unsent_len == 0 && (!publish || has_room(p, size))) {
         if (publish) p->room -= size;
         if (MG_UNLIKELY(mg_timer_active(&p->patience) || p->impatient)) calm(p);
@@ -287,6 +292,35 @@ void mg_stream_answer(struct mg_stream *s, void *ctx, int err, uint64_t seq, enu
     s->results_out++;
 }
 
+void mg_stream_tell_removed(struct mg_stream *s, uint64_t seq, mg_slice subject) {
+    if (s->ops == NULL || s->ops->removed == NULL) return;
+    struct mg_gone *gone = mg_alloc(sizeof(*gone) + subject.n); // the record may have left memory by then
+    gone->len = (uint32_t)subject.n;
+    if (subject.n) memcpy(gone->subject, subject.p, subject.n);
+    mg_stream_answer(s, gone, 0, seq, MG_ANSWER_REMOVED);
+}
+
+static void tell_gone(const struct mg_pending_result *r) {
+    struct mg_gone *gone = r->ctx;
+    const struct mg_stream *s = r->stream;
+    if (s->ops && s->ops->removed) s->ops->removed(s->app, r->seq, mg_slice_of(gone->subject, gone->len));
+    mg_free(gone);
+}
+
+static void forget_results(struct mg_result_ring *ring) {
+    for (uint32_t i = 0; i < ring->len; i++) {
+        struct mg_pending_result *r = &ring->at[(ring->head + i) & (ring->cap - 1)];
+        if (r->kind == MG_ANSWER_REMOVED) mg_free(r->ctx);
+    }
+    mg_free(ring->at);
+    *ring = (struct mg_result_ring){.at = NULL};
+}
+
+void mg_part_forget_results(struct mg_store_part *p) {
+    forget_results(&p->results);
+    forget_results(&p->at_once);
+}
+
 static void give(struct mg_store_part *p, const struct mg_pending_result *r) {
     struct mg_stream *s = r->stream;
     s->results_out--;
@@ -294,8 +328,10 @@ static void give(struct mg_store_part *p, const struct mg_pending_result *r) {
         s->visible = r->seq;
         if (mg_list_empty(&s->told)) mg_list_push_back(&p->told, &s->told);
     }
-    if (s->ops && r->kind == MG_ANSWER_REMOVED) {
-        s->ops->removed(s->app, r->seq);
+    if (r->kind == MG_ANSWER_REMOVED) {
+        tell_gone(r);
+    } else if (r->kind == MG_ANSWER_CLEARED) {
+        if (s->ops && s->ops->cleared) s->ops->cleared(s->app, r->seq);
     } else if (s->ops && s->ops->result && r->kind != MG_ANSWER_VISIBLE) {
         struct mg_result out = {
             .ctx = r->ctx, .seq = r->seq, .err = r->err, .duplicate = r->kind == MG_ANSWER_DUPLICATE};
@@ -321,114 +357,6 @@ static void tell_visible(struct mg_store_part *p) {
         struct mg_stream *s = mg_container_of(p->told.next, struct mg_stream, told);
         mg_list_remove(&s->told);
         if (s->ops && s->ops->visible) s->ops->visible(s->app, s->visible);
-    }
-}
-
-// ---- look-ups of rows -----------------------------------------------------------------------------------------------
-
-struct look_up {
-    struct mg_parcel parcel;
-    struct mg_store_part *part;
-    struct mg_runset *runs;
-    struct mg_buf keys;     // u32 length, key
-    uint32_t count;
-    struct found_rows {     // the reader's, who frees it: see struct mg_cold_answer
-        struct mg_parcel parcel;
-        struct mg_buf values;
-        struct look_up_answer {
-            uint32_t at, len;
-            int err;
-        } answers[];
-    } *rows;
-};
-
-static bool next_key(const struct mg_buf *keys, size_t *at, mg_slice *key) {
-    uint32_t n;
-    if (*at >= keys->len) return false;
-    memcpy(&n, keys->p + *at, sizeof(n));
-    *key = mg_slice_of(keys->p + *at + sizeof(n), n);
-    *at += sizeof(n) + n;
-    return true;
-}
-
-static void merged(void *arg, mg_slice before, const struct mg_cell *after, bool frozen) {
-    struct mg_store_part *p = arg;
-    if (after->key[0] != MG_ROW_SUBJECT) return;
-    struct mg_stream *s = mg_part_stream(p, mg_get_be64(after->key + 1));
-    // Rows of an older epoch, or of a stream that is gone, count nowhere.
-    if (s && mg_get_be32(after->key + MG_ROW_KEY_HEAD) == s->epoch)
-        mg_stream_subject_merged(s, before, after, frozen);
-}
-
-static void free_rows(struct mg_parcel *parcel) {
-    struct found_rows *rows = mg_container_of(parcel, struct found_rows, parcel);
-    mg_buf_fini(&rows->values);
-    mg_free(rows);
-}
-
-static void looked_up(struct mg_parcel *parcel) {
-    struct look_up *l = mg_container_of(parcel, struct look_up, parcel);
-    struct mg_store_part *p = l->part;
-    mg_slice key;
-    size_t at = 0;
-    for (uint32_t i = 0; next_key(&l->keys, &at, &key); i++) {
-        const struct look_up_answer *a = &l->rows->answers[i];
-        // A row that cannot be read is not "no row": its subject stays unresolved and the part says so.
-        if (a->err && a->err != MG_ENOTFOUND) mg_store_row_lost(p->store, key, a->err);
-        mg_slice value = a->err ? (mg_slice){NULL, 0} : mg_slice_of(l->rows->values.p + a->at, a->len);
-        mg_rows_resolve(&p->rows, key, value, merged, p);
-    }
-    p->jobs_out--;
-    mg_runset_unref(l->runs);
-    mg_buf_fini(&l->keys);
-    l->rows->parcel.arrived = free_rows;
-    struct mg_worker *reader = mg_store_reader(p->store, p->index);
-    if (reader) {
-        mg_worker_post(reader, &l->rows->parcel);
-    } else { // a store that is only looked at has no threads
-        free_rows(&l->rows->parcel);
-    }
-    mg_free(l);
-    mg_part_pump_all(p);
-}
-
-static void look_up(struct mg_parcel *parcel) {
-    struct look_up *l = mg_container_of(parcel, struct look_up, parcel);
-    mg_slice key;
-    size_t at = 0;
-    struct found_rows *rows = mg_zalloc(sizeof(*rows) + l->count * sizeof(rows->answers[0]));
-    l->rows = rows;
-    for (uint32_t i = 0; next_key(&l->keys, &at, &key); i++) {
-        size_t from = rows->values.len;
-        int err = mg_runset_get(l->runs, key, &rows->values);
-        rows->answers[i] = (struct look_up_answer){(uint32_t)from, (uint32_t)(rows->values.len - from), err};
-    }
-    mg_buf_reserve(&rows->values, 1);
-    l->parcel.arrived = looked_up;
-    mg_inbox_post(&l->part->inbox, &l->parcel);
-}
-
-static struct look_up *next_look_up(struct mg_store_part *p) {
-    struct look_up *l = mg_zalloc(sizeof(*l));
-    l->parcel.arrived = look_up;
-    l->part = p;
-    l->runs = mg_runset_ref(p->rows.runs);
-    l->keys = p->rows.wanted;
-    l->count = p->rows.wanted_len;
-    p->rows.wanted = (struct mg_buf)MG_BUF_INIT;
-    p->rows.wanted_len = 0;
-    p->jobs_out++;
-    return l;
-}
-
-void mg_part_look_up(struct mg_store_part *p) {
-    if (p->rows.wanted_len) mg_worker_post(mg_store_reader(p->store, p->index), &next_look_up(p)->parcel);
-}
-
-void mg_part_look_up_now(struct mg_store_part *p) {
-    while (p->rows.wanted_len) {
-        look_up(&next_look_up(p)->parcel);
-        mg_inbox_open(&p->inbox);
     }
 }
 
@@ -510,7 +438,6 @@ void mg_part_pump_all(struct mg_store_part *p) {
         mg_list_remove(&s->wants);
         if (s->deleted) continue;
         mg_stream_pump(s);
-        mg_stream_enforce(s);
         mg_reads_pump(s);
         mg_subjects_pump(s);
         if (!mg_list_empty(&s->waiting) || !mg_list_empty(&s->slow) || !mg_list_empty(&s->listings_wait))
@@ -540,6 +467,7 @@ bool mg_store_part_turn(struct mg_store_part *p) {
     bool gave = give_ready(p, &p->at_once, 0);
     gave |= give_ready(p, &p->results, durable);
     tell_visible(p);
+    mg_reads_release(p, durable);
     mg_seal_step(p);
     // From here on who posts rings; what came just before means another turn.
     return had || gave || p->pump || !mg_mailbox_sleep(&p->inbox.box, MG_ASLEEP);
@@ -559,7 +487,7 @@ void mg_store_part_start(struct mg_store_part *p, struct mg_loop *loop, struct m
     p->inbox.arg = p;
     for (struct mg_stream *s = mg_stream_next(p, NULL); s; s = mg_stream_next(p, s)) {
         mg_head_advance(s);
-        mg_stream_enforce(s); // a crash may have come between limits and what they remove
+        mg_limits_resume(s); // a crash may have come between limits and what they remove
         mg_stream_arm_age(s);
     }
 }

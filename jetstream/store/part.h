@@ -30,7 +30,8 @@ enum mg_answer {
     MG_ANSWER_DUPLICATE,
     MG_ANSWER_APPENDED, // and the message may be seen
     MG_ANSWER_VISIBLE,  // no result: the message may be seen, its append is not done yet
-    MG_ANSWER_REMOVED,  // no result: a message is gone
+    MG_ANSWER_REMOVED,  // no result: a message is gone; ctx is its struct mg_gone
+    MG_ANSWER_CLEARED,  // no result: all messages are gone
 };
 
 struct mg_pending_result {
@@ -39,6 +40,10 @@ struct mg_pending_result {
     uint64_t seq, batch;
     int err;
     enum mg_answer kind;
+};
+struct mg_gone {
+    uint32_t len;
+    char subject[];
 };
 struct mg_result_ring {
     struct mg_pending_result *at;
@@ -61,6 +66,7 @@ struct mg_store_part {
     uint64_t batch, durable;  // number of the open batch; all up to `durable` are on disk
     unsigned batches_out;     // handed over and not back
     unsigned jobs_out;        // reads and look-ups under way
+    uint32_t look_ups;        // asked so far: they go round the readers
     struct part_batch **unsent; // refused by the journal, in order
     uint32_t unsent_len, unsent_cap;
     struct mg_result_ring results; // wait for their batch
@@ -74,6 +80,7 @@ struct mg_store_part {
     struct mg_clock clock;
     uint32_t installs;        // checkpoints and compactions taken in; see cold.c
     struct mg_seal *seal;     // the checkpoint that is being made; NULL: none
+    struct mg_chunk *large;   // of records with an extent (extent.h), in no order
     struct mg_chunk *chunks_first, *chunks_last; // all chunks that memtables point into, the open one last
     struct mg_parcel news;    // from the store: it was poisoned, or its room for changes has changed
     atomic_bool news_out;
@@ -89,6 +96,7 @@ struct mg_store_part {
     bool pump;                // a stream wants to be pumped at the next turn
     unsigned slices;          // of long work in this turn
     struct mg_list told;      // streams whose `visible` has moved since it was told
+    struct mg_list holding;   // streams with answers of reads that are not durable yet
 };
 
 // Room for a record of `size` bytes at the end of the open batch; then mg_part_recorded, before anything else.
@@ -108,6 +116,7 @@ void mg_part_submit(struct mg_store_part *p);
 uint64_t mg_part_sent(const struct mg_store_part *p);
 // Batches up to this one are durable, in whatever files: what was not sent of them never will be.
 void mg_part_durable(struct mg_store_part *p, uint64_t last);
+void mg_part_forget_results(struct mg_store_part *p); // at the end: nobody hears them
 // Frees memory at the beginning of the next turn: slices of it may have been given out in this one.
 void mg_part_garbage(struct mg_store_part *p, void *memory);
 // ns since the epoch, never goes back.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// Removing messages: one by number, many by filter, number or age. A purge of everything is one record. Everything else
+// Removing messages: one by number, many by filter or number. A purge of everything is one record. Everything else
 // works in slices of at most SLICE messages: each is a record with the list of what it removes, and between two slices
 // the shard does other things. The result of a purge follows its last slice; a purge that a crash cuts short was not
 // answered, and has removed the older part of what it was to remove.
@@ -16,7 +16,6 @@
 #include "server/proto/subject.h"
 
 #define SLICE 256u
-#define EXPIRE_EVERY UINT64_C(250000000) // spec/jetstream-streams.md 13a: not more often than every 250 ms
 
 // What removing seq needs to know, from memory: 0, MG_ENOTFOUND (it is in no memtable).
 static int find_in_memory(struct mg_stream *s, uint64_t seq, struct mg_removal *out) {
@@ -97,7 +96,7 @@ static int slice_of_purge(struct mg_stream *s, struct mg_change *c, bool *more) 
     } else {
         *more = slice_of_memory(s, c, &list);
     }
-    if (c->keep && c->done + list.count > c->keep) { // `keep` holds how many may go
+    if (c->keep && c->done + list.count >= c->keep) { // `keep` holds how many may go
         *more = false;
         mg_removals_cut(&list, (uint32_t)(c->keep - c->done));
     }
@@ -163,83 +162,4 @@ void mg_purge_older(struct mg_stream *s, mg_slice filter, uint64_t below, void *
     c.cursor = s->first;
     c.started = true;
     mg_change_first(s, &c);
-}
-
-// ---- age and limits -------------------------------------------------------------------------------------------------
-
-static bool over(const struct mg_stream *s) {
-    return (s->limits.max_msgs > 0 && s->msgs > (uint64_t)s->limits.max_msgs) ||
-           (s->limits.max_bytes > 0 && s->bytes > (uint64_t)s->limits.max_bytes);
-}
-
-// Removes up to a slice of the oldest. 0: nothing more to do; MG_EAGAIN: being read; MG_EFULL: there is more to do.
-static int trim(struct mg_stream *s, bool (*too_much)(const struct mg_stream *s, const struct mg_head_message *m)) {
-    struct mg_removals list = {0};
-    struct mg_head_walk walk = mg_head_walk_of(s);
-    struct mg_head_message m;
-    int err;
-    uint64_t msgs = s->msgs, bytes = s->bytes;
-    while ((err = mg_head_next(s, &walk, &m)) == 0 && list.count < SLICE) {
-        if (!too_much(s, &m)) break;
-        bool named = mg_memtable_where(&s->mem, m.seq) != MG_MEM_OPEN;
-        mg_removals_add(&list, &(struct mg_removal){m.seq, m.size, named, m.subject});
-        // The state as it will be, for the question about the next one.
-        s->msgs--;
-        s->bytes -= m.size;
-    }
-    s->msgs = msgs;
-    s->bytes = bytes;
-    bool full = list.count == SLICE;
-    if (list.count) mg_assist_stale(s);
-    if (list.count) mg_removals_write(s, &list, false);
-    mg_removals_fini(&list);
-    return full ? MG_EFULL : err == MG_EAGAIN ? err : 0;
-}
-
-static bool limits_exceeded(const struct mg_stream *s, const struct mg_head_message *m) {
-    (void)m;
-    return over(s);
-}
-
-void mg_stream_enforce(struct mg_stream *s) {
-    // Who refuses what is new keeps what is old (spec/jetstream-streams.md 5).
-    if (s->limits.discard == MG_DISCARD_NEW) return;
-    if (!over(s) || s->part->poisoned || s->deleted) return;
-    if (mg_part_busy(s->part)) {
-        mg_part_want(s);
-        return;
-    }
-    if (trim(s, limits_exceeded) != 0) mg_part_pump_later(s);
-}
-
-static bool too_old(const struct mg_stream *s, const struct mg_head_message *m) {
-    int64_t age = mg_part_aging_time(s->part) - m->time;
-    return age > 0 && (uint64_t)age >= s->limits.max_age;
-}
-
-void mg_stream_arm_age(struct mg_stream *s) {
-    if (s->limits.max_age == 0 || s->part->loop == NULL || s->msgs == 0 || mg_timer_active(&s->age_timer)) return;
-    struct mg_head_walk walk = mg_head_walk_of(s);
-    struct mg_head_message m;
-    uint64_t wait = EXPIRE_EVERY;
-    if (mg_head_next(s, &walk, &m) == 0) {
-        int64_t left = m.time + (int64_t)s->limits.max_age - mg_part_aging_time(s->part);
-        if (left > 0 && (uint64_t)left > wait) wait = (uint64_t)left;
-    }
-    if (wait > MG_CLOCK_GRACE) wait = MG_CLOCK_GRACE; // ages may jump at its end
-    mg_timer_start(s->part->wheel, &s->age_timer, mg_loop_now(s->part->loop) + wait);
-}
-
-void mg_stream_appended(struct mg_stream *s) {
-    if (s->limits.max_age && !mg_timer_active(&s->age_timer)) mg_stream_arm_age(s);
-}
-
-void mg_stream_age_due(struct mg_timer *t) {
-    struct mg_stream *s = mg_container_of(t, struct mg_stream, age_timer);
-    if (s->limits.max_age == 0 || s->deleted || s->part->poisoned) return;
-    if (mg_part_busy(s->part) || trim(s, too_old) == MG_EFULL) {
-        mg_timer_start(s->part->wheel, t, mg_loop_now(s->part->loop) + 1000000);
-        return;
-    }
-    mg_stream_arm_age(s);
 }

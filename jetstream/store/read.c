@@ -70,6 +70,7 @@ static int next_in_memory(struct mg_stream *s, struct mg_read *r, uint64_t from)
     }
 }
 
+// Not in slices: what takes the place of a message that was not looked at yet must not be passed over.
 static bool last_in_memory(struct mg_stream *s, struct mg_read *r, uint64_t upto) {
     struct mg_record_view v;
     for (uint64_t seq = upto;; seq--) {
@@ -82,14 +83,25 @@ static bool last_in_memory(struct mg_stream *s, struct mg_read *r, uint64_t upto
     }
 }
 
+// Times ascend with numbers.
 static int time_in_memory(struct mg_stream *s, struct mg_read *r) {
     struct mg_record_view v;
-    for (uint64_t seq = s->first;; seq++) {
+    uint64_t lo = mg_memtable_first(&s->mem), hi = s->visible + 1;
+    if (lo < s->first) lo = s->first;
+    while (lo < hi) {
+        uint64_t mid = lo + (hi - lo) / 2, seq = mid;
         const uint8_t *bytes = mg_memtable_next(&s->mem, &seq);
-        if (bytes == NULL || seq > s->visible) return answer(r, MG_ENOTFOUND);
-        mg_record_borrow(&v, bytes);
-        if (v.head.time >= r->time) return answer_record(r, seq, &v);
+        if (bytes) mg_record_borrow(&v, bytes);
+        if (bytes && seq <= s->visible && v.head.time < r->time) {
+            lo = seq + 1;
+        } else {
+            hi = mid;
+        }
     }
+    const uint8_t *bytes = mg_memtable_next(&s->mem, &lo);
+    if (bytes == NULL || lo > s->visible) return answer(r, MG_ENOTFOUND);
+    mg_record_borrow(&v, bytes);
+    return answer_record(r, lo, &v);
 }
 
 uint64_t mg_count_memory(const struct mg_stream *s, const mg_slice *filters, unsigned n, uint64_t from) {
@@ -145,6 +157,13 @@ static bool from_ahead(struct mg_stream *s, struct mg_read *r, uint64_t from) {
     return false;
 }
 
+// What took the place of a message that was the last one may have been written while that was looked for.
+static bool newer_in_memory(struct mg_stream *s, struct mg_read *r, const struct mg_cold_read *cold) {
+    uint64_t bound = s->part->poisoned ? s->visible : s->last;
+    uint64_t found = cold->count ? cold->entries[0].seq : 0;
+    return last_in_memory(s, r, r->seq < bound ? r->seq : bound) && r->msg.seq > found;
+}
+
 static int execute(struct mg_stream *s, struct mg_read *r);
 
 static void cold_done(struct mg_cold_read *cold) {
@@ -153,8 +172,10 @@ static void cold_done(struct mg_cold_read *cold) {
     int err = 0;
     r->cold = NULL;
     if (cold->err == MG_EAGAIN) {
-        r->seq = cold->q.from;
+        if (r->kind == MG_READ_COUNT) r->seq = cold->q.from;
         err = execute(s, r);
+    } else if (r->kind == MG_READ_LAST && cold->went_on && newer_in_memory(s, r, cold)) {
+        err = 0;
     } else if (cold->err) {
         answer(r, cold->err);
     } else if (r->kind == MG_READ_COUNT) {
@@ -176,6 +197,7 @@ static void cold_done(struct mg_cold_read *cold) {
     } else {
         answer(r, MG_ENOTFOUND);
     }
+    if (err == 0) err = mg_read_settle(s, r);
     if (err == 0) r->done(r);
 }
 
@@ -188,8 +210,8 @@ static int ask(struct mg_stream *s, struct mg_read *r, enum mg_cold_kind kind, u
 
 // ---- questions ------------------------------------------------------------------------------------------------------
 
-static int read_seq(struct mg_stream *s, struct mg_read *r, uint64_t seq) {
-    if (seq < s->first || seq > s->visible) return answer(r, MG_ENOTFOUND);
+static int read_seq(struct mg_stream *s, struct mg_read *r, uint64_t seq, uint64_t bound) {
+    if (seq < s->first || seq > bound) return answer(r, MG_ENOTFOUND);
     const uint8_t *bytes = mg_memtable_get(&s->mem, seq);
     if (bytes) {
         struct mg_record_view v;
@@ -210,7 +232,7 @@ static int read_next(struct mg_stream *s, struct mg_read *r) {
 }
 
 // The row of a literal subject knows its last message.
-static int read_last_of_subject(struct mg_stream *s, struct mg_read *r, bool *answered) {
+static int read_last_of_subject(struct mg_stream *s, struct mg_read *r, uint64_t bound, bool *answered) {
     char key[MG_CELL_KEY_MAX];
     const struct mg_cell *cell;
     mg_slice k = mg_slice_of(key, mg_subject_key(s, r->filters[0], key));
@@ -219,9 +241,9 @@ static int read_last_of_subject(struct mg_stream *s, struct mg_read *r, bool *an
     if (f == MG_ROW_PENDING) return wait_slow(r);
     if (f == MG_ROW_ABSENT) return answer(r, MG_ENOTFOUND);
     const struct mg_subject_row *row = (const struct mg_subject_row *)(const void *)cell->value;
-    if (!row->last_gone && row->last <= s->visible) {
+    if (!row->last_gone && row->last <= bound) {
         r->partial = r->seq; // for another try
-        int err = read_seq(s, r, row->last);
+        int err = read_seq(s, r, row->last, bound);
         if (err == MG_EAGAIN) {
             r->kind = MG_READ_SEQ;
             r->last_of_subject = true;
@@ -232,13 +254,15 @@ static int read_last_of_subject(struct mg_stream *s, struct mg_read *r, bool *an
     return 0;
 }
 
+// What is newer may have taken the place of what is visible, so it must not be passed over: the answer waits for it.
+// After a failure of the journal that would be for ever.
 static int read_last(struct mg_stream *s, struct mg_read *r) {
-    uint64_t upto = r->seq < s->visible ? r->seq : s->visible;
+    uint64_t bound = s->part->poisoned ? s->visible : s->last, upto = r->seq < bound ? r->seq : bound;
     if (s->msgs == 0 || upto < s->first) return answer(r, MG_ENOTFOUND);
-    if (r->filters_len == 1 && r->seq >= s->visible && r->filters[0].n <= UINT16_MAX &&
+    if (r->filters_len == 1 && r->seq >= bound && r->filters[0].n <= UINT16_MAX &&
         mg_subject_is_literal(r->filters[0])) {
         bool answered;
-        int err = read_last_of_subject(s, r, &answered);
+        int err = read_last_of_subject(s, r, bound, &answered);
         if (answered) return err;
     }
     if (last_in_memory(s, r, upto)) return 0;
@@ -266,19 +290,37 @@ static int read_row(struct mg_stream *s, struct mg_read *r) {
     return answer(r, 0);
 }
 
+// Memory first, in slices, then segments. What moves from one to the other meanwhile would be counted twice, or not at
+// all: then it begins again.
 static int read_count(struct mg_stream *s, struct mg_read *r) {
-    uint64_t from = r->seq;
-    r->seq = s->last;
-    r->count = s->msgs;
-    if (r->filters_len == 0 && from <= s->first) return answer(r, 0);
-    r->count = mg_count_memory(s, r->filters, r->filters_len, from);
-    if (from < s->first) from = s->first;
-    return from < mg_stream_cold_end(s) ? ask(s, r, MG_COLD_COUNT, from, 0) : answer(r, 0);
+    struct mg_record_view v;
+    uint32_t looked = 0;
+    if (r->partial == 0 || r->installs != s->part->installs) {
+        if (r->partial == 0) r->from = r->seq > s->first ? r->seq : s->first;
+        r->installs = s->part->installs;
+        r->partial = r->from;
+        r->seq = s->last;
+        r->count = s->msgs;
+        if (r->filters_len == 0 && r->from <= s->first) return answer(r, 0);
+        r->count = 0;
+    }
+    for (uint64_t seq = r->partial;; seq++) {
+        const uint8_t *bytes = mg_memtable_next(&s->mem, &seq);
+        if (bytes == NULL || seq > r->seq) break;
+        mg_record_borrow(&v, bytes);
+        r->count += matches(r->filters, r->filters_len, v.subject);
+        if (++looked < SLICE) continue;
+        r->partial = seq + 1;
+        mg_part_pump_later(s);
+        return wait_slow(r);
+    }
+    r->partial = 0;
+    return r->from < mg_stream_cold_end(s) ? ask(s, r, MG_COLD_COUNT, r->from, 0) : answer(r, 0);
 }
 
 static int execute(struct mg_stream *s, struct mg_read *r) {
     switch (r->kind) {
-    case MG_READ_SEQ: return read_seq(s, r, r->seq);
+    case MG_READ_SEQ: return read_seq(s, r, r->seq, s->visible);
     case MG_READ_NEXT: return r->partial ? next_in_memory(s, r, r->partial) : read_next(s, r);
     case MG_READ_LAST: return read_last(s, r);
     case MG_READ_TIME: return read_time(s, r);
@@ -296,7 +338,8 @@ int mg_stream_read(struct mg_stream *s, struct mg_read *r) {
     mg_list_init(&r->waits);
     r->err = 0;
     if (s->deleted) return answer(r, MG_ECLOSED);
-    return execute(s, r);
+    int err = execute(s, r);
+    return err ? err : mg_read_settle(s, r);
 }
 
 void mg_stream_read_end(struct mg_read *r) {
@@ -304,6 +347,8 @@ void mg_stream_read_end(struct mg_read *r) {
     if (r->cold) mg_cold_cancel(r->cold);
     r->cold = NULL;
     if (r->waits.next) mg_list_remove(&r->waits);
+    mg_free(r->copy);
+    r->copy = NULL;
     free_ahead(r);
 }
 
@@ -314,14 +359,19 @@ void mg_reads_pump(struct mg_stream *s) {
     while (!mg_list_empty(&now)) {
         struct mg_read *r = mg_container_of(now.next, struct mg_read, waits);
         mg_list_remove(&r->waits);
-        if (execute(s, r) == 0) r->done(r);
+        int err = execute(s, r);
+        if (err == 0) err = mg_read_settle(s, r);
+        if (err == 0) r->done(r);
     }
 }
 
 void mg_reads_fail(struct mg_stream *s) {
+    mg_list_splice(&s->slow, &s->held);
     while (!mg_list_empty(&s->slow)) {
         struct mg_read *r = mg_container_of(s->slow.next, struct mg_read, waits);
         mg_list_remove(&r->waits);
+        mg_free(r->copy);
+        r->copy = NULL;
         answer(r, MG_ECLOSED);
         r->done(r);
     }

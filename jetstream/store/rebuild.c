@@ -38,8 +38,6 @@ struct rebuild {
     struct mg_disk_why why;
     struct mg_manifest was;
     struct mg_manifest_loaded loaded;
-    struct mg_run *primary[MG_MERGE_MAX];
-    size_t nprimary;
     bool holes;            // rows of streams may be missing
     struct mg_rowmap *rows; // of the kinds STREAM, STATE, STRETCH, as they will be
     struct place *places;
@@ -167,16 +165,13 @@ static void open_runs(struct rebuild *r) {
     for (uint32_t i = 0; i < r->was.nruns; i++) {
         const struct mg_manifest_run *a = &r->was.runs[i].about;
         bool primary = a->flags & MG_MANIFEST_RUN_PRIMARY;
-        int err = r->nprimary == MG_MERGE_MAX && primary ? MG_EFULL : 0;
-        if (err == 0) err = mg_run_ref_open(&runs[n], r->st, a->file, a->size, a->foot_sum, primary);
+        int err = mg_run_ref_open(&runs[n], r->st, a->file, a->size, a->foot_sum, primary);
         if (err && primary) {
             r->holes = true;
             tell(r, MG_CHECK_LOST, "Table %016llx cannot be read: its changes to streams and consumers are lost",
                  (unsigned long long)a->file);
         }
-        if (err) continue;
-        if (primary) r->primary[r->nprimary++] = runs[n]->run;
-        n++;
+        n += err == 0;
     }
     r->st->runs = mg_runset_new(runs, n);
     for (uint32_t i = 0; i < n; i++) mg_run_ref_put(runs[i]);
@@ -241,9 +236,10 @@ static void take_stretch(struct rebuild *r, const struct mg_row *row) {
 }
 
 static void take_rows(struct rebuild *r) {
-    struct mg_merge *m = mg_merge_new(r->primary, r->nprimary, true, true);
+    struct mg_merge *m = mg_runset_merge(r->st->runs, true, true);
     uint64_t gaps = 0;
     int err;
+    if (m == NULL) return;
     for (err = mg_merge_seek(m, (mg_slice){NULL, 0}); err != MG_ENOTFOUND; err = mg_merge_next(m)) {
         if (err) {
             mg_slice low = mg_buf_slice(&mg_merge_gap(m)->low);
@@ -352,7 +348,7 @@ static void put_state(struct rebuild *r, const struct mg_recount *n, struct mg_s
     row->msgs = n->msgs;
     row->bytes = n->bytes;
     row->subjects = n->subjects;
-    row->first_exact = 1;
+    row->flags = MG_STATE_FIRST_EXACT | MG_STATE_REBUILT;
     mg_state_row_pack(value, row);
     size_t size = MG_STATE_ROW_SIZE + mg_lost_encode(&n->lost, value + MG_STATE_ROW_SIZE);
     mg_row_key_head(key, MG_ROW_STATE, n->stream);
@@ -402,7 +398,7 @@ static int write_subjects(struct rebuild *r, struct mg_run_ref **out) {
 static void put_store_row(struct rebuild *r) {
     char key[MG_ROW_KEY_HEAD], value[8];
     const struct mg_cell *old = get_row(r, MG_ROW_STATE, 0);
-    uint64_t highest = old && old->value_len == 8 ? mg_get_u64(old->value) : 0;
+    uint64_t highest = old && old->value_len >= 8 ? mg_get_u64(old->value) : 0;
     if (r->nstreams && r->streams[r->nstreams - 1] > highest) highest = r->streams[r->nstreams - 1];
     if (r->holes) highest += 1000; // numbers of streams that nobody knows any more
     mg_put_u64(value, highest);
@@ -412,10 +408,11 @@ static void put_store_row(struct rebuild *r) {
 
 // Rows of the other primary kinds, as they are.
 static int copy_others(struct rebuild *r, struct mg_run_builder *b) {
-    struct mg_merge *m = mg_merge_new(r->primary, r->nprimary, true, true);
+    struct mg_merge *m = mg_runset_merge(r->st->runs, true, true);
     char from[1] = {MG_ROW_STRETCH + 1};
     uint64_t gaps = 0;
     int err, failed = 0;
+    if (m == NULL) return 0;
     for (err = mg_merge_seek(m, mg_slice_of(from, 1)); err != MG_ENOTFOUND && failed == 0; err = mg_merge_next(m)) {
         if (err) {
             gaps++;
@@ -487,20 +484,24 @@ static int look_at_record(void *arg, const struct mg_record_view *rec, const voi
     return 0;
 }
 
-static int find_replay_from(struct rebuild *r, struct mg_manifest_head *head) {
-    struct first_needed first = {.r = r, .page = UINT64_MAX};
-    struct mg_journal *j;
-    struct mg_journal_state state;
-    struct mg_journal_options o = {
+static struct mg_journal_options journal_options(struct rebuild *r, const struct mg_manifest_head *head) {
+    return (struct mg_journal_options){
         .disk = r->st->disk,
         .salt = head->salt,
         .page_bytes = head->page_bytes,
         .file_pages = head->ring_file_pages,
         .files = (uint32_t)(head->ring_pages / head->ring_file_pages),
         .look_only = true,
-        .arg = &first,
-        .record = look_at_record,
     };
+}
+
+static int find_replay_from(struct rebuild *r, struct mg_manifest_head *head) {
+    struct first_needed first = {.r = r, .page = UINT64_MAX};
+    struct mg_journal *j;
+    struct mg_journal_state state;
+    struct mg_journal_options o = journal_options(r, head);
+    o.arg = &first;
+    o.record = look_at_record;
     int err = mg_journal_open(&j, &o, &r->why);
     if (err) return err;
     mg_journal_state(j, &state);
@@ -508,6 +509,26 @@ static int find_replay_from(struct rebuild *r, struct mg_manifest_head *head) {
     head->replay_from = first.page < state.head ? first.page : state.head;
     head->incarnation = state.incarnation;
     return 0;
+}
+
+static void on_journal_damage(void *arg, const struct mg_journal_damage *d) {
+    struct rebuild *r = arg;
+    tell(r, d->perhaps_torn ? MG_CHECK_DAMAGED : MG_CHECK_LOST, "The journal's pages %llu to %llu: %s%s",
+         (unsigned long long)d->page, (unsigned long long)(d->pages_end - 1), mg_damage_text(d->cause),
+         d->perhaps_torn ? "; perhaps the torn end of a commit that nobody was told about" : "");
+}
+
+// The journal stays as it is; what the next start will not find in it is told now.
+static int look_at_journal(struct rebuild *r, const struct mg_manifest_head *head) {
+    struct mg_journal *j;
+    struct mg_journal_options o = journal_options(r, head);
+    o.replay_from = head->replay_from;
+    o.incarnation = (uint32_t)head->incarnation;
+    o.arg = r;
+    o.damage = on_journal_damage;
+    int err = mg_journal_open(&j, &o, &r->why);
+    if (err == 0) mg_journal_close(j);
+    return err;
 }
 
 static int write_manifest(struct rebuild *r, const struct mg_run_ref *primary, const struct mg_run_ref *subjects) {
@@ -522,6 +543,7 @@ static int write_manifest(struct rebuild *r, const struct mg_run_ref *primary, c
             .record_bytes = g->segment->record_bytes, .sections = g->segment->sections});
     }
     int err = r->loaded.used < 0 ? find_replay_from(r, &m.head) : 0;
+    if (err == 0) err = look_at_journal(r, &m.head);
     if (err == 0) put_slots_aside(r);
     for (int i = 0; i < 2 && err == 0; i++) err = mg_manifest_store(r->st->disk, &m, &r->why);
     struct mg_manifest_loaded both = {.slots = {MG_SLOT_VALID, MG_SLOT_VALID}};
@@ -554,8 +576,10 @@ static int rebuild(struct rebuild *r) {
     err = write_all(r);
     const char *why = r->why.text[0] ? r->why.text : mg_strerror(err);
     if (err) tell(r, MG_CHECK_LOST, "The tables could not be written: %s", why);
-    else tell(r, MG_CHECK_HEALTHY, "%u streams with %llu messages, and what the journal has, are as they should be",
-              r->nstreams, (unsigned long long)r->messages);
+    else
+        tell(r, MG_CHECK_HEALTHY,
+             "%u streams with %llu messages, and what can be read of the journal, are as they should be", r->nstreams,
+             (unsigned long long)r->messages);
     return err;
 }
 

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "jetstream/store/files.h"
-#include "jetstream/store/merge.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
 
@@ -136,14 +135,12 @@ static int recount_one(struct mg_store *st, struct mg_stream *s, struct mg_run_b
 
 // The new run in the place of all others with rows of subjects.
 static int install(struct mg_store *st, struct mg_run_ref *run) {
-    struct mg_run_ref *old[MG_MERGE_MAX];
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < st->runs->count && n < MG_MERGE_MAX; i++) {
-        if (!st->runs->runs[i]->primary) old[n++] = st->runs->runs[i];
-    }
+    uint32_t n;
+    struct mg_run_ref **old = mg_runset_kind(st->runs, false, &n);
     struct mg_files_change change = {.runs = &run, .runs_len = 1, .old_runs = old, .old_runs_len = n};
     int err = mg_files_sync_dirs(st);
     if (err == 0) err = mg_files_commit(st, &change);
+    mg_free(old);
     for (unsigned i = 0; i < st->o.parts && err == 0; i++) {
         mg_runset_unref(st->parts[i]->rows.runs);
         st->parts[i]->rows.runs = mg_runset_ref(st->runs);

@@ -33,9 +33,10 @@ static int take_stream(struct mg_store *st, uint64_t id, mg_slice value) {
 
 static int take_state(struct mg_store *st, uint64_t id, mg_slice value) {
     struct mg_state_row row;
-    if (id == 0) { // of the store: the highest number of a stream
-        if (value.n != 8) return MG_ECORRUPT;
+    if (id == 0) { // of the store: the highest number of a stream, and those whose DROP the journal may not have
+        if (value.n < 8 || value.n % 8 != 0) return MG_ECORRUPT;
         atomic_store(&st->next_stream, mg_get_u64(value.p));
+        for (size_t i = 8; i < value.n; i += 8) mg_orphans_dropped(&st->orphans, mg_get_u64(value.p + i));
         return 0;
     }
     struct mg_stream *s = find(st, id);
@@ -46,7 +47,7 @@ static int take_state(struct mg_store *st, uint64_t id, mg_slice value) {
     mg_state_row_unpack(&row, value.p);
     s->op = row.op;
     s->first = row.first;
-    s->last = row.last;
+    s->last = s->found_last = row.last;
     s->msgs = row.msgs;
     s->bytes = row.bytes;
     s->subjects = row.subjects;
@@ -54,7 +55,9 @@ static int take_state(struct mg_store *st, uint64_t id, mg_slice value) {
     s->lost_operations = row.lost_operations;
     s->last_time = row.last_time;
     s->epoch = row.epoch;
-    s->first_exact = row.first_exact != 0;
+    s->first_exact = (row.flags & MG_STATE_FIRST_EXACT) != 0;
+    s->inexact = (row.flags & MG_STATE_INEXACT) != 0;
+    s->rebuilt = (row.flags & MG_STATE_REBUILT) != 0;
     if (row.last_time > s->part->last_time) s->part->last_time = row.last_time;
     return 0;
 }
@@ -105,14 +108,8 @@ static int take_erasures(struct mg_store *st, struct mg_merge *m) {
 }
 
 int mg_recover_rows(struct mg_store *st) {
-    struct mg_run *runs[MG_MERGE_MAX];
-    size_t n = 0;
-    for (uint32_t i = 0; i < st->runs->count && n < MG_MERGE_MAX; i++) {
-        if (st->runs->runs[i]->primary) runs[n++] = st->runs->runs[i]->run;
-    }
-    if (n == MG_MERGE_MAX) return MG_EFULL; // the oldest rows would be missing: never a part of the streams
-    if (n == 0) return 0;
-    struct mg_merge *m = mg_merge_new(runs, n, true, false);
+    struct mg_merge *m = mg_runset_merge(st->runs, true, false);
+    if (m == NULL) return 0;
     char from[1] = {MG_ROW_STREAM};
     int err = mg_merge_seek(m, mg_slice_of(from, 1));
     while (err == 0) {
@@ -145,9 +142,46 @@ static void check_gap(struct mg_stream *s, const struct mg_record_view *rec) {
         mg_stream_found_lost(s, s->last + 1, rec->head.seq - 1, rec->head.seq - 1 - s->last);
 }
 
+// Told at the end: where a stream was deleted, and that is durable, extents of its messages may be used again.
+static void lose_extent(struct mg_stream *s, const struct mg_record_view *rec, int err) {
+    struct mg_store *st = s->part->store;
+    st->lost_extents = mg_realloc(st->lost_extents, (st->lost_extents_len + 1u) * sizeof(st->lost_extents[0]));
+    st->lost_extents[st->lost_extents_len++] =
+        (struct mg_lost_extent){.stream = s->id, .seq = rec->head.seq, .err = err};
+    mg_stream_apply_unread(s, rec);
+}
+
+static void tell_lost_extents(struct mg_store *st) {
+    for (uint32_t i = 0; i < st->lost_extents_len; i++) {
+        const struct mg_lost_extent *l = &st->lost_extents[i];
+        struct mg_stream *s = find(st, l->stream);
+        if (s == NULL || MG_PLANTED(silent_extent)) continue;
+        mg_store_say(st, MG_LOG_ERR, "stream %.*s: the extent of message %llu cannot be read: %s", (int)s->name.n,
+                     s->name.p, (unsigned long long)l->seq, mg_strerror(l->err));
+        mg_stream_found_lost(s, l->seq, l->seq, 1);
+    }
+    mg_free(st->lost_extents);
+    st->lost_extents = NULL;
+    st->lost_extents_len = 0;
+}
+
+// A name is given again only when its stream was dropped: the record that says so was lost.
+static void drop_earlier(struct mg_store *st, const struct mg_stream *now) {
+    for (unsigned i = 0; i < st->o.parts; i++) {
+        struct mg_stream *s = mg_stream_find(st->parts[i], now->name);
+        if (s == now) s = mg_stream_find_other(now);
+        if (s == NULL || s->id > now->id) continue;
+        mg_store_say(st, MG_LOG_WRN, "stream %.*s: its deletion was lost in the journal; a later stream of its name "
+                     "shows that it was deleted", (int)s->name.n, s->name.p);
+        mg_stream_apply_drop(s);
+        mg_stream_free(s);
+    }
+}
+
 int mg_recover_record(void *arg, const struct mg_record_view *rec, const void *bytes, uint64_t page) {
     struct mg_store *st = arg;
     uint64_t id = rec->head.stream;
+    bool begins = false;
     (void)page;
     st->status.records_replayed++;
     if (st->o.progress) atomic_fetch_add_explicit(&st->o.progress->records, 1, memory_order_relaxed);
@@ -155,17 +189,28 @@ int mg_recover_record(void *arg, const struct mg_record_view *rec, const void *b
     struct mg_stream *s = find(st, id);
     if (s && rec->head.op + MG_PLANTED(off_by_one) <= s->op) return 0;
     if (s == NULL) {
-        // A stream that the tables do not know: new since the checkpoint, or dropped before it.
-        if (rec->head.type != MG_RECORD_STREAM || rec->head.op != 1) return 0;
+        // A stream that the tables do not know: new since the checkpoint, or dropped before it. Or it was lost.
+        if (rec->head.type != MG_RECORD_STREAM || rec->head.op != 1) {
+            mg_orphans_add(&st->orphans, rec);
+            return 0;
+        }
         s = mg_stream_new(part_of(st, id), id);
+        begins = true;
     } else {
         check_gap(s, rec);
     }
     if (rec->head.time > s->part->last_time) s->part->last_time = rec->head.time;
     struct mg_record_view kept;
-    const uint8_t *copy = keep_bytes(s->part, bytes, rec->head.length);
+    bool large = rec->head.type == MG_RECORD_MSG && rec->head.flags & MG_RECORD_EXTENT;
+    int err = 0;
+    const uint8_t *copy = large ? mg_extent_recover(s->part, rec, &err) : keep_bytes(s->part, bytes, rec->head.length);
+    if (copy == NULL) {
+        lose_extent(s, rec, err);
+        return 0;
+    }
     mg_record_borrow(&kept, copy);
     mg_stream_apply(s, &kept, copy, false);
+    if (begins) drop_earlier(st, s);
     if (s->deleted) mg_stream_free(s);
     return 0;
 }
@@ -179,7 +224,24 @@ void mg_recover_damage(void *arg, const struct mg_journal_damage *d) {
                  d->perhaps_torn ? "; perhaps the torn end of a commit that nobody was told about" : "");
 }
 
+static void tell_orphans(struct mg_store *st) {
+    for (uint32_t i = 0; i < st->orphans.len; i++) {
+        const struct mg_orphan *x = &st->orphans.list[i];
+        if (x->dropped) continue;
+        st->status.unknown_streams++;
+        st->status.lost_messages += x->messages;
+        mg_store_say(st, MG_LOG_ERR,
+                     "stream number %llu is not known, but the journal has %llu records of it: %llu messages from %llu "
+                     "to %llu are lost",
+                     (unsigned long long)x->stream, (unsigned long long)x->records, (unsigned long long)x->messages,
+                     (unsigned long long)x->first_seq, (unsigned long long)x->last_seq);
+    }
+    mg_orphans_fini(&st->orphans);
+}
+
 void mg_recover_end(struct mg_store *st) {
+    tell_lost_extents(st);
+    tell_orphans(st);
     for (unsigned i = 0; i < st->o.parts; i++) {
         struct mg_store_part *p = st->parts[i];
         if (p->last_time > st->last_time) st->last_time = p->last_time;

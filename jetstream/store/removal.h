@@ -6,7 +6,7 @@
 //   varint count, then for each: varint (seq - previous seq, zigzag), varint size, varint subject length + 1, subject
 //
 // Length 0 (no subject) means that the message is in the journal, too, later than the last checkpoint: its own record
-// names the subject.
+// names the subject. An empty subject and size 0: the message was damaged, nothing is known of it but its number.
 #ifndef MG_JETSTREAM_STORE_REMOVAL_H
 #define MG_JETSTREAM_STORE_REMOVAL_H
 

@@ -60,6 +60,9 @@ void mg_run_range(const struct mg_run *r, mg_slice *min_key, mg_slice *max_key);
 // False: the key is in no row of this run, not as a tombstone either. Never blocks; says more as parts have been read.
 bool mg_run_may_have(const struct mg_run *r, mg_slice key);
 
+// Reads the filters that are not in memory yet, as far as there is room for them. Blocks. True: all are there.
+bool mg_run_warm(const struct mg_run *r);
+
 struct mg_run_hit {
     mg_slice value;
     bool tombstone;
@@ -86,6 +89,7 @@ struct mg_run_gap {
 struct mg_run_iter;
 // bulk: reads ahead a megabyte from the start and keeps out of the cache; otherwise the read-ahead grows as it goes on.
 struct mg_run_iter *mg_run_iter_new(const struct mg_run *r, bool bulk);
+void mg_run_iter_ahead(struct mg_run_iter *it, size_t bytes); // reads ahead no more than that; before the first seek
 void mg_run_iter_free(struct mg_run_iter *it);
 // To the first row with a key >= key ({NULL, 0}: of all). Both: MG_OK with a row, MG_ENOTFOUND at the end. MG_ECORRUPT
 // or MG_EIO: the keys of mg_run_iter_gap cannot be read; the next call goes on behind them.

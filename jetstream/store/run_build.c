@@ -12,6 +12,7 @@
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/shard/loop.h"
 
 enum {
     BLOCK_BYTES = 16 * 1024,
@@ -68,6 +69,7 @@ void mg_run_builder_free(struct mg_run_builder *b) {
 
 static void end_block(struct mg_run_builder *b) {
     if (b->data.rows == 0) return;
+    mg_thread_breathe();
     mg_slice payload = mg_block_builder_finish(&b->data);
     uint64_t at = mg_frame_write(b->w, b->o.env, b->o.file, MG_FRAME_DATA, payload);
     const struct mg_run_block ref = {(uint32_t)(at - b->part_data), (uint32_t)payload.n};

@@ -14,8 +14,9 @@
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/shard/loop.h"
 
-enum { AHEAD_FIRST = 64 * 1024, AHEAD_MAX = 1024 * 1024 };
+enum { AHEAD_FIRST = 64 * 1024, AHEAD_MAX = 256 * 1024 };
 
 struct mg_run_iter {
     const struct mg_run *r;
@@ -26,9 +27,9 @@ struct mg_run_iter {
     struct run_part part;    // block NULL: none
     struct mg_block *data;   // holds the block if it is not in the window
     bool in_block;           // rows stands on a row or before the first one
-    uint8_t *window;         // owned, AHEAD_MAX bytes
+    uint8_t *window;         // owned, ahead_max bytes
     uint64_t window_at;
-    size_t window_len, ahead;
+    size_t window_len, ahead, ahead_max;
     struct mg_row row;
     struct mg_run_gap gap;
 };
@@ -38,12 +39,15 @@ struct mg_run_iter *mg_run_iter_new(const struct mg_run *r, bool bulk) {
     it->r = r;
     it->bulk = bulk;
     it->done = true;
+    it->ahead_max = AHEAD_MAX;
     mg_block_iter_init(&it->top);
     mg_block_iter_init(&it->index);
     mg_block_iter_init(&it->rows);
     mg_block_iter_set(&it->top, &r->parts);
     return it;
 }
+
+void mg_run_iter_ahead(struct mg_run_iter *it, size_t bytes) { it->ahead_max = bytes; }
 
 static void leave_block(struct mg_run_iter *it) {
     mg_block_unref(it->data);
@@ -76,14 +80,17 @@ static bool in_window(const struct mg_run_iter *it, uint64_t at, uint64_t size) 
 // Reads ahead from `at`. Failing is no fault: the block is then read by itself.
 static void fill_window(struct mg_run_iter *it, uint64_t at) {
     const struct mg_frame_file *f = &it->r->file;
-    if (!it->window) it->window = mg_alloc(AHEAD_MAX);
+    if (!it->window) it->window = mg_alloc(it->ahead_max);
     if (it->bulk && it->window_len && f->main.ops && f->main.ops->forget)
         f->main.ops->forget(f->main.handle, it->window_at, it->window_len);
     uint64_t n = f->size - at;
     if (n > it->ahead) n = it->ahead;
     it->window_len = f->main.ops && mg_blob_read(&f->main, it->window, n, at) == MG_OK ? n : 0;
     it->window_at = at;
-    if (it->ahead < AHEAD_MAX) it->ahead *= 2;
+    uint64_t left = f->size - at - it->window_len;
+    if (it->window_len && it->window_len == it->ahead_max && left && f->main.ops->expect) // and the next one
+        f->main.ops->expect(f->main.handle, at + it->window_len, left < it->ahead_max ? left : it->ahead_max);
+    it->ahead = it->ahead < it->ahead_max / 2 ? it->ahead * 2 : it->ahead_max;
 }
 
 // The payload of a data frame; it->data holds it unless it stands in the window.
@@ -91,7 +98,7 @@ static int load_payload(struct mg_run_iter *it, uint64_t at, uint32_t length, mg
     const struct mg_frame_file *f = &it->r->file;
     uint64_t size = mg_frame_size(length);
     bool alone = it->fresh && !it->bulk;
-    if (!alone && !in_window(it, at, size) && size <= AHEAD_MAX) fill_window(it, at);
+    if (!alone && !in_window(it, at, size) && size <= it->ahead_max) fill_window(it, at);
     if (in_window(it, at, size)) {
         const uint8_t *p = it->window + (at - it->window_at);
         *payload = mg_slice_of((const char *)p + MG_FRAME_HEAD_SIZE, length);
@@ -108,6 +115,7 @@ static int enter_block(struct mg_run_iter *it) {
     uint32_t length;
     mg_slice payload;
     struct mg_block_view view;
+    mg_thread_breathe();
     int err = run_block_place(&it->part, &it->index.row, &at, &length);
     if (err == MG_OK) err = load_payload(it, at, length, &payload);
     if (err == MG_OK) err = mg_block_view_init(&view, payload.p, payload.n);
@@ -133,6 +141,10 @@ static bool next_block(struct mg_run_iter *it) {
         if (mg_block_iter_first(&it->index) == MG_OK) return true;
     }
     it->done = true;
+    run_part_release(&it->part);
+    mg_free(it->window);
+    it->window = NULL;
+    it->window_len = 0;
     return false;
 }
 
@@ -188,7 +200,7 @@ int mg_run_iter_seek(struct mg_run_iter *it, mg_slice key) {
     leave_block(it);
     it->fresh = true;
     it->window_len = 0;
-    it->ahead = it->bulk ? AHEAD_MAX : AHEAD_FIRST;
+    it->ahead = it->bulk || it->ahead_max < AHEAD_FIRST ? it->ahead_max : AHEAD_FIRST;
     int err = key.n ? mg_block_iter_floor(&it->top, key) : MG_ENOTFOUND;
     if (err) err = mg_block_iter_first(&it->top);
     it->done = err != MG_OK;

@@ -193,21 +193,43 @@ static struct run_gate *gate_of(const struct mg_run *r, mg_slice key) {
 }
 
 // Any thread that reads: keeps the filter, if there is memory and nobody was faster.
-static void keep_filter(const struct mg_run *r, mg_slice key, const struct run_part *part) {
+static bool keep_filter(const struct mg_run *r, struct run_gate *g, const struct run_part *part) {
     struct mg_filter_budget *budget = r->file.env->filters;
-    struct run_gate *g = gate_of(r, key);
     size_t n = (size_t)part->lines * MG_BLOOM_LINE;
-    if (!budget || !g || !part->filter || atomic_load(&g->filter)) return;
+    if (!budget || !part->filter) return false;
+    if (atomic_load(&g->filter)) return true;
     if (atomic_fetch_add(&budget->used, n) + n > budget->max) {
         atomic_fetch_sub(&budget->used, n);
-        return;
+        return false;
     }
     uint8_t *filter = mg_alloc(n), *none = NULL;
     memcpy(filter, part->filter, n);
     atomic_store_explicit(&g->lines, part->lines, memory_order_relaxed); // the same, whoever writes it
-    if (atomic_compare_exchange_strong(&g->filter, &none, filter)) return;
+    if (atomic_compare_exchange_strong(&g->filter, &none, filter)) return true;
     atomic_fetch_sub(&budget->used, n);
     mg_free(filter);
+    return true;
+}
+
+bool mg_run_warm(const struct mg_run *r) {
+    struct mg_table_env env = *r->file.env; // past the cache: the rest of a part is not wanted
+    struct mg_run run = *r;
+    struct mg_block_iter it;
+    bool all = true;
+    env.cache = NULL;
+    run.file.env = &env;
+    mg_block_iter_init(&it);
+    mg_block_iter_set(&it, &r->parts);
+    uint32_t i = 0;
+    for (int err = mg_block_iter_first(&it); err == MG_OK && all; err = mg_block_iter_next(&it), i++) {
+        struct run_part part;
+        if (atomic_load(&r->gates[i].filter)) continue;
+        run_part_load(&run, &it.row, &part);
+        all = keep_filter(r, &r->gates[i], &part) || !part.filter;
+        run_part_release(&part);
+    }
+    mg_block_iter_fini(&it);
+    return all;
 }
 
 bool mg_run_may_have(const struct mg_run *r, mg_slice key) {
@@ -333,7 +355,8 @@ static int get_in_block(const struct mg_run *r, const struct run_part *part, str
 static int get_in_part(const struct mg_run *r, struct mg_block_iter *it, mg_slice key, struct mg_run_hit *hit) {
     struct run_part part;
     run_part_load(r, &it->row, &part);
-    keep_filter(r, key, &part);
+    struct run_gate *g = gate_of(r, key);
+    if (g) keep_filter(r, g, &part);
     int err = MG_ENOTFOUND;
     if (!part.filter || mg_bloom_maybe(part.filter, part.lines, mg_bloom_hash(key, r->file.env->salt))) {
         mg_block_iter_set(it, &part.blocks);

@@ -27,7 +27,7 @@ static struct mg_cell *put_state(struct mg_stream *s) {
         .lost_operations = s->lost_operations,
         .last_time = s->last_time,
         .epoch = s->epoch,
-        .first_exact = s->first_exact,
+        .flags = (s->first_exact ? MG_STATE_FIRST_EXACT : 0) | (s->inexact ? MG_STATE_INEXACT : 0),
     };
     char key[MG_ROW_KEY_HEAD], value[MG_STATE_ROW_SIZE + MG_LOST_BYTES_MAX];
     mg_state_row_pack(value, &row);
@@ -113,9 +113,11 @@ static void seal_streams(struct mg_store_part *p, struct mg_seal *seal) {
     uint32_t n = 0;
     for (struct mg_list *l = p->streams.next; l != &p->streams; l = l->next) n++;
     seal->streams = mg_zalloc((n ? n : 1) * sizeof(*seal->streams));
+    seal->dropped = mg_alloc((n ? n : 1) * sizeof(*seal->dropped));
     for (struct mg_list *l = p->streams.next; l != &p->streams; l = l->next) {
         struct mg_stream *s = mg_container_of(l, struct mg_stream, link);
         s->last_row = NULL; // a later generation may get the address of this one
+        if (s->storage == MG_STORAGE_FILE && s->deleted) seal->dropped[seal->dropped_len++] = s->id;
         if (s->storage == MG_STORAGE_MEMORY || s->deleted || !s->dirty) continue;
         struct mg_sealed_stream *z = &seal->streams[seal->streams_len++];
         *z = (struct mg_sealed_stream){.stream = s, .id = s->id};
@@ -156,6 +158,7 @@ void mg_seal_ask(struct mg_parcel *parcel) {
     for (struct mg_chunk *c = p->chunks_first; c; c = c->next) {
         if (c->generation == 0) c->generation = seal->generation;
     }
+    mg_extent_seal(p, seal->generation);
     p->chunk = NULL;
     mg_seal_step(p);
 }
@@ -165,6 +168,7 @@ void mg_seal_step(struct mg_store_part *p) {
     if (seal == NULL || seal->given || p->poisoned) return;
     if (p->durable < seal->batch || (seal->rows->unresolved > 0 && !MG_PLANTED(half_row))) return;
     for (uint32_t i = 0; i < seal->streams_len; i++) correct_state(&seal->streams[i]);
+    if (MG_PLANTED(extent_early_free)) mg_extent_drop_places(p, seal->generation);
     seal->given = true;
     seal->parcel.arrived = seal->sealed;
     mg_worker_post(seal->keeper, &seal->parcel);
@@ -178,6 +182,10 @@ static uint64_t alive_in(const struct mg_sealed_stream *z, const struct mg_secti
     for (; *at < z->blocks_len; ++*at) {
         const struct mg_mem_block *b = z->blocks[*at];
         if (b->first > section->last_seq) break;
+        if (b->first >= section->first_seq && b->first + b->count <= section->last_seq + 1) {
+            n += b->alive; // as nearly all of them
+            continue;
+        }
         for (uint32_t i = 0; i < b->count; i++) {
             uint64_t seq = b->first + i;
             n += seq >= section->first_seq && seq <= section->last_seq && mg_mem_block_alive_at(b, i, UINT32_MAX - 1);
@@ -216,6 +224,7 @@ static void drop_stretches(struct mg_stream *s, const struct mg_seal *seal) {
 }
 
 static void drop_chunks(struct mg_store_part *p, uint32_t generation) {
+    mg_extent_drop(p, generation);
     while (p->chunks_first && p->chunks_first->generation && p->chunks_first->generation <= generation) {
         struct mg_chunk *c = p->chunks_first;
         p->chunks_first = c->next;
@@ -247,6 +256,7 @@ void mg_seal_installed(struct mg_parcel *parcel) {
     mg_rows_written(&p->rows, seal->rows, p->store->o.rows_bytes / p->store->o.parts);
     mg_rowmap_unref(seal->rows);
     mg_free(seal->streams);
+    mg_free(seal->dropped);
     mg_facts_fini(&seal->facts);
     mg_free(seal->dead);
     p->seal = NULL;
@@ -266,6 +276,7 @@ void mg_seal_free(struct mg_seal *seal) {
     mg_rowmap_unref(seal->rows);
     mg_runset_unref(seal->runs);
     mg_free(seal->streams);
+    mg_free(seal->dropped);
     mg_facts_fini(&seal->facts);
     mg_free(seal->dead);
     mg_free(seal);

@@ -46,6 +46,8 @@ struct mg_seal {
     struct mg_rowmap *rows;    // a reference
     struct mg_sealed_stream *streams; // ascending ids
     uint32_t streams_len;
+    uint64_t *dropped;         // streams that are; of some the journal may never get the record that says so
+    uint32_t dropped_len;
     struct mg_facts facts;     // of all streams of the part, as sealed
     uint64_t page;             // the part needs nothing of the journal below it any more
     // The keeper's answer.

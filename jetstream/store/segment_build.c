@@ -12,6 +12,7 @@
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/shard/loop.h"
 
 enum { SECTION_MESSAGES = 1024 * 1024, SECTION_SUBJECTS = 16 * 1024 * 1024, MESSAGES_FIRST = 1024 };
 #define SECTION_BYTES ((uint64_t)1 << 30)
@@ -135,6 +136,7 @@ static void write_leaves(struct mg_segment_builder *b, const uint32_t *rank) {
     for (uint32_t i = 0, end; i < s->messages; i = end, s->leaves++) {
         end = group_end(b, i, s->messages, LEAF_MESSAGES, LEAF_BYTES);
         write_leaf(b, i, end, rank);
+        mg_thread_breathe();
     }
     struct mg_dir_row row; // of the only leaf, if there is one only
     mg_dir_row_unpack(&row, b->dir.p);
@@ -195,6 +197,7 @@ int mg_segment_builder_add(struct mg_segment_builder *b, const void *record) {
         return MG_EINVAL;
     b->last_stream = v.head.stream;
     b->last_seq = v.head.seq;
+    if (s->messages % BREATH == BREATH - 1) mg_thread_breathe();
     if (s->messages && section_is_full(b, &v)) end_section(b);
     if (s->messages == 0) {
         s->stream = v.head.stream;

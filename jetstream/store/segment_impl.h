@@ -12,6 +12,7 @@ enum {
     SECTIONS_A_FRAME = 64,
     LEAF_MESSAGES = 1024,
     LEAF_BYTES = 1024 * 1024, // of records; a leaf ends with the record that reaches it
+    BREATH = 128,             // records that are handled between two breaths (mg_thread_breathe)
     BLOCK_BYTES = 32 * 1024,  // of records in a block of a leaf
     BLOOM_FRAME_LINES = 256,
     SUBJECT_LOST = UINT32_MAX - 1, // in a rebuilt leaf: an entry that stands for an unreadable stretch

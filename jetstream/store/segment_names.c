@@ -15,6 +15,7 @@
 #include "jetstream/store/key_sort.h"
 #include "server/base/assert.h"
 #include "server/base/mem.h"
+#include "server/shard/loop.h"
 
 enum { SUBJECTS_BYTES = 16 * 1024, SLOTS_FIRST = 64 };
 
@@ -95,6 +96,7 @@ struct writing {
 
 static void end_block(struct writing *x) {
     if (x->block.rows == 0) return;
+    mg_thread_breathe();
     mg_slice payload = mg_block_builder_finish(&x->block);
     uint64_t at = mg_frame_write(x->w, x->o->env, x->o->file, MG_FRAME_SUBJECTS, payload);
     const struct mg_subject_block ref = {at, (uint32_t)payload.n, x->ordinal};

@@ -11,8 +11,11 @@
 
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/shard/loop.h"
 
-enum { WINDOW = 1024 * 1024, WINDOW_FIRST = 16 * 1024 };
+// A window is not larger than what the journal can wait for: its commits go to the same device. The next one is fetched
+// while this one is looked at.
+enum { WINDOW = 64 * 1024, WINDOW_FIRST = 16 * 1024 };
 
 struct mg_section_walk {
     const struct mg_segment *g;
@@ -51,6 +54,7 @@ void mg_section_walk_free(struct mg_section_walk *w) {
 }
 
 static void enter_leaf(struct mg_section_walk *w, uint32_t i) {
+    mg_thread_breathe();
     section_leaf_release(&w->leaf);
     w->leaf_no = i;
     w->pos = 0;
@@ -151,6 +155,7 @@ struct mg_section_scan {
     uint64_t at;     // of the window in the file
     struct mg_record_buf big; // a record that does not fit
     const uint8_t *record;
+    uint32_t records; // given
 };
 
 struct mg_section_scan *mg_section_scan_new(const struct mg_segment *g, const struct mg_section *s,
@@ -193,11 +198,15 @@ static void fill(struct mg_section_scan *c, const struct mg_section_entry *e) {
     if (!c->window) c->window = mg_alloc(c->cap);
     c->at = e->at;
     c->len = mg_blob_read(blob, c->window, n, e->at) == MG_OK ? n : 0;
+    left -= n;
+    if (on && c->len && left && blob->ops->expect)
+        blob->ops->expect(blob->handle, e->at + n, left < c->cap ? left : c->cap);
 }
 
 int mg_section_scan_next(struct mg_section_scan *c, struct mg_section_entry *e, struct mg_record_view *out) {
     int err = mg_section_walk_next(c->walk, e);
     if (err) return err;
+    if (++c->records % BREATH == 0) mg_thread_breathe();
     if (!in_window(c, e) && e->length <= c->cap) fill(c, e);
     if (in_window(c, e)) {
         c->record = c->window + (e->at - c->at);

@@ -3,8 +3,12 @@
 #include "jetstream/store/segments.h"
 
 #include "jetstream/store/files.h"
+#include "jetstream/store/merge.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/shard/loop.h"
+
+#define PIECE (UINT64_C(512) * 1024)
 
 // ---- segments -------------------------------------------------------------------------------------------------------
 
@@ -13,8 +17,22 @@ struct mg_segment_ref *mg_segment_ref_get(struct mg_segment_ref *g) {
     return g;
 }
 
-static bool unlink_file(struct mg_store *st, const char *name) {
+// A large file is cut piece by piece: the file system frees (and, mounted with `discard`, trims) what goes in one
+// step, and the journal waits behind that.
+static void shorten(struct mg_store *st, const char *name, uint64_t size) {
+    struct mg_file *f;
+    if (size <= PIECE || mg_file_open(st->disk, &f, name, MG_FILE_WRITE, NULL) != 0) return;
+    int err = 0;
+    for (size = (size - 1) / PIECE * PIECE; size > 0 && err == 0; size -= PIECE) {
+        err = mg_file_truncate(f, size, NULL);
+        mg_thread_breathe();
+    }
+    mg_file_close(f);
+}
+
+static bool unlink_file(struct mg_store *st, const char *name, uint64_t size) {
     struct mg_disk_why why;
+    shorten(st, name, size);
     int err = mg_disk_unlink(st->disk, name, &why);
     if (err && err != MG_ENOTFOUND) mg_store_say(st, MG_LOG_WRN, "cannot delete %s: %s", name, why.text);
     return err == 0 || err == MG_ENOTFOUND;
@@ -47,7 +65,7 @@ static void close_segment(struct mg_parcel *p) {
     if (atomic_load(&g->doomed)) {
         char name[MG_FILE_NAME_MAX];
         mg_table_file_name(name, MG_FILE_SEGMENT, g->id);
-        if (unlink_file(g->store, name)) mg_files_unlinked(g->store, g->id);
+        if (unlink_file(g->store, name, g->size)) mg_files_unlinked(g->store, g->id);
     }
     mg_free(g);
 }
@@ -63,7 +81,7 @@ int mg_segment_ref_open(struct mg_segment_ref **out, struct mg_store *st, uint64
     struct mg_disk_why why;
     struct mg_file *file;
     mg_table_file_name(name, MG_FILE_SEGMENT, id);
-    int err = mg_file_open(st->disk, &file, name, MG_FILE_READ, &why);
+    int err = mg_file_open(st->disk, &file, name, MG_FILE_READ | MG_FILE_EXACT, &why);
     if (err) {
         mg_store_say(st, MG_LOG_ERR, "cannot open %s: %s", name, why.text);
         return err;
@@ -98,11 +116,12 @@ static void close_run(struct mg_parcel *p) {
     mg_run_close(r->run);
     mg_file_close(r->main);
     mg_file_close(r->copy);
+    r->store->keeping->runs_closed++;
     bool gone = atomic_load(&r->doomed);
     for (int copy = 0; copy <= (int)r->primary && atomic_load(&r->doomed); copy++) {
         char name[MG_FILE_NAME_MAX];
         mg_table_file_name(name, copy ? MG_FILE_RUN_COPY : MG_FILE_RUN, r->id);
-        gone &= unlink_file(r->store, name);
+        gone &= unlink_file(r->store, name, r->size);
     }
     if (gone) mg_files_unlinked(r->store, r->id);
     mg_free(r);
@@ -118,7 +137,7 @@ static void open_copy(struct mg_store *st, struct mg_file **out, uint64_t id, bo
     char name[MG_FILE_NAME_MAX];
     struct mg_disk_why why;
     mg_table_file_name(name, copy ? MG_FILE_RUN_COPY : MG_FILE_RUN, id);
-    if (mg_file_open(st->disk, out, name, MG_FILE_READ, &why) != 0) {
+    if (mg_file_open(st->disk, out, name, MG_FILE_READ | MG_FILE_EXACT, &why) != 0) {
         *out = NULL;
         mg_store_say(st, MG_LOG_ERR, "cannot open %s: %s", name, why.text);
     }
@@ -169,6 +188,29 @@ void mg_runset_unref(struct mg_runset *s) {
     if (s == NULL || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) > 1) return;
     for (uint32_t i = 0; i < s->count; i++) mg_run_ref_put(s->runs[i]);
     mg_free(s);
+}
+
+struct mg_run_ref **mg_runset_kind(const struct mg_runset *s, bool primary, uint32_t *n) {
+    struct mg_run_ref **list = NULL;
+    *n = 0;
+    for (uint32_t i = 0; s && i < s->count; i++) {
+        if (s->runs[i]->primary != primary) continue;
+        if (list == NULL) list = mg_alloc(s->count * sizeof(struct mg_run_ref *));
+        list[(*n)++] = s->runs[i];
+    }
+    return list;
+}
+
+struct mg_merge *mg_runset_merge(const struct mg_runset *s, bool primary, bool bulk) {
+    uint32_t n;
+    struct mg_run_ref **list = mg_runset_kind(s, primary, &n);
+    if (list == NULL) return NULL;
+    struct mg_run **runs = mg_alloc(n * sizeof(struct mg_run *));
+    for (uint32_t i = 0; i < n; i++) runs[i] = list[i]->run;
+    struct mg_merge *m = mg_merge_new(runs, n, true, bulk);
+    mg_free(runs);
+    mg_free(list);
+    return m;
 }
 
 bool mg_runset_may_have(const struct mg_runset *s, mg_slice key) {

@@ -15,6 +15,7 @@
 
 struct mg_store;
 struct mg_file;
+struct mg_merge;
 
 struct mg_segment_ref {
     struct mg_parcel parcel;
@@ -42,6 +43,10 @@ struct mg_run_ref {
     struct mg_run *run;
     uint64_t id, size, foot_sum;
     bool primary;
+    // The keeper's.
+    unsigned busy;  // input of so many merges that run: of one at most
+    bool warm;      // its filters are in memory
+    uint32_t tried; // there was no room for them, when so many runs had been closed
 };
 struct mg_run_ref *mg_run_ref_get(struct mg_run_ref *r);
 void mg_run_ref_put(struct mg_run_ref *r); // any thread; NULL is fine
@@ -56,6 +61,11 @@ struct mg_runset {
 struct mg_runset *mg_runset_new(struct mg_run_ref *const *runs, uint32_t count);
 struct mg_runset *mg_runset_ref(struct mg_runset *s);
 void mg_runset_unref(struct mg_runset *s); // any thread; NULL is fine
+// The runs of a kind, newest first, without references; the array is the caller's (mg_free). NULL: there are none.
+struct mg_run_ref **mg_runset_kind(const struct mg_runset *s, bool primary, uint32_t *n);
+// Their rows, read as one without tombstones; NULL: there are no runs of the kind. The set stays while it lives.
+// bulk as in mg_run_iter_new.
+struct mg_merge *mg_runset_merge(const struct mg_runset *s, bool primary, bool bulk);
 // False: no run has the key, as ranges and the filters in memory say. Never blocks.
 bool mg_runset_may_have(const struct mg_runset *s, mg_slice key);
 // Blocks. MG_OK with the value copied behind out, MG_ENOTFOUND, MG_ECORRUPT, MG_EIO.

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "jetstream/store/extent.h"
 #include "jetstream/store/files.h"
 #include "jetstream/store/recount.h"
 #include "jetstream/store/recover.h"
@@ -107,6 +108,9 @@ struct mg_store_counters mg_store_counters(const struct mg_store *st) {
     out.page_bytes = j.page_bytes;
     out.pages = j.pages;
     out.free_pages = j.pages - (j.head - j.tail);
+    struct mg_extent_counters x = mg_extents_counters(st);
+    out.extents = x.extents;
+    out.extent_bytes = x.bytes;
     return out;
 }
 
@@ -121,6 +125,7 @@ static struct mg_store_part *new_part(struct mg_store *st, unsigned index) {
     mg_list_init(&p->streams);
     for (unsigned i = 0; i < MG_NAME_BUCKETS; i++) mg_list_init(&p->names[i]);
     mg_list_init(&p->told);
+    mg_list_init(&p->holding);
     mg_list_init(&p->wanting);
     mg_rows_init(&p->rows, st->seed);
     p->rows.runs = mg_runset_ref(st->runs);
@@ -165,7 +170,8 @@ static int open_journal(struct mg_store *st, struct mg_disk_why *why) {
 }
 
 static int start_threads(struct mg_store *st) {
-    int err = mg_keeper_start(st);
+    int err = mg_extents_start(st);
+    if (err == 0) err = mg_keeper_start(st);
     for (unsigned i = 0; i < st->o.readers && err == 0; i++) {
         char name[16] = "store-read-0";
         name[11] = (char)('0' + i);
@@ -184,6 +190,7 @@ static void set_defaults(struct mg_store_options *o) {
     if (o->readers == 0) o->readers = 2;
     if (o->readers > MG_READERS_MAX) o->readers = MG_READERS_MAX;
     if (o->parts == 0) o->parts = 1;
+    if (o->extent_bytes == 0) o->extent_bytes = MG_EXTENT_MIN;
 }
 
 static int recover(struct mg_store *st, struct mg_disk_why *why) {
@@ -191,6 +198,7 @@ static int recover(struct mg_store *st, struct mg_disk_why *why) {
     snprintf(why->text, sizeof(why->text), "the tables cannot be read");
     int err = mg_recover_rows(st);
     if (err == 0 && st->recount && !st->look_only) err = mg_recount_subjects(st);
+    if (err == 0) err = mg_extents_open(st);
     if (err == 0) err = open_journal(st, why);
     if (err) return err;
     mg_recover_end(st);
@@ -205,8 +213,9 @@ static int open_store(struct mg_store **out, const struct mg_store_options *opti
     st->o = *options;
     st->look_only = look_only;
     set_defaults(&st->o);
+    st->extent_min = st->o.extent_bytes;
     st->env.cache = mg_blockcache_new(st->o.cache_bytes);
-    st->filters.max = st->o.cache_bytes / 2; // 32 MB: of 25 million rows
+    st->filters.max = st->o.cache_bytes; // 64 MB: of 36 million rows
     st->env.filters = &st->filters;
     st->env.report = report_fault;
     st->env.arg = st;
@@ -252,13 +261,14 @@ static void free_part(struct mg_store_part *p) {
         next = c->next;
         mg_chunk_unref(c);
     }
+    mg_extent_seal(p, UINT32_MAX);
+    mg_extent_drop(p, UINT32_MAX);
     for (uint32_t i = 0; i < p->garbage_len; i++) mg_free(p->garbage[i]);
     mg_free(p->garbage);
     for (uint32_t i = 0; i < p->unsent_len; i++) mg_part_batch_free(p->unsent[i]);
     mg_free(p->unsent);
     mg_free(p->by_id);
-    mg_free(p->results.at);
-    mg_free(p->at_once.at);
+    mg_part_forget_results(p);
     mg_free(p);
 }
 
@@ -269,15 +279,19 @@ void mg_store_close(struct mg_store *st) {
     // The keeper uses the journal, readers and committer may still have something for the keeper.
     for (unsigned i = 0; i < MG_READERS_MAX; i++) mg_worker_stop(st->readers[i]);
     mg_keeper_stop(st);
+    mg_extents_stop(st);
     mg_journal_close(st->journal);
     for (unsigned i = 0; st->parts && i < st->o.parts; i++) free_part(st->parts[i]);
     mg_free(st->parts);
+    mg_extents_close(st);
     mg_files_close(st); // the last references
     for (unsigned i = 0; i < MG_READERS_MAX; i++) mg_worker_free(st->readers[i]);
     mg_worker_free(st->keeper);
     mg_blockcache_free(st->env.cache);
     mg_disk_close(st->disk);
+    mg_orphans_fini(&st->orphans);
     mg_free(st->keeping->intents); // doomed files were deleted until just now
     mg_free(st->keeping);
+    mg_free(st->lost_extents);
     mg_free(st);
 }

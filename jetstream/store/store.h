@@ -45,7 +45,7 @@ struct mg_store_options {
     const char *dir;
     unsigned parts;          // shards, at least 1
     uint64_t ring_bytes;     // of the journal; 0: 64 MB. Bounds the memtables, too
-    uint64_t cache_bytes;    // for cold reads; 0: 64 MB
+    uint64_t cache_bytes;    // for cold reads, and as much for filters of tables; 0: 64 MB
     uint64_t rows_bytes;     // of generations of rows kept as a cache, all parts together; 0: 64 MB
     uint64_t sync_interval;  // ns; 0: always, an acknowledgement means on disk. Else acknowledged first, synced later
     unsigned readers;        // threads for cold reads; 0: 2
@@ -55,6 +55,9 @@ struct mg_store_options {
     uint32_t ring_file_bytes;  // of one file of the journal's ring; 0: 8 MB. Fixed for the life of the store
     uint32_t section_messages; // in a section of a segment; 0: a million
     uint32_t big_stream_bytes; // a stream with so much in a checkpoint gets a segment of its own; 0: 8 MB
+    uint32_t extent_bytes;   // headers and payload of so many bytes do not go through the journal; 0: 256 KB
+    uint64_t extent_room;    // bytes of them that wait for a checkpoint; 0: as many as the ring's
+    bool eager;                // background jobs let others in whenever they can, not only when they are long
     uint64_t ballast_bytes;  // kept free for a checkpoint when the disk is full; 0: by the ring; or MG_NO_BALLAST
     uint8_t secret[24];      // random bytes; a new store takes its id and salt from them
     // One sentence for the operator. Any thread.
@@ -77,12 +80,14 @@ struct mg_store_counters {
     uint64_t commit_ns[MG_STORE_BUCKETS], commit_bytes[MG_STORE_BUCKETS];
     uint64_t free_pages, pages; // of the ring
     uint64_t checkpoint_ns;     // all of them together
+    uint64_t extents, extent_bytes; // written beside it
 };
 
 // What the recovery has found, and how the store is.
 struct mg_store_status {
     uint64_t streams, messages, bytes;
     uint64_t lost_messages, damaged_pages, damaged_files;
+    uint64_t unknown_streams; // of which the journal has messages or rows that nobody can be given
     uint64_t journal_pages_read, records_replayed;
     uint32_t recovery_ms;
     // What the background work did since the start.
@@ -146,15 +151,19 @@ struct mg_stream_ops {
     void (*result)(void *app, const struct mg_result *r);
     // Messages up to `last` may be read now.
     void (*visible)(void *app, uint64_t last);
-    // A message is gone (limits, age, delete, purge by a filter, mg_stream_remove), and that is durable. Not called for
-    // each when all are purged at once.
-    void (*removed)(void *app, uint64_t seq);
+    // A message is gone, whatever the reason (limits, age, mg_stream_remove, a purge), and that is durable. The subject
+    // is valid during the call.
+    void (*removed)(void *app, uint64_t seq, mg_slice subject);
+    // All messages up to `last` are gone in one stroke, by a purge of everything; `removed` does not tell of them.
+    void (*cleared)(void *app, uint64_t last);
 };
 
 // Creates a stream: durable when result(ctx) comes. name is unique in the store; config is the owner's, kept as it is.
 // first_seq: number of the first message, 0 means 1.
 int mg_stream_create(struct mg_store_part *p, mg_slice name, mg_slice config, enum mg_stream_storage storage,
                      const struct mg_stream_limits *limits, uint64_t first_seq, struct mg_stream **out, void *ctx);
+// Lower limits hold for what is there, too (max_msgs and max_bytes under MG_DISCARD_OLD only, as in the reference): the
+// result comes when what is too much has been removed, and changes wait behind it. A higher age is due in its time.
 int mg_stream_configure(struct mg_stream *s, mg_slice config, const struct mg_stream_limits *limits, void *ctx);
 // Deletes it with all messages and rows, at once: changes that still wait for something get MG_ECLOSED. The struct is
 // freed after result(ctx).
@@ -222,6 +231,7 @@ struct mg_append_facts {
 
 // Errors that come in result: MG_EWRONGSEQ (last, or last of subject: see seq), MG_EWRONGID, MG_EMAXMSGS, MG_EMAXBYTES,
 // MG_EMAXPERSUBJECT (discard new), MG_EFULL (too much waiting: 429), MG_ENOSPC (disk full), MG_EIO (poisoned).
+// Returned at once: MG_EINVAL (subject), MG_ERANGE (headers and payload are more than 128 MB).
 int mg_stream_append(struct mg_stream *s, const struct mg_append *a, void *ctx);
 
 // Is the id of the last message known? Not after a start, until a message was appended or the owner has said it: it can
@@ -254,14 +264,19 @@ int mg_stream_rows(struct mg_stream *s, mg_slice prefix, mg_slice from,
 enum mg_read_kind {
     MG_READ_SEQ,   // the message `seq`
     MG_READ_NEXT,  // the first with a number >= seq that matches a filter
-    MG_READ_LAST,  // the last with a number <= seq that matches a filter; MG_ANY_SEQ: of all
+    MG_READ_LAST,  // the last with a number <= seq that matches a filter, newest state; MG_ANY_SEQ: of all
     MG_READ_TIME,  // the first stored at `time` or later
     MG_READ_ROW,   // the owner's row `key`; msg.payload is the value
     MG_READ_COUNT, // how many messages with a number >= seq match a filter, invisible ones included; `seq` becomes the
                    // number of the last message that was looked at
 };
 
-// A read. The struct and the slices it points to are the caller's until it is done. Only what is visible is read.
+// A read. The struct and the slices it points to are the caller's until it is done.
+//
+// What is answered is durable. Messages are visible ones; LAST and ROW tell of the newest state, and wait until that is
+// durable; "not found" waits when it may come from a removal that is not. Two kinds do not wait, since they are what
+// deliveries are made of: NEXT passes over what is removed in the newest state, COUNT counts in the newest state. Who
+// tells somebody that NEXT has found nothing, or a number from COUNT, sends it behind mg_stream_barrier.
 struct mg_read {
     enum mg_read_kind kind;
     bool sequential; // NEXT: the same struct will be used for the one behind it, so read ahead
@@ -281,7 +296,9 @@ struct mg_read {
     struct mg_cold_read *cold;
     struct mg_read_ahead *ahead;
     struct mg_list waits;
-    uint64_t partial;
+    uint64_t partial, from, batch;
+    uint32_t installs;
+    char *copy;
     bool last_of_subject;
 };
 // 0: answered at once, see r->err; done is not called. MG_EAGAIN: done will be called.
@@ -297,7 +314,10 @@ void mg_stream_read_end(struct mg_read *r);
 // call has returned. The struct and the filter are the caller's until done.
 struct mg_subjects_read {
     mg_slice filter;
+    mg_slice after;  // only subjects behind this one; empty: all
+    uint64_t above;  // only those with more messages than this
     uint64_t skip, max;
+    bool brief;      // ends when there are `max`: the total is not asked for
     void (*each)(struct mg_subjects_read *r, mg_slice subject, uint64_t count, uint64_t last);
     void (*done)(struct mg_subjects_read *r, int err, uint64_t total);
     void *user;

@@ -5,6 +5,7 @@
 //
 //   part (one a shard)   decides and applies changes                    part.c, stream files
 //   committer            writes batches                                 journal*.c
+//   extent thread        writes large payloads                          extents.c
 //   keeper               checkpoint, merges, compaction, scrub          keeper.c, checkpoint.c, compact.c
 //   readers              cold reads, look-ups of rows                   reader.c, cold.c
 //
@@ -18,6 +19,7 @@
 #include "jetstream/store/journal.h"
 #include "jetstream/store/manifest.h"
 #include "jetstream/store/keeper.h"
+#include "jetstream/store/orphans.h"
 #include "jetstream/store/part.h"
 #include "jetstream/store/segments.h"
 #include "jetstream/store/worker.h"
@@ -32,9 +34,12 @@ struct mg_store {
     bool recount;                // a table of subjects could not be opened
     struct mg_disk *disk;
     struct mg_journal *journal;
+    struct mg_extents *extents;
+    uint32_t extent_min;         // headers and payload of so many bytes get an extent
     struct mg_manifest_head head; // of the manifest; the keeper's after the start
     struct mg_table_env env;     // salt, cache: for runs and segments
     struct mg_filter_budget filters;
+    struct mg_orphans orphans;   // the start's
     int64_t last_time;           // the newest that was stored before the start
     uint64_t seed;               // of hashes of rows, from the salt
     struct mg_store_part **parts;
@@ -50,6 +55,11 @@ struct mg_store {
     struct mg_worker *readers[MG_READERS_MAX];
     struct mg_keeper *keeping;
     struct mg_runset *runs;      // newest; the keeper's after the start
+    struct mg_lost_extent {      // of messages that the recovery could not read
+        uint64_t stream, seq;
+        int err;
+    } *lost_extents;
+    uint32_t lost_extents_len;
     struct mg_store_status status;
 };
 

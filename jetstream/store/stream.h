@@ -6,12 +6,15 @@
 //   change.c   what callers ask for: queue, order, results          apply.c    what a record does to the state
 //   append.c   the checks of a publish and what it evicts           head.c     the oldest messages, read ahead
 //   purge.c    removing many, in slices                             read.c     reads
+//   limits.c   limits that became lower, age
+//                                                                   held.c     answers of reads that have to wait
 //
 // A change is *decided* once (append.c, purge.c: limits, clock, conditions) and becomes a record; apply.c turns a
 // record into state, the same way when it was just written and when it is replayed. So replay decides nothing.
 #ifndef MG_JETSTREAM_STORE_STREAM_H
 #define MG_JETSTREAM_STORE_STREAM_H
 
+#include "jetstream/store/extent.h"
 #include "jetstream/store/lost.h"
 #include "jetstream/store/memtable.h"
 #include "jetstream/store/part.h"
@@ -45,17 +48,22 @@ enum mg_change_kind {
 // A change that waits its turn because something before it, or it itself, needs a row or a message from disk.
 struct mg_change {
     struct mg_list link;
+    struct mg_stream *stream;
     enum mg_change_kind kind;
-    struct mg_append append;      // slices point into bytes[]
+    struct mg_append append;      // slices point into bytes[], or into the extent
+    bool large;                   // append: headers and payload go into an extent
+    struct mg_extent *extent;     // owned; until there is a record
     uint64_t seq, up_to, keep;
     uint64_t done;                // purge: messages removed so far
     uint64_t cursor;              // purge: where the next slice begins
     mg_slice filter, key, value;
     struct mg_stream_limits limits;
     bool erase, delete_row, started;
+    bool quiet;                   // nobody waits for its result
     uint64_t rolled_up;           // purge: it is the second half of this message's rollup; 0: it is not
     void *ctx;
     size_t size;
+    size_t weight;                // what it counts in waiting_bytes
     char bytes[];
 };
 
@@ -89,11 +97,23 @@ struct mg_assist {
     int err;
 };
 
+// Subjects with more messages than they may have, while those are being removed (limits.c).
+struct mg_trim {
+    struct mg_subjects_read listing;
+    bool asked, more, failed;
+    uint32_t count;
+    struct mg_buf subjects; // u32 length, subject
+    struct mg_buf last;     // the last one of them
+    size_t at;              // of the first that is not done
+    uint64_t cursor;        // its messages below are
+};
+
 struct mg_stream {
     struct mg_list link;      // of the part's streams
     struct mg_list same_name; // of the list of its name's bucket
     struct mg_list told;      // of the part's list of those whose `visible` has moved
     struct mg_list wants;     // of the part's list of those that want to be pumped
+    struct mg_list holds;     // of the part's list of those that hold answers back
     struct mg_store_part *part;
     uint64_t id;
     mg_slice name, config;    // owned
@@ -109,15 +129,20 @@ struct mg_stream {
     struct mg_lost lost_ranges;
     uint64_t unreadable;      // messages in segments that could not be opened at the start; lost for as long
     int64_t last_time;
+    uint64_t found_last;      // of the checkpoint that the recovery began with: what is behind came from the journal
     uint32_t epoch;           // of subject rows; a purge of everything begins a new one
     uint32_t unresolved;      // subject rows whose older value is being looked up: `subjects` is not exact
     bool first_exact;
+    bool inexact;             // a message of unknown size and subject was removed: bytes and subjects are too high
+    bool rebuilt;             // replay: of the messages in segments only those count that can be read
     bool dirty;               // changed since the last seal
     bool deleted;             // no more changes; freed when its last result has gone
     bool in_seal;             // a checkpoint holds it
     int64_t sealed_subjects;  // how many of the sealed subjects turned out to be new since the seal
     uint64_t visible;         // last number readers may see
     uint64_t batch;           // the part's batch that holds its last record
+    uint64_t gone_batch;      // that holds the last one that removed messages
+    uint64_t rows_batch;      // that holds the last one that changed a row of the owner
     uint64_t removals;        // grows with each message that is removed from a segment
 
     struct mg_memtable mem;
@@ -135,6 +160,7 @@ struct mg_stream {
     uint32_t waiting_len;
     struct mg_list reads;     // of struct mg_cold_read that wait
     struct mg_list slow;      // of struct mg_read that wait for a row or have more of the memtable to look at
+    struct mg_list held;      // of struct mg_read that are answered when what they speak of is durable
     struct mg_list listings, listings_wait; // of subjects (subjects.c)
     struct mg_assist assist;
     struct mg_buf last_id;    // of the last message; empty: it had none
@@ -143,6 +169,8 @@ struct mg_stream {
         struct mg_buf subject;
         uint64_t op, seq;     // op: of the stream when it was found
     } wild;
+    struct mg_trim trim;
+    bool trim_subjects;       // some subjects may have more messages than they may; also in the stream's row
     struct mg_timer age_timer;
     unsigned results_out;     // results that were not given yet
 
@@ -155,29 +183,42 @@ int mg_change_submit(struct mg_stream *s, struct mg_change *proto);
 void mg_change_first(struct mg_stream *s, const struct mg_change *proto); // before all that wait
 void mg_stream_pump(struct mg_stream *s); // tries the waiting changes again
 void mg_changes_refuse(struct mg_stream *s); // those that wait get MG_ECLOSED
+void mg_change_free(struct mg_change *c);
 // part.c: queues an answer behind everything of the stream so far.
 void mg_stream_answer(struct mg_stream *s, void *ctx, int err, uint64_t seq, enum mg_answer kind);
+void mg_stream_tell_removed(struct mg_stream *s, uint64_t seq, mg_slice subject);
 
 // append.c: 0 decided (record written, result queued), MG_EAGAIN: needs something from disk, try again.
-int mg_append_execute(struct mg_stream *s, const struct mg_append *a, void *ctx);
+// *extent: of headers and payload, or NULL; becomes NULL when there is a record, which has it now.
+int mg_append_execute(struct mg_stream *s, const struct mg_append *a, struct mg_extent **extent, void *ctx);
+int mg_stream_subject_row(struct mg_stream *s, mg_slice subject, const struct mg_subject_row **out); // or MG_EAGAIN
 // purge.c
 int mg_remove_execute(struct mg_stream *s, uint64_t seq, bool erase, void *ctx);
 int mg_purge_execute(struct mg_stream *s, struct mg_change *c);
 // The second half of a rollup, which is answered then: removes all below the new message.
 void mg_purge_older(struct mg_stream *s, mg_slice filter, uint64_t below, void *ctx);
-void mg_stream_enforce(struct mg_stream *s);  // limits that became smaller
+
+// limits.c
+bool mg_limits_hold(const struct mg_stream *s);
+int mg_limits_apply(struct mg_stream *s);     // of the change at the head of the queue: 0, MG_EAGAIN
+void mg_limits_resume(struct mg_stream *s);   // after a start
+void mg_trim_reset(struct mg_stream *s);
 void mg_stream_appended(struct mg_stream *s); // arms the timer of age
 void mg_stream_arm_age(struct mg_stream *s);
 void mg_stream_age_due(struct mg_timer *t);
 
 // write.c
 void mg_stream_write(struct mg_stream *s, struct mg_record_view *rec); // completes, encodes, applies
+// The same for a message whose headers and payload are in an extent already.
+void mg_stream_write_large(struct mg_stream *s, struct mg_record_view *rec, struct mg_extent *e);
 void mg_removals_write(struct mg_stream *s, const struct mg_removals *list, bool erase);
 int mg_row_execute(struct mg_stream *s, mg_slice key, mg_slice value, bool delete_row, void *ctx);
 void mg_memory_free_all(struct mg_stream *s);
 
 // apply.c: `rec` is verified and stays where it is (`bytes`). live: not a replay.
 void mg_stream_apply(struct mg_stream *s, const struct mg_record_view *rec, const uint8_t *bytes, bool live);
+// The message of this record cannot be read any more: its number is used up, and what it evicts is gone.
+void mg_stream_apply_unread(struct mg_stream *s, const struct mg_record_view *rec);
 void mg_stream_freed(struct mg_stream *s, uint64_t bytes); // so many bytes of segments hold nothing any more
 uint64_t mg_stream_cold_bytes(const struct mg_stream *s);  // of records in segments, removed ones included
 // What the reference's file store would use for a message (spec/jetstream-streams.md 7).
@@ -210,7 +251,7 @@ int mg_assist_slice(struct mg_stream *s, uint64_t *cursor, uint64_t end, mg_slic
                     struct mg_removals *list);
 // The last message that matches at or below seq, wherever it is; 0: none.
 int mg_assist_last(struct mg_stream *s, mg_slice subject, uint64_t seq, uint64_t *out);
-// The oldest n messages of a subject, from `from` on.
+// The oldest n messages of a subject, from `from` on; perhaps fewer, but some if there are any that can be read.
 int mg_assist_oldest(struct mg_stream *s, mg_slice subject, uint64_t from, uint64_t n, struct mg_removals *list,
                      uint64_t *bytes);
 int mg_assist_count(struct mg_stream *s, mg_slice filter, uint64_t from, uint64_t *out);
@@ -220,6 +261,9 @@ void mg_assist_stale(struct mg_stream *s); // something was removed that was not
 // read.c
 void mg_reads_pump(struct mg_stream *s);
 void mg_reads_fail(struct mg_stream *s); // the stream goes: all that wait get MG_ECLOSED
+// held.c: the answer is in r. 0: it may leave; MG_EAGAIN: it will, when what it speaks of is durable.
+int mg_read_settle(struct mg_stream *s, struct mg_read *r);
+void mg_reads_release(struct mg_store_part *p, uint64_t durable);
 // Messages in memory with a number >= from that match.
 uint64_t mg_count_memory(const struct mg_stream *s, const mg_slice *filters, unsigned n, uint64_t from);
 
@@ -250,13 +294,18 @@ void mg_subjects_fail(struct mg_stream *s);
 void mg_stream_found_lost(struct mg_stream *s, uint64_t first, uint64_t last, uint64_t count);
 
 // streams.c
-int mg_configure_execute(struct mg_stream *s, mg_slice config, const struct mg_stream_limits *limits, void *ctx);
+int mg_configure_execute(struct mg_stream *s, struct mg_change *c);
+void mg_stream_write_self(struct mg_stream *s); // its row, as a record
 void mg_stream_apply_self(struct mg_stream *s, const struct mg_record_view *rec, bool live);
 void mg_stream_apply_drop(struct mg_stream *s);
+#define MG_STATE_FIRST_EXACT 1u // flags of a row of counters
+#define MG_STATE_REBUILT 2u
+#define MG_STATE_INEXACT 4u
 int mg_stream_decode_row(struct mg_stream *s, mg_slice value); // MG_ECORRUPT
 void mg_stream_add_stretch(struct mg_stream *s, const struct mg_stretch *c); // takes its reference
 struct mg_stream *mg_stream_new(struct mg_store_part *p, uint64_t id);
 void mg_stream_give_up(struct mg_stream *s); // whatever was asked of readers for it
 void mg_stream_free(struct mg_stream *s);
+struct mg_stream *mg_stream_find_other(const struct mg_stream *s); // of the same name in its part; NULL
 
 #endif

@@ -13,6 +13,9 @@
 #include "server/base/mem.h"
 #include "server/base/planted.h"
 
+#define FLAG_NEW_PER_SUBJECT 1u
+#define FLAG_TRIM 2u
+
 struct mg_stream *mg_stream_new(struct mg_store_part *p, uint64_t id) {
     struct mg_stream *s = mg_zalloc(sizeof(*s));
     s->part = p;
@@ -23,9 +26,11 @@ struct mg_stream *mg_stream_new(struct mg_store_part *p, uint64_t id) {
     mg_list_init(&s->same_name);
     mg_list_init(&s->told);
     mg_list_init(&s->wants);
+    mg_list_init(&s->holds);
     mg_list_init(&s->waiting);
     mg_list_init(&s->reads);
     mg_list_init(&s->slow);
+    mg_list_init(&s->held);
     mg_list_init(&s->listings);
     mg_list_init(&s->listings_wait);
     mg_memtable_init(&s->mem);
@@ -48,18 +53,20 @@ void mg_stream_free(struct mg_stream *s) {
     mg_list_remove(&s->same_name);
     mg_list_remove(&s->told);
     mg_list_remove(&s->wants);
+    mg_list_remove(&s->holds);
     mg_part_unindex(s->part, s);
     if (mg_timer_active(&s->age_timer)) mg_timer_stop(s->part->wheel, &s->age_timer);
     mg_stream_give_up(s);
     while (!mg_list_empty(&s->waiting)) {
         struct mg_list *l = s->waiting.next;
         mg_list_remove(l);
-        mg_free(mg_container_of(l, struct mg_change, link));
+        mg_change_free(mg_container_of(l, struct mg_change, link));
     }
     if (s->storage == MG_STORAGE_MEMORY) {
         mg_memory_free_all(s);
         mg_rows_fini(&s->own_rows);
     }
+    mg_trim_reset(s);
     mg_memtable_fini(&s->mem);
     mg_buf_fini(&s->last_id);
     mg_buf_fini(&s->wild.subject);
@@ -92,7 +99,8 @@ static void encode_row(const struct mg_stream *s, struct mg_buf *out) {
         .max_age = l->max_age,
         .dedupe_window = l->dedupe_window,
         .discard = (uint8_t)l->discard,
-        .discard_new_per_subject = l->discard_new_per_subject,
+        .flags = (uint8_t)((l->discard_new_per_subject ? FLAG_NEW_PER_SUBJECT : 0) |
+                           (s->trim_subjects ? FLAG_TRIM : 0)),
         .name_len = (uint16_t)s->name.n,
         .config_len = (uint32_t)s->config.n,
     };
@@ -134,8 +142,9 @@ int mg_stream_decode_row(struct mg_stream *s, mg_slice value) {
         .max_age = row.max_age,
         .dedupe_window = row.dedupe_window,
         .discard = row.discard ? MG_DISCARD_NEW : MG_DISCARD_OLD,
-        .discard_new_per_subject = row.discard_new_per_subject != 0,
+        .discard_new_per_subject = (row.flags & FLAG_NEW_PER_SUBJECT) != 0,
     };
+    s->trim_subjects = (row.flags & FLAG_TRIM) != 0;
     if (s->last == 0 && s->op <= 1) {
         s->first = row.first_seq;
         s->last = row.first_seq - 1;
@@ -168,7 +177,7 @@ void mg_stream_apply_drop(struct mg_stream *s) {
     mg_stream_freed(s, mg_stream_cold_bytes(s));
 }
 
-static void write_self(struct mg_stream *s) {
+void mg_stream_write_self(struct mg_stream *s) {
     struct mg_buf value = MG_BUF_INIT;
     encode_row(s, &value);
     struct mg_record_view rec = {.head = {.type = MG_RECORD_STREAM, .time = s->created},
@@ -197,7 +206,7 @@ int mg_stream_create(struct mg_store_part *p, mg_slice name, mg_slice config, en
         mg_rows_init(&s->own_rows, p->rows.seed);
         s->rows = &s->own_rows;
     } else {
-        write_self(s);
+        mg_stream_write_self(s);
     }
     s->visible = s->last;
     s->last_id_known = true;
@@ -212,14 +221,33 @@ int mg_stream_configure(struct mg_stream *s, mg_slice config, const struct mg_st
     return mg_change_submit(s, &c);
 }
 
-int mg_configure_execute(struct mg_stream *s, mg_slice config, const struct mg_stream_limits *limits, void *ctx) {
-    replace(&s->config, config);
+static bool lower(int64_t now, int64_t before) { return now > 0 && (before <= 0 || now < before); }
+
+static void set_limits(struct mg_stream *s, const struct mg_stream_limits *limits) {
+    bool less = lower(limits->max_msgs_per_subject, s->limits.max_msgs_per_subject);
+    if (less && !MG_PLANTED(subjects_left)) s->trim_subjects = true;
     s->limits = *limits;
-    if (s->storage == MG_STORAGE_FILE) write_self(s);
-    mg_stream_answer(s, ctx, 0, 0, MG_ANSWER_PLAIN);
-    mg_stream_enforce(s);
+    mg_trim_reset(s);
+    // The timer may wait for an age that was higher.
+    if (mg_timer_active(&s->age_timer)) mg_timer_stop(s->part->wheel, &s->age_timer);
     mg_stream_arm_age(s);
-    return 0;
+}
+
+int mg_configure_execute(struct mg_stream *s, struct mg_change *c) {
+    if (!c->started) {
+        replace(&s->config, c->value);
+        set_limits(s, &c->limits);
+        if (s->storage == MG_STORAGE_FILE) mg_stream_write_self(s);
+        c->started = true;
+        // What limits remove is removed in slices: the change has to be one that waits.
+        if (!mg_limits_hold(s) && mg_list_empty(&s->waiting)) {
+            mg_part_pump_later(s);
+            return MG_EAGAIN;
+        }
+    }
+    int err = mg_limits_apply(s);
+    if (err == 0 && !c->quiet) mg_stream_answer(s, c->ctx, 0, 0, MG_ANSWER_PLAIN);
+    return err;
 }
 
 int mg_stream_delete(struct mg_stream *s, void *ctx) {
@@ -254,6 +282,15 @@ struct mg_stream *mg_stream_find(struct mg_store_part *p, mg_slice name) {
     for (struct mg_list *l = bucket->next; l != bucket; l = l->next) {
         struct mg_stream *s = mg_container_of(l, struct mg_stream, same_name);
         if (!s->deleted && mg_slice_eq(s->name, name)) return s;
+    }
+    return NULL;
+}
+
+struct mg_stream *mg_stream_find_other(const struct mg_stream *s) {
+    struct mg_list *bucket = bucket_of(s->part, s->name);
+    for (struct mg_list *l = bucket->next; l != bucket; l = l->next) {
+        struct mg_stream *o = mg_container_of(l, struct mg_stream, same_name);
+        if (o != s && !o->deleted && mg_slice_eq(o->name, s->name)) return o;
     }
     return NULL;
 }

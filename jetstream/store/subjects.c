@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// Listing the subjects of a stream: the rows in memory and those in the table runs, merged in order. The shard copies
-// what memory has (newest generation first), a reader thread walks the runs beside it; rows in memory win. Nothing here
-// depends on the number of messages.
+// Listing the subjects of a stream: the rows in memory and those in the table runs, merged in order; rows in memory
+// win. Nothing here depends on the number of messages.
+//
+//   shard    copies what memory has beyond the runs, newest generation first, a slice in each turn. What changes
+//            meanwhile may be in the copy or not; what was there at the beginning is, for the generations are kept.
+//   reader   walks the runs beside the copy, from the literal beginning of the filter on; in slices, too, for others
+//            wait for the reader.
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +18,10 @@
 #include "server/base/errors.h"
 #include "server/base/mem.h"
 #include "server/proto/subject.h"
+
+#define LOOK_AT_ONCE 4096u  // slots of a generation in a turn of the shard
+#define COPY_AT_ONCE 512u   // rows
+#define WALK_AT_ONCE 50000u // rows of runs until the reader does something else
 
 struct found {
     uint32_t subject_at, subject_len;
@@ -28,13 +36,22 @@ struct listing {
     struct mg_subjects_read *read;
     uint64_t id;
     uint32_t epoch;
-    struct mg_buf filter;
-    uint64_t skip, max;
+    struct mg_buf filter, after;
+    uint64_t skip, max, above;
+    bool brief;
     struct mg_runset *runs;
+    // The generations that are not in the runs, newest first, and where the copy has got to.
+    struct mg_rowmap *levels[MG_ROW_LEVELS + 1];
+    uint32_t nlevels, level, slot, mask;
+    bool copying;
     struct mg_rowmap *memory;  // copies: key -> row
     struct mg_cell **sorted;
+    uint32_t next;             // of them
+    struct mg_merge *merge;
+    size_t prefix;             // bytes of the filter that all keys begin with
     // The answer.
-    uint64_t total;
+    atomic_bool given_up;
+    uint64_t total, all;       // all: of the stream, when it was asked
     struct found *found;
     uint32_t count, cap;
     struct mg_buf subjects;
@@ -43,20 +60,32 @@ struct listing {
 
 #define HEAD (MG_ROW_KEY_HEAD + 4u)
 
+static void key_from(const struct listing *l, struct mg_buf *out) {
+    char head[HEAD];
+    mg_row_key_head(head, MG_ROW_SUBJECT, l->id);
+    mg_put_be32(head + MG_ROW_KEY_HEAD, l->epoch);
+    mg_buf_add(out, head, HEAD);
+    mg_buf_add(out, l->filter.p, l->prefix);
+}
+
 static bool wanted(const struct listing *l, mg_slice key) {
     if (key.n < HEAD || key.p[0] != MG_ROW_SUBJECT || mg_get_be64(key.p + 1) != l->id ||
         mg_get_be32(key.p + MG_ROW_KEY_HEAD) != l->epoch)
         return false;
-    return l->filter.len == 0 || mg_subject_match(mg_slice_of(key.p + HEAD, key.n - HEAD), mg_buf_slice(&l->filter));
+    mg_slice subject = mg_slice_of(key.p + HEAD, key.n - HEAD);
+    if (l->after.len && mg_cell_compare(subject, mg_buf_slice(&l->after)) <= 0) return false;
+    return l->filter.len == 0 || mg_subject_match(subject, mg_buf_slice(&l->filter));
 }
 
 // ---- the reader's side ----------------------------------------------------------------------------------------------
+
+static bool is_enough(const struct listing *l) { return l->brief && l->count >= l->max; }
 
 static void add(struct listing *l, mg_slice key, mg_slice value) {
     struct mg_subject_row row;
     if (value.n < sizeof(row)) return;
     memcpy(&row, value.p, sizeof(row));
-    if (row.count <= 0) return;
+    if (row.count <= 0 || (uint64_t)row.count <= l->above || is_enough(l)) return;
     uint64_t n = l->total++;
     if (n < l->skip || l->count >= l->max) return;
     if (l->count == l->cap) {
@@ -73,39 +102,66 @@ static void add_memory(struct listing *l, const struct mg_cell *c) {
     if (!(c->flags & MG_CELL_DELETED)) add(l, mg_cell_key(c), mg_cell_value(c));
 }
 
-static void walk(struct listing *l, struct mg_merge *m) {
-    uint32_t at = 0;
-    char from[HEAD];
-    mg_row_key_head(from, MG_ROW_SUBJECT, l->id);
-    mg_put_be32(from + MG_ROW_KEY_HEAD, l->epoch);
-    int err = m ? mg_merge_seek(m, mg_slice_of(from, HEAD)) : MG_ENOTFOUND;
-    while (err == 0) {
-        const struct mg_row *row = mg_merge_row(m);
-        if (row->key.n < HEAD || memcmp(row->key.p, from, HEAD) != 0) break;
-        int order = -1;
-        while (at < l->memory->count && (order = mg_cell_compare(mg_cell_key(l->sorted[at]), row->key)) < 0)
-            add_memory(l, l->sorted[at++]);
-        bool newer = at < l->memory->count && order == 0;
-        if (!newer && wanted(l, row->key)) add(l, row->key, row->value);
+// Of all subjects the number is known.
+static bool knows_enough(const struct listing *l) {
+    return l->filter.len == 0 && l->after.len == 0 && l->above == 0 && l->count == l->max;
+}
+
+static int seek(struct listing *l, mg_slice from) {
+    struct mg_buf behind = MG_BUF_INIT;
+    mg_buf_add(&behind, from.p, HEAD);
+    mg_buf_add_slice(&behind, mg_buf_slice(&l->after));
+    mg_slice later = mg_buf_slice(&behind);
+    int err = mg_merge_seek(l->merge, mg_cell_compare(later, from) > 0 ? later : from);
+    mg_buf_fini(&behind);
+    return err;
+}
+
+// MG_EAGAIN: there is more.
+static int walk(struct listing *l) {
+    struct mg_buf from = MG_BUF_INIT;
+    struct mg_merge *m = l->merge;
+    uint32_t rows = 0;
+    int err = MG_ENOTFOUND;
+    key_from(l, &from);
+    if (m) {
         err = mg_merge_next(m);
+    } else {
+        m = l->merge = mg_runset_merge(l->runs, false, false);
+        if (m) err = seek(l, mg_buf_slice(&from));
     }
-    while (at < l->memory->count) add_memory(l, l->sorted[at++]);
-    l->err = err == MG_ENOTFOUND ? 0 : err;
+    for (; err == 0 && !is_enough(l) && !knows_enough(l); err = mg_merge_next(m)) {
+        const struct mg_row *row = mg_merge_row(m);
+        if (row->key.n < from.len || memcmp(row->key.p, from.p, from.len) != 0) break;
+        int order = -1;
+        while (l->next < l->memory->count && (order = mg_cell_compare(mg_cell_key(l->sorted[l->next]), row->key)) < 0)
+            add_memory(l, l->sorted[l->next++]);
+        bool newer = l->next < l->memory->count && order == 0;
+        if (!newer && wanted(l, row->key)) add(l, row->key, row->value);
+        if (++rows == WALK_AT_ONCE) break;
+    }
+    mg_buf_fini(&from);
+    if (!knows_enough(l)) {
+        if (err == 0 && rows == WALK_AT_ONCE) return MG_EAGAIN;
+        while (l->next < l->memory->count) add_memory(l, l->sorted[l->next++]);
+    }
+    if (knows_enough(l)) l->total = l->all;
+    return err == MG_ENOTFOUND ? 0 : err;
 }
 
 static void listed(struct mg_parcel *p);
 
 static void list(struct mg_parcel *p) {
     struct listing *l = mg_container_of(p, struct listing, parcel);
-    struct mg_run *runs[MG_MERGE_MAX];
-    size_t n = 0;
-    for (uint32_t i = 0; l->runs && i < l->runs->count && n < MG_MERGE_MAX; i++) {
-        if (!l->runs->runs[i]->primary) runs[n++] = l->runs->runs[i]->run;
+    if (l->sorted == NULL) l->sorted = mg_rowmap_sorted(l->memory);
+    l->err = walk(l);
+    // Once the store closes, nothing is posted any more that would find the part gone.
+    if (l->err == MG_EAGAIN && !atomic_load(&l->given_up) && !atomic_load(&l->part->store->keeping->closing)) {
+        mg_worker_post(mg_store_reader(l->part->store, l->id), &l->parcel);
+        return;
     }
-    l->sorted = mg_rowmap_sorted(l->memory);
-    struct mg_merge *m = n ? mg_merge_new(runs, n, true, false) : NULL;
-    walk(l, m);
-    if (m) mg_merge_free(m);
+    if (l->merge) mg_merge_free(l->merge);
+    l->merge = NULL;
     l->parcel.arrived = listed;
     mg_inbox_post(&l->part->inbox, &l->parcel);
 }
@@ -114,10 +170,13 @@ static void list(struct mg_parcel *p) {
 
 static void free_listing(struct listing *l) {
     mg_runset_unref(l->runs);
+    for (uint32_t i = 0; i < l->nlevels; i++) mg_rowmap_unref(l->levels[i]);
     mg_rowmap_unref(l->memory);
+    if (l->merge) mg_merge_free(l->merge);
     mg_free(l->sorted);
     mg_free(l->found);
     mg_buf_fini(&l->filter);
+    mg_buf_fini(&l->after);
     mg_buf_fini(&l->subjects);
     mg_free(l);
 }
@@ -136,21 +195,48 @@ static void listed(struct mg_parcel *p) {
     free_listing(l);
 }
 
-static void copy_rows(struct listing *l, const struct mg_rowmap *m) {
-    for (uint32_t i = 0; i <= m->mask; i++) {
-        const struct mg_cell *c = mg_rowmap_at(m, i);
-        if (c == NULL || c->value_len == 0 || !wanted(l, mg_cell_key(c))) continue;
-        bool added;
-        mg_slice key = mg_cell_key(c);
-        struct mg_cell *copy = mg_rowmap_put(l->memory, mg_row_hash(0, key), key, c->value_len, &added);
-        if (!added) continue; // a newer generation has it
-        memcpy(copy->value, c->value, c->value_len);
-        copy->flags = c->flags;
+static void copy_row(struct listing *l, const struct mg_cell *c) {
+    bool added;
+    mg_slice key = mg_cell_key(c);
+    struct mg_cell *copy = mg_rowmap_put(l->memory, mg_row_hash(0, key), key, c->value_len, &added);
+    if (!added) return; // a newer generation has it
+    memcpy(copy->value, c->value, c->value_len);
+    copy->flags = c->flags;
+}
+
+// The next slice. False: there is more.
+static bool copy_rows(struct listing *l) {
+    uint32_t looked = 0, copied = 0;
+    for (; l->level < l->nlevels; l->level++, l->slot = 0) {
+        const struct mg_rowmap *m = l->levels[l->level];
+        if (l->slot > 0 && l->mask != m->mask) l->slot = 0; // it has grown: from the beginning, what is there is there
+        l->mask = m->mask;
+        for (; l->slot <= m->mask; l->slot++) {
+            if (looked++ == LOOK_AT_ONCE || copied == COPY_AT_ONCE) return false;
+            const struct mg_cell *c = mg_rowmap_at(m, l->slot);
+            // A change whose older value is on its way is younger than this listing.
+            if (c == NULL || c->value_len == 0 || c->flags & MG_CELL_UNRESOLVED || !wanted(l, mg_cell_key(c))) continue;
+            copy_row(l, c);
+            copied++;
+        }
     }
+    return true;
+}
+
+static void go_on(struct listing *l) {
+    l->copying = !copy_rows(l);
+    if (l->copying) {
+        mg_part_pump_later(l->stream);
+        return;
+    }
+    l->parcel.arrived = list;
+    l->part->jobs_out++;
+    mg_worker_post(mg_store_reader(l->part->store, l->id), &l->parcel);
 }
 
 static void start(struct mg_stream *s, struct mg_subjects_read *r) {
     struct listing *l = mg_zalloc(sizeof(*l));
+    const struct mg_rows *rows = s->rows;
     l->stream = s;
     l->part = s->part;
     l->read = r;
@@ -158,15 +244,19 @@ static void start(struct mg_stream *s, struct mg_subjects_read *r) {
     l->epoch = s->epoch;
     l->skip = r->skip;
     l->max = r->max;
+    l->all = s->subjects;
+    l->above = r->above;
+    l->brief = r->brief;
     mg_buf_add_slice(&l->filter, r->filter);
+    mg_buf_add_slice(&l->after, mg_slice_of(r->after.p, r->after.n > UINT16_MAX ? UINT16_MAX : r->after.n));
+    l->prefix = mg_subject_literal_prefix(r->filter);
     l->runs = s->storage == MG_STORAGE_FILE ? mg_runset_ref(s->part->rows.runs) : NULL;
+    l->levels[l->nlevels++] = mg_rowmap_ref(rows->active);
+    for (unsigned i = 0; i < rows->frozen_len - rows->written; i++)
+        l->levels[l->nlevels++] = mg_rowmap_ref(rows->frozen[i]);
     l->memory = mg_rowmap_new();
-    copy_rows(l, s->rows->active);
-    for (unsigned i = 0; i < s->rows->frozen_len; i++) copy_rows(l, s->rows->frozen[i]);
     mg_list_push_back(&s->listings, &l->link);
-    l->parcel.arrived = list;
-    s->part->jobs_out++;
-    mg_worker_post(mg_store_reader(s->part->store, s->id), &l->parcel);
+    go_on(l);
 }
 
 void mg_stream_subjects(struct mg_stream *s, struct mg_subjects_read *r) {
@@ -181,6 +271,10 @@ void mg_stream_subjects(struct mg_stream *s, struct mg_subjects_read *r) {
 }
 
 void mg_subjects_pump(struct mg_stream *s) {
+    for (struct mg_list *at = s->listings.next; at != &s->listings; at = at->next) {
+        struct listing *l = mg_container_of(at, struct listing, link);
+        if (l->copying) go_on(l);
+    }
     while (s->unresolved == 0 && !mg_list_empty(&s->listings_wait)) {
         struct mg_subjects_read *r = mg_container_of(s->listings_wait.next, struct mg_subjects_read, waits);
         mg_list_remove(&r->waits);
@@ -196,8 +290,11 @@ void mg_subjects_fail(struct mg_stream *s) {
     }
     while (!mg_list_empty(&s->listings)) {
         struct listing *l = mg_container_of(s->listings.next, struct listing, link);
+        struct mg_subjects_read *r = l->read;
         mg_list_remove(&l->link);
         l->stream = NULL;
-        l->read->done(l->read, MG_ECLOSED, 0);
+        atomic_store(&l->given_up, true);
+        if (l->copying) free_listing(l);
+        r->done(r, MG_ECLOSED, 0);
     }
 }

@@ -39,6 +39,7 @@ void mg_worker_wait(struct mg_worker *w) { mg_worker_wait_until(w, MG_NEVER); }
 static void run(void *arg) {
     struct mg_worker *w = arg;
     mg_thread_yield_to_others(NICE);
+    mg_thread_prompt(); // a breath costs what is left of the slice
     while (!w->stopping) {
         if (mg_inbox_open(&w->inbox)) continue;
         sleep_until(w, w->idle ? w->idle(w->arg) : MG_NEVER);

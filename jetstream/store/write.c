@@ -7,6 +7,7 @@
 #include "jetstream/store/stream.h"
 #include "server/base/assert.h"
 #include "server/base/mem.h"
+#include "server/shard/disk.h"
 
 void mg_stream_write(struct mg_stream *s, struct mg_record_view *rec) {
     mg_assert(!s->deleted && !s->part->poisoned);
@@ -25,6 +26,28 @@ void mg_stream_write(struct mg_stream *s, struct mg_record_view *rec) {
     // Slices of the caller's memory and of the record are equal; the record's stay.
     mg_stream_apply(s, rec, bytes, true);
     if (s->storage == MG_STORAGE_MEMORY && rec->head.type != MG_RECORD_MSG) mg_free(bytes);
+}
+
+void mg_stream_write_large(struct mg_stream *s, struct mg_record_view *rec, struct mg_extent *e) {
+    mg_assert(!s->deleted && !s->part->poisoned && s->storage == MG_STORAGE_FILE);
+    rec->head.stream = s->id;
+    rec->head.op = s->op + 1;
+    struct mg_chunk *c = mg_extent_chunk(s->part, mg_record_view_size(rec), e);
+    mg_record_encode(c->bytes, rec);
+    // What the journal gets says where headers and payload are.
+    char place[MG_EXTENT_PLACE_SIZE];
+    struct mg_record_view ref = *rec;
+    mg_extent_place_pack(place, &e->at);
+    ref.head.flags |= MG_RECORD_EXTENT;
+    ref.headers = (mg_slice){NULL, 0};
+    ref.payload = mg_slice_of(place, sizeof(place));
+    size_t size = mg_record_view_size(&ref);
+    mg_record_encode(mg_part_reserve(s->part, size), &ref);
+    mg_part_recorded(s->part, s, size);
+    mg_stream_apply(s, rec, c->bytes, true);
+    mg_disk_free(e->bytes);
+    e->bytes = NULL;
+    e->change = NULL;
 }
 
 void mg_removals_write(struct mg_stream *s, const struct mg_removals *list, bool erase) {

@@ -97,6 +97,7 @@ int mg_run_write_finish(struct mg_run_write *w, int err, struct mg_run_summary *
         err = sync_and_close(w->st, w->copy, name, err);
     }
     if (err == 0) err = mg_run_ref_open(out, w->st, w->id, sum->size, sum->foot_sum, w->primary);
+    if (err == 0) (*out)->warm = mg_run_warm((*out)->run);
     mg_run_summary_fini(sum);
     return err;
 }

@@ -37,7 +37,10 @@ static void on_visible(void *app, uint64_t last) {
     mg_js_stream_busy(app);
 }
 
-static void on_removed(void *app, uint64_t seq) { mg_js_members_removed(app, seq); }
+static void on_removed(void *app, uint64_t seq, mg_slice subject) {
+    (void)subject;
+    mg_js_members_removed(app, seq);
+}
 
 static const struct mg_stream_ops ops = {.result = on_result, .visible = on_visible, .removed = on_removed};
 

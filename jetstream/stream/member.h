@@ -113,6 +113,8 @@ void mg_js_members_recover(struct mg_js_stream *s);
 void mg_js_members_retire(struct mg_js_stream *s, bool deleted);
 void mg_js_members_free(struct mg_js_stream *s);
 bool mg_js_members_turn(struct mg_js_members *ms);
+// Tells them what the stream has told since the last turn. True: there is more.
+bool mg_js_members_catch_up(struct mg_js_members *ms);
 
 struct mg_js_member *mg_js_member_find(const struct mg_js_stream *s, mg_slice name);
 // All, in the order of their names; to be freed.

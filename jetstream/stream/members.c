@@ -456,12 +456,17 @@ static void delete_expired(struct mg_list *worked) {
     }
 }
 
+bool mg_js_members_catch_up(struct mg_js_members *ms) {
+    bool more = look_at_new(ms);
+    take_removed(ms);
+    return more;
+}
+
 bool mg_js_members_turn(struct mg_js_members *ms) {
     struct mg_js *js = ms->stream->js;
     struct mg_list todo, worked;
     empty_inbox(ms, true);
-    bool more = look_at_new(ms);
-    take_removed(ms);
+    bool more = mg_js_members_catch_up(ms);
     bool open = mg_js_may_send(js);
     mg_list_init(&todo);
     mg_list_init(&worked);

@@ -197,6 +197,7 @@ static bool count(struct mg_js_member *m) {
 }
 
 void mg_js_member_know(struct mg_js_member *m, struct mg_js_knowing *k) {
+    mg_js_members_catch_up(m->stream->members);
     if (m->c != NULL && (count_numbers(m) || (!m->stale && !m->count) || count(m))) {
         mg_list_init(&k->link);
         k->known(k, m);

@@ -70,8 +70,17 @@
     X(risen_stream, store, "a deleted stream keeps its row")                                                           \
     X(old_snapshot, store, "an answer from files is believed though a checkpoint came between")                        \
     X(rollup_half_done, store, "a rollup is acknowledged before it has removed anything")                              \
+    X(row_at_once, store, "a read of a row does not wait until the row is durable")                                    \
+    X(silent_clear, store, "nobody is told of a purge of everything")                                                  \
+    X(subjects_left, store, "a lower limit per subject does not hold for what is there")                               \
     X(unchecked_record, store, "the checksum of a record in a segment is not compared")                                \
+    X(shared_input, store, "a merge takes runs that another one is merging")                                           \
     X(silent_recovery, store, "damage to the journal is not told to anybody")                                          \
+    X(extent_not_synced, store, "extents are not synced")                                                              \
+    X(extent_unnamed, store, "the names of new files of extents are not synced")                                       \
+    X(extent_unchecked, store, "the hash of an extent is not compared")                                                \
+    X(silent_extent, store, "nobody is told that an extent cannot be read")                                            \
+    X(extent_early_free, store, "room of extents is used again before the checkpoint's manifest")                      \
     X(damage_is_absence, store, "a message that cannot be read is passed over in silence")
 
 #ifdef MG_PLANTED_BUGS

@@ -41,6 +41,14 @@ static bool is_dense(const char *p, const char *end) {
 
 bool mg_subject_valid_literal(mg_slice s) { return s.n > 0 && is_dense(s.p, s.p + s.n) && mg_subject_is_literal(s); }
 
+size_t mg_subject_literal_prefix(mg_slice pattern) {
+    struct mg_tokens it = mg_tokens_of(pattern);
+    for (mg_slice tok; mg_tokens_next(&it, &tok);) {
+        if (mg_token_is(tok, '*') || mg_token_is(tok, '>')) return (size_t)(tok.p - pattern.p);
+    }
+    return pattern.n;
+}
+
 size_t mg_subject_tokens(mg_slice s) {
     size_t n = s.n > 0;
     for (size_t i = 0; i < s.n; i++) n += s.p[i] == '.';

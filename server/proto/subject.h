@@ -19,6 +19,8 @@ bool mg_subject_valid_strict(mg_slice s);
 bool mg_subject_is_literal(mg_slice s);
 // What a pedantic publish checks: not empty, no empty token and no wildcard token.
 bool mg_subject_valid_literal(mg_slice s);
+// How many bytes all subjects that the pattern matches begin with: those in front of its first wildcard token.
+size_t mg_subject_literal_prefix(mg_slice pattern);
 // Number of tokens, empty ones included; 0 for the empty slice.
 size_t mg_subject_tokens(mg_slice s);
 

@@ -82,6 +82,7 @@ enum mg_file_flags {
     MG_FILE_EMPTY = 8,   // with WRITE: cut to nothing
     MG_FILE_DIRECT = 16, // past the page cache; transfers are aligned (MG_EINVAL otherwise)
     MG_FILE_DSYNC = 32,  // a write returns when its bytes and the size are durable
+    MG_FILE_EXACT = 64,  // nothing is read ahead but what mg_file_expect says
 };
 
 struct mg_span {
@@ -99,6 +100,8 @@ int mg_file_write(struct mg_file *f, const void *p, size_t n, uint64_t at, struc
 int mg_file_writev(struct mg_file *f, const struct mg_span *spans, size_t count, uint64_t at, struct mg_disk_why *why);
 int mg_file_truncate(struct mg_file *f, uint64_t size, struct mg_disk_why *why);
 int mg_file_sync(struct mg_file *f, struct mg_disk_why *why); // bytes and size
+// A hint: these bytes will be read soon. Does not wait for them.
+void mg_file_expect(struct mg_file *f, uint64_t at, uint64_t n);
 // A hint: these bytes will not be read again soon. Keeps long reads from driving other files out of the page cache.
 void mg_file_forget(struct mg_file *f, uint64_t at, uint64_t n);
 

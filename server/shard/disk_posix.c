@@ -233,6 +233,7 @@ int mg_file_open(struct mg_disk *d, struct mg_file **out, const char *name, unsi
         int rc = fail(why, "open", d, name);
         return rc == MG_EINVAL && (flags & MG_FILE_DIRECT) ? MG_EUNSUPPORTED : rc;
     }
+    if (flags & MG_FILE_EXACT) posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
     size_t n = strlen(name) + 1;
     struct mg_file *f = mg_alloc(sizeof(*f) + n);
     f->fd = fd;
@@ -314,6 +315,10 @@ int mg_file_truncate(struct mg_file *f, uint64_t size, struct mg_disk_why *why) 
 
 int mg_file_sync(struct mg_file *f, struct mg_disk_why *why) {
     return fdatasync(f->fd) == 0 ? 0 : fail_file(why, "sync", f);
+}
+
+void mg_file_expect(struct mg_file *f, uint64_t at, uint64_t n) {
+    posix_fadvise(f->fd, (off_t)at, (off_t)n, POSIX_FADV_WILLNEED);
 }
 
 void mg_file_forget(struct mg_file *f, uint64_t at, uint64_t n) {

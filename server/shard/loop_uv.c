@@ -6,15 +6,20 @@
 #include "server/shard/loop_uv.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+
+#define SLICE_SHORT UINT64_C(100000) // ns: the least that Linux takes
 
 static void on_idle(uv_idle_t *h) { (void)h; }
 static void on_async(uv_async_t *h) { (void)h; }
@@ -157,14 +162,38 @@ void mg_thread_join(struct mg_thread *t) {
     mg_free(t);
 }
 
-// On Linux a "process" of setpriority is a thread. Elsewhere it would be all of them, so nothing is done.
-void mg_thread_yield_to_others(int nice) {
+// On Linux the "process" of such a call is a thread. Elsewhere it would be all of them, so nothing is done.
 #ifdef __linux__
-    setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + nice);
-#else
-    (void)nice;
-#endif
+struct sched_attributes { // as the system call has it; libraries do not
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t slice, deadline, period;
+};
+
+// How long a thread runs before others are looked at, and how soon it may push them aside: shorter is more of both.
+// Linux 6.12 and later; before, the slice is ignored, or the call fails and nothing has changed.
+static void set_slice(uint64_t ns) {
+    struct sched_attributes a = {.size = sizeof(a)};
+    if (syscall(SYS_sched_getattr, 0, &a, sizeof(a), 0) != 0 || a.policy != SCHED_OTHER) return;
+    a.size = sizeof(a);
+    a.slice = ns;
+    syscall(SYS_sched_setattr, 0, &a, 0);
 }
+
+void mg_thread_yield_to_others(int nice) {
+    setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + nice);
+}
+
+void mg_thread_prompt(void) { set_slice(SLICE_SHORT); }
+#else
+void mg_thread_yield_to_others(int nice) { (void)nice; }
+
+void mg_thread_prompt(void) {}
+#endif
+
+void mg_thread_breathe(void) { sched_yield(); }
 
 _Static_assert(sizeof(uv_work_t) <= sizeof(((struct mg_work *)0)->impl), "uv_work_t fits into mg_work");
 

@@ -202,6 +202,7 @@ struct mg_runtime *mg_runtime_new(const struct mg_runtime_options *o) {
 
 static void shard_main(void *arg) {
     struct mg_shard *sh = arg;
+    mg_thread_prompt();
     if (sh->ops->start) sh->ops->start(sh->app);
     mg_loop_run(sh->loop);
 }

@@ -16,7 +16,7 @@ import termios
 import threading
 import urllib.request
 
-from pylib.server import Server, wait_for
+from pylib.server import Server, ServerError, wait_for
 
 TIMEOUT = 20.0
 TESTS = []
@@ -191,18 +191,43 @@ class World:
         self.servers = []
         self.running = []
         self.plain = self.serve()
+        self.url_of = self.plain  # the server that programs find without being told
+        self.streams = None       # a server with JetStream, once one was asked for
         self.fresh()
 
-    def fresh(self):
-        """A new home: no contexts."""
+    def find_streams(self):
+        """A server with JetStream: the one under test, or else nats-server if it is installed. False: there is none."""
+        for path in (self.server_path, shutil.which("nats-server")):
+            if self.streams is not None or path is None:
+                continue
+            folder = tempfile.mkdtemp(dir=self.folder)
+            server = Server(path, folder)
+            try:
+                server.start(["-m", "-1", "-js", "-sd", os.path.join(folder, "store")])
+            except ServerError:  # it has no such flags
+                continue
+            self.servers.append(server)
+            info = self.midge.run("account", "info", "--json", "--server", self.url(server))
+            if info.code == 0:
+                self.streams = server
+            else:
+                server.stop()
+        return self.streams is not None
+
+    def fresh(self, streams=False):
+        """A new home: no contexts. streams: the server with JetStream, without any stream."""
+        self.url_of = self.streams if streams else self.plain
         self.home = tempfile.mkdtemp(dir=self.folder)
         env = {name: value for name, value in os.environ.items()
                if not name.startswith(("NATS_", "XDG_")) and name not in ("NO_COLOR", "EDITOR", "LLMFORMAT")}
         env.update(HOME=self.home, XDG_CONFIG_HOME=os.path.join(self.home, "config"), TZ="UTC",
-                   NATS_URL="nats://%s:%d" % self.plain.address())
+                   NATS_URL=self.url())
         self.env = env
         self.midge = Program(self.midge_path, env)
         self.nats = Program(self.nats_path, env) if self.nats_path else None
+        if streams:
+            for name in self.midge.run("stream", "ls", "--names").ok().out.split():
+                self.midge.run("stream", "rm", name, "--force").ok()
 
     def start(self, program, *args, **more):
         running = program.start(*args, **more)
@@ -222,11 +247,11 @@ class World:
         return server
 
     def url(self, server=None):
-        return "nats://%s:%d" % (server or self.plain).address()
+        return "nats://%s:%d" % (server or self.url_of).address()
 
     def subjects(self, server=None):
         """All subjects that clients subscribe to."""
-        http = "http://%s:%d/connz?subs=1" % (server or self.plain).address("monitoring")
+        http = "http://%s:%d/connz?subs=1" % (server or self.url_of).address("monitoring")
         with urllib.request.urlopen(http, timeout=TIMEOUT) as answer:
             return [s for c in json.load(answer)["connections"] for s in c.get("subscriptions_list", [])]
 
@@ -244,7 +269,7 @@ class World:
         for running in self.running:
             running.stop()
         self.running = []
-        check(wait_for(lambda: not self.subjects(), TIMEOUT), "subscriptions were left behind")
+        check(wait_for(lambda: not self.subjects(), TIMEOUT), f"subscriptions were left behind: {self.subjects()}")
 
     def stop(self):
         for running in self.running:

@@ -79,7 +79,7 @@ def context_copy_and_rm(w):
     w.midge.run("context", "cp", "one", "two").failed("already exists")
     w.midge.run("context", "cp", "nope", "three").failed('unknown context "nope"')
     w.midge.run("context", "rm", "one").failed("cannot remove the selected context")
-    w.midge.run("context", "rm", "two").failed("--force removes without asking")
+    w.midge.run("context", "rm", "two").failed("--force does it without asking")
     w.midge.run("context", "rm", "two", "-f").ok()
     w.midge.run("context", "remove", "one", "--force").ok()
     equal(w.midge.run("context", "ls", "-n").ok().out, "")

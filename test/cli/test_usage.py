@@ -10,7 +10,9 @@ import subprocess
 from harness import check, contains, equal, test
 
 COMMANDS = [["pub"], ["sub"], ["request"], ["reply"], ["rtt"], ["context"], ["context", "add"], ["server"],
-            ["server", "check", "connection"], ["completion"], ["help"], ["bench"], ["latency"]]
+            ["server", "check", "connection"], ["completion"], ["help"], ["bench"], ["latency"], ["stream"],
+            ["stream", "add"], ["consumer", "edit"], ["kv", "watch"], ["object", "put"], ["account", "info"],
+            ["bench", "js", "pub", "async"], ["bench", "kv", "put"]]
 
 
 @test

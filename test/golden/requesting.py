@@ -20,7 +20,7 @@ from pylib.server import wait_for
 from transcript import TranscriptError, block_lines
 
 SID = b"9999"
-LINE = re.compile(rb"(?:MSG|(?P<with_header>HMSG)) (?P<subject>\S+) \S+ (?:(?P<reply>\S+) )??"
+LINE = re.compile(rb"(?:MSG|(?P<with_header>HMSG)) (?P<subject>\S+) \S+ (?:(?P<reply>\S*) )??"
                   rb"(?(with_header)(?P<header>\d+) )(?P<total>\d+)\r\n")
 
 

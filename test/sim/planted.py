@@ -14,8 +14,15 @@ LAST_SEED = 6000
 # Where to begin with bugs that few seeds show, to save time.
 FIRST_SEED = {"doubtful_unlinked": 700, "silent_recovery": 110}
 # Bugs that show only under faults which few seeds have: a workload that has them saves time.
-WORKLOADS = {"unlink_first": "unlinks", "doubtful_unlinked": "errors",
-             "silent_recovery": "rot", "unchecked_record": "rot", "damage_is_absence": "rot"}
+WORKLOADS = {
+    "unlink_first": "unlinks",
+    "doubtful_unlinked": "errors",
+    "silent_recovery": "rot",
+    "unchecked_record": "rot",
+    "extent_unchecked": "rot",
+    "silent_extent": "rot",
+    "damage_is_absence": "rot",
+}
 
 
 def run(program, *args):

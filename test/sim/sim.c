@@ -109,6 +109,8 @@ int mg_thread_start(struct mg_thread **out, const char *name, void (*fn)(void *)
 }
 
 void mg_thread_yield_to_others(int nice) { (void)nice; }
+void mg_thread_prompt(void) {}
+void mg_thread_breathe(void) {}
 
 void mg_thread_join(struct mg_thread *t) {
     struct sim *s = sim_current();

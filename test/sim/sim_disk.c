@@ -363,11 +363,14 @@ int mg_file_sync(struct mg_file *f, struct mg_disk_why *why) {
     return 0;
 }
 
-void mg_file_forget(struct mg_file *f, uint64_t at, uint64_t n) {
+static void no_hint(struct mg_file *f, uint64_t at, uint64_t n) {
     (void)f;
     (void)at;
     (void)n;
 }
+
+void mg_file_expect(struct mg_file *f, uint64_t at, uint64_t n) { no_hint(f, at, n); }
+void mg_file_forget(struct mg_file *f, uint64_t at, uint64_t n) { no_hint(f, at, n); }
 
 void *mg_disk_alloc(size_t size) {
     void *p = NULL;

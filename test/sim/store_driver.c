@@ -57,12 +57,14 @@ static void on_result(void *app, const struct mg_result *r) {
         return;
     }
     if (sl->phase == SLOT_DELETING && r->err == MG_ECLOSED) return;
-    if (sl->w->damaged) return; // the model has lost its way
-    if ((r->err == MG_ENOSPC || r->err == MG_EFULL) && sl->w->tight) {
+    bool no_room = (r->err == MG_ENOSPC || r->err == MG_EFULL) && sl->w->tight;
+    bool unreadable = (r->err == MG_ECORRUPT || r->err == MG_EIO) && sl->w->damaged && sl->w->tight;
+    if (no_room || unreadable) {
         sim_check(m->answered == m->nops, "stream %u: more was asked than one thing at a time", sl->no);
         model_cancel(m, m->answered - 1);
         return;
     }
+    if (sl->w->damaged) return; // the model may have lost its way
     sim_check(r->err == op->want.err && r->duplicate == op->want.duplicate,
               "stream %u: operation %u: %s%s, not %s%s (seq %llu, %llu)", sl->no, m->answered, mg_strerror(r->err),
               r->duplicate ? " (duplicate)" : "", mg_strerror(op->want.err), op->want.duplicate ? " (duplicate)" : "",
@@ -84,11 +86,18 @@ static void on_visible(void *app, uint64_t last) {
     sl->sure = true;
 }
 
-static void on_removed(void *app, uint64_t seq) {
+static void on_removed(void *app, uint64_t seq, mg_slice subject) {
     struct slot *sl = app;
     if (world_over(sl->w) || sl->phase == SLOT_DELETING || sl->w->damaged) return;
     struct model_msg *g = model_msg(&sl->model, seq);
     sim_check(g != NULL && g->uid, "stream %u: %llu was removed and did not exist", sl->no, (unsigned long long)seq);
+    sim_trace("S%u told of %llu", sl->no, (unsigned long long)seq);
+    if (!sl->checked) return; // limits go on after a restart with what a crash has cut short
+    // The rest of that: g->removed is 0 then.
+    sim_check(!g->told || g->removed == 0, "stream %u: %llu was removed twice", sl->no, (unsigned long long)seq);
+    sim_check(mg_slice_eq(subject, model_subject(g->subject)), "stream %u: %llu was removed, of subject %.*s", sl->no,
+              (unsigned long long)seq, (int)subject.n, subject.p);
+    g->told = true;
     if (g->present) {
         int64_t now = mg_loop_wall(sl->shard->loop);
         sim_check(model_expire(&sl->model, seq, now), "stream %u: %llu was removed without a cause", sl->no,
@@ -98,7 +107,30 @@ static void on_removed(void *app, uint64_t seq) {
     model_heard(&sl->model, g->removed);
 }
 
-static const struct mg_stream_ops ops = {.result = on_result, .visible = on_visible, .removed = on_removed};
+static void on_cleared(void *app, uint64_t last) {
+    struct slot *sl = app;
+    struct model *m = &sl->model;
+    if (world_over(sl->w) || sl->phase == SLOT_DELETING || sl->w->damaged) return;
+    for (uint64_t seq = m->first_seq; seq <= last; seq++) {
+        struct model_msg *g = model_msg(m, seq);
+        sim_check(g && !g->present, "stream %u: %llu was cleared and should be there", sl->no, (unsigned long long)seq);
+        if (!g->told) model_heard(m, g->removed);
+        g->told = true;
+    }
+}
+
+static const struct mg_stream_ops ops = {
+    .result = on_result, .visible = on_visible, .removed = on_removed, .cleared = on_cleared};
+
+// Everything was answered: so of everything that is gone somebody was told.
+static void check_told(const struct slot *sl) {
+    const struct model *m = &sl->model;
+    for (uint64_t seq = m->first_seq; seq <= m->last; seq++) {
+        const struct model_msg *g = model_msg(m, seq);
+        sim_check(!g->uid || g->present || g->told, "stream %u: nobody was told that %llu is gone", sl->no,
+                  (unsigned long long)seq);
+    }
+}
 
 // ---- turns ----------------------------------------------------------------------------------------------------------
 
@@ -202,11 +234,14 @@ static void create(struct shard *sh, struct slot *sl) {
     uint64_t first = sim_chance(s, 64) ? 1 + sim_below(s, 10000) : 0, version = ++sh->w->uids;
     model_fini(&sl->model);
     model_init(&sl->model, !sl->memory, &l, first, version);
+    sl->since = version;
+    sl->checked = true;
     uint32_t op = model_do_nothing(&sl->model);
     int err = mg_stream_create(sh->part, name_of(sl, name), config_text(version, config),
                                sl->memory ? MG_STORAGE_MEMORY : MG_STORAGE_FILE, &l, first, &sl->stream, ctx_of(op));
     sl->visible = sl->model.last;
     sl->told = false;
+    sl->lost = sl->lost_operations = 0;
     if (err == 0) {
         mg_stream_set_ops(sl->stream, &ops, sl);
         sl->shard = sh;
@@ -305,22 +340,16 @@ static void row(struct shard *sh, struct slot *sl) {
     uint32_t op = model_do_row(&sl->model, i, value);
     asked(sh, sl, "row", value ? mg_stream_row_put(sl->stream, k, config_text(value, text), ctx_of(op))
                         : mg_stream_row_delete(sl->stream, k, ctx_of(op)));
+    if (sim_chance(s, 128) && !shard_stuck(sh)) reads_begin_row(sl, i);
 }
 
-// Limits that shrink act between other changes: nothing else is asked of the stream meanwhile.
 static void configure(struct shard *sh, struct slot *sl) {
     struct mg_stream_limits l = draw_limits(sh->w->sim, sl->aging), old = sl->model.limits;
     char config[24];
-    l.max_msgs_per_subject = old.max_msgs_per_subject;
-    l.discard = old.discard;
     l.dedupe_window = old.dedupe_window;
     uint64_t version = ++sh->w->uids;
     uint32_t op = model_do_configure(&sl->model, &l, version);
     asked(sh, sl, "configure", mg_stream_configure(sl->stream, config_text(version, config), &l, ctx_of(op)));
-    struct mg_stream_state st;
-    while (!shard_stuck(sh) && (sl->model.answered < sl->model.nops || mg_stream_state(sl->stream, &st) != 0 ||
-                                st.msgs > sl->model.count))
-        shard_step(sh);
 }
 
 static void delete (struct shard *sh, struct slot *sl) {
@@ -394,6 +423,7 @@ static void work(struct shard *sh) {
         if (sl && sim_chance(s, 60) && sl->phase == SLOT_PRESENT) reads_begin(sh, sl);
         else if (sl) act(sh, sl), n++;
         if (sim_chance(s, 3)) mg_store_press(w->store);
+        if (sim_chance(s, 1)) mg_store_scrub(w->store);
         if (sim_chance(s, 2)) pause(sh, sim_below(s, 60000000));
         if (sim_chance(s, 40)) shard_step(sh);
         while (sh->in_flight >= most && !shard_stuck(sh)) shard_step(sh);
@@ -405,7 +435,12 @@ static void work(struct shard *sh) {
 static void check_mine(struct shard *sh, bool restart) {
     for (unsigned i = 0; i < SLOTS && !shard_stuck(sh); i++) {
         struct slot *sl = &sh->w->slots[i];
-        if (sl->phase == SLOT_PRESENT && sl->shard == sh && sl->stream) reads_check_all(sh, sl, restart);
+        if (sl->phase != SLOT_PRESENT || sl->shard != sh || sl->stream == NULL) continue;
+        reads_check_all(sh, sl, restart);
+        if (restart || shard_stuck(sh)) continue;
+        barrier(sh, sl); // what limits have removed since
+        settle(sh);
+        if (!shard_stuck(sh)) check_told(sl);
     }
 }
 
@@ -419,6 +454,7 @@ void shard_main(void *arg) {
     sh->part = mg_store_part(w->store, sh->no);
     mg_store_part_start(sh->part, sh->loop, &sh->wheel);
     check_mine(sh, true);
+    w->checked += !shard_stuck(sh);
     if (!w->look_only) work(sh);
     if (!w->damaged && !sh->part->poisoned) check_mine(sh, false);
     for (unsigned i = 0; i < SLOTS; i++) {
@@ -448,8 +484,13 @@ static void found(struct world *w, struct shard *sh, struct mg_stream *st) {
     sim_check(name.n == 2 && name.p[0] == 'S' && (unsigned)(name.p[1] - '0') < SLOTS, "invented: stream %.*s",
               (int)name.n, name.p);
     struct slot *sl = &w->slots[name.p[1] - '0'];
+    mg_slice config = mg_stream_config(st);
+    uint64_t version = 0;
+    for (size_t i = 0; i < config.n; i++) version = version * 10 + (uint64_t)(config.p[i] - '0');
+    bool earlier = sl->phase != SLOT_ABSENT && version < sl->since;
     // A deletion that was lost, and said to be.
-    if (sl->stream && w->damaged && w->reports) return;
+    if (earlier && w->damaged && w->reports) return;
+    sim_check(!earlier, "stream %u: an earlier one of its name is back", sl->no);
     sim_check(sl->stream == NULL, "stream %u is there twice", sl->no);
     sim_check(sl->phase != SLOT_ABSENT || w->damaged, "stream %u was deleted and is there", sl->no);
     sl->stream = st;
@@ -481,8 +522,12 @@ void slots_end(struct world *w, bool power_cut) {
         struct slot *sl = &w->slots[i];
         sl->stream = NULL;
         sl->shard = NULL;
+        sl->checked = false;
         // Acknowledged was only that it is written.
-        if (w->interval && power_cut) sl->model.floor = 0, sl->sure = false;
+        if (w->interval && power_cut) {
+            if (sl->phase != SLOT_ABSENT) model_doubt(&sl->model);
+            sl->sure = false;
+        }
         if (sl->memory && sl->phase != SLOT_ABSENT) {
             sl->phase = SLOT_ABSENT;
             sl->sure = true;

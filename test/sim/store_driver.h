@@ -27,14 +27,16 @@ struct slot {
     bool sure;           // that it exists, or does not
     unsigned mood;       // what it is mostly asked
     struct model model;
+    uint64_t since;      // the number in its configuration at creation: those of earlier streams of the name are lower
     uint64_t visible;    // as told
     bool told;           // damage was found and reported: the stream is now what told_digest says
     uint64_t told_digest;
+    uint64_t lost, lost_operations; // where the journal's end was torn
     // Of this life.
     struct mg_stream *stream;
     struct shard *shard; // whose stream it is
     struct mg_list reads; // of struct reading
-    bool checked;
+    bool checked;         // what was found fits the model
 };
 
 struct shard {
@@ -65,7 +67,9 @@ struct world {
     bool damaged;        // the disk was spoiled: what is missing must be reported
     bool faulty;         // writes fail: the store may refuse
     bool tight;          // the disk may be full: publishes may be refused
-    bool torn;           // the journal says that its end is perhaps torn: in this life
+    bool torn;           // the journal says that its end is perhaps torn: in this life, or before streams were checked
+    unsigned checked;    // parts that have checked their streams in this life
+    bool checked_all;    // all had, in the last one
     bool interval;       // acknowledged before it is synced
     bool opened;         // the store, in this life
     bool failed;         // the store did refuse in this life
@@ -83,6 +87,7 @@ void shard_main(void *arg);
 
 // store_reads.c
 bool reads_begin(struct shard *sh, struct slot *sl); // a random one
+bool reads_begin_row(struct slot *sl, unsigned row);
 void reads_drop(struct slot *sl);                    // gives up what waits
 // Reads all of the stream, and compares it with the model: after a restart (which goes back to what was found), or now.
 void reads_check_all(struct shard *sh, struct slot *sl, bool restart);

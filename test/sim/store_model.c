@@ -201,7 +201,7 @@ static uint64_t oldest_of(const struct model *m, unsigned subject) {
     return seq;
 }
 
-static uint64_t count_of(const struct model *m, unsigned subject) {
+uint64_t model_count_of(const struct model *m, unsigned subject) {
     uint64_t n = 0;
     for (uint64_t seq = m->first_seq; seq <= m->last; seq++)
         n += model_present(m, seq) && model_msg(m, seq)->subject == subject;
@@ -210,20 +210,21 @@ static uint64_t count_of(const struct model *m, unsigned subject) {
 
 uint64_t model_subjects_count(const struct model *m) {
     uint64_t n = 0;
-    for (unsigned i = 0; i < MODEL_SUBJECTS; i++) n += count_of(m, i) > 0;
+    for (unsigned i = 0; i < MODEL_SUBJECTS; i++) n += model_count_of(m, i) > 0;
     return n;
 }
 
 // ---- appends --------------------------------------------------------------------------------------------------------
 
 static bool over(const struct model *m) {
+    if (m->limits.discard == MG_DISCARD_NEW) return false;
     return (m->limits.max_msgs > 0 && m->count > (uint64_t)m->limits.max_msgs) ||
            (m->limits.max_bytes > 0 && m->bytes > (uint64_t)m->limits.max_bytes);
 }
 
 static int refuse(const struct model *m, const struct model_append *a, uint32_t size) {
     const struct mg_stream_limits *l = &m->limits;
-    bool replaces = l->max_msgs_per_subject > 0 && count_of(m, a->subject) >= (uint64_t)l->max_msgs_per_subject;
+    bool replaces = l->max_msgs_per_subject > 0 && model_count_of(m, a->subject) >= (uint64_t)l->max_msgs_per_subject;
     if (l->discard != MG_DISCARD_NEW || a->skip) return 0;
     if (replaces && l->discard_new_per_subject && !a->no_limit_per_subject) return MG_EMAXPERSUBJECT;
     if (l->max_msgs > 0 && m->count >= (uint64_t)l->max_msgs && !replaces) return MG_EMAXMSGS;
@@ -235,7 +236,7 @@ static int refuse(const struct model *m, const struct model_append *a, uint32_t 
 
 static void evict(struct model *m, unsigned subject) {
     int64_t per_subject = m->limits.max_msgs_per_subject;
-    while (per_subject > 0 && count_of(m, subject) > (uint64_t)per_subject) take_out(m, oldest_of(m, subject));
+    while (per_subject > 0 && model_count_of(m, subject) > (uint64_t)per_subject) take_out(m, oldest_of(m, subject));
     while (over(m)) take_out(m, model_first(m));
 }
 
@@ -321,14 +322,21 @@ uint32_t model_do_configure(struct model *m, const struct mg_stream_limits *limi
     u->limits = m->limits;
     m->digest ^= model_digest_config(m->config) ^ model_digest_config(config);
     m->config = config;
+    int64_t max = limits->max_msgs_per_subject, before = m->limits.max_msgs_per_subject;
     m->limits = *limits;
     state(m);
-    uint32_t op = operation(m, 0, 0, false);
-    while (limits->discard == MG_DISCARD_OLD && over(m)) { // who refuses what is new keeps what is old
+    while (over(m)) {
         take_out(m, model_first(m));
-        m->ops[op].end = state(m);
+        state(m);
     }
-    return op;
+    bool lower = max > 0 && (before <= 0 || max < before);
+    for (unsigned i = 0; i < MODEL_SUBJECTS && lower; i++) {
+        while (model_count_of(m, i) > (uint64_t)max) {
+            take_out(m, oldest_of(m, i));
+            state(m);
+        }
+    }
+    return operation(m, 0, 0, false);
 }
 
 void model_cancel(struct model *m, uint32_t op) {
@@ -348,7 +356,7 @@ uint32_t model_do_nothing(struct model *m) { return operation(m, 0, 0, false); }
 bool model_expire(struct model *m, uint64_t seq, int64_t now) {
     struct model_msg *g = model_msg(m, seq);
     if (g == NULL || !g->present || m->limits.max_age == 0 || g->time + (int64_t)m->limits.max_age > now) return false;
-    g->expired = true;
+    g->expired = g->told = true;
     return true;
 }
 
@@ -365,9 +373,15 @@ void model_forget_history(struct model *m) {
         struct model_msg *g = model_msg(m, seq);
         g->added = 0;
         g->removed = g->present ? UINT32_MAX : 0;
+        g->told = !g->present;
     }
     for (unsigned i = 0; i < MODEL_ROWS; i++) m->rows[i].since = 0;
     state(m);
+}
+
+void model_doubt(struct model *m) {
+    m->floor = 0;
+    for (uint64_t seq = m->first_seq; seq <= m->last; seq++) model_msg(m, seq)->told = false;
 }
 
 bool model_go_back(struct model *m, uint64_t digest) {

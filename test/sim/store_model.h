@@ -25,6 +25,7 @@ struct model_msg {
     uint16_t headers;
     uint8_t subject;
     bool present, expired;
+    bool told;      // the store has told that it is gone
     uint32_t added, removed; // states
 };
 
@@ -103,6 +104,7 @@ static inline bool model_present(const struct model *m, uint64_t seq) {
 }
 uint64_t model_first(const struct model *m);
 uint64_t model_subjects_count(const struct model *m);
+uint64_t model_count_of(const struct model *m, unsigned subject);
 uint64_t model_last_of(const struct model *m, unsigned subject); // 0: none
 
 // Changes, as they are asked for; each gives the operation's index.
@@ -137,6 +139,7 @@ uint64_t model_digest_config(uint64_t config);
 // After a restart the stream is in a state with this digest. False: there is none at the floor or above. Else the model
 // is in it and the history begins anew.
 bool model_go_back(struct model *m, uint64_t digest);
+void model_doubt(struct model *m);          // nothing of what was told is sure any more
 void model_forget_history(struct model *m); // a new life that lost nothing
 
 #endif

@@ -6,6 +6,7 @@
 //
 //   - what it gives was there, unless somebody had heard before the call that it was removed
 //   - what it passes over was removed by now, or not visible at the call
+//   - unless it is a NEXT, what it tells by that has been heard of; then a LAST must have seen what took its place
 #include <stdio.h>
 
 #include "jetstream/store/part.h"
@@ -72,6 +73,34 @@ static void check_passed(const struct reading *rd, uint64_t from, uint64_t end) 
     }
 }
 
+// Somebody hears of the removals that it has passed over; returns the newest state that this tells of.
+static uint32_t hear_passed(const struct reading *rd, uint64_t from, uint64_t end) {
+    struct model *m = &rd->sl->model;
+    uint32_t heard = 0;
+    if (rd->sl->w->damaged) return 0;
+    if (from < m->first_seq) from = m->first_seq;
+    for (uint64_t seq = from; seq < end && seq <= rd->visible; seq++) {
+        const struct model_msg *g = model_msg(m, seq);
+        bool gone = g && g->uid && !g->present && matches(rd, g);
+        if (!gone || (rd->kind == MG_READ_TIME && g->time < rd->r.time)) continue;
+        if (g->removed > heard) heard = g->removed;
+    }
+    model_heard(m, heard);
+    return heard;
+}
+
+static void check_last(const struct reading *rd, uint64_t found) {
+    const struct model *m = &rd->sl->model;
+    uint64_t end = rd->from == MG_ANY_SEQ ? m->last + 1 : rd->from + 1;
+    uint32_t heard = hear_passed(rd, found + 1, end);
+    for (uint64_t seq = found + 1; heard > 0 && seq < end && seq <= m->last; seq++) {
+        const struct model_msg *g = model_msg(m, seq);
+        bool there = g && g->present && g->uid && matches(rd, g) && !expired(rd->sl, g);
+        sim_check(!there || g->added > heard, "stream %u: the last one up to %llu is not %llu but %llu", rd->sl->no,
+                  (unsigned long long)rd->from, (unsigned long long)found, (unsigned long long)seq);
+    }
+}
+
 static void check_found(const struct reading *rd) {
     const struct mg_message *got = &rd->r.msg;
     struct slot *sl = rd->sl;
@@ -96,14 +125,25 @@ static void check_found(const struct reading *rd) {
     default:
         sim_check(seq <= rd->from, "a number behind");
         check_passed(rd, seq + 1, rd->from == MG_ANY_SEQ ? rd->lasts + 1 : rd->from + 1);
+        check_last(rd, seq);
         break;
     }
 }
 
 static void check_not_found(const struct reading *rd) {
     switch (rd->kind) {
-    case MG_READ_SEQ: check_passed(rd, rd->from, rd->from + 1); break;
-    case MG_READ_LAST: check_passed(rd, 0, rd->from == MG_ANY_SEQ ? rd->lasts + 1 : rd->from + 1); break;
+    case MG_READ_SEQ:
+        check_passed(rd, rd->from, rd->from + 1);
+        hear_passed(rd, rd->from, rd->from + 1);
+        break;
+    case MG_READ_LAST:
+        check_passed(rd, 0, rd->from == MG_ANY_SEQ ? rd->lasts + 1 : rd->from + 1);
+        check_last(rd, 0);
+        break;
+    case MG_READ_TIME:
+        check_passed(rd, rd->from, UINT64_MAX);
+        hear_passed(rd, rd->from, UINT64_MAX);
+        break;
     default: check_passed(rd, rd->from, UINT64_MAX); break;
     }
 }
@@ -130,17 +170,21 @@ static uint64_t number(mg_slice text) {
     return v;
 }
 
-// The newest value, or an older one that was there when it was asked.
+// The newest value, or an older one that was there when it was asked. In any case it is durable now. When there was no
+// row, and that several times, it is the first time.
 static void check_row(const struct reading *rd) {
-    const struct model *m = &rd->sl->model;
+    struct model *m = &rd->sl->model;
     uint64_t value = rd->r.err == MG_ENOTFOUND ? 0 : number(rd->r.msg.payload);
     bool ok = value == m->rows[rd->row].value;
-    for (uint32_t i = 0; i < m->undo_len && !ok; i++) {
+    uint32_t since = ok ? m->rows[rd->row].since : UINT32_MAX;
+    for (uint32_t i = 0; i < m->undo_len; i++) {
         const struct model_undo *u = &m->undo[i];
         if (u->step != STEP_ROW || u->index != rd->row || u->old != value) continue;
+        if (u->since < since) since = u->since;
         // It was replaced in a state that nobody had heard of at the call.
         for (uint32_t st = 0; st < m->nstates && !ok; st++) ok = m->states[st].undo_len > i && st > rd->known;
     }
+    if (!rd->sl->w->damaged) model_heard(m, since);
     sim_check(ok || rd->sl->w->damaged, "stream %u: row %u is %llu", rd->sl->no, rd->row, (unsigned long long)value);
 }
 
@@ -236,6 +280,12 @@ bool reads_begin(struct shard *sh, struct slot *sl) {
         rd->r.sequential = true;
         rd->more = (unsigned)sim_below(s, 40);
     }
+    return ask(rd);
+}
+
+bool reads_begin_row(struct slot *sl, unsigned row) {
+    struct reading *rd = reading_new(sl, MG_READ_ROW, 0);
+    set_row(rd, row);
     return ask(rd);
 }
 
@@ -339,8 +389,8 @@ static void check_state(const struct slot *sl, const struct mg_stream_state *st)
         {"last", st->last, m->last},
         {"subjects", st->subjects, model_subjects_count(m)},
         {"deleted", st->deleted, m->last + 1 - first - m->count},
-        {"lost", st->lost, 0},
-        {"lost operations", st->lost_operations, 0},
+        {"lost", st->lost, sl->lost},
+        {"lost operations", st->lost_operations, sl->lost_operations},
         {"first time", (uint64_t)st->first_time, g ? (uint64_t)g->time : 0},
         {"last time", (uint64_t)st->last_time, (uint64_t)m->last_time},
     };
@@ -349,13 +399,46 @@ static void check_state(const struct slot *sl, const struct mg_stream_state *st)
                   (unsigned long long)all[i].is, (unsigned long long)all[i].should);
 }
 
+struct subjects {
+    struct mg_subjects_read r;
+    const struct slot *sl;
+    uint64_t listed;
+    bool done;
+};
+
+static void each_subject(struct mg_subjects_read *r, mg_slice subject, uint64_t count, uint64_t last) {
+    struct subjects *x = mg_container_of(r, struct subjects, r);
+    const struct model *m = &x->sl->model;
+    unsigned i = model_subject_of(subject);
+    sim_check(i < MODEL_SUBJECTS && count == model_count_of(m, i), "stream %u: %llu messages of subject %.*s",
+              x->sl->no, (unsigned long long)count, (int)subject.n, subject.p);
+    // It is not known which one is the last after that was removed; then it is not below the last one.
+    sim_check(last >= model_last_of(m, i), "stream %u: the last of subject %.*s is %llu", x->sl->no, (int)subject.n,
+              subject.p, (unsigned long long)last);
+    x->listed++;
+}
+
+static void subjects_done(struct mg_subjects_read *r, int err, uint64_t total) {
+    struct subjects *x = mg_container_of(r, struct subjects, r);
+    x->done = true;
+    if (world_over(x->sl->w) || err == MG_ECLOSED) return;
+    sim_check(err == 0, "stream %u: its subjects cannot be listed: %s", x->sl->no, mg_strerror(err));
+    sim_check(total == model_subjects_count(&x->sl->model) && total == x->listed, "stream %u: %llu subjects are listed",
+              x->sl->no, (unsigned long long)total);
+}
+
+static void check_subjects(struct shard *sh, const struct slot *sl) {
+    struct subjects x = {.sl = sl, .r = {.max = UINT64_MAX, .each = each_subject, .done = subjects_done}};
+    mg_stream_subjects(sl->stream, &x.r);
+    // The store has x until it is done, whatever happens.
+    for (unsigned i = 0; !x.done && (i < 50 || !shard_stuck(sh)); i++) shard_step(sh);
+    if (!x.done) mg_subjects_fail(sl->stream);
+}
+
 static bool state_of(struct shard *sh, struct slot *sl, struct mg_stream_state *st) {
-    const struct mg_stream_limits *l = &sl->stream->limits;
     for (;;) {
-        int err = mg_stream_state(sl->stream, st);
-        bool over = err == 0 && ((l->max_msgs > 0 && st->msgs > (uint64_t)l->max_msgs) ||
-                                 (l->max_bytes > 0 && st->bytes > (uint64_t)l->max_bytes));
-        if (err == 0 && (!over || l->discard == MG_DISCARD_NEW)) return true;
+        // What a crash has cut short goes on after the restart.
+        if (mg_stream_state(sl->stream, st) == 0 && mg_list_empty(&sl->stream->waiting)) return true;
         if (shard_stuck(sh)) return false;
         shard_step(sh);
     }
@@ -381,6 +464,10 @@ static void check_known(const struct slot *sl, const struct scan *sc) {
 static void check_restart(struct slot *sl, const struct scan *sc, const struct mg_stream_state *st) {
     struct model *m = &sl->model;
     struct world *w = sl->w;
+    if (w->torn) {
+        sl->lost = st->lost;
+        sl->lost_operations = st->lost_operations;
+    }
     if (model_go_back(m, sc->digest)) return;
     if (w->torn && !w->damaged) {
         check_known(sl, sc);
@@ -407,10 +494,13 @@ void reads_check_all(struct shard *sh, struct slot *sl, bool restart) {
     sc.digest = model_digest_last(st.last) ^ model_digest_config(number(mg_stream_config(sl->stream)));
     bool read = scan_all(&sc);
     if (read && restart) check_restart(sl, &sc, &st);
+    sl->checked |= read;
     if (read && !restart)
         sim_check(sc.digest == sl->model.digest,
                   "stream %u: is not what it should be (last %llu, %llu messages, not %llu)", sl->no,
                   (unsigned long long)st.last, (unsigned long long)st.msgs, (unsigned long long)sl->model.count);
     mg_buf_fini(&sc.found);
-    if (read && !sl->aging && !sl->w->damaged && state_of(sh, sl, &st)) check_state(sl, &st);
+    if (!read || sl->aging || sl->w->damaged || !state_of(sh, sl, &st)) return;
+    check_state(sl, &st);
+    if (!shard_stuck(sh)) check_subjects(sh, sl);
 }

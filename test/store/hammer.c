@@ -174,7 +174,8 @@ int main(int argc, char **argv) {
     setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
     struct mg_store *st;
     char err[256];
-    struct mg_store_options o = {.dir = argv[2], .parts = 1, .log = say, .ring_bytes = 16u << 20, .secret = "hammer"};
+    struct mg_store_options o = {.dir = argv[2], .parts = 1, .log = say, .ring_bytes = 16u << 20, .secret = "hammer",
+                                 .extent_bytes = 3000}; // each fiftieth message is an extent
     if (mg_store_open(&st, &o, err, sizeof(err)) != 0) return fprintf(stderr, "%s\n", err), 2;
     struct mg_loop_hooks hooks = {.arg = &h, .before_poll = before_poll, .timer = timer};
     mg_assert(mg_loop_new(&h.loop, &hooks) == 0);

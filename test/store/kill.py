@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # Copyright (c) The Midge Authors
-"""kill.py HAMMER [ROUNDS]: kills a process that appends to a store, again and again, and looks at what is left.
+"""kill.py HAMMER [ROUNDS [SERVER [LOSSYFS]]]: kills a process that appends to a store, and looks at what is left.
 
 What was acknowledged is there with the same number, nothing else is. Then the directory is damaged at random: what is
-served is right, what is missing has been said. Then a small file system is filled up and gets room again.
+served is right, what is missing has been said; SERVER's --check-store says so, too, and --rebuild-store saves what it
+can. Then a small file system is filled up and gets room again. With LOSSYFS
+the power is cut, too: that file system is killed and loses what was not synced.
 """
 
+import hashlib
 import os
 import random
 import re
@@ -51,8 +54,11 @@ def verify(hammer, path, expect=(0,)):
     return done.returncode, found, other, done.stderr.decode()
 
 
-def compare(acked, found, other):
-    """Everything acknowledged is there, as far as limits have not removed it."""
+def compare(acked, found, other, torn=False):
+    """Everything acknowledged is there, as far as limits have not removed it.
+
+    torn: pages of a last commit that was never finished may look like damage, which is said then.
+    """
     for key, number in found.items():
         check(acked.get(key, number) == number, f"{key} was {acked.get(key)} and is {number}")
     last = {s: max((q for t, q in found if t == s), default=0) for s in range(STREAMS)}
@@ -73,7 +79,7 @@ def compare(acked, found, other):
         m = re.fullmatch(r"state (\d+) (\d+) (\d+) (\d+) (\d+)", line)
         check(m, line)
         stream, _, _, count, lost = map(int, m.groups())
-        check(lost == 0, f"stream {stream} says that {lost} are lost")
+        check(lost == 0 or torn, f"stream {stream} says that {lost} are lost")
         there = sum(1 for t, _ in found if t == stream)
         check(count == there, f"stream {stream} says {count} messages, {there} are there")
 
@@ -122,6 +128,59 @@ def kill_rounds(hammer, path, rounds, rng):
     return acked
 
 
+class Mount:
+    """lossyfs, as long as there is power."""
+
+    def __init__(self, lossyfs, where):
+        self.at = os.path.join(where, "mounted")
+        os.makedirs(self.at, exist_ok=True)
+        backing = os.path.join(where, "backing")
+        os.makedirs(backing, exist_ok=True)
+        self.process = subprocess.Popen([lossyfs, backing, self.at], stderr=subprocess.PIPE)
+        while not os.path.ismount(self.at) and self.process.poll() is None:
+            time.sleep(0.01)
+
+    def cut(self, how):
+        self.process.send_signal(how)
+        self.process.wait()
+        self.process.stderr.close()
+
+    def unmount(self):
+        if self.process.poll() is None:
+            self.cut(signal.SIGKILL)
+        subprocess.run(["umount", "-l", self.at], stderr=subprocess.DEVNULL, check=False)
+
+
+def power_rounds(hammer, lossyfs, where, rounds, rng):
+    """The power goes while it is written, and sometimes once more while it recovers."""
+    if not os.access("/dev/fuse", os.W_OK) or os.geteuid() != 0:
+        print("SKIPPED: power cuts: no FUSE here", flush=True)
+        return
+    acked, number, torn = {}, 1, False
+    for i in range(rounds):
+        mount = Mount(lossyfs, where)
+        try:
+            check(mount.process.poll() is None, "lossyfs does not run")
+            load = Load(hammer, os.path.join(mount.at, "store"), number)
+            time.sleep(rng.uniform(0.01, 0.1) if rng.random() < 0.3 else rng.uniform(0.1, 2))
+            how = rng.choice([signal.SIGKILL, signal.SIGUSR1])
+            mount.cut(how)
+            more, _ = load.kill()
+            mount.unmount()
+            for key, value in more.items():
+                check(acked.get(key, value) == value, f"{key} was acknowledged twice: {acked.get(key)} and {value}")
+            acked.update(more)
+            torn |= how == signal.SIGUSR1
+            number = max(list(acked.values()) + [number]) + 100000
+            mount = Mount(lossyfs, where)
+            _, found, other, _ = verify(hammer, os.path.join(mount.at, "store"))
+            compare(acked, found, other, torn)
+            acked.update(found)
+            print(f"power cut {i + 1}: {how.name}: {len(more)} acknowledged, {len(found)} there", flush=True)
+        finally:
+            mount.unmount()
+
+
 def spoil(path, rng):
     files = [os.path.join(d, f) for d, _, names in os.walk(path) for f in names if f != "lock"]
     files = [f for f in files if os.path.getsize(f) > 0]
@@ -160,6 +219,66 @@ def damage_rounds(hammer, path, acked, rounds, rng):
             check(said.strip(), f"{what}: refused without a word")
             print(f"damage {i + 1}: {what}: refused: {said.strip().splitlines()[-1][:100]}", flush=True)
         shutil.rmtree(copy)
+
+
+def contents(path):
+    found = {}
+    for d, _, names in os.walk(path):
+        for name in names:
+            full = os.path.join(d, name)
+            with open(full, "rb") as f:
+                found[os.path.relpath(full, path)] = hashlib.sha256(f.read()).hexdigest()
+    return found
+
+
+def tool(server, option, path):
+    done = subprocess.run([server, option, path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300,
+                          check=False)
+    said = done.stdout.decode(errors="replace")
+    check(done.returncode in (0, 1, 2), f"{option}: {done.returncode}: {said[-2000:]}")
+    check(done.returncode == 0 or said.strip(), f"{option} says nothing and returns {done.returncode}")
+    return done.returncode, said
+
+
+def check_rounds(hammer, server, path, rounds, rng):
+    """--check-store knows what a start will find and changes nothing; --rebuild-store loses no byte of what was."""
+    _, before, _, _ = verify(hammer, path)
+    status, said = tool(server, "--check-store", path)
+    check(status == 0, f"--check-store of a store that is well: {status}: {said[-2000:]}")
+    for i in range(rounds):
+        copy = path + "-checked"
+        shutil.copytree(path, copy)
+        what = ", ".join(spoil(copy, rng) for _ in range(rng.randint(0, 3)))
+        damaged = contents(copy)
+        status, said = tool(server, "--check-store", copy)
+        check(contents(copy) == damaged, f"{what}: --check-store has changed something")
+        rebuilt = path + "-rebuilt"
+        shutil.copytree(copy, rebuilt)
+        again, saved = tool(server, "--rebuild-store", rebuilt)
+        left = set(contents(rebuilt).values())
+        replaced = {"lock", "ballast"} | {m for m in ("manifest-0", "manifest-1") if f"{m} is damaged" not in said}
+        gone = [name for name, digest in damaged.items() if digest not in left and name not in replaced]
+        check(not gone, f"{what}: --rebuild-store has overwritten or deleted {gone}")
+        rc, found, other, started = verify(hammer, copy, (0, 2))
+        told = any(line.startswith("unreadable") or re.fullmatch(r"state .* [1-9]\d*", line) for line in other)
+        missing = [key for key in before if key not in found]
+        if status < 2:
+            check(rc == 0, f"{what}: --check-store returns {status}, but a start says {started[-1000:]}\n{said}")
+            check(not missing or "perhaps the torn end" in said,
+                  f"{what}: --check-store returns {status}, but {len(missing)} are missing\n{said}")
+        check(status == 0 or not before or rc == 2 or missing or told or status == 1 or "lost" in said,
+              f"{what}: --check-store returns {status} for nothing\n{said}")
+        rc, after, _, started = verify(hammer, rebuilt, (0, 2))
+        check(rc == 0, f"{what}: --rebuild-store returns {again}, but a start says {started[-1000:]}\n{saved}")
+        wrong = [key for key, value in after.items() if before.get(key, value) != value]
+        check(not wrong, f"{what}: after --rebuild-store {len(wrong)} are other messages")
+        lost = [key for key in found if key not in after and key in before]
+        check(not lost, f"{what}: --rebuild-store has lost {len(lost)} that a start finds\n{saved}")
+        gone = [key for key in before if key not in after]
+        check(again == 2 or not gone or "perhaps the torn end" in said, f"{what}: --rebuild-store: {saved}")
+        print(f"check {i + 1}: {what}: {status}, rebuilt: {again}, {len(missing)} missing", flush=True)
+        shutil.rmtree(copy)
+        shutil.rmtree(rebuilt)
 
 
 def full_disk(hammer, rng):
@@ -207,6 +326,10 @@ def main():
         acked = kill_rounds(hammer, path, rounds, rng)
         damage_rounds(hammer, path, acked, rounds, rng)
         full_disk(hammer, rng)
+        if len(sys.argv) > 3:
+            check_rounds(hammer, os.path.abspath(sys.argv[3]), path, 2 * rounds, rng)
+        if len(sys.argv) > 4:
+            power_rounds(hammer, os.path.abspath(sys.argv[4]), os.path.abspath(where), rounds, rng)
     except Failed as e:
         print(f"FAILED: {e}; again with SEED={seed}; see {where}")
         return 1

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "server/base/assert.h"
@@ -34,6 +35,11 @@ void hist_add(struct hist *h, uint64_t ns) {
     unsigned log = ns < 16 ? 0 : 59u - (unsigned)__builtin_clzll(ns);
     h->slots[log * 16 + (ns >> log)]++;
     h->count++;
+}
+
+void hist_merge(struct hist *h, const struct hist *other) {
+    for (unsigned i = 0; i < sizeof(h->slots) / sizeof(h->slots[0]); i++) h->slots[i] += other->slots[i];
+    h->count += other->count;
 }
 
 double hist_us(const struct hist *h, double quantile) {
@@ -73,6 +79,76 @@ struct io io_now(void) {
     }
     if (f) fclose(f);
     return io;
+}
+
+// All that was done, by whomever, in ticks (proc(5)): without idle and waiting for the device, with what a hypervisor
+// took.
+static double all_cpu_seconds(void) {
+    double n[8] = {0};
+    FILE *f = fopen("/proc/stat", "r");
+    if (f == NULL) return 0;
+    if (fscanf(f, "cpu %lf %lf %lf %lf %lf %lf %lf %lf", n, n + 1, n + 2, n + 3, n + 4, n + 5, n + 6, n + 7) != 8)
+        memset(n, 0, sizeof(n));
+    fclose(f);
+    return (n[0] + n[1] + n[2] + n[5] + n[6] + n[7]) / (double)sysconf(_SC_CLK_TCK);
+}
+
+// All that was read from and written to the device of a directory; 0: not known.
+static uint64_t device_bytes(const char *dir) {
+    char path[64];
+    struct stat st;
+    unsigned long long read, written;
+    if (stat(dir, &st) != 0) return 0;
+    snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/stat", major(st.st_dev), minor(st.st_dev));
+    FILE *f = fopen(path, "r");
+    bool known = f && fscanf(f, "%*u %*u %llu %*u %*u %*u %llu", &read, &written) == 2;
+    if (f) fclose(f);
+    return known ? (read + written) * 512 : 0;
+}
+
+struct weather weather_now(const char *dir) {
+    struct io io = io_now();
+    return (struct weather){.at = mg_bell_clock(), .own_cpu = cpu_seconds(), .all_cpu = all_cpu_seconds(),
+                            .own_io = io.read + io.written, .all_io = device_bytes(dir)};
+}
+
+void weather_since(const struct weather *then, const char *dir, double *cpu, double *mb) {
+    struct weather now = weather_now(dir);
+    double seconds = (double)(now.at - then->at) / 1e9, others = now.all_cpu - then->all_cpu;
+    others -= now.own_cpu - then->own_cpu;
+    double bytes = (double)(now.all_io - then->all_io) - (double)(now.own_io - then->own_io);
+    *cpu = others < 0 ? 0 : others / seconds / (double)sysconf(_SC_NPROCESSORS_ONLN);
+    *mb = bytes < 0 ? 0 : bytes / seconds / 1e6;
+}
+
+static double status_mb(const char *what) {
+    char line[128];
+    double kb = 0;
+    FILE *f = fopen("/proc/self/status", "r");
+    while (f && fgets(line, sizeof(line), f)) {
+        if (strncmp(line, what, strlen(what)) == 0) kb = strtod(line + strlen(what), NULL);
+    }
+    if (f) fclose(f);
+    return kb / 1024;
+}
+
+double rss_mb(void) { return status_mb("VmRSS:"); }
+double rss_peak_mb(void) { return status_mb("VmHWM:"); }
+
+void rss_again(void) {
+    FILE *f = fopen("/proc/self/clear_refs", "w");
+    if (f == NULL) return;
+    fputs("5", f);
+    fclose(f);
+}
+
+double hist_max_us(const struct hist *h) {
+    uint64_t last = 0;
+    for (unsigned i = 0; i < sizeof(h->slots) / sizeof(h->slots[0]); i++) {
+        unsigned log = i < 32 ? 0 : i / 16 - 1;
+        if (h->slots[i]) last = (uint64_t)(i - log * 16) << log;
+    }
+    return (double)last / 1000;
 }
 
 // ---- the directory ------------------------------------------------------------------------------------------------
@@ -151,20 +227,32 @@ static void say(void *arg, int level, const char *text) {
     fprintf(stderr, "[%d] %s\n", level, text);
 }
 
-void rig_open(struct rig *r, const char *dir, uint64_t ring_bytes) {
+static void open_with(struct rig *r, struct mg_store_options *o) {
     char err[256];
-    struct mg_store_options o = {.dir = dir, .parts = 1, .ring_bytes = ring_bytes, .log = say};
-    memset(o.secret, 7, sizeof(o.secret));
-    *r = (struct rig){.dir = dir};
-    if (mg_store_open(&r->store, &o, err, sizeof(err)) != 0) {
+    o->parts = 1;
+    o->log = say;
+    memset(o->secret, 7, sizeof(o->secret));
+    *r = (struct rig){.dir = o->dir};
+    if (mg_store_open(&r->store, o, err, sizeof(err)) != 0) {
         fprintf(stderr, "%s\n", err);
         exit(1);
     }
     struct mg_loop_hooks hooks = {.arg = r, .before_poll = before_poll, .timer = timer};
     mg_assert(mg_loop_new(&r->loop, &hooks) == 0);
+    mg_thread_prompt(); // as a shard
     mg_wheel_init(&r->wheel, mg_loop_clock(r->loop));
     r->part = mg_store_part(r->store, 0);
     mg_store_part_start(r->part, r->loop, &r->wheel);
+}
+
+void rig_open(struct rig *r, const char *dir, uint64_t ring_bytes) {
+    open_with(r, &(struct mg_store_options){.dir = dir, .ring_bytes = ring_bytes});
+}
+
+void rig_open_small(struct rig *r, const char *dir, uint64_t memory) {
+    uint64_t share = memory / 8;
+    open_with(r, &(struct mg_store_options){
+                     .dir = dir, .ring_bytes = share, .cache_bytes = share, .rows_bytes = share});
 }
 
 void rig_run(struct rig *r, enum rig_step (*step)(void *arg), void *arg) {
@@ -227,29 +315,54 @@ static struct mg_file *open_raw(struct mg_disk *d) {
     return f;
 }
 
-double raw_write_us(struct rig *r, size_t bytes, unsigned rounds) {
+void raw_open(struct raw *w, const struct rig *r, size_t bytes) {
     char path[4096];
-    struct mg_disk *d;
     struct mg_disk_why why = {""};
-    bytes = (bytes + 4095) & ~(size_t)4095;
+    *w = (struct raw){.bytes = (bytes + 4095) & ~(size_t)4095};
     snprintf(path, sizeof(path), "%s.raw", r->dir);
-    must(mg_disk_open(&d, path, "store_bench", MG_DISK_CREATE, &why), why.text);
-    struct mg_file *f = open_raw(d);
-    double *us = mg_alloc(rounds * sizeof(*us));
-    void *p = mg_disk_alloc(bytes);
-    memset(p, 7, bytes);
-    uint64_t at = 0;
-    for (unsigned i = 0; i < rounds; i++, at += bytes) {
-        if (at + bytes > RAW_FILE) at = 0;
-        uint64_t began = mg_bell_clock();
-        must(mg_file_write(f, p, bytes, at, NULL), "raw write");
-        us[i] = (double)(mg_bell_clock() - began) / 1000;
-    }
-    double m = median(us, rounds);
-    mg_disk_free(p);
-    mg_free(us);
-    mg_file_close(f);
-    mg_disk_close(d);
+    must(mg_disk_open(&w->disk, path, "store_bench", MG_DISK_CREATE, &why), why.text);
+    w->file = open_raw(w->disk);
+    w->pages = mg_disk_alloc(w->bytes);
+    memset(w->pages, 7, w->bytes);
+}
+
+uint64_t raw_write(struct raw *w) {
+    if (w->at + w->bytes > RAW_FILE) w->at = 0;
+    uint64_t began = mg_bell_clock();
+    must(mg_file_write(w->file, w->pages, w->bytes, w->at, NULL), "raw write");
+    w->at += w->bytes;
+    return mg_bell_clock() - began;
+}
+
+void raw_close(struct raw *w) {
+    mg_disk_free(w->pages);
+    mg_file_close(w->file);
+    mg_disk_close(w->disk);
+}
+
+struct raw_job {
+    struct raw raw;
+    double *us;
+    unsigned rounds;
+};
+
+static void raw_main(void *arg) {
+    struct raw_job *x = arg;
+    mg_thread_prompt();
+    for (unsigned i = 0; i < x->rounds; i++) x->us[i] = (double)raw_write(&x->raw) / 1000;
+}
+
+// On a new thread: a write takes half as long on the CPU that the device interrupts, so the system must be as free to
+// choose one as it is for the committer.
+double raw_write_us(const struct rig *r, size_t bytes, unsigned rounds) {
+    struct raw_job x = {.us = mg_alloc(rounds * sizeof(double)), .rounds = rounds};
+    struct mg_thread *t;
+    raw_open(&x.raw, r, bytes);
+    must(mg_thread_start(&t, "raw", raw_main, &x), "raw write");
+    mg_thread_join(t);
+    raw_close(&x.raw);
+    double m = median(x.us, rounds);
+    mg_free(x.us);
     return m;
 }
 
@@ -296,10 +409,12 @@ static void send(struct load *l) {
         l->seed = l->seed * 6364136223846793005u + 1442695040888963407u;
         n = (l->seed >> 33) % l->subjects;
     }
-    size_t len = 7;
-    do {
-        subject[len++] = (char)('0' + n % 10);
-    } while ((n /= 10) != 0);
+    size_t len = l->subject ? l->subject(n, subject) : 7;
+    if (l->subject == NULL) {
+        do {
+            subject[len++] = (char)('0' + n % 10);
+        } while ((n /= 10) != 0);
+    }
     struct mg_append a = {.subject = {subject, len}, .payload = {l->payload, l->size}, .expect_last = MG_ANY_SEQ,
                           .expect_subject_last = MG_ANY_SEQ};
     if (l->latency) l->starts[l->sent % l->in_flight] = mg_loop_clock(l->rig->loop);

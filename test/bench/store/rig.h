@@ -19,6 +19,7 @@ struct hist {
     uint64_t slots[64 * 16], count;
 };
 void hist_add(struct hist *h, uint64_t ns);
+void hist_merge(struct hist *h, const struct hist *other);
 double hist_us(const struct hist *h, double quantile);
 
 double median(double *values, unsigned n); // sorts
@@ -27,6 +28,19 @@ struct io { // of this process, bytes that reached the device
     uint64_t read, written;
 };
 struct io io_now(void);
+// MB of memory that this process has, and the most it had since the start or rss_again.
+double rss_mb(void);
+double rss_peak_mb(void);
+void rss_again(void);
+double hist_max_us(const struct hist *h);
+
+// What others do on this machine, which the tails feel first.
+struct weather {
+    uint64_t at, own_io, all_io; // bytes
+    double own_cpu, all_cpu;     // seconds
+};
+struct weather weather_now(const char *dir); // of the device of dir
+void weather_since(const struct weather *then, const char *dir, double *cpu, double *mb); // others: share, MB/s
 
 // ---- the store
 
@@ -46,6 +60,8 @@ struct rig {
 };
 
 void rig_open(struct rig *r, const char *dir, uint64_t ring_bytes); // a store that is there is recovered
+// The same for a server with so much memory: an eighth of it each for ring, cache and rows.
+void rig_open_small(struct rig *r, const char *dir, uint64_t memory);
 void rig_close(struct rig *r);
 // Runs the loop; step is called in each turn until it says RIG_DONE.
 void rig_run(struct rig *r, enum rig_step (*step)(void *arg), void *arg);
@@ -55,8 +71,18 @@ void rig_remove(const char *dir);   // the whole directory
 void rig_forget(const char *dir);   // drops its files from the page cache
 uint64_t rig_bytes(const char *dir, const char *folder); // of the files in it
 
-// us that a raw write of so many bytes takes, as the journal writes: the median of some.
-double raw_write_us(struct rig *r, size_t bytes, unsigned rounds);
+// Raw writes as the journal writes, to a file of their own beside the store.
+struct raw {
+    struct mg_disk *disk;
+    struct mg_file *file;
+    void *pages;
+    size_t bytes;
+    uint64_t at;
+};
+void raw_open(struct raw *w, const struct rig *r, size_t bytes); // rounded up to pages
+uint64_t raw_write(struct raw *w);                               // ns that it took
+void raw_close(struct raw *w);
+double raw_write_us(const struct rig *r, size_t bytes, unsigned rounds); // the median of some
 
 // ---- a load of appends
 
@@ -71,6 +97,7 @@ struct load {
     bool random;              // subjects at random, else in turn
     struct hist *latency;     // may be NULL
     void (*done)(struct load *l, const struct mg_result *res); // may be NULL
+    size_t (*subject)(uint64_t n, char out[32]); // of the n-th; NULL: orders.<n>, digits backwards
     // Its own.
     uint64_t sent, answered, failed, began, seed;
     uint64_t *starts;

@@ -58,6 +58,10 @@ static void completion(void **state) {
     expect("completion ", "bash zsh fish");
     expect("completion bash ", "");
     expect("pub -- --send", "");
+    expect("stream add S --sto", "--storage"); // of a table that several commands have
+    expect("stream add S --storage ", "file memory");
+    expect("object put O ", ":files");
+    expect("bench js pub ", "sync async atomic");
     expect("nonsense ", "");
 }
 
@@ -112,6 +116,10 @@ static void check_command(const cli_command *c, size_t depth) {
     assert_non_null(c->summary);
     assert_true((c->run != NULL) != (c->commands != NULL));
     check_flags(c->name, c->flags);
+    check_flags(c->name, c->shared);
+    for (const cli_flag *f = c->flags; f != NULL && f->name != NULL; f++)
+        for (const cli_flag *g = c->shared; g != NULL && g->name != NULL; g++)
+            if (strcmp(f->name, g->name) == 0) fail_msg("%s --%s: twice", c->name, f->name);
     for (const cli_arg *a = c->args; a != NULL && a->name != NULL; a++) {
         assert_non_null(a->help);
         assert_true(!a->many || a[1].name == NULL);

@@ -40,8 +40,11 @@ static const cli_flag need_flags[] = {{.name = "must", .type = CLI_STRING, .requ
 static const cli_command add = {
     .name = "add", .aliases = "new create", .flags = add_flags, .args = add_args, .run = run};
 static const cli_command two = {.name = "two", .args = two_args, .run = run};
+static const cli_flag shared_flags[] = {{.name = "shape", .type = CLI_STRING, .value = "round", .help = "Shape"}, {0}};
+static const cli_command twin = {.name = "copy", .flags = need_flags, .shared = shared_flags, .run = run};
+static const cli_command move = {.name = "move", .shared = shared_flags, .run = run};
 static const cli_command need = {.name = "need", .flags = need_flags, .run = run};
-static const cli_command *const group_commands[] = {&add, &two, &need, NULL};
+static const cli_command *const group_commands[] = {&add, &two, &need, &twin, &move, NULL};
 static const cli_command group = {.name = "stream", .aliases = "str", .flags = group_flags, .commands = group_commands};
 static const cli_command *const root_commands[] = {&group, &two, NULL};
 static const cli_command root = {.name = "midge", .commands = root_commands};
@@ -224,11 +227,27 @@ static void help_text(void **state) {
     free(text);
 }
 
+static void shared_tables(void **state) {
+    cli app;
+    (void)state;
+    assert_int_equal(parse(&app, "midge stream copy --shape flat --must x"), CLI_PARSED_RUN);
+    assert_string_equal(cli_get_string(&app, "shape"), "flat");
+    assert_true(cli_given(&app, "shape") && cli_has_flag(&app, "must"));
+    cli_fini(&app);
+    assert_int_equal(parse(&app, "midge stream move"), CLI_PARSED_RUN);
+    assert_string_equal(cli_get_string(&app, "shape"), "round");
+    assert_false(cli_given(&app, "shape"));
+    assert_false(cli_has_flag(&app, "must"));
+    cli_fini(&app);
+    expect_wrong("midge stream add n --shape flat", "unknown flag --shape");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(flags_anywhere), cmocka_unit_test(types_and_defaults), cmocka_unit_test(environment),
         cmocka_unit_test(arguments),      cmocka_unit_test(mistakes),           cmocka_unit_test(help_and_version),
         cmocka_unit_test(help_text),
+        cmocka_unit_test(shared_tables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -264,6 +264,36 @@ static void table_of_subjects(void **state) {
     assert_true(nth_file(d, "lost+found", ".run", 0, path));
 }
 
+static void state_of(struct driver *d, struct mg_stream *s, struct mg_stream_state *out);
+
+// The rows of subjects are gone, the table's foot is not: each is computed from the messages when it is needed.
+static void damaged_rows_of_subjects(void **state) {
+    struct driver *d = *state;
+    struct mg_stream_state now;
+    char path[128], copy[128], subject[16];
+    for (int i = 0; nth_file(d, "tables", ".run", i, path); i++) {
+        snprintf(copy, sizeof(copy), "%s", path);
+        memcpy(copy + strlen(copy) - 4, ".dup", 4);
+        if (access(copy, F_OK) == 0) continue; // a primary one
+        spoil(path, 100, 200);
+    }
+    assert_int_equal(driver_open(d), 0);
+    struct mg_stream *s = driver_find(d, "S");
+    for (unsigned i = 0; i < 10; i++) {
+        snprintf(subject, sizeof(subject), "s.%u", i);
+        struct mg_append a = {.subject = mg_cstr(subject), .expect_last = MG_ANY_SEQ,
+                              .expect_subject_last = MESSAGES - 9 + i};
+        d->open++;
+        assert_int_equal(mg_stream_append(s, &a, d), 0);
+        driver_run(d, driver_quiet);
+        assert_int_equal(d->last_err, 0);
+    }
+    state_of(d, s, &now);
+    assert_int_equal(now.subjects, 10);
+    assert_true(driver_said(d, "a row of kind U"));
+    driver_close(d);
+}
+
 static void state_of(struct driver *d, struct mg_stream *s, struct mg_stream_state *out) {
     while (mg_stream_state(s, out) == MG_EAGAIN) {
         d->open++;
@@ -303,6 +333,36 @@ static void lost_is_counted_once(void **state) {
         driver_close(d);
     }
     assert_true(driver_said(d, "1 messages from"));
+}
+
+// A damaged message at the head goes when limits take it; what is behind it is counted, and an empty stream is empty.
+static void damaged_head(void **state) {
+    struct driver *d = *state;
+    struct mg_stream_state now;
+    struct mg_stream_limits l = {.max_msgs = 10};
+    damaged_message(state);
+    assert_int_equal(driver_open(d), 0);
+    struct mg_stream *s = driver_find(d, "S");
+    d->open++;
+    assert_int_equal(mg_stream_configure(s, (mg_slice){NULL, 0}, &l, d), 0);
+    driver_run(d, driver_quiet);
+    state_of(d, s, &now);
+    assert_int_equal(now.msgs, 10);
+    assert_int_equal(now.first, MESSAGES - 9);
+    assert_int_equal(now.lost, 1);
+    assert_int_equal(driver_publish(d, s, "s.1", 100, 0), 0);
+    driver_run(d, driver_quiet);
+    assert_int_equal(driver_read(d, s, MESSAGES + 1), 0);
+    for (uint64_t seq = MESSAGES - 8; seq <= MESSAGES + 1; seq++) {
+        d->open++;
+        assert_int_equal(mg_stream_remove(s, seq, false, d), 0);
+    }
+    driver_run(d, driver_quiet);
+    state_of(d, s, &now);
+    assert_int_equal(now.msgs, 0);
+    assert_int_equal(now.bytes, 0);
+    assert_int_equal(now.subjects, 0);
+    driver_close(d);
 }
 
 // ---- writing it anew ------------------------------------------------------------------------------------------------
@@ -391,6 +451,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(one_copy, setup, teardown),
         cmocka_unit_test_setup_teardown(both_copies, setup, teardown),
         cmocka_unit_test_setup_teardown(table_of_subjects, setup, teardown),
+        cmocka_unit_test_setup_teardown(damaged_rows_of_subjects, setup, teardown),
+        cmocka_unit_test_setup_teardown(damaged_head, setup, teardown),
         cmocka_unit_test_setup_teardown(orphan, setup, teardown),
         cmocka_unit_test_setup_teardown(lost_is_counted_once, setup, teardown),
         cmocka_unit_test_setup_teardown(rebuild_of_a_healthy_one, setup, teardown),

@@ -41,6 +41,10 @@ static void add_record_types(struct mg_buf *b) {
 #define X(name, value, text) mg_buf_addf(b, "| %d | %s | %s |\n", value, #name, text);
     MG_RECORD_TYPES(X)
 #undef X
+    mg_buf_adds(b, "\n| Flag | Name | What |\n|---|---|---|\n");
+#define X(name, value, text) mg_buf_addf(b, "| %d | %s | %s |\n", value, #name, text);
+    MG_RECORD_FLAGS(X)
+#undef X
     mg_buf_adds(b, "\n");
 }
 
@@ -50,7 +54,9 @@ static void document(struct mg_buf *b) {
                    "test compares. Numbers are little-endian, nothing is between the fields, positions are bytes.\n\n"
                    "The ring of the journal is files `journal/ring-00000`, `-00001`, ... of the same size. Page n is\n"
                    "in slot n mod (pages of the ring), and slots go over the files in order. A page is its header and\n"
-                   "then a piece of the records of its commit, which run on over the commit's pages.\n\n");
+                   "then a piece of the records of its commit, which run on over the commit's pages.\n\n"
+                   "Extents are in files `extents/00000.ext`, `00001.ext`, ..., which have no structure: records of\n"
+                   "the journal say what is where, everything else in them is garbage.\n\n");
 #define X(lower, UPPER, size, title)                                                                                   \
     add_##lower(b);                                                                                                    \
     if (strcmp(#lower, "record") == 0) add_record_types(b);

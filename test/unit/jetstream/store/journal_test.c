@@ -240,7 +240,16 @@ static void a_full_ring_refuses(void **state) {
     assert_true(mg_journal_room(f->j, MG_BATCH_RESERVED) > 0);
     for (; submit(f, op, 1, MG_BATCH_RESERVED) == 0; op++, reserved++) wait_for(f, 1);
     assert_true(reserved > 0);
-    reopen(f); // there is a page left for the fence
+    // Pages are left for fences. When they are used up, too, the last fence serves for all starts to come.
+    uint32_t incarnation = state_of(f).incarnation;
+    for (unsigned i = 0; i < 80; i++) {
+        reopen(f);
+        assert_int_equal(f->damages, 0);
+        assert_int_equal(f->next_op, op);
+    }
+    assert_int_equal(state_of(f).head - state_of(f).tail, state_of(f).pages);
+    assert_true(state_of(f).incarnation > incarnation && state_of(f).incarnation < incarnation + 80);
+    reopen(f);
     assert_int_equal(f->damages, 0);
     assert_int_equal(f->next_op, op);
     mg_journal_recycle(f->j, state_of(f).durable);
@@ -338,6 +347,28 @@ static void with_an_interval_it_is_written_then_synced(void **state) {
     assert_int_equal(f->records, 3);
 }
 
+// Nothing is behind it but its successor's name.
+static void the_only_file_is_missed(void **state) {
+    struct fixture *f = *state;
+    reopen(f);
+    assert_int_equal(submit(f, 1, 10, MG_BATCH_NORMAL), 0);
+    wait_for(f, 1);
+    mg_journal_close(f->j);
+    f->j = NULL;
+    assert_int_equal(mg_disk_unlink(f->disk, "journal/ring-00000", NULL), 0);
+    reopen(f);
+    assert_int_equal(f->records, 0);
+    assert_int_equal(f->damages, 1);
+    assert_int_equal(f->damage[0].cause, MG_DAMAGE_GONE);
+    assert_false(f->damage[0].perhaps_torn);
+    reopen(f);
+    assert_int_equal(submit(f, 1, 10, MG_BATCH_NORMAL), 0);
+    wait_for(f, 1);
+    reopen(f);
+    assert_int_equal(f->records, 10);
+    assert_int_equal(f->damages, 0);
+}
+
 static void a_missing_file_is_damage(void **state) {
     struct fixture *f = *state;
     reopen(f);
@@ -355,7 +386,7 @@ static void a_missing_file_is_damage(void **state) {
     assert_int_equal(mg_disk_unlink(f->disk, "journal/ring-00001", NULL), 0);
     reopen(f);
     assert_int_equal(f->damages, 1);
-    assert_int_equal(f->damage[0].cause, MG_DAMAGE_MISSING);
+    assert_int_equal(f->damage[0].cause, MG_DAMAGE_GONE);
     assert_int_equal(f->damage[0].page, FILE_PAGES);
     assert_int_equal(f->damage[0].pages_end, 2 * FILE_PAGES);
     assert_int_equal(f->next_op, op);
@@ -372,6 +403,7 @@ int main(void) {
         T(damage_to_the_last_commit_is_reported),
         T(pages_of_another_store_are_not_ours),
         T(with_an_interval_it_is_written_then_synced),
+        T(the_only_file_is_missed),
         T(a_missing_file_is_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,7 +47,7 @@ static int mem_write(void *handle, const void *p, size_t n, uint64_t at) {
     return MG_OK;
 }
 
-static const struct mg_blob_ops mem_ops = {mem_read, mem_write, NULL};
+static const struct mg_blob_ops mem_ops = {mem_read, mem_write, NULL, NULL};
 
 static inline struct mg_blob mem_blob(struct mem_file *f) { return (struct mg_blob){&mem_ops, f}; }
 

@@ -49,6 +49,8 @@ int driver_read(struct driver *d, struct mg_stream *s, uint64_t seq);
 void faults_fail_journal(bool on);
 // All writes of segments and tables fail with MG_EIO.
 void faults_fail_tables(bool on);
+// All writes of extents fail with MG_EIO.
+void faults_fail_extents(bool on);
 // The keeper's writes of segments and tables wait.
 void faults_block_tables(bool on);
 // Bytes that files may have together; 0: no limit.

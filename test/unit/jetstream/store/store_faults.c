@@ -13,12 +13,12 @@
 
 #define FILES 512
 
-enum kind { OTHER, JOURNAL, TABLES };
+enum kind { OTHER, JOURNAL, TABLES, EXTENTS };
 
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t moved;
-    bool fail_journal, fail_tables, block_tables;
+    bool fail_journal, fail_tables, fail_extents, block_tables;
     uint64_t capacity, used;
     struct known {
         struct mg_file *file;
@@ -35,6 +35,7 @@ static void set(bool *what, bool on) {
 
 void faults_fail_journal(bool on) { set(&faults.fail_journal, on); }
 void faults_fail_tables(bool on) { set(&faults.fail_tables, on); }
+void faults_fail_extents(bool on) { set(&faults.fail_extents, on); }
 void faults_block_tables(bool on) { set(&faults.block_tables, on); }
 
 void faults_capacity(uint64_t bytes) {
@@ -62,6 +63,7 @@ static enum kind kind_of(struct mg_file *f) {
 
 static void remember(struct mg_file *f, const char *name) {
     enum kind kind = strncmp(name, "journal/", 8) == 0                                         ? JOURNAL
+                     : strncmp(name, "extents/", 8) == 0                                       ? EXTENTS
                      : strncmp(name, "segments/", 9) == 0 || strncmp(name, "tables/", 7) == 0 ? TABLES
                                                                                                : OTHER;
     pthread_mutex_lock(&faults.lock);
@@ -127,7 +129,8 @@ static bool fails(struct mg_file *f) {
     enum kind kind = kind_of(f);
     pthread_mutex_lock(&faults.lock);
     while (kind == TABLES && faults.block_tables) pthread_cond_wait(&faults.moved, &faults.lock);
-    bool yes = (kind == JOURNAL && faults.fail_journal) || (kind == TABLES && faults.fail_tables);
+    bool yes = (kind == JOURNAL && faults.fail_journal) || (kind == TABLES && faults.fail_tables) ||
+               (kind == EXTENTS && faults.fail_extents);
     pthread_mutex_unlock(&faults.lock);
     return yes;
 }

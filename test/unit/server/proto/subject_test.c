@@ -46,6 +46,11 @@ static void validity(void **state) {
     }
     assert_false(mg_subject_valid((mg_slice){NULL, 0}));
     assert_true(mg_subject_is_literal((mg_slice){NULL, 0}));
+    assert_int_equal(mg_subject_literal_prefix((mg_slice){NULL, 0}), 0);
+    assert_int_equal(mg_subject_literal_prefix(MG_S("a.b.c")), 5);
+    assert_int_equal(mg_subject_literal_prefix(MG_S("a.b.*.d")), 4);
+    assert_int_equal(mg_subject_literal_prefix(MG_S("a.b*.>")), 5);
+    assert_int_equal(mg_subject_literal_prefix(MG_S(">")), 0);
 }
 
 static void matching(void **state) {

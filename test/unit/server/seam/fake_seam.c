@@ -57,6 +57,8 @@ int mg_thread_start(struct mg_thread **out, const char *name, void (*fn)(void *)
 
 void mg_thread_join(struct mg_thread *t) { mg_assert(t == NULL); }
 void mg_thread_yield_to_others(int nice) { (void)nice; }
+void mg_thread_prompt(void) {}
+void mg_thread_breathe(void) {}
 
 static bool run_work(struct mg_loop *loop) {
     if (loop->nwork == 0 || loop->hold_work) return false;
