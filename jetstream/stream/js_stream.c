@@ -39,6 +39,7 @@ static void on_visible(void *app, uint64_t last) {
 
 static void on_removed(void *app, uint64_t seq, mg_slice subject) {
     (void)subject;
+    mg_js_stream_account(app);
     mg_js_members_removed(app, seq);
 }
 
