@@ -41,6 +41,13 @@ int mg_stream_subject_row(struct mg_stream *s, mg_slice subject, const struct mg
     return 0;
 }
 
+int mg_stream_subject(struct mg_stream *s, mg_slice subject, uint64_t *count) {
+    const struct mg_subject_row *row;
+    int err = mg_stream_subject_row(s, subject, &row);
+    if (err == 0) *count = row && row->count > 0 ? (uint64_t)row->count : 0;
+    return err;
+}
+
 // Nothing but a look at the messages tells the last one of many subjects. It is remembered, because the decision may
 // have to be tried again.
 static int last_of_many(struct mg_stream *s, mg_slice pattern, uint64_t *actual) {

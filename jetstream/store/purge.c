@@ -161,5 +161,15 @@ void mg_purge_older(struct mg_stream *s, mg_slice filter, uint64_t below, void *
     struct mg_change c = {.kind = MG_CHANGE_PURGE, .filter = filter, .up_to = below, .rolled_up = below, .ctx = ctx};
     c.cursor = s->first;
     c.started = true;
+    const struct mg_subject_row *row;
+    // The subject's row says where they begin and how many they are: with the new one there is one more.
+    if (filter.n && mg_stream_subject_row(s, filter, &row) == 0 && row) {
+        if (row->count <= 1) {
+            answer(s, &c, 0);
+            return;
+        }
+        if (row->first > c.cursor) c.cursor = row->first;
+        c.keep = (uint64_t)row->count - 1;
+    }
     mg_change_first(s, &c);
 }

@@ -309,6 +309,9 @@ void mg_stream_read_end(struct mg_read *r);
 // ---- what is stored, by subject
 // ----------------------------------------------------------------------------------------
 
+// How many messages are stored on a subject, newest state: 0, or MG_EAGAIN: it is looked up, ask again later.
+int mg_stream_subject(struct mg_stream *s, mg_slice subject, uint64_t *count);
+
 // Lists the subjects that match a filter (empty: all), newest state, in order of their bytes: each() for at most `max`
 // of them behind the first `skip`, then done() with the number of all that match, or with an error. Never before the
 // call has returned. The struct and the filter are the caller's until done.

@@ -208,7 +208,10 @@ static void decide(struct mg_js_expiry *x) {
     x->subject.len = 0;
     mg_buf_add_slice(&x->subject, m->subject);
     x->filter = mg_buf_slice(&x->subject);
-    look(x, MG_READ_LAST, MG_ANY_SEQ, newest_found);
+    uint64_t count;
+    if (mg_stream_subject(x->s->store, x->filter, &count) != 0) look(x, MG_READ_LAST, MG_ANY_SEQ, newest_found);
+    else if (count > 1) remove_it(x);
+    else replace_it(x);
 }
 
 static void expire(struct mg_js_expiry *x, struct mg_js_due d) {
