@@ -152,7 +152,7 @@ static void drop_text(struct mg_js_request *rq) {
 
 static void durable(struct mg_js_request *rq, struct mg_js_stream *s, const struct mg_result *r) {
     (void)s;
-    if (r->err == 0) mg_js_answer(rq, rq->own);
+    if (r->err == 0 || rq->tell_anyway) mg_js_answer(rq, rq->own);
     else mg_js_answer_nothing(rq);
 }
 

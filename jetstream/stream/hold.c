@@ -9,6 +9,8 @@
 #include "server/base/mem.h"
 #include "server/proto/headers.h"
 
+#define HELD_MAX 10000u // messages; the reading takes milliseconds
+
 struct held {
     struct mg_list link;
     struct mg_js_inbound in; // in text
@@ -63,13 +65,17 @@ static void came(struct mg_js_reading *rd) {
 
 static void gone(struct mg_js_reading *rd) { mg_js_stream_unhold(rd->stream); }
 
-void mg_js_stream_hold(struct mg_js_stream *s, const struct mg_js_inbound *in) {
+bool mg_js_stream_hold(struct mg_js_stream *s, const struct mg_js_inbound *in) {
     bool first = mg_list_empty(&s->held);
+    if (first) s->held_count = 0;
+    if (s->held_count >= HELD_MAX) return false;
+    s->held_count++;
     push(s, in);
-    if (!first) return;
+    if (!first) return true;
     s->last_message = (struct mg_js_reading){.r = {.kind = MG_READ_LAST, .seq = MG_ANY_SEQ}, .done = came,
                                              .gone = gone};
     if (mg_js_read(s, &s->last_message) == 0) came(&s->last_message);
+    return true;
 }
 
 void mg_js_stream_unhold(struct mg_js_stream *s) {

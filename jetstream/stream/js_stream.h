@@ -30,6 +30,7 @@ struct mg_js_stream {
     struct mg_js_sub *direct, *direct_last; // $JS.API.DIRECT.GET.<name> and .<name>.>; NULL: not allowed
     struct mg_list reads;        // of struct mg_js_reading: those that wait
     struct mg_list held;         // messages that wait for the id of the last one (hold.c), which is being read
+    uint32_t held_count;
     struct mg_js_reading last_message;
     struct mg_transform *transform, *republish; // NULL: none
     struct mg_buf ack_prefix;    // what all acknowledgements of publishes begin with

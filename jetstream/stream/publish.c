@@ -230,10 +230,14 @@ static struct mg_append append_of(const struct mg_js_wishes *w) {
     };
 }
 
-static void refuse_size(struct mg_js_stream *s, mg_slice reply) {
+static void refuse_for(struct mg_js_stream *s, mg_slice reply, int err) {
     struct mg_js_error e = {0};
-    explain(&e, &(struct mg_result){.err = MG_ERANGE}, none);
+    explain(&e, &(struct mg_result){.err = err}, none);
     refuse(s, reply, &e);
+}
+
+static void hold(struct mg_js_stream *s, const struct mg_js_inbound *in) {
+    if (!mg_js_stream_hold(s, in)) refuse_for(s, in->reply, MG_EFULL);
 }
 
 void mg_js_stream_take(struct mg_js_stream *s, const struct mg_js_inbound *in) {
@@ -244,11 +248,11 @@ void mg_js_stream_take(struct mg_js_stream *s, const struct mg_js_inbound *in) {
     bool large = s->config.storage == MG_JS_FILE && to.n + headers.n + in->payload.n > RECORD_MAX;
     int err = large ? 0 : s->config.sealed ? MG_JSE_STREAM_SEALED : mg_js_wishes_read(&w, &s->config, headers);
     if (large) {
-        refuse_size(s, in->reply);
+        refuse_for(s, in->reply, MG_ERANGE);
     } else if (err) {
         refuse_own(s, in->reply, err, none);
     } else if (w.last_msg_id.n && !mg_stream_last_id_known(s->store)) {
-        mg_js_stream_hold(s, in);
+        hold(s, in);
     } else {
         struct mg_append a = append_of(&w);
         a.subject = to;
@@ -267,6 +271,6 @@ bool mg_js_stream_publish(void *arg, const struct mg_msg *m) {
     const struct mg_js_inbound in = {m->subject, m->reply, mg_slice_of(m->payload.p, m->hdr_len),
                                      mg_slice_of(m->payload.p + m->hdr_len, m->payload.n - m->hdr_len)};
     if (mg_list_empty(&s->held)) mg_js_stream_take(s, &in);
-    else mg_js_stream_hold(s, &in);
+    else hold(s, &in);
     return true;
 }

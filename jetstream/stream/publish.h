@@ -15,8 +15,9 @@ struct mg_js_inbound {
 // publish.c
 void mg_js_stream_take(struct mg_js_stream *s, const struct mg_js_inbound *in);
 
-// hold.c: messages that cannot be decided until the id of the stream's last message was read; order stays.
-void mg_js_stream_hold(struct mg_js_stream *s, const struct mg_js_inbound *in);
+// hold.c: messages that cannot be decided until the id of the stream's last message was read; order stays. False: there
+// are too many.
+bool mg_js_stream_hold(struct mg_js_stream *s, const struct mg_js_inbound *in);
 void mg_js_stream_unhold(struct mg_js_stream *s); // they are forgotten, without an answer
 
 // republish.c: a copy of what is stored, published when that is durable. NULL: this message is not republished.
