@@ -230,7 +230,9 @@ void mg_js_request_failed(struct mg_js_request *rq) { mg_js_wait_cancel(&rq->wai
 
 void mg_js_request_barrier(struct mg_js_request *rq, struct mg_js_stream *s,
                            void (*next)(struct mg_js_request *, struct mg_js_stream *, const struct mg_result *)) {
-    mg_stream_barrier(s->store, mg_js_request_then(rq, next));
+    // Behind its deletion nothing is answered: the stream is freed with that.
+    if (s->deleting) mg_js_answer_fail(rq, MG_JSE_STREAM_NOT_FOUND);
+    else mg_stream_barrier(s->store, mg_js_request_then(rq, next));
 }
 
 static bool read_body(struct mg_js_request *rq, const struct mg_shape *shape, bool strict, void *out) {

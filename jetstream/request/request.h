@@ -62,7 +62,8 @@ struct mg_js_member *mg_js_request_consumer(struct mg_js_request *rq);
 void *mg_js_request_then(struct mg_js_request *rq, void (*next)(struct mg_js_request *, struct mg_js_stream *,
                                                                 const struct mg_result *));
 void mg_js_request_failed(struct mg_js_request *rq);
-// `next` when all that the stream's state says is durable, with r->err 0.
+// `next` when all that the stream's state says is durable, with r->err 0. If the stream is being deleted the request is
+// answered: there is none.
 void mg_js_request_barrier(struct mg_js_request *rq, struct mg_js_stream *s,
                            void (*next)(struct mg_js_request *, struct mg_js_stream *, const struct mg_result *));
 // Bodies that are optional: read only if they look like JSON. Required: not empty, not {}. Answers on error.

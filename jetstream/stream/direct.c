@@ -99,6 +99,10 @@ static void nothing(struct mg_js_wait *w, struct mg_js_stream *s, const struct m
 
 void mg_js_direct_nothing(struct mg_js_direct *d, const char *text) {
     mg_js_direct_multi_free(d);
+    if (d->stream->deleting) { // behind its deletion nothing is answered
+        mg_js_direct_free(d);
+        return;
+    }
     d->own = (void *)(uintptr_t)text;
     mg_js_wait(d->stream->js, &d->wait, nothing);
     mg_stream_barrier(d->stream->store, &d->wait);

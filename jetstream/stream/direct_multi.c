@@ -17,8 +17,9 @@
 struct multi {
     struct mg_subjects_read list;
     struct mg_js_direct *d;
-    size_t filter;       // that is listed
-    struct mg_buf text;  // of the subjects
+    size_t filter;        // that is listed
+    struct mg_buf listed; // a copy of it: the list may outlive the request
+    struct mg_buf text;   // of the subjects
     struct found {
         uint32_t at, len; // in text; a length of 0: a duplicate
         uint64_t seq;     // 0: none
@@ -29,6 +30,7 @@ struct multi {
 };
 
 static void multi_free(struct multi *u) {
+    mg_buf_fini(&u->listed);
     mg_buf_fini(&u->text);
     mg_free(u->v);
     mg_free(u);
@@ -128,6 +130,7 @@ static int by_text(const void *a, const void *b, void *arg) { return mg_slice_cm
 // Filters may overlap.
 static void drop_duplicates(struct multi *u) {
     uint32_t n = 0;
+    if (u->n == 0) return;
     qsort_r(u->v, u->n, sizeof(u->v[0]), by_text, u);
     for (uint32_t i = 0; i < u->n; i++)
         if (n == 0 || !mg_slice_eq(text_of(u, &u->v[i]), text_of(u, &u->v[n - 1]))) u->v[n++] = u->v[i];
@@ -162,8 +165,10 @@ static void gone(struct mg_js_reading *rd) { mg_js_direct_free(mg_container_of(r
 
 static void list_next(struct multi *u) {
     struct mg_js_direct *d = u->d;
+    u->listed.len = 0;
+    mg_buf_add_slice(&u->listed, d->ask.multi_last.v[u->filter]);
     u->list = (struct mg_subjects_read){
-        .filter = d->ask.multi_last.v[u->filter], .max = SUBJECTS_MAX, .each = note, .done = listed};
+        .filter = mg_buf_slice(&u->listed), .max = SUBJECTS_MAX, .each = note, .done = listed};
     u->listing = true;
     d->rd.stream = d->stream; // so that it learns when the stream goes
     d->rd.gone = gone;

@@ -200,6 +200,7 @@ void mg_js_stream_retire(struct mg_js_stream *s) {
 
 void mg_js_stream_free(struct mg_js_stream *s) {
     s->deleting = true;
+    mg_stream_set_ops(s->store, NULL, NULL); // it may have something to tell behind its deletion
     unsubscribe(s);
     reserve(s, 0);
     mg_js_stream_account(s);
