@@ -24,7 +24,7 @@ static void take_in(struct mg_js *js, struct mg_stream *store) {
     struct mg_js_stream_config config;
     if (mg_js_stream_load(&config, mg_stream_config(store)) != 0) {
         mg_slice name = mg_stream_name(store);
-        mg_log_err(js->log, "JetStream: the configuration of stream %.*s cannot be read: it stays out of service",
+        mg_log_err(js->log, "JetStream: the configuration of stream %.*s cannot be read: it stays, out of service",
                    (int)name.n, name.p);
         return;
     }
@@ -49,6 +49,7 @@ void mg_js_start(struct mg_js *js, const struct mg_js_setup *o) {
     mg_list_init(&js->tasks);
     mg_list_init(&js->waits);
     mg_list_init(&js->later);
+    mg_list_init(&js->idle);
     mg_js_watch_init(js);
     mg_list_init(&js->credit.link);
     js->credit.resume = may_send_again;
@@ -93,7 +94,6 @@ void mg_js_fini(struct mg_js *js) {
         mg_list_remove(&w->link);
         w->done(w, NULL, NULL);
     }
-    mg_js_requests_drop(js);
     drop_tasks(js);
     mg_list_remove(&js->credit.link);
     mg_js_unsubscribe(js, js->api);
@@ -102,6 +102,7 @@ void mg_js_fini(struct mg_js *js) {
         mg_js_remove(js, s);
         mg_js_stream_free(s);
     }
+    mg_js_requests_drop(js); // also those that waited for a consumer
     bury(js);
     mg_js_watch_fini(js);
     mg_free(js->streams);
@@ -141,7 +142,7 @@ bool mg_js_turn(struct mg_js *js) {
     bury(js);
     serve_streams(js); // first: what clients have sent goes into the batch that the store now hands over
     bool more = mg_store_part_turn(js->part);
-    mg_js_requests_run(js);
+    more |= mg_js_requests_run(js);
     run_tasks(js);
     return more || !mg_list_empty(&js->busy) || !mg_list_empty(&js->tasks);
 }
@@ -227,7 +228,12 @@ void mg_js_wait_cancel(struct mg_js_wait *w) { mg_list_remove(&w->link); }
 static bool deliver(struct mg_sink *sink, struct mg_sub *sub, const struct mg_msg *m) {
     struct mg_js_sub *s = mg_container_of(sink, struct mg_js_sub, sink);
     if (sub->flags & MG_SUB_DEAD) return false;
-    return s->fn(s->arg, m);
+    if (m->route.n == 0) return s->fn(s->arg, m);
+    // A consumer delivers to a subject that something in here has subscribed to: that is the one that counts.
+    struct mg_msg routed = *m;
+    routed.subject = m->route;
+    routed.route = (mg_slice){NULL, 0};
+    return s->fn(s->arg, &routed);
 }
 
 struct mg_js_sub *mg_js_subscribe(struct mg_js *js, mg_slice subject, mg_js_handler fn, void *arg) {

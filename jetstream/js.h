@@ -60,6 +60,8 @@ struct mg_js {
     struct mg_list busy;    // of struct mg_js_stream: with something to do at the end of the turn
     struct mg_list tasks;   // of struct mg_js_task: for the next turn
     struct mg_list waits;   // of struct mg_js_wait: calls into the store that are not answered
+    struct mg_list idle;    // of struct mg_js_member: the least recently used first (stream/sleep.c)
+    size_t nidle;
     struct mg_list later;   // of struct mg_js_request: those that came from inside of a consumer
     struct mg_table watches; // of struct mg_js_watch: deliver subjects (stream/watch.c)
     struct mg_credit_waiter credit;

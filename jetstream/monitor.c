@@ -2,6 +2,8 @@
 // Copyright (c) The Midge Authors
 #include "jetstream/monitor.h"
 
+#include <stdlib.h>
+
 #include "jetstream/request/request.h"
 #include "jetstream/stream/member.h"
 #include "server/base/mem.h"
@@ -28,14 +30,31 @@ size_t mg_js_streams_behind(const struct mg_js *js, mg_slice after, struct mg_js
     return n;
 }
 
-static void write_consumers(struct mg_jw *w, struct mg_js_stream *s, bool config) {
+struct gathering {
+    struct mg_js_member **v;
     size_t n;
-    struct mg_js_member **all = mg_js_members_sorted(s, &n);
-    if (n > 0) {
+};
+
+static void gather(void *arg, struct mg_js_member *m) {
+    struct gathering *g = arg;
+    if (m->c) g->v[g->n++] = m;
+}
+
+static int by_name(const void *a, const void *b) {
+    struct mg_js_member *const *x = a, *const *y = b;
+    return mg_slice_cmp(mg_js_member_name(*x), mg_js_member_name(*y));
+}
+
+// Those that are asleep are not woken to be looked at.
+static void write_consumers(struct mg_jw *w, struct mg_js_stream *s, bool config) {
+    struct gathering g = {mg_alloc((mg_js_stream_consumers(s) + 1) * sizeof(struct mg_js_member *)), 0};
+    if (s->members) mg_js_members_each(s->members, gather, &g);
+    qsort(g.v, g.n, sizeof(g.v[0]), by_name);
+    if (g.n > 0) {
         mg_jw_key(w, "consumer_detail");
         mg_jw_arr(w);
-        for (size_t i = 0; i < n; i++) {
-            struct mg_js_consumer_info info = mg_js_member_tell(all[i]);
+        for (size_t i = 0; i < g.n; i++) {
+            struct mg_js_consumer_info info = mg_js_member_tell(g.v[i]);
             info.version = NULL;
             info.hide_config = !config;
             mg_jw_obj(w);
@@ -44,7 +63,7 @@ static void write_consumers(struct mg_jw *w, struct mg_js_stream *s, bool config
         }
         mg_jw_end_arr(w);
     }
-    mg_free(all);
+    mg_free(g.v);
 }
 
 void mg_js_write_stream_detail(struct mg_jw *w, struct mg_js_stream *s, bool config, bool consumers) {
@@ -73,5 +92,6 @@ struct mg_js_stream_figures mg_js_stream_figures(struct mg_js_stream *s) {
 
 bool mg_js_has(const struct mg_js *js, mg_slice stream, mg_slice consumer) {
     struct mg_js_stream *s = mg_js_find(js, stream);
-    return s && !s->deleting && (consumer.n == 0 || mg_js_member_find(s, consumer));
+    if (s == NULL || s->deleting) return false;
+    return consumer.n == 0 || mg_js_member_find(s, consumer) || mg_js_sleeper_find(s, consumer);
 }

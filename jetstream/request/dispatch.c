@@ -6,6 +6,8 @@
 #include "jetstream/event.h"
 #include "jetstream/request/request.h"
 
+#include "jetstream/stream/member.h"
+
 #include "server/base/errors.h"
 #include "server/base/mem.h"
 #include "server/proto/headers.h"
@@ -112,12 +114,14 @@ bool mg_js_api_message(void *arg, const struct mg_msg *m) {
     return true;
 }
 
-void mg_js_requests_run(struct mg_js *js) {
+bool mg_js_requests_run(struct mg_js *js) {
+    bool any = !mg_list_empty(&js->later);
     while (!mg_list_empty(&js->later)) {
         struct mg_js_request *rq = mg_container_of(js->later.next, struct mg_js_request, wait.link);
         mg_list_remove(&rq->wait.link);
         rq->run(rq);
     }
+    return any;
 }
 
 // ---- answers --------------------------------------------------------------------------------------------------------
@@ -141,6 +145,15 @@ void mg_js_requests_drop(struct mg_js *js) {
         mg_list_remove(&rq->wait.link);
         request_free(rq);
     }
+}
+
+bool mg_js_request_wakes(struct mg_js_request *rq, struct mg_js_stream *s, mg_slice consumer) {
+    struct mg_js_sleeper *sl = mg_js_sleeper_find(s, consumer);
+    if (sl == NULL) return false;
+    free_own(rq);
+    rq->drop = NULL;
+    mg_js_sleeper_wake(sl, rq);
+    return true;
 }
 
 void mg_js_answer_nothing(struct mg_js_request *rq) { request_free(rq); }
@@ -274,7 +287,8 @@ static bool blank(mg_slice body) {
 
 bool mg_js_request_empty(struct mg_js_request *rq) {
     mg_slice b = rq->body;
-    if (blank(b) || (b.n >= 2 && b.p[0] == '{' && b.p[b.n - 1] == '}' && blank(mg_slice_of(b.p + 1, b.n - 2)))) return true;
+    bool braces = b.n >= 2 && b.p[0] == '{' && b.p[b.n - 1] == '}';
+    if (blank(b) || (braces && blank(mg_slice_of(b.p + 1, b.n - 2)))) return true;
     mg_js_answer_fail(rq, MG_JSE_NOT_EMPTY_REQUEST);
     return false;
 }

@@ -55,8 +55,11 @@ void mg_js_answer_store_error(struct mg_js_request *rq, enum mg_js_errno wrap, i
 
 // The stream that the subject names; NULL: it was answered that there is none.
 struct mg_js_stream *mg_js_request_stream(struct mg_js_request *rq);
-// The consumer that the subject names; NULL: it was answered that there is none.
+// The consumer that the subject names; NULL: it was answered that there is none, or the request is run again when the
+// consumer has been read from its rows.
 struct mg_js_member *mg_js_request_consumer(struct mg_js_request *rq);
+// Is it asleep? Then the request is run again.
+bool mg_js_request_wakes(struct mg_js_request *rq, struct mg_js_stream *s, mg_slice consumer);
 // The context for a call into the store; `next` comes with its result. If that call fails at once:
 // mg_js_request_failed, and no result comes.
 void *mg_js_request_then(struct mg_js_request *rq, void (*next)(struct mg_js_request *, struct mg_js_stream *,
@@ -77,7 +80,7 @@ bool mg_js_request_empty(struct mg_js_request *rq);
 
 // ---- those that came while a consumer was being called --------------------------------------------------------------
 
-void mg_js_requests_run(struct mg_js *js);
+bool mg_js_requests_run(struct mg_js *js); // true: there were some
 void mg_js_requests_drop(struct mg_js *js);
 
 // ---- handlers -------------------------------------------------------------------------------------------------------

@@ -24,7 +24,8 @@
 void mg_store_scrub(struct mg_store *st) {
     if (st->keeper == NULL) return;
     atomic_store(&st->keeping->resting, false);
-    if (!atomic_exchange(&st->keeping->scrub_now, true)) mg_worker_post(st->keeper, &st->keeping->scrub_soon);
+    atomic_store(&st->keeping->scrub_now, true);
+    if (!atomic_exchange(&st->keeping->scrub_out, true)) mg_worker_post(st->keeper, &st->keeping->scrub_soon);
 }
 
 static int pace(void *arg, size_t bytes) {

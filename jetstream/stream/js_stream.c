@@ -2,6 +2,8 @@
 // Copyright (c) The Midge Authors
 #include "jetstream/stream/js_stream.h"
 
+#include <stdlib.h>
+
 #include "jetstream/api/reply.h"
 #include "jetstream/stream/expiry.h"
 #include "jetstream/stream/member.h"
@@ -38,12 +40,17 @@ static void on_visible(void *app, uint64_t last) {
 }
 
 static void on_removed(void *app, uint64_t seq, mg_slice subject) {
-    (void)subject;
     mg_js_stream_account(app);
-    mg_js_members_removed(app, seq);
+    mg_js_members_removed(app, seq, subject);
 }
 
-static const struct mg_stream_ops ops = {.result = on_result, .visible = on_visible, .removed = on_removed};
+static void on_cleared(void *app, uint64_t last) {
+    mg_js_stream_account(app);
+    mg_js_members_cleared(app, last);
+}
+
+static const struct mg_stream_ops ops = {
+    .result = on_result, .visible = on_visible, .removed = on_removed, .cleared = on_cleared};
 
 // ---- subjects -------------------------------------------------------------------------------------------------------
 
@@ -186,7 +193,9 @@ void mg_js_stream_reconfigure(struct mg_js_stream *s, struct mg_js_stream_config
     subscribe(s);
     reserve(s, s->config.max_bytes);
     mg_js_expiry_update(s);
-    if (s->config.retention == MG_JS_INTEREST) mg_js_retention_sweep(s);
+    if (s->config.retention == MG_JS_LIMITS || s->members == NULL) return;
+    mg_js_sleepers_wake_all(s->members); // what they need has to be known now
+    mg_js_retention_sweep(s);
 }
 
 void mg_js_stream_retire(struct mg_js_stream *s) {
@@ -233,21 +242,49 @@ bool mg_js_stream_turn(struct mg_js_stream *s) {
 
 // ---- consumers ------------------------------------------------------------------------------------------------------
 
-uint64_t mg_js_stream_consumers(const struct mg_js_stream *s) { return s->members ? s->members->n : 0; }
+uint64_t mg_js_stream_consumers(const struct mg_js_stream *s) {
+    return s->members ? s->members->n + s->members->asleep.count : 0;
+}
+
+struct check {
+    const struct mg_js_consumer_limits *limits;
+    mg_slice *names; // of those that they would forbid
+    size_t n;
+};
+
+static void check_sleeper(void *ctx, void *val) {
+    struct check *k = ctx;
+    const struct mg_js_sleeper *sl = val;
+    const struct mg_js_consumer_config c = {.max_ack_pending = sl->head.max_ack_pending,
+                                            .inactive_threshold = sl->head.inactive_threshold};
+    if (mg_js_consumer_violates(&c, k->limits)) k->names[k->n++] = mg_js_sleeper_name(sl);
+}
+
+static void check_member(void *ctx, void *val) {
+    struct check *k = ctx;
+    const struct mg_js_member *m = val;
+    if (mg_js_consumer_violates(&m->config, k->limits)) k->names[k->n++] = mg_js_member_name(m);
+}
+
+static int by_name(const void *a, const void *b) { return mg_slice_cmp(*(const mg_slice *)a, *(const mg_slice *)b); }
 
 int mg_js_stream_check_consumers(const struct mg_js_stream *s, const struct mg_js_stream_config *c,
                                  struct mg_js_error *e) {
-    size_t n;
-    struct mg_js_member **all = mg_js_members_sorted(s, &n);
+    const struct mg_js_consumer_limits *l = &c->consumer_limits;
+    if (s->members == NULL || (l->inactive_threshold <= 0 && l->max_ack_pending <= 0)) return 0;
+    struct check k = {l, mg_alloc((mg_js_stream_consumers(s) + 1) * sizeof(mg_slice)), 0};
     struct mg_buf names = MG_BUF_INIT;
-    for (size_t i = 0; i < n; i++) {
-        if (!mg_js_consumer_violates(&all[i]->config, &c->consumer_limits)) continue;
-        if (names.len) mg_buf_adds(&names, ", ");
-        mg_buf_add_slice(&names, mg_js_member_name(all[i]));
+    mg_table_each(&s->members->by_name, check_member, &k);
+    mg_table_each(&s->members->asleep, check_sleeper, &k);
+    qsort(k.names, k.n, sizeof(k.names[0]), by_name);
+    for (size_t i = 0; i < k.n; i++) {
+        if (i) mg_buf_adds(&names, ", ");
+        mg_buf_add_slice(&names, k.names[i]);
     }
-    int rc = names.len ? mg_js_failf(e, MG_JSE_STREAM_UPDATE, "change to limits violates consumers: %.*s",
-                                     (int)names.len, names.p) : 0;
+    int rc = 0;
+    if (k.n)
+        rc = mg_js_failf(e, MG_JSE_STREAM_UPDATE, "change to limits violates consumers: %.*s", (int)names.len, names.p);
     mg_buf_fini(&names);
-    mg_free(all);
+    mg_free(k.names);
     return rc;
 }
