@@ -297,7 +297,7 @@ static void want_erased(struct mg_stream *s, mg_slice list, bool live) {
 }
 
 // Everything up to `last` is gone, in one stroke.
-static void apply_clear(struct mg_stream *s, bool live) {
+static void apply_clear(struct mg_stream *s, uint64_t last, bool live) {
     uint64_t seq = s->first;
     for (const uint8_t *bytes; (bytes = mg_memtable_next(&s->mem, &seq)); seq++) {
         mg_memtable_remove(&s->mem, seq, s->part->generation);
@@ -308,10 +308,38 @@ static void apply_clear(struct mg_stream *s, bool live) {
     for (uint32_t i = 0; i < s->cold_len; i++) mg_stretch_set_live(&s->cold[i], 0);
     mg_head_reset(s);
     forget_counters(s);
+    if (last > s->last) s->last = last;
     s->first = s->last + 1;
     s->first_exact = true;
     s->gone_batch = s->batch;
     if (live && !MG_PLANTED(silent_clear)) mg_stream_answer(s, NULL, 0, s->last, MG_ANSWER_CLEARED);
+}
+
+// ---- rows of the owner ----------------------------------------------------------------------------------------------
+
+static struct mg_buf owner_key(const struct mg_stream *s, mg_slice key) {
+    struct mg_buf out = MG_BUF_INIT;
+    char head[MG_ROW_KEY_HEAD];
+    mg_row_key_head(head, MG_ROW_OWNER, s->id);
+    mg_buf_add(&out, head, sizeof(head));
+    mg_buf_add_slice(&out, key);
+    return out;
+}
+
+// The row that came with a message; returns what stands behind it.
+static mg_slice apply_own_row(struct mg_stream *s, uint64_t seq, mg_slice extra) {
+    uint16_t n;
+    char number[8];
+    if (extra.n < sizeof(n)) return (mg_slice){NULL, 0};
+    memcpy(&n, extra.p, sizeof(n));
+    if (extra.n - sizeof(n) < n) return (mg_slice){NULL, 0};
+    struct mg_buf key = owner_key(s, mg_slice_of(extra.p + sizeof(n), n));
+    mg_put_be64(number, seq);
+    mg_buf_add(&key, number, sizeof(number));
+    s->rows_batch = s->batch;
+    mg_rows_put(s->rows, mg_buf_slice(&key), MG_S("1")); // to be there is all that it says
+    mg_buf_fini(&key);
+    return mg_slice_of(extra.p + sizeof(n) + n, extra.n - sizeof(n) - n);
 }
 
 // ---- messages -------------------------------------------------------------------------------------------------------
@@ -332,6 +360,7 @@ static void apply_message(struct mg_stream *s, const struct mg_record_view *rec,
         if (live || !MG_PLANTED(late_dedupe)) mg_dedupe_put(s, extra.p, rec->head.seq, rec->head.time);
         extra = mg_slice_of(extra.p + MG_DEDUPE_HASH, extra.n - MG_DEDUPE_HASH);
     }
+    if (rec->head.flags & MG_RECORD_WITH_ROW) extra = apply_own_row(s, rec->head.seq, extra);
     if (extra.n && (live || !MG_PLANTED(replay_decides))) apply_removals(s, extra, live);
 }
 
@@ -351,16 +380,13 @@ void mg_stream_apply_unread(struct mg_stream *s, const struct mg_record_view *re
     apply_skip(s, rec);
     if (rec->head.flags & MG_RECORD_DEDUPED && extra.n >= MG_DEDUPE_HASH)
         extra = mg_slice_of(extra.p + MG_DEDUPE_HASH, extra.n - MG_DEDUPE_HASH);
+    if (rec->head.flags & MG_RECORD_WITH_ROW) extra = apply_own_row(s, rec->head.seq, extra);
     if (extra.n) apply_removals(s, extra, false);
 }
 
 static void apply_row(struct mg_stream *s, const struct mg_record_view *rec) {
-    struct mg_buf key = MG_BUF_INIT;
-    char head[MG_ROW_KEY_HEAD];
     s->rows_batch = s->batch;
-    mg_row_key_head(head, MG_ROW_OWNER, s->id);
-    mg_buf_add(&key, head, sizeof(head));
-    mg_buf_add_slice(&key, rec->extra);
+    struct mg_buf key = owner_key(s, rec->extra);
     if (rec->head.flags & MG_RECORD_ROW_DELETED) {
         mg_rows_delete(s->rows, mg_buf_slice(&key));
     } else {
@@ -379,7 +405,7 @@ void mg_stream_apply(struct mg_stream *s, const struct mg_record_view *rec, cons
         apply_removals(s, rec->payload, live);
         if (rec->head.flags & MG_RECORD_ERASE) want_erased(s, rec->payload, live);
         break;
-    case MG_RECORD_CLEAR: apply_clear(s, live); break;
+    case MG_RECORD_CLEAR: apply_clear(s, rec->head.seq, live); break;
     case MG_RECORD_ROW: apply_row(s, rec); break;
     case MG_RECORD_STREAM: mg_stream_apply_self(s, rec, live); break;
     case MG_RECORD_DROP: mg_stream_apply_drop(s); break;

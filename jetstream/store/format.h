@@ -110,10 +110,10 @@ static inline void mg_put_u64(void *p, uint64_t v) { v = MG_LE64(v); memcpy(p, &
 
 // X(name, value, text): types of records.
 #define MG_RECORD_TYPES(X)                                                                                             \
-    X(MSG, 1, "a message; extra: the hash of its id if deduped, then the list of messages that it evicts")             \
+    X(MSG, 1, "a message; extra: the hash of its id if deduped, then a row's key if it has one, then the evicted")     \
     X(SKIP, 2, "a sequence number was used and nothing stored; extra as for MSG")                                      \
     X(REMOVE, 3, "messages were removed; payload: the list")                                                           \
-    X(CLEAR, 4, "all messages were removed")                                                                           \
+    X(CLEAR, 4, "all messages were removed; seq: the last number that counts as used")                                 \
     X(ROW, 5, "a row of the owner was written or removed; extra: its key, payload: its value")                         \
     X(STREAM, 6, "the stream was created or changed; payload: its row")                                                \
     X(DROP, 7, "the stream was deleted")
@@ -129,7 +129,8 @@ enum mg_record_type {
     X(DEDUPED, 1, "MSG, SKIP: extra begins with the hash of the message's id")                                         \
     X(ROW_DELETED, 2, "ROW: it was removed")                                                                           \
     X(ERASE, 4, "REMOVE: and the bytes of these messages are to be overwritten")                                       \
-    X(EXTENT, 8, "MSG, in the journal only: headers and payload are in an extent; payload: its place")
+    X(EXTENT, 8, "MSG, in the journal only: headers and payload are in an extent; payload: its place") \
+    X(WITH_ROW, 16, "MSG: extra goes on with the length (u16) and the key of a row of the owner")
 
 enum mg_record_flag {
 #define X(name, value, text) MG_RECORD_##name = (value),

@@ -89,6 +89,9 @@ struct mg_store_status mg_store_status(const struct mg_store *st) {
     out.faults = atomic_load(&st->faults);
     out.resting = atomic_load(&k->resting) && !atomic_load(&st->pressed) && !atomic_load(&st->pressed_soon);
     out.full = atomic_load(&st->refuse) != 0;
+    struct mg_disk_space space = {0};
+    struct mg_disk_why why;
+    if (mg_disk_space(st->disk, &space, &why) == 0) out.disk_free = space.free;
     if (st->journal) mg_journal_describe(st->journal, out.sync_method, sizeof(out.sync_method));
     return out;
 }

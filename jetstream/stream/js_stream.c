@@ -5,16 +5,18 @@
 #include <stdlib.h>
 
 #include "jetstream/api/reply.h"
+#include "jetstream/stream/expiry.h"
 #include "jetstream/stream/member.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/timefmt.h"
 
 struct mg_stream_limits mg_js_stream_limits(const struct mg_js_stream_config *c) {
     return (struct mg_stream_limits){
         .max_msgs = c->max_msgs,
         .max_bytes = c->max_bytes,
         .max_msgs_per_subject = c->max_msgs_per_subject,
-        .max_age = (uint64_t)c->max_age,
+        .max_age = c->allow_msg_ttl ? 0 : (uint64_t)c->max_age, // expiry.c does it
         .dedupe_window = (uint64_t)c->duplicate_window,
         .discard = c->discard == MG_JS_DISCARD_NEW ? MG_DISCARD_NEW : MG_DISCARD_OLD,
         .discard_new_per_subject = c->discard_new_per_subject,
@@ -26,6 +28,7 @@ struct mg_stream_limits mg_js_stream_limits(const struct mg_js_stream_config *c)
 static void on_result(void *app, const struct mg_result *r) {
     struct mg_js_stream *s = app;
     struct mg_js_wait *w = r->ctx;
+    mg_js_stream_account(s);
     if (w == NULL) return;
     mg_list_remove(&w->link);
     w->done(w, s, r);
@@ -36,8 +39,15 @@ static void on_visible(void *app, uint64_t last) {
     mg_js_stream_busy(app);
 }
 
-static void on_removed(void *app, uint64_t seq, mg_slice subject) { mg_js_members_removed(app, seq, subject); }
-static void on_cleared(void *app, uint64_t last) { mg_js_members_cleared(app, last); }
+static void on_removed(void *app, uint64_t seq, mg_slice subject) {
+    mg_js_stream_account(app);
+    mg_js_members_removed(app, seq, subject);
+}
+
+static void on_cleared(void *app, uint64_t last) {
+    mg_js_stream_account(app);
+    mg_js_members_cleared(app, last);
+}
 
 static const struct mg_stream_ops ops = {
     .result = on_result, .visible = on_visible, .removed = on_removed, .cleared = on_cleared};
@@ -58,6 +68,7 @@ static void subscribe(struct mg_js_stream *s) {
     s->subs = mg_zalloc((s->nsubs + 1) * sizeof(s->subs[0]));
     for (size_t i = 0; i < s->nsubs; i++)
         s->subs[i] = mg_js_subscribe(s->js, s->config.subjects.v[i], mg_js_stream_publish, s);
+    for (size_t i = 0; i < s->nsubs; i++) mg_js_taken_add(&s->js->taken, s->config.subjects.v[i], s);
     if (!s->config.allow_direct) return;
     s->direct = subscribe_direct(s, "");
     s->direct_last = subscribe_direct(s, ".>");
@@ -65,6 +76,7 @@ static void subscribe(struct mg_js_stream *s) {
 
 static void unsubscribe(struct mg_js_stream *s) {
     for (size_t i = 0; i < s->nsubs; i++) mg_js_unsubscribe(s->js, s->subs[i]);
+    for (size_t i = 0; i < s->nsubs; i++) mg_js_taken_remove(&s->js->taken, s->config.subjects.v[i], s);
     mg_free(s->subs);
     s->subs = NULL;
     s->nsubs = 0;
@@ -104,6 +116,32 @@ static void end_reads(struct mg_js_stream *s) {
     }
 }
 
+void mg_js_write_where(struct mg_buf *out, const struct mg_js_stream *s, mg_slice stored,
+                       const struct mg_js_where *w) {
+    char time[40];
+    mg_slice name = mg_js_stream_name(s);
+    if (stored.n > 2) mg_buf_add(out, stored.p, stored.n - 2);
+    else mg_buf_adds(out, "NATS/1.0\r\n");
+    mg_buf_addf(out, "Nats-Stream: %.*s\r\nNats-Subject: ", (int)name.n, name.p);
+    mg_buf_add_slice(out, w->subject);
+    mg_buf_addf(out, "\r\nNats-Sequence: %llu\r\nNats-Time-Stamp: %s\r\n", (unsigned long long)w->seq,
+                mg_fmt_time(time, w->time));
+}
+
+// ---- room -----------------------------------------------------------------------------------------------------------
+
+void mg_js_stream_account(struct mg_js_stream *s) {
+    uint64_t bytes = s->deleting ? 0 : mg_stream_bytes(s->store);
+    s->js->used[s->config.storage] += bytes - s->accounted;
+    s->accounted = bytes;
+}
+
+static void reserve(struct mg_js_stream *s, int64_t max_bytes) {
+    uint64_t bytes = max_bytes > 0 ? (uint64_t)max_bytes : 0;
+    s->js->reserved[s->config.storage] += bytes - s->reserved;
+    s->reserved = bytes;
+}
+
 // ---- life -----------------------------------------------------------------------------------------------------------
 
 static struct mg_transform *transform(mg_slice src, mg_slice dest) {
@@ -135,9 +173,13 @@ struct mg_js_stream *mg_js_stream_new(struct mg_js *js, struct mg_stream *store,
     *config = (struct mg_js_stream_config){.name = {NULL, 0}};
     mg_list_init(&s->busy);
     mg_list_init(&s->reads);
+    mg_list_init(&s->held);
     mg_stream_set_ops(store, &ops, s);
     prepare(s);
     subscribe(s);
+    reserve(s, s->config.max_bytes);
+    mg_js_stream_account(s);
+    mg_js_expiry_update(s);
     return s;
 }
 
@@ -149,6 +191,8 @@ void mg_js_stream_reconfigure(struct mg_js_stream *s, struct mg_js_stream_config
     *config = (struct mg_js_stream_config){.name = {NULL, 0}};
     prepare(s);
     subscribe(s);
+    reserve(s, s->config.max_bytes);
+    mg_js_expiry_update(s);
     if (s->config.retention == MG_JS_LIMITS || s->members == NULL) return;
     mg_js_sleepers_wake_all(s->members); // what they need has to be known now
     mg_js_retention_sweep(s);
@@ -159,13 +203,20 @@ void mg_js_stream_retire(struct mg_js_stream *s) {
     unsubscribe(s);
     mg_js_members_retire(s, true);
     end_reads(s);
+    reserve(s, 0);
+    mg_js_stream_account(s);
 }
 
 void mg_js_stream_free(struct mg_js_stream *s) {
+    s->deleting = true;
+    mg_stream_set_ops(s->store, NULL, NULL); // it may have something to tell behind its deletion
     unsubscribe(s);
+    reserve(s, 0);
+    mg_js_stream_account(s);
     unprepare(s);
     end_reads(s);
     mg_js_members_free(s);
+    mg_js_expiry_free(s);
     mg_list_remove(&s->busy);
     mg_js_stream_fini(&s->config);
     mg_buf_fini(&s->ack_prefix);
@@ -184,7 +235,10 @@ void mg_js_stream_busy(struct mg_js_stream *s) {
     if (mg_list_empty(&s->busy)) mg_list_push_back(&s->js->busy, &s->busy);
 }
 
-bool mg_js_stream_turn(struct mg_js_stream *s) { return s->members && mg_js_members_turn(s->members); }
+bool mg_js_stream_turn(struct mg_js_stream *s) {
+    mg_js_stream_account(s);
+    return s->members && mg_js_members_turn(s->members);
+}
 
 // ---- consumers ------------------------------------------------------------------------------------------------------
 
