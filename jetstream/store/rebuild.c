@@ -490,24 +490,20 @@ static int look_at_record(void *arg, const struct mg_record_view *rec, const voi
     return 0;
 }
 
-static struct mg_journal_options journal_options(struct rebuild *r, const struct mg_manifest_head *head) {
-    return (struct mg_journal_options){
+static int find_replay_from(struct rebuild *r, struct mg_manifest_head *head) {
+    struct first_needed first = {.r = r, .page = UINT64_MAX};
+    struct mg_journal *j;
+    struct mg_journal_state state;
+    struct mg_journal_options o = {
         .disk = r->st->disk,
         .salt = head->salt,
         .page_bytes = head->page_bytes,
         .file_pages = head->ring_file_pages,
         .files = (uint32_t)(head->ring_pages / head->ring_file_pages),
         .look_only = true,
+        .arg = &first,
+        .record = look_at_record,
     };
-}
-
-static int find_replay_from(struct rebuild *r, struct mg_manifest_head *head) {
-    struct first_needed first = {.r = r, .page = UINT64_MAX};
-    struct mg_journal *j;
-    struct mg_journal_state state;
-    struct mg_journal_options o = journal_options(r, head);
-    o.arg = &first;
-    o.record = look_at_record;
     int err = mg_journal_open(&j, &o, &r->why);
     if (err) return err;
     mg_journal_state(j, &state);
@@ -515,26 +511,6 @@ static int find_replay_from(struct rebuild *r, struct mg_manifest_head *head) {
     head->replay_from = first.page < state.head ? first.page : state.head;
     head->incarnation = state.incarnation;
     return 0;
-}
-
-static void on_journal_damage(void *arg, const struct mg_journal_damage *d) {
-    struct rebuild *r = arg;
-    tell(r, d->perhaps_torn ? MG_CHECK_DAMAGED : MG_CHECK_LOST, "The journal's pages %llu to %llu: %s%s",
-         (unsigned long long)d->page, (unsigned long long)(d->pages_end - 1), mg_damage_text(d->cause),
-         d->perhaps_torn ? "; perhaps the torn end of a commit that nobody was told about" : "");
-}
-
-// The journal stays as it is; what the next start will not find in it is told now.
-static int look_at_journal(struct rebuild *r, const struct mg_manifest_head *head) {
-    struct mg_journal *j;
-    struct mg_journal_options o = journal_options(r, head);
-    o.replay_from = head->replay_from;
-    o.incarnation = (uint32_t)head->incarnation;
-    o.arg = r;
-    o.damage = on_journal_damage;
-    int err = mg_journal_open(&j, &o, &r->why);
-    if (err == 0) mg_journal_close(j);
-    return err;
 }
 
 static int write_manifest(struct rebuild *r, const struct mg_run_ref *primary, const struct mg_run_ref *subjects) {
@@ -548,7 +524,6 @@ static int write_manifest(struct rebuild *r, const struct mg_run_ref *primary, c
         mg_manifest_add_segment(&m, &about);
     }
     int err = r->loaded.used < 0 ? find_replay_from(r, &m.head) : 0;
-    if (err == 0) err = look_at_journal(r, &m.head);
     if (err == 0) put_slots_aside(r);
     for (int i = 0; i < 2 && err == 0; i++) err = mg_manifest_store(r->st->disk, &m, &r->why);
     struct mg_manifest_loaded both = {.slots = {MG_SLOT_VALID, MG_SLOT_VALID}};
@@ -601,8 +576,9 @@ enum mg_check_verdict mg_store_rebuild(const char *dir,
     st->o.log = said;
     st->o.log_arg = &r;
     st->keeping = mg_zalloc(sizeof(*st->keeping));
-    if (mg_disk_open(&st->disk, dir, "midge-server --rebuild-store", 0, &r.why) == 0) rebuild(&r);
-    else tell(&r, MG_CHECK_LOST, "%s", r.why.text);
+    bool open = mg_disk_open(&st->disk, dir, "midge-server --rebuild-store", 0, &r.why) == 0;
+    if (!open) tell(&r, MG_CHECK_LOST, "%s", r.why.text);
+    bool written = open && rebuild(&r) == 0;
     mg_files_close(st);
     mg_segment_pool_fini(&st->pool);
     mg_disk_close(st->disk);
@@ -612,5 +588,7 @@ enum mg_check_verdict mg_store_rebuild(const char *dir,
     mg_free(r.streams);
     mg_free(st->keeping);
     mg_free(st);
-    return r.worst;
+    // The journal and its extents stay as they are: what a start will not find in them counts, too.
+    enum mg_check_verdict left = written ? mg_store_check(dir, report, arg) : MG_CHECK_HEALTHY;
+    return left > r.worst ? left : r.worst;
 }
