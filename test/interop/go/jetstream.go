@@ -13,5 +13,16 @@ func jetStreamTests() []named {
 			named{"restarts: " + w.name, restarts(w, syscall.SIGTERM)},
 			named{"kills: " + w.name, restarts(w, syscall.SIGKILL)})
 	}
-	return tests
+	return append(tests, []named{
+		{"work queue", workQueue()},
+		{"work queue: restarts", workQueue(syscall.SIGTERM, syscall.SIGTERM)},
+		{"work queue: kills", workQueue(syscall.SIGKILL, syscall.SIGKILL)},
+		{"kv: concurrent updates, watch, history", kvConcurrentUpdates},
+		{"kv: watch through restarts", kvWatchThroughRestarts},
+		{"kv: expiry of a bucket", kvExpiry},
+		{"kv: expiry of a key", kvKeyExpiry},
+		{"kv: many buckets", kvManyBuckets},
+		{"object: restart", largeObject(syscall.SIGTERM)},
+		{"object: kill", largeObject(syscall.SIGKILL)},
+	}...)
 }

@@ -129,8 +129,7 @@ func restarts(w way, signal syscall.Signal) func(*T) {
 	return func(t *T) {
 		s, count := t.streaming(), volume()/10
 		nc, l := t.lasting(s), newLedger(count)
-		// The reference writes acks to its disk some time after it has confirmed them.
-		l.forgetful = signal == syscall.SIGKILL && strings.HasPrefix(filepath.Base(binary), "nats-server")
+		l.forgetful = signal == syscall.SIGKILL && forgetsWhenKilled()
 		stream := t.stream(nc, jetstream.LimitsPolicy)
 		w.read(t, t.lasting(s), func(d delivery) { l.take(d, w.ordered) })
 		go l.ack(t.context())
@@ -156,4 +155,9 @@ func restarts(w way, signal syscall.Signal) func(*T) {
 			t.check(l.read[sequence] == text, "%d is %q, was confirmed as %q", sequence, l.read[sequence], text)
 		}
 	}
+}
+
+// forgetsWhenKilled: the reference writes acks to its disk some time after it has confirmed them.
+func forgetsWhenKilled() bool {
+	return strings.HasPrefix(filepath.Base(binary), "nats-server")
 }
