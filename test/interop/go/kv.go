@@ -145,8 +145,6 @@ func kvKeyExpiry(t *T) {
 	t.must(err)
 	_, err = kv.Create(t.context(), "lasting", []byte("y"))
 	t.must(err)
-	s.stop(syscall.SIGKILL)
-	s.start(s.port)
 	for _, want := range []jetstream.KeyValueOp{jetstream.KeyValuePut, jetstream.KeyValuePut, jetstream.KeyValuePurge} {
 		entry := t.update(watcher)
 		t.check(entry != nil && entry.Operation() == want, "watched %v, not %v", entry, want)
