@@ -69,7 +69,9 @@ class Bed:
 
     async def lasting(self):
         """A client that comes back after every restart."""
-        return await self.client(max_reconnect_attempts=-1, reconnect_time_wait=0.02)
+        async def error_cb(_):
+            pass  # that the server went away is no news
+        return await self.client(max_reconnect_attempts=-1, reconnect_time_wait=0.02, error_cb=error_cb)
 
     def restart(self, signal):
         self.server.signal(signal)
