@@ -55,7 +55,8 @@ export async function status(nc, type) {
 
 /** The same with JetStream, kept in the server's folder; its clients come back after every restart. */
 export const withStreams = (run) => withServer("", (client, server) =>
-  run((options) => client({ maxReconnectAttempts: -1, reconnectTimeWait: 20, ...options }), server), ["-js", "-sd", "."]);
+  run((options) => client({ maxReconnectAttempts: -1, reconnectTimeWait: 20, ...options }), server),
+["-js", "-sd", "."]);
 
 /** Runs the tests whose names contain the part that was asked for; gives the exit status. */
 export async function runTests() {

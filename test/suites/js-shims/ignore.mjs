@@ -12,10 +12,11 @@ const missing = new Set(names);
 const paths = folders.flatMap((folder) => readdirSync(folder).map((name) => `${folder}/${name}`));
 for (const path of paths.filter((name) => name.endsWith("_test.ts"))) {
   const source = readFileSync(path, "utf8");
-  writeFileSync(path, source.replace(/^Deno\.test\((\s*)(["`])(.*?)\2/gm, (whole, blank, quote, name) => {
+  // Deno.test("name", ...) or Deno.test({ name: "name", ... })
+  writeFileSync(path, source.replace(/^Deno\.test\((\s*(?:\{\s*name: )?)(["`])(.*?)\2/gm, (whole, before, quote, name) => {
     if (!names.has(name)) return whole;
     missing.delete(name);
-    return `Deno.test.ignore(${blank}${quote}${name}${quote}`;
+    return `Deno.test.ignore(${before}${quote}${name}${quote}`;
   }));
 }
 if (missing.size) {
