@@ -24,7 +24,7 @@ static void take_in(struct mg_js *js, struct mg_stream *store) {
     struct mg_js_stream_config config;
     if (mg_js_stream_load(&config, mg_stream_config(store)) != 0) {
         mg_slice name = mg_stream_name(store);
-        mg_log_err(js->log, "JetStream: the configuration of stream %.*s cannot be read: it stays as it is, out of service",
+        mg_log_err(js->log, "JetStream: the configuration of stream %.*s cannot be read: it stays, out of service",
                    (int)name.n, name.p);
         return;
     }
@@ -46,8 +46,10 @@ void mg_js_start(struct mg_js *js, const struct mg_js_setup *o) {
     if (o->domain) js->domain = mg_cstr(o->domain);
     mg_list_init(&js->dead);
     mg_list_init(&js->busy);
+    mg_list_init(&js->tasks);
     mg_list_init(&js->waits);
     mg_list_init(&js->later);
+    mg_list_init(&js->idle);
     mg_js_watch_init(js);
     mg_list_init(&js->credit.link);
     js->credit.resume = may_send_again;
@@ -76,13 +78,23 @@ bool mg_js_stop(struct mg_js *js) {
     return mg_store_part_stop(js->part);
 }
 
+static void drop_tasks(struct mg_js *js) {
+    for (struct mg_list *l = js->tasks.next, *next; l != &js->tasks; l = next) {
+        struct mg_js_task *t = mg_container_of(l, struct mg_js_task, link);
+        next = l->next;
+        if (t->drop == NULL) continue;
+        mg_list_remove(l);
+        t->drop(t);
+    }
+}
+
 void mg_js_fini(struct mg_js *js) {
     while (!mg_list_empty(&js->waits)) {
         struct mg_js_wait *w = mg_container_of(js->waits.next, struct mg_js_wait, link);
         mg_list_remove(&w->link);
         w->done(w, NULL, NULL);
     }
-    mg_js_requests_drop(js);
+    drop_tasks(js);
     mg_list_remove(&js->credit.link);
     mg_js_unsubscribe(js, js->api);
     while (js->nstreams > 0) {
@@ -90,10 +102,29 @@ void mg_js_fini(struct mg_js *js) {
         mg_js_remove(js, s);
         mg_js_stream_free(s);
     }
+    mg_js_requests_drop(js); // also those that waited for a consumer
     bury(js);
     mg_js_watch_fini(js);
     mg_free(js->streams);
+    mg_js_taken_fini(&js->taken);
     mg_buf_fini(&js->scratch);
+    js->router = NULL;
+}
+
+void mg_js_later(struct mg_js *js, struct mg_js_task *t, void (*run)(struct mg_js_task *t)) {
+    t->run = run;
+    mg_list_push_back(&js->tasks, &t->link);
+}
+
+static void run_tasks(struct mg_js *js) {
+    struct mg_list todo;
+    mg_list_init(&todo);
+    mg_list_splice(&todo, &js->tasks);
+    while (!mg_list_empty(&todo)) {
+        struct mg_js_task *t = mg_container_of(todo.next, struct mg_js_task, link);
+        mg_list_remove(&t->link);
+        t->run(t);
+    }
 }
 
 static void serve_streams(struct mg_js *js) {
@@ -111,8 +142,9 @@ bool mg_js_turn(struct mg_js *js) {
     bury(js);
     serve_streams(js); // first: what clients have sent goes into the batch that the store now hands over
     bool more = mg_store_part_turn(js->part);
-    mg_js_requests_run(js);
-    return more || !mg_list_empty(&js->busy);
+    more |= mg_js_requests_run(js);
+    run_tasks(js);
+    return more || !mg_list_empty(&js->busy) || !mg_list_empty(&js->tasks);
 }
 
 // ---- streams --------------------------------------------------------------------------------------------------------
@@ -160,9 +192,25 @@ void mg_js_remove(struct mg_js *js, struct mg_js_stream *s) {
 
 // ---- room -----------------------------------------------------------------------------------------------------------
 
-bool mg_js_no_room(const struct mg_js *js, int storage) {
+#define RECOUNT_EVERY UINT64_C(100000000) // ns
+
+static bool over(const struct mg_js *js, int storage) {
     int64_t most = storage == MG_JS_MEMORY ? js->o.max_memory : js->o.max_store;
     return most >= 0 && js->used[storage] > (uint64_t)most;
+}
+
+void mg_js_account(struct mg_js *js) {
+    for (size_t i = 0; i < js->nstreams; i++) mg_js_stream_account(js->streams[i]);
+}
+
+bool mg_js_no_room(struct mg_js *js, int storage) {
+    if (!over(js, storage)) return false;
+    // What has expired was not noticed.
+    uint64_t now = mg_loop_now(mg_shard_loop(js->shard));
+    if (now - js->recounted < RECOUNT_EVERY) return true;
+    js->recounted = now;
+    mg_js_account(js);
+    return over(js, storage);
 }
 
 // ---- calls into the store -------------------------------------------------------------------------------------------
@@ -180,7 +228,12 @@ void mg_js_wait_cancel(struct mg_js_wait *w) { mg_list_remove(&w->link); }
 static bool deliver(struct mg_sink *sink, struct mg_sub *sub, const struct mg_msg *m) {
     struct mg_js_sub *s = mg_container_of(sink, struct mg_js_sub, sink);
     if (sub->flags & MG_SUB_DEAD) return false;
-    return s->fn(s->arg, m);
+    if (m->route.n == 0) return s->fn(s->arg, m);
+    // A consumer delivers to a subject that something in here has subscribed to: that is the one that counts.
+    struct mg_msg routed = *m;
+    routed.subject = m->route;
+    routed.route = (mg_slice){NULL, 0};
+    return s->fn(s->arg, &routed);
 }
 
 struct mg_js_sub *mg_js_subscribe(struct mg_js *js, mg_slice subject, mg_js_handler fn, void *arg) {
@@ -229,6 +282,7 @@ uint32_t mg_js_publish(struct mg_js *js, mg_slice subject, mg_slice reply, mg_sl
 uint32_t mg_js_deliver(struct mg_js *js, mg_slice to, mg_slice subject, mg_slice reply, mg_slice headers,
                        mg_slice payload) {
     char total[24], head[24];
+    if (js->router == NULL) return 0; // what the store still has to say is for nobody
     struct mg_mbuf *body = NULL;
     struct mg_msg m = {
         .subject = subject,

@@ -12,12 +12,19 @@
 
 #include "jetstream/api/limits.h"
 #include "jetstream/store/store.h"
+#include "jetstream/stream/taken.h"
 #include "server/base/list.h"
 #include "server/base/log.h"
 #include "server/router/router.h"
 #include "server/router/table.h"
 
 struct mg_js_stream;
+
+// Who has sent a request, as far as it is known. Slices are valid until the callback's next call.
+struct mg_js_client {
+    int64_t start, rtt; // ns; start INT64_MIN: not known, rtt 0: not known
+    mg_slice host, user, name, lang, version;
+};
 
 // What stays for the life of the server.
 struct mg_js_setup {
@@ -30,8 +37,13 @@ struct mg_js_setup {
     const char *domain;     // NULL: none
     const char *store_dir;  // as it is told to operators
     int64_t max_memory, max_store; // bytes; -1: no limit
+    int64_t max_pending;    // bytes of an answer with several messages, if the request does not say
+    uint64_t max_requests;  // of the API that may be under way; 0: no limit
     bool strict;            // refuse unknown members of requests
     struct mg_js_limits limits;
+    // Fills in what is known of the sender; may be NULL.
+    void (*client)(void *arg, const struct mg_msg *m, struct mg_js_client *out);
+    void *client_arg;
 };
 
 struct mg_js {
@@ -43,9 +55,13 @@ struct mg_js {
     mg_slice server_name, domain; // domain empty: none
     struct mg_js_stream **streams; // sorted by name
     size_t nstreams, streams_cap;
+    struct mg_js_taken taken; // the subjects of all streams
     struct mg_list dead;    // of struct mg_js_sub: dropped during a delivery, freed in the next turn
     struct mg_list busy;    // of struct mg_js_stream: with something to do at the end of the turn
+    struct mg_list tasks;   // of struct mg_js_task: for the next turn
     struct mg_list waits;   // of struct mg_js_wait: calls into the store that are not answered
+    struct mg_list idle;    // of struct mg_js_member: the least recently used first (stream/sleep.c)
+    size_t nidle;
     struct mg_list later;   // of struct mg_js_request: those that came from inside of a consumer
     struct mg_table watches; // of struct mg_js_watch: deliver subjects (stream/watch.c)
     struct mg_credit_waiter credit;
@@ -54,13 +70,14 @@ struct mg_js {
     struct mg_js_sub *api;
     struct mg_buf scratch;  // for one answer
     uint64_t api_total, api_errors, api_inflight;
+    uint64_t recounted;     // when `used` was brought up to date because it was too much
     uint64_t used[2], reserved[2]; // by storage (enum mg_js_storage): bytes stored, sums of max_bytes
     bool stopping;
 };
 
 // Takes the streams of the part into service.
 void mg_js_start(struct mg_js *js, const struct mg_js_setup *o);
-// Drops everything without a word; the part has stopped.
+// Drops everything without a word; the part has stopped. *js stays until the store is closed.
 void mg_js_fini(struct mg_js *js);
 // In each turn of the shard: what the store has finished leaves. True: there is more to do at once.
 bool mg_js_turn(struct mg_js *js);
@@ -75,8 +92,10 @@ void mg_js_remove(struct mg_js *js, struct mg_js_stream *s);
 
 // ---- room -----------------------------------------------------------------------------------------------------------
 
-// Are the server's bounds for this kind of storage (enum mg_js_storage) reached?
-bool mg_js_no_room(const struct mg_js *js, int storage);
+// Brings js->used up to date; in between it is a little behind.
+void mg_js_account(struct mg_js *js);
+// Are the server's bounds for this kind of storage (enum mg_js_storage) exceeded?
+bool mg_js_no_room(struct mg_js *js, int storage);
 
 // ---- calls into the store -------------------------------------------------------------------------------------------
 
@@ -90,6 +109,17 @@ void mg_js_wait(struct mg_js *js, struct mg_js_wait *w, void (*done)(struct mg_j
                                                                      const struct mg_result *));
 // The call was refused at once, and there will be no result.
 void mg_js_wait_cancel(struct mg_js_wait *w);
+
+// ---- work in slices -------------------------------------------------------------------------------------------------
+
+// What would take too long goes on in the shard's next turn. The owner's; its link is initialised once, and removing it
+// takes the task back.
+struct mg_js_task {
+    struct mg_list link;
+    void (*run)(struct mg_js_task *t);
+    void (*drop)(struct mg_js_task *t); // the server ends; NULL: somebody else frees it
+};
+void mg_js_later(struct mg_js *js, struct mg_js_task *t, void (*run)(struct mg_js_task *t));
 
 // ---- subscriptions --------------------------------------------------------------------------------------------------
 

@@ -78,6 +78,7 @@ static void on_settings_ack(struct mg_server *s) {
     mg_assert(s->acks_left > 0);
     if (--s->acks_left > 0) return;
     s->config_load_ns = mg_loop_wall(mg_shard_loop(s->shard));
+    server_js_reloaded(s);
     for (size_t i = 0; i < s->diff.n; i++) mg_log_inf(s->log, "%s", s->diff.changes[i].line);
     // The lines of options still go where the log was; a new log begins with the one that all is done.
     if (s->params.reloaded) s->params.reloaded(s->params.arg, &s->diff);

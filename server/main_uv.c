@@ -219,6 +219,7 @@ static void on_figures(void *arg, struct mg_figures *out) {
     struct program *p = arg;
     double seconds = mg_process_cpu_seconds();
     *out = (struct mg_figures){
+        .ram = uv_get_constrained_memory() ? uv_get_constrained_memory() : uv_get_total_memory(),
         .rss = mg_process_rss(), .open_fds = mg_process_open_fds(), .cpu_seconds = seconds,
         .cpu_percent = mg_cpu_meter_sample(&p->cpu, uv_hrtime(), seconds), .cores = mg_process_cores(),
     };

@@ -9,6 +9,7 @@
 #include "server/base/errors.h"
 #include "server/base/mem.h"
 #include "server/conn/conn.h"
+#include "server/monitor/js.h"
 #include "server/proto/info.h"
 #include "server/proto/subject.h"
 #include "server/server_impl.h"
@@ -31,7 +32,7 @@ struct question {
     uint64_t subs_total;
 };
 
-static void facts(struct mg_server *s, struct mg_server_facts *f) {
+void server_facts(struct mg_server *s, struct mg_server_facts *f) {
     const struct mg_options *o = s->settings->opts;
     struct mg_figures figures = {.cores = 1};
     if (s->params.figures) s->params.figures(s->params.arg, &figures);
@@ -86,7 +87,9 @@ static void ask_all(struct question *q, enum job_kind kind) {
 static void answer_totals(struct question *q) {
     struct mg_server *s = q->server;
     struct mg_server_facts f;
-    facts(s, &f);
+    struct mg_js_facts js;
+    server_facts(s, &f);
+    if (server_js_facts(s, &js)) f.js = &js;
     struct mg_buf out = MG_BUF_INIT;
     const struct mg_account_row system = {.name = MG_S("$SYS"), .is_system = true};
     const struct mg_account_row global = {
@@ -102,7 +105,10 @@ static void answer_totals(struct question *q) {
     case MG_ENDPOINT_ACCOUNTZ: a = mg_accountz_render(&f, mg_http_query(q->req), accounts, n, &out); break;
     case MG_ENDPOINT_ACCSTATZ: a = mg_accstatz_render(&f, mg_http_query(q->req), accounts, n, &out); break;
     default: {
-        const char *type = mg_metrics_render(&f, &q->totals, &s->hits, mg_http_accept(q->req), &out);
+        struct mg_js_stream_row *rows;
+        size_t streams = server_js_rows(s, &rows);
+        const char *type = mg_metrics_render(&f, &q->totals, &s->hits, mg_http_accept(q->req), rows, streams, &out);
+        mg_free(rows);
         mg_http_reply(q->req, 200, type, "", mg_buf_slice(&out));
         mg_buf_fini(&out);
         return;
@@ -122,7 +128,7 @@ static void answer_connz(struct question *q) {
 
 static void answer_subsz(struct question *q) {
     struct mg_server_facts f;
-    facts(q->server, &f);
+    server_facts(q->server, &f);
     struct mg_buf out = MG_BUF_INIT;
     mg_subsz_render(&f, &q->subsz, &q->totals.sublist, q->subs_total, &q->subs, &out);
     mg_http_reply_json(q->req, 200, mg_buf_slice(&out));
@@ -232,11 +238,13 @@ static void ask_subsz(struct question *q) {
 // Endpoints that need nothing from the shards. False: not one of them.
 static bool answer_at_once(struct mg_server *s, struct mg_http_request *req, enum mg_endpoint e) {
     struct mg_server_facts f;
-    facts(s, &f);
+    server_facts(s, &f);
     struct mg_buf out = MG_BUF_INIT, warning = MG_BUF_INIT;
     struct mg_answer a = {200, true};
+    struct mg_js_facts js;
     mg_slice query = mg_http_query(req);
     bool here = true;
+    if (e == MG_ENDPOINT_HEALTHZ && server_js_facts(s, &js)) f.js = &js;
     switch (e) {
     case MG_ENDPOINT_ROOT:
         mg_root_render(&f, &out);
@@ -250,7 +258,6 @@ static bool answer_at_once(struct mg_server *s, struct mg_http_request *req, enu
     case MG_ENDPOINT_ROUTEZ: a = mg_routez_render(&f, query, &out); break;
     case MG_ENDPOINT_GATEWAYZ: a = mg_gatewayz_render(&f, query, &out); break;
     case MG_ENDPOINT_LEAFZ: a = mg_leafz_render(&f, query, &out); break;
-    case MG_ENDPOINT_JSZ: a = mg_jsz_render(&f, query, &out); break;
     case MG_ENDPOINT_RAFTZ: a = mg_raftz_render(&f, query, &out); break;
     case MG_ENDPOINT_IPQUEUESZ: a = mg_ipqueuesz_render(&f, query, &out); break;
     default: here = false;
@@ -270,6 +277,10 @@ static void on_request(void *owner, struct mg_http_request *req) {
         return;
     }
     s->hits.n[e]++;
+    if (e == MG_ENDPOINT_JSZ) {
+        server_js_answer_jsz(s, req);
+        return;
+    }
     if (answer_at_once(s, req, e)) return;
     struct question *q = mg_zalloc(sizeof(*q));
     q->server = s;

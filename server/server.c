@@ -172,9 +172,9 @@ int mg_server_new(struct mg_server **out, const struct mg_server_params *params,
     mg_closed_ring_init(&s->closed, (size_t)(keep > 0 ? keep : 0));
     server_control_init(s);
     log_head(s);
-    int rc = server_js_open(s, err, errlen);
+    int rc = open_monitor(s, err, errlen);
+    if (rc == 0) rc = server_js_open(s, err, errlen);
     if (rc == 0) server_js_start(s);
-    if (rc == 0) rc = open_monitor(s, err, errlen);
     if (rc == 0) rc = open_clients(s, err, errlen);
     if (rc != 0) {
         s->settings->opts = NULL; // stays the caller's

@@ -23,6 +23,7 @@ struct mg_server;
 // What monitoring says about the process; the embedding program knows how to find out.
 struct mg_figures {
     uint64_t rss, open_fds;
+    uint64_t ram; // bytes that this process may use; 0: unknown
     double cpu_percent, cpu_seconds;
     int cores;
 };

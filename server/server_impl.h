@@ -6,6 +6,7 @@
 #ifndef MG_SERVER_IMPL_H
 #define MG_SERVER_IMPL_H
 
+#include "jetstream/js.h"
 #include "server/account/nkey.h"
 #include "server/config/reload.h"
 #include "server/conn/core.h"
@@ -94,6 +95,15 @@ struct mg_server {
     unsigned drained;
 };
 
+// JetStream of this server: shard 0's.
+struct server_js {
+    struct mg_js js;
+    struct mg_store *store;
+    char *dir, *name, *domain;
+    struct mg_arena asker; // what the last advisory tells of a client
+    bool started, stopped;
+};
+
 // control.c
 void server_control_init(struct mg_server *s);
 void server_on_record(void *arg, const struct mg_rec *rec);
@@ -104,11 +114,22 @@ void server_http_gone(struct mg_server *s);
 // jetstream.c; all do nothing where it is off
 int server_js_open(struct mg_server *s, char *err, size_t errlen);
 void server_js_start(struct mg_server *s); // the cores are there
+void server_js_reloaded(struct mg_server *s); // options that take effect at once
 bool server_js_turn(struct mg_server *s);  // on shard 0; true: there is more to do at once
 bool server_js_stop(struct mg_server *s);  // true: nothing of it is under way
 void server_js_free(struct mg_server *s);
 
+// jetstream_monitor.c
+struct mg_js_facts;
+// False: there is no JetStream.
+bool server_js_facts(struct mg_server *s, struct mg_js_facts *out);
+void server_js_answer_jsz(struct mg_server *s, struct mg_http_request *req);
+// All streams, for series of metrics; *out is to be freed.
+struct mg_js_stream_row;
+size_t server_js_rows(struct mg_server *s, struct mg_js_stream_row **out);
+
 // monitoring.c
+void server_facts(struct mg_server *s, struct mg_server_facts *f);
 extern const struct mg_http_ops server_http_ops;
 void server_job_done(struct mg_server *s, struct job *job);
 void server_conn_closed(void *arg, struct mg_conn *c);

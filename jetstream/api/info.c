@@ -25,7 +25,7 @@ static void write_deleted(struct mg_jw *w, const struct mg_js_stream_state *s) {
 }
 
 // spec/jetstream-streams.md 7
-static void write_state(struct mg_jw *w, const struct mg_js_stream_state *s) {
+void mg_js_write_stream_state(struct mg_jw *w, const struct mg_js_stream_state *s) {
     mg_jw_key(w, "state");
     mg_jw_obj(w);
     mg_jw_kuint(w, "messages", s->messages);
@@ -86,7 +86,7 @@ void mg_js_write_stream_info(struct mg_jw *w, const struct mg_js_stream_info *in
     if (info->version != NULL) mg_js_stream_write_answer(info->config, info->version, w);
     else mg_js_stream_write(info->config, w);
     mg_js_write_time(w, "created", info->created);
-    write_state(w, &info->state);
+    mg_js_write_stream_state(w, &info->state);
     if (info->domain.n > 0) mg_js_write_slice(w, "domain", info->domain);
     if (info->leader.n > 0) {
         mg_jw_key(w, "cluster");
@@ -122,14 +122,18 @@ static void write_groups(struct mg_jw *w, const struct mg_js_consumer_info *info
     mg_jw_end_arr(w);
 }
 
+static void write_config(struct mg_jw *w, const struct mg_js_consumer_info *info) {
+    mg_jw_key(w, "config");
+    if (info->version != NULL) mg_js_consumer_write_answer(info->config, info->version, w);
+    else mg_js_consumer_write(info->config, w);
+}
+
 // spec/jetstream-consumers.md 13
 void mg_js_write_consumer_info(struct mg_jw *w, const struct mg_js_consumer_info *info) {
     mg_js_write_slice(w, "stream_name", info->stream);
     mg_js_write_slice(w, "name", info->name);
     mg_js_write_time(w, "created", info->created);
-    mg_jw_key(w, "config");
-    if (info->version != NULL) mg_js_consumer_write_answer(info->config, info->version, w);
-    else mg_js_consumer_write(info->config, w);
+    if (!info->hide_config) write_config(w, info);
     write_sequence(w, "delivered", &info->delivered);
     write_sequence(w, "ack_floor", &info->ack_floor);
     mg_jw_kuint(w, "num_ack_pending", info->num_ack_pending);

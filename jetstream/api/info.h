@@ -46,6 +46,7 @@ struct mg_js_stream_info {
     int64_t now;
 };
 
+void mg_js_write_stream_state(struct mg_jw *w, const struct mg_js_stream_state *s); // with its key
 // The members of the info, without braces.
 void mg_js_write_stream_info(struct mg_jw *w, const struct mg_js_stream_info *info);
 
@@ -59,6 +60,7 @@ struct mg_js_consumer_info {
     int64_t created;
     const struct mg_js_consumer_config *config;
     const char *version; // as for streams
+    bool hide_config;
     struct mg_js_sequence_info delivered, ack_floor;
     uint64_t num_ack_pending, num_redelivered, num_waiting, num_pending;
     bool push_bound, paused;

@@ -5,9 +5,10 @@
 #include "jetstream/request/request.h"
 
 void mg_js_do_account_info(struct mg_js_request *rq) {
-    const struct mg_js *js = rq->js;
+    struct mg_js *js = rq->js;
     uint64_t consumers = 0;
     for (size_t i = 0; i < js->nstreams; i++) consumers += mg_js_stream_consumers(js->streams[i]);
+    mg_js_account(js);
     const struct mg_js_account_info a = {
         .memory = js->used[MG_JS_MEMORY],
         .storage = js->used[MG_JS_FILE],

@@ -130,6 +130,7 @@ static void time_gone(struct mg_js_reading *rd) { mg_js_answer_nothing(mg_contai
 void mg_js_do_consumer_reset(struct mg_js_request *rq) {
     struct mg_js_stream *s = mg_js_find(rq->js, rq->stream);
     struct mg_js_member *m = s && !s->deleting ? mg_js_member_find(s, rq->consumer) : NULL;
+    if (m == NULL && s && !s->deleting && mg_js_request_wakes(rq, s, rq->consumer)) return;
     if (m == NULL || !m->live) { // as if nobody had subscribed, but something takes all of $JS.API
         mg_js_answer_nothing(rq);
         return;

@@ -101,7 +101,9 @@ static void created(struct mg_js_request *rq, struct mg_js_stream *s, const stru
         fail_new(k, m);
         return;
     }
-    mg_js_advise_action(m, true);
+    mg_js_advise_action(m->stream, mg_js_member_name(m), true);
+    if (m->rules->pause_until > mg_js_member_now(m))
+        mg_js_advise(m, &(struct mg_js_notice){.kind = MG_JS_NOTICE_PAUSED, .time = m->rules->pause_until});
     struct mg_buf text = k->text;
     k->text = (struct mg_buf)MG_BUF_INIT;
     m->live = true; // who hears of it may pull at once
@@ -218,11 +220,12 @@ static void list_lasts(struct making *k) {
 
 static mg_slice choose_name(const struct mg_js_stream *s, char name[NAME_LEN]) {
     static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    const mg_slice chosen = mg_slice_of(name, NAME_LEN);
     do {
         uint64_t random = mg_shard_random(s->js->shard);
         for (unsigned i = 0; i < NAME_LEN; i++, random /= 62) name[i] = digits[random % 62];
-    } while (mg_js_member_find(s, mg_slice_of(name, NAME_LEN)));
-    return mg_slice_of(name, NAME_LEN);
+    } while (mg_js_member_find(s, chosen) || mg_js_sleeper_find(s, chosen));
+    return chosen;
 }
 
 static void make(struct mg_js_request *rq, struct mg_js_stream *s, mg_slice name, struct mg_js_consumer_config *c) {
@@ -323,9 +326,11 @@ struct admitted {
     struct mg_js_stream *stream;
     struct mg_js_member *old;
     mg_slice name;
+    bool asleep; // and is to be looked at again when it is awake
 };
 
-static int admit(struct mg_js_request *rq, struct mg_js_consumer_request *r, struct admitted *a, struct mg_js_error *e) {
+static int admit(struct mg_js_request *rq, struct mg_js_consumer_request *r, struct admitted *a,
+                 struct mg_js_error *e) {
     struct mg_js *js = rq->js;
     int rc = mg_js_consumer_read(r, rq->body, js->o.strict, e);
     if (rc == 0) rc = mg_js_consumer_admit(r, rq->subject, &a->name, e);
@@ -333,6 +338,8 @@ static int admit(struct mg_js_request *rq, struct mg_js_consumer_request *r, str
     struct mg_js_stream *s = a->stream = mg_js_find(js, r->stream_name);
     if (s == NULL || s->deleting) return mg_js_fail(e, MG_JSE_STREAM_NOT_FOUND);
     struct mg_js_member *old = a->old = a->name.n ? mg_js_member_find(s, a->name) : NULL;
+    a->asleep = old == NULL && a->name.n && mg_js_sleeper_find(s, a->name);
+    if (a->asleep) return 0;
     if (old) r->config.pause_until = old->config.pause_until;
     mg_js_consumer_stamp(&r->config);
     rc = mg_js_consumer_check(&r->config, &s->config, &js->o.limits, r->pedantic, e);
@@ -343,9 +350,11 @@ static int admit(struct mg_js_request *rq, struct mg_js_consumer_request *r, str
 void mg_js_do_consumer_create(struct mg_js_request *rq) {
     struct mg_js_consumer_request r = {.action = 0};
     struct mg_js_error e = {0};
-    struct admitted a = {NULL, NULL, {NULL, 0}};
+    struct admitted a = {NULL, NULL, {NULL, 0}, false};
     if (admit(rq, &r, &a, &e) != 0) {
         mg_js_answer_error(rq, &e);
+    } else if (a.asleep) {
+        mg_js_request_wakes(rq, a.stream, a.name);
     } else if (a.old && (a.old->c == NULL || r.action == MG_JS_CREATE)) {
         tell(rq, a.old);
     } else if (a.old) {

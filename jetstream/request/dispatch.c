@@ -3,7 +3,10 @@
 //
 // Which request is for whom. Unknown subjects are taken and not answered, as in the reference: there is interest in
 // $JS.API.>, so their senders hear nothing. Direct gets and pulls belong to their stream alone.
+#include "jetstream/event.h"
 #include "jetstream/request/request.h"
+
+#include "jetstream/stream/member.h"
 
 #include "server/base/errors.h"
 #include "server/base/mem.h"
@@ -77,6 +80,7 @@ static struct mg_js_request *request_new(struct mg_js *js, const struct row *row
     rq->body = keep(&at, body);
     rq->stream = token(rq->subject, row->stream);
     rq->consumer = token(rq->subject, row->consumer);
+    mg_js_event_client(js, m, &rq->client);
     js->api_inflight++;
     return rq;
 }
@@ -101,6 +105,8 @@ bool mg_js_api_message(void *arg, const struct mg_msg *m) {
         return false;
     const struct row *row = find(m->subject);
     if (row == NULL) return true;
+    // spec/jetstream-streams.md 1: more than that are dropped without a word.
+    if (js->o.max_requests && js->api_inflight >= js->o.max_requests) return true;
     struct mg_js_request *rq = request_new(js, row, m);
     if (mg_js_level_too_high(m)) mg_js_answer_fail(rq, MG_JSE_REQUIRED_API_LEVEL);
     else if (js->inside) mg_list_push_back(&js->later, &rq->wait.link);
@@ -108,12 +114,14 @@ bool mg_js_api_message(void *arg, const struct mg_msg *m) {
     return true;
 }
 
-void mg_js_requests_run(struct mg_js *js) {
+bool mg_js_requests_run(struct mg_js *js) {
+    bool any = !mg_list_empty(&js->later);
     while (!mg_list_empty(&js->later)) {
         struct mg_js_request *rq = mg_container_of(js->later.next, struct mg_js_request, wait.link);
         mg_list_remove(&rq->wait.link);
         rq->run(rq);
     }
+    return any;
 }
 
 // ---- answers --------------------------------------------------------------------------------------------------------
@@ -127,6 +135,7 @@ static void free_own(struct mg_js_request *rq) {
 static void request_free(struct mg_js_request *rq) {
     rq->js->api_inflight--;
     free_own(rq);
+    mg_buf_fini(&rq->client);
     mg_free(rq);
 }
 
@@ -138,6 +147,15 @@ void mg_js_requests_drop(struct mg_js *js) {
     }
 }
 
+bool mg_js_request_wakes(struct mg_js_request *rq, struct mg_js_stream *s, mg_slice consumer) {
+    struct mg_js_sleeper *sl = mg_js_sleeper_find(s, consumer);
+    if (sl == NULL) return false;
+    free_own(rq);
+    rq->drop = NULL;
+    mg_js_sleeper_wake(sl, rq);
+    return true;
+}
+
 void mg_js_answer_nothing(struct mg_js_request *rq) { request_free(rq); }
 
 static void drop_text(struct mg_js_request *rq) {
@@ -147,7 +165,7 @@ static void drop_text(struct mg_js_request *rq) {
 
 static void durable(struct mg_js_request *rq, struct mg_js_stream *s, const struct mg_result *r) {
     (void)s;
-    if (r->err == 0) mg_js_answer(rq, rq->own);
+    if (r->err == 0 || rq->tell_anyway) mg_js_answer(rq, rq->own);
     else mg_js_answer_nothing(rq);
 }
 
@@ -165,6 +183,8 @@ void mg_js_answer(struct mg_js_request *rq, const struct mg_buf *out) {
     static const mg_slice none = {NULL, 0};
     rq->js->api_total++;
     if (rq->to.n) mg_js_publish(rq->js, rq->to, none, none, mg_buf_slice(out));
+    if (rq->client.len)
+        mg_js_event_api(rq->js, mg_buf_slice(&rq->client), rq->subject, rq->body, mg_buf_slice(out));
     request_free(rq);
 }
 
@@ -223,7 +243,9 @@ void mg_js_request_failed(struct mg_js_request *rq) { mg_js_wait_cancel(&rq->wai
 
 void mg_js_request_barrier(struct mg_js_request *rq, struct mg_js_stream *s,
                            void (*next)(struct mg_js_request *, struct mg_js_stream *, const struct mg_result *)) {
-    mg_stream_barrier(s->store, mg_js_request_then(rq, next));
+    // Behind its deletion nothing is answered: the stream is freed with that.
+    if (s->deleting) mg_js_answer_fail(rq, MG_JSE_STREAM_NOT_FOUND);
+    else mg_stream_barrier(s->store, mg_js_request_then(rq, next));
 }
 
 static bool read_body(struct mg_js_request *rq, const struct mg_shape *shape, bool strict, void *out) {
@@ -265,7 +287,8 @@ static bool blank(mg_slice body) {
 
 bool mg_js_request_empty(struct mg_js_request *rq) {
     mg_slice b = rq->body;
-    if (blank(b) || (b.n >= 2 && b.p[0] == '{' && b.p[b.n - 1] == '}' && blank(mg_slice_of(b.p + 1, b.n - 2)))) return true;
+    bool braces = b.n >= 2 && b.p[0] == '{' && b.p[b.n - 1] == '}';
+    if (blank(b) || (braces && blank(mg_slice_of(b.p + 1, b.n - 2)))) return true;
     mg_js_answer_fail(rq, MG_JSE_NOT_EMPTY_REQUEST);
     return false;
 }

@@ -93,12 +93,17 @@ struct get {
     int64_t batch, max_bytes;
     struct mg_js_time start_time;
     bool no_hdr;
+    // Of direct gets: known here, and without effect.
+    struct mg_strings multi_last;
+    uint64_t up_to_seq;
+    struct mg_js_time up_to_time;
 };
 static const struct mg_field get_fields[] = {
     MG_FIELD(struct get, seq, UINT64),          MG_FIELD(struct get, last_by_subj, STRING),
     MG_FIELD(struct get, next_by_subj, STRING), MG_FIELD(struct get, batch, INT),
     MG_FIELD(struct get, max_bytes, INT),       MG_FIELD(struct get, start_time, TIME),
-    MG_FIELD(struct get, no_hdr, BOOL),
+    MG_FIELD(struct get, no_hdr, BOOL),         MG_FIELD(struct get, multi_last, STRINGS),
+    MG_FIELD(struct get, up_to_seq, UINT64),    MG_FIELD(struct get, up_to_time, TIME),
 };
 static const struct mg_shape get_shape = MG_SHAPE("JSApiMsgGetRequest", struct get, get_fields);
 
@@ -137,6 +142,7 @@ static void got(struct mg_js_reading *rd) {
     if (t->g.no_hdr) m.headers = mg_slice_of(NULL, 0);
     struct mg_buf out = MG_BUF_INIT;
     mg_js_reply_message(&out, &m);
+    mg_buf_fini(&rq->client); // spec/jetstream-streams.md 15: the only answer that no advisory tells of
     mg_js_answer(rq, &out);
     mg_buf_fini(&out);
 }

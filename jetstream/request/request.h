@@ -27,6 +27,8 @@ struct mg_js_request {
     void *own;                              // the handler's; NULL: nothing
     void (*run)(struct mg_js_request *rq); // its handler
     enum mg_js_reply reply;
+    bool tell_anyway;           // mg_js_answer_behind: even if nothing becomes durable any more
+    struct mg_buf client;       // who asks, as JSON; empty: nobody wants to know of it
     mg_slice subject, to, body; // to: where the answer goes; empty: nowhere
     mg_slice stream, consumer;  // tokens of the subject, empty where it has none
     char text[];
@@ -53,14 +55,18 @@ void mg_js_answer_store_error(struct mg_js_request *rq, enum mg_js_errno wrap, i
 
 // The stream that the subject names; NULL: it was answered that there is none.
 struct mg_js_stream *mg_js_request_stream(struct mg_js_request *rq);
-// The consumer that the subject names; NULL: it was answered that there is none.
+// The consumer that the subject names; NULL: it was answered that there is none, or the request is run again when the
+// consumer has been read from its rows.
 struct mg_js_member *mg_js_request_consumer(struct mg_js_request *rq);
+// Is it asleep? Then the request is run again.
+bool mg_js_request_wakes(struct mg_js_request *rq, struct mg_js_stream *s, mg_slice consumer);
 // The context for a call into the store; `next` comes with its result. If that call fails at once:
 // mg_js_request_failed, and no result comes.
 void *mg_js_request_then(struct mg_js_request *rq, void (*next)(struct mg_js_request *, struct mg_js_stream *,
                                                                 const struct mg_result *));
 void mg_js_request_failed(struct mg_js_request *rq);
-// `next` when all that the stream's state says is durable, with r->err 0.
+// `next` when all that the stream's state says is durable, with r->err 0. If the stream is being deleted the request is
+// answered: there is none.
 void mg_js_request_barrier(struct mg_js_request *rq, struct mg_js_stream *s,
                            void (*next)(struct mg_js_request *, struct mg_js_stream *, const struct mg_result *));
 // Bodies that are optional: read only if they look like JSON. Required: not empty, not {}. Answers on error.
@@ -74,7 +80,7 @@ bool mg_js_request_empty(struct mg_js_request *rq);
 
 // ---- those that came while a consumer was being called --------------------------------------------------------------
 
-void mg_js_requests_run(struct mg_js *js);
+bool mg_js_requests_run(struct mg_js *js); // true: there were some
 void mg_js_requests_drop(struct mg_js *js);
 
 // ---- handlers -------------------------------------------------------------------------------------------------------
@@ -99,8 +105,9 @@ void mg_js_do_consumer_delete(struct mg_js_request *rq);
 void mg_js_do_consumer_pause(struct mg_js_request *rq);
 void mg_js_do_consumer_reset(struct mg_js_request *rq);
 void mg_js_do_consumer_unpin(struct mg_js_request *rq);
-
-// What the answers tell of a stream; false: MG_EAGAIN, ask again behind a barrier.
+// What is known of its state at once: not durable, perhaps not complete (mg_stream_glance).
+struct mg_js_stream_state mg_js_stream_glance(const struct mg_js_stream *s);
+// What the answers tell of a stream; false: not all of it is known, ask again behind a barrier.
 bool mg_js_stream_tell(struct mg_js_stream *s, struct mg_js_stream_info *info);
 
 #endif

@@ -5,6 +5,7 @@
 //
 // A create is checked, becomes a stream of the store, and enters service when that is durable: nothing is published to
 // it before. Until then its name and subjects are taken, so that a second create meets it.
+#include "jetstream/event.h"
 #include "jetstream/request/request.h"
 
 #include "server/base/errors.h"
@@ -12,31 +13,44 @@
 
 // ---- what is told ---------------------------------------------------------------------------------------------------
 
+static struct mg_js_stream_state told(const struct mg_js_stream *s, const struct mg_stream_state *st) {
+    bool fresh = st->last == 0 && st->msgs == 0;
+    return (struct mg_js_stream_state){
+        .messages = st->msgs, .bytes = st->bytes, .first_seq = fresh ? 0 : st->first, .last_seq = st->last,
+        .first_time = st->msgs && st->first_time ? st->first_time : INT64_MIN,
+        .last_time = st->last_time ? st->last_time : INT64_MIN,
+        .num_subjects = st->subjects, .num_deleted = st->deleted, .consumers = mg_js_stream_consumers(s),
+    };
+}
+
+struct mg_js_stream_state mg_js_stream_glance(const struct mg_js_stream *s) {
+    struct mg_stream_state st;
+    mg_stream_glance(s->store, &st);
+    return told(s, &st);
+}
+
 bool mg_js_stream_tell(struct mg_js_stream *s, struct mg_js_stream_info *info) {
     struct mg_stream_state st;
-    if (mg_stream_state(s->store, &st) == MG_EAGAIN) return false;
-    bool fresh = st.last == 0 && st.msgs == 0;
+    bool known = mg_stream_state(s->store, &st) == 0;
+    if (!known) mg_stream_glance(s->store, &st);
     *info = (struct mg_js_stream_info){
         .config = &s->config,
         .created = mg_stream_created(s->store),
-        .state = {.messages = st.msgs, .bytes = st.bytes, .first_seq = fresh ? 0 : st.first, .last_seq = st.last,
-                  .first_time = st.msgs ? st.first_time : INT64_MIN,
-                  .last_time = st.last_time ? st.last_time : INT64_MIN,
-                  .num_subjects = st.subjects, .num_deleted = st.deleted, .consumers = mg_js_stream_consumers(s)},
+        .state = told(s, &st),
         .now = mg_js_wall(s->js),
     };
-    return true;
+    return known;
 }
 
-static void answer_info(struct mg_js_request *rq, const struct mg_js_stream_info *info, bool created) {
+static void answer_info(struct mg_js_request *rq, struct mg_js_stream *s, const struct mg_js_stream_info *info,
+                        bool created) {
     struct mg_buf out = MG_BUF_INIT;
     struct mg_jw w;
     mg_js_reply_begin(&w, &out, rq->reply);
     mg_js_write_stream_info(&w, info);
     if (created) mg_jw_kbool(&w, "did_create", true);
     mg_js_reply_end(&w);
-    mg_js_answer(rq, &out);
-    mg_buf_fini(&out);
+    mg_js_answer_behind(rq, s, &out);
 }
 
 static void tell_created(struct mg_js_request *rq, struct mg_js_stream *s, const struct mg_result *r) {
@@ -47,7 +61,7 @@ static void tell_created(struct mg_js_request *rq, struct mg_js_stream *s, const
         return;
     }
     info.version = s->js->o.version;
-    answer_info(rq, &info, true);
+    answer_info(rq, s, &info, true);
 }
 
 static void tell_updated(struct mg_js_request *rq, struct mg_js_stream *s, const struct mg_result *r) {
@@ -59,7 +73,7 @@ static void tell_updated(struct mg_js_request *rq, struct mg_js_stream *s, const
     }
     info.version = s->js->o.version;
     info.domain = s->js->domain;
-    answer_info(rq, &info, false);
+    answer_info(rq, s, &info, false);
 }
 
 // ---- checks against others ------------------------------------------------------------------------------------------
@@ -70,10 +84,9 @@ static const struct mg_js_stream_config *find_config(void *arg, mg_slice name) {
 }
 
 static bool collides(const struct mg_js *js, const struct mg_js_stream_config *c) {
-    for (size_t i = 0; i < js->nstreams; i++) {
-        const struct mg_js_stream_config *other = &js->streams[i]->config;
-        if (!mg_slice_eq(other->name, c->name) && mg_js_subjects_collide(&other->subjects, &c->subjects)) return true;
-    }
+    const struct mg_js_stream *own = mg_js_find(js, c->name);
+    for (size_t i = 0; i < c->subjects.n; i++)
+        if (mg_js_taken_collides(&js->taken, c->subjects.v[i], own)) return true;
     return false;
 }
 
@@ -121,6 +134,7 @@ static void created(struct mg_js_request *rq, struct mg_js_stream *s, const stru
         mg_js_answer_store_error(rq, MG_JSE_STREAM_CREATE, r->err);
         return;
     }
+    mg_js_event_stream(rq->js, mg_js_stream_name(s), MG_JS_CREATED);
     tell_created(rq, s, r);
 }
 
@@ -172,9 +186,14 @@ static int check_update(struct mg_js *js, mg_slice token, struct mg_js_stream_re
     return rc;
 }
 
+static void was_updated(struct mg_js_request *rq, struct mg_js_stream *s, const struct mg_result *r) {
+    mg_js_event_stream(rq->js, mg_js_stream_name(s), MG_JS_UPDATED);
+    tell_updated(rq, s, r);
+}
+
 static void updated(struct mg_js_request *rq, struct mg_js_stream *s, const struct mg_result *r) {
     if (r->err != 0) mg_js_answer_store_error(rq, MG_JSE_STREAM_UPDATE, r->err);
-    else tell_updated(rq, s, r);
+    else was_updated(rq, s, r);
 }
 
 void mg_js_do_stream_update(struct mg_js_request *rq) {
@@ -211,6 +230,7 @@ static void deleted(struct mg_js_request *rq, struct mg_js_stream *s, const stru
     }
     mg_js_remove(rq->js, s);
     mg_js_stream_free(s);
+    mg_js_event_stream(rq->js, rq->stream, MG_JS_DELETED);
     mg_js_answer_success(rq);
 }
 

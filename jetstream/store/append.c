@@ -14,6 +14,7 @@
 #include "server/base/errors.h"
 #include "server/base/mem.h"
 #include "server/base/planted.h"
+#include "server/proto/subject.h"
 
 // More removals than this go into records of their own, in front.
 #define REMOVALS_IN_RECORD 256u
@@ -40,9 +41,32 @@ int mg_stream_subject_row(struct mg_stream *s, mg_slice subject, const struct mg
     return 0;
 }
 
-static int check_subject_sequence(struct mg_stream *s, const struct mg_append *a, uint64_t *actual) {
+int mg_stream_subject(struct mg_stream *s, mg_slice subject, uint64_t *count) {
     const struct mg_subject_row *row;
-    mg_slice subject = a->expect_subject.n ? a->expect_subject : a->subject;
+    int err = mg_stream_subject_row(s, subject, &row);
+    if (err == 0) *count = row && row->count > 0 ? (uint64_t)row->count : 0;
+    return err;
+}
+
+// Nothing but a look at the messages tells the last one of many subjects. It is remembered, because the decision may
+// have to be tried again.
+static int last_of_many(struct mg_stream *s, mg_slice pattern, uint64_t *actual) {
+    bool fresh = s->wild.op == s->op && mg_slice_eq(mg_buf_slice(&s->wild.subject), pattern);
+    if (!fresh) {
+        int err = mg_assist_last(s, pattern, s->last, actual);
+        if (err) return err;
+        s->wild.subject.len = 0;
+        mg_buf_add_slice(&s->wild.subject, pattern);
+        s->wild.op = s->op;
+        s->wild.seq = *actual;
+    }
+    *actual = s->wild.seq;
+    return 0;
+}
+
+static int last_of_subject(struct mg_stream *s, mg_slice subject, uint64_t *actual) {
+    const struct mg_subject_row *row;
+    if (!mg_subject_valid_literal(subject)) return last_of_many(s, subject, actual);
     int err = mg_stream_subject_row(s, subject, &row);
     if (err) return err;
     *actual = row ? row->last : 0;
@@ -53,11 +77,26 @@ static int check_subject_sequence(struct mg_stream *s, const struct mg_append *a
     return err;
 }
 
+// It is not as it should be: the answer is queued.
+static int refused(struct mg_stream *s, int err, void *ctx) {
+    mg_stream_answer(s, ctx, err, 0, MG_ANSWER_PLAIN);
+    return 1;
+}
+
+static int check_last_id(struct mg_stream *s, const struct mg_append *a, void *ctx) {
+    if (!a->expects_id || mg_slice_eq(a->expect_id, mg_buf_slice(&s->last_id))) return 0;
+    if (a->facts) {
+        a->facts->last_id.len = 0;
+        mg_buf_add_slice(&a->facts->last_id, mg_buf_slice(&s->last_id));
+    }
+    return refused(s, MG_EWRONGID, ctx);
+}
+
 // Conditions. 0: they hold. 1: they do not, the answer is queued. MG_EAGAIN.
 static int check_conditions(struct mg_stream *s, const struct mg_append *a, void *ctx) {
     uint64_t actual = 0;
     if (a->expect_subject_last != MG_ANY_SEQ) {
-        int err = check_subject_sequence(s, a, &actual);
+        int err = last_of_subject(s, a->expect_subject.n ? a->expect_subject : a->subject, &actual);
         if (err) return err;
         if (actual != a->expect_subject_last) {
             mg_stream_answer(s, ctx, MG_EWRONGSEQ, actual, MG_ANSWER_PLAIN);
@@ -68,6 +107,7 @@ static int check_conditions(struct mg_stream *s, const struct mg_append *a, void
         mg_stream_answer(s, ctx, MG_EWRONGSEQ, s->last, MG_ANSWER_PLAIN);
         return 1;
     }
+    if (a->refuse_early) return refused(s, a->refuse_early, ctx);
     if (a->msg_id.n && s->limits.dedupe_window) {
         int err = mg_dedupe_find(s, a->msg_id, &actual);
         if (err == MG_EAGAIN) return err;
@@ -76,7 +116,7 @@ static int check_conditions(struct mg_stream *s, const struct mg_append *a, void
             return 1;
         }
     }
-    return 0;
+    return check_last_id(s, a, ctx);
 }
 
 static int check_discard_new(struct mg_stream *s, const struct decision *d) {
@@ -186,10 +226,15 @@ static void write_record(struct mg_stream *s, struct decision *d, int64_t time) 
         mg_dedupe_hash(s, a->msg_id, hash);
         mg_buf_add(&extra, hash, sizeof(hash));
     }
+    if (a->row.n && !a->skip) {
+        uint16_t n = (uint16_t)a->row.n;
+        mg_buf_add(&extra, &n, sizeof(n));
+        mg_buf_add_slice(&extra, a->row);
+    }
     if (d->list.count) mg_removals_encode(&d->list, &extra);
     struct mg_record_view rec = {
         .head = {.type = a->skip ? MG_RECORD_SKIP : MG_RECORD_MSG,
-                 .flags = dedupe ? MG_RECORD_DEDUPED : 0,
+                 .flags = (uint8_t)((dedupe ? MG_RECORD_DEDUPED : 0) | (a->row.n && !a->skip ? MG_RECORD_WITH_ROW : 0)),
                  .seq = d->seq,
                  .time = time},
         .extra = mg_buf_slice(&extra),
@@ -203,6 +248,15 @@ static void write_record(struct mg_stream *s, struct decision *d, int64_t time) 
     else mg_stream_write(s, &rec);
     mg_buf_fini(&extra);
 }
+
+static void remember_id(struct mg_stream *s, mg_slice id) {
+    s->last_id.len = 0;
+    mg_buf_add_slice(&s->last_id, id);
+    s->last_id_known = true;
+}
+
+bool mg_stream_last_id_known(const struct mg_stream *s) { return s->last_id_known; }
+void mg_stream_set_last_id(struct mg_stream *s, mg_slice id) { remember_id(s, id); }
 
 // A rollup is acknowledged when what it replaces is removed, too.
 static void answer_appended(struct mg_stream *s, const struct mg_append *a, uint64_t seq, void *ctx) {
@@ -225,10 +279,15 @@ int mg_append_execute(struct mg_stream *s, const struct mg_append *a, struct mg_
     struct decision d = {.a = a, .seq = s->last + 1, .msgs = s->msgs, .bytes = s->bytes, .extent = *extent};
     d.size = mg_stream_size_of(s, a->subject.n, a->headers.n, a->payload.n);
     err = decide(s, &d);
+    if (err == 0 && a->facts && a->facts->want_previous)
+        err = last_of_subject(s, a->subject, &a->facts->previous);
     if (err == 0) {
         int64_t time = a->time ? a->time : mg_part_time(s->part);
-        write_record(s, &d, time > s->last_time ? time : s->last_time);
+        if (time < s->last_time) time = s->last_time;
+        if (a->facts) a->facts->time = time;
+        write_record(s, &d, time);
         *extent = NULL;
+        remember_id(s, a->msg_id);
         answer_appended(s, a, d.seq, ctx);
         mg_stream_appended(s);
     } else if (err != MG_EAGAIN) {

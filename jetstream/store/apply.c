@@ -142,7 +142,7 @@ uint32_t mg_stream_stretch_at(const struct mg_stream *s, uint64_t seq) {
     uint32_t lo = 0, hi = s->cold_len;
     while (lo < hi) {
         uint32_t mid = (lo + hi) / 2;
-        if (s->cold[mid].at.last_seq < seq) {
+        if (s->cold[mid].last_seq < seq) {
             lo = mid + 1;
         } else {
             hi = mid;
@@ -153,11 +153,11 @@ uint32_t mg_stream_stretch_at(const struct mg_stream *s, uint64_t seq) {
 
 struct mg_stretch *mg_stream_stretch_of(const struct mg_stream *s, uint64_t seq) {
     uint32_t at = mg_stream_stretch_at(s, seq);
-    return at < s->cold_len && s->cold[at].at.first_seq <= seq ? &s->cold[at] : NULL;
+    return at < s->cold_len && s->cold[at].first_seq <= seq ? &s->cold[at] : NULL;
 }
 
 uint64_t mg_stream_cold_end(const struct mg_stream *s) {
-    return s->cold_len ? s->cold[s->cold_len - 1].at.last_seq + 1 : 0;
+    return s->cold_len ? s->cold[s->cold_len - 1].last_seq + 1 : 0;
 }
 
 static size_t removed_key(const struct mg_stream *s, uint64_t seq, char *out) {
@@ -232,7 +232,7 @@ void mg_stream_freed(struct mg_stream *s, uint64_t bytes) {
 
 uint64_t mg_stream_cold_bytes(const struct mg_stream *s) {
     uint64_t n = 0;
-    for (uint32_t i = 0; i < s->cold_len; i++) n += s->cold[i].at.data_bytes;
+    for (uint32_t i = 0; i < s->cold_len; i++) n += mg_stretch_bytes(&s->cold[i]);
     return n;
 }
 
@@ -265,7 +265,10 @@ static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool 
         if (!r->named || (!live && !counts(s, r->seq))) return;
         set_removed(s, r->seq);
         struct mg_stretch *stretch = mg_stream_stretch_of(s, r->seq);
-        if (stretch && stretch->live > 0 && --stretch->live == 0) mg_stream_freed(s, stretch->at.data_bytes);
+        if (stretch && stretch->live > 0) {
+            mg_stretch_set_live(stretch, stretch->live - 1);
+            if (stretch->live == 0) mg_stream_freed(s, mg_stretch_bytes(stretch));
+        }
         mg_head_removed(s, r->seq);
     }
     s->msgs -= s->msgs > 0;
@@ -294,7 +297,7 @@ static void want_erased(struct mg_stream *s, mg_slice list, bool live) {
 }
 
 // Everything up to `last` is gone, in one stroke.
-static void apply_clear(struct mg_stream *s, bool live) {
+static void apply_clear(struct mg_stream *s, uint64_t last, bool live) {
     uint64_t seq = s->first;
     for (const uint8_t *bytes; (bytes = mg_memtable_next(&s->mem, &seq)); seq++) {
         mg_memtable_remove(&s->mem, seq, s->part->generation);
@@ -302,13 +305,41 @@ static void apply_clear(struct mg_stream *s, bool live) {
     }
     if (s->storage == MG_STORAGE_MEMORY) mg_memtable_trim(&s->mem);
     mg_stream_freed(s, mg_stream_cold_bytes(s));
-    for (uint32_t i = 0; i < s->cold_len; i++) s->cold[i].live = 0;
+    for (uint32_t i = 0; i < s->cold_len; i++) mg_stretch_set_live(&s->cold[i], 0);
     mg_head_reset(s);
     forget_counters(s);
+    if (last > s->last) s->last = last;
     s->first = s->last + 1;
     s->first_exact = true;
     s->gone_batch = s->batch;
     if (live && !MG_PLANTED(silent_clear)) mg_stream_answer(s, NULL, 0, s->last, MG_ANSWER_CLEARED);
+}
+
+// ---- rows of the owner ----------------------------------------------------------------------------------------------
+
+static struct mg_buf owner_key(const struct mg_stream *s, mg_slice key) {
+    struct mg_buf out = MG_BUF_INIT;
+    char head[MG_ROW_KEY_HEAD];
+    mg_row_key_head(head, MG_ROW_OWNER, s->id);
+    mg_buf_add(&out, head, sizeof(head));
+    mg_buf_add_slice(&out, key);
+    return out;
+}
+
+// The row that came with a message; returns what stands behind it.
+static mg_slice apply_own_row(struct mg_stream *s, uint64_t seq, mg_slice extra) {
+    uint16_t n;
+    char number[8];
+    if (extra.n < sizeof(n)) return (mg_slice){NULL, 0};
+    memcpy(&n, extra.p, sizeof(n));
+    if (extra.n - sizeof(n) < n) return (mg_slice){NULL, 0};
+    struct mg_buf key = owner_key(s, mg_slice_of(extra.p + sizeof(n), n));
+    mg_put_be64(number, seq);
+    mg_buf_add(&key, number, sizeof(number));
+    s->rows_batch = s->batch;
+    mg_rows_put(s->rows, mg_buf_slice(&key), MG_S("1")); // to be there is all that it says
+    mg_buf_fini(&key);
+    return mg_slice_of(extra.p + sizeof(n) + n, extra.n - sizeof(n) - n);
 }
 
 // ---- messages -------------------------------------------------------------------------------------------------------
@@ -329,6 +360,7 @@ static void apply_message(struct mg_stream *s, const struct mg_record_view *rec,
         if (live || !MG_PLANTED(late_dedupe)) mg_dedupe_put(s, extra.p, rec->head.seq, rec->head.time);
         extra = mg_slice_of(extra.p + MG_DEDUPE_HASH, extra.n - MG_DEDUPE_HASH);
     }
+    if (rec->head.flags & MG_RECORD_WITH_ROW) extra = apply_own_row(s, rec->head.seq, extra);
     if (extra.n && (live || !MG_PLANTED(replay_decides))) apply_removals(s, extra, live);
 }
 
@@ -348,16 +380,13 @@ void mg_stream_apply_unread(struct mg_stream *s, const struct mg_record_view *re
     apply_skip(s, rec);
     if (rec->head.flags & MG_RECORD_DEDUPED && extra.n >= MG_DEDUPE_HASH)
         extra = mg_slice_of(extra.p + MG_DEDUPE_HASH, extra.n - MG_DEDUPE_HASH);
+    if (rec->head.flags & MG_RECORD_WITH_ROW) extra = apply_own_row(s, rec->head.seq, extra);
     if (extra.n) apply_removals(s, extra, false);
 }
 
 static void apply_row(struct mg_stream *s, const struct mg_record_view *rec) {
-    struct mg_buf key = MG_BUF_INIT;
-    char head[MG_ROW_KEY_HEAD];
     s->rows_batch = s->batch;
-    mg_row_key_head(head, MG_ROW_OWNER, s->id);
-    mg_buf_add(&key, head, sizeof(head));
-    mg_buf_add_slice(&key, rec->extra);
+    struct mg_buf key = owner_key(s, rec->extra);
     if (rec->head.flags & MG_RECORD_ROW_DELETED) {
         mg_rows_delete(s->rows, mg_buf_slice(&key));
     } else {
@@ -376,7 +405,7 @@ void mg_stream_apply(struct mg_stream *s, const struct mg_record_view *rec, cons
         apply_removals(s, rec->payload, live);
         if (rec->head.flags & MG_RECORD_ERASE) want_erased(s, rec->payload, live);
         break;
-    case MG_RECORD_CLEAR: apply_clear(s, live); break;
+    case MG_RECORD_CLEAR: apply_clear(s, rec->head.seq, live); break;
     case MG_RECORD_ROW: apply_row(s, rec); break;
     case MG_RECORD_STREAM: mg_stream_apply_self(s, rec, live); break;
     case MG_RECORD_DROP: mg_stream_apply_drop(s); break;

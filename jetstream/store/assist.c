@@ -10,6 +10,7 @@
 #include "jetstream/store/stream.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/proto/subject.h"
 
 void mg_assist_reset(struct mg_stream *s) {
     struct mg_assist *a = &s->assist;
@@ -95,7 +96,8 @@ int mg_assist_last(struct mg_stream *s, mg_slice subject, uint64_t seq, uint64_t
     struct mg_record_view v;
     uint64_t at = seq;
     for (const uint8_t *b; (b = mg_memtable_prev(&s->mem, &at)); at--) {
-        if (!of_subject(b, subject, &v)) continue;
+        mg_record_borrow(&v, b);
+        if (!mg_subject_match(v.subject, subject)) continue;
         *out = at;
         return 0;
     }

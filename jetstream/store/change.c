@@ -23,7 +23,7 @@
 static size_t record_bytes(const struct mg_change *c) {
     const struct mg_append *a = &c->append;
     size_t body = c->large ? MG_EXTENT_PLACE_SIZE : a->headers.n + a->payload.n;
-    return MG_RECORD_SIZE + 256 + a->subject.n + body + c->key.n + c->value.n;
+    return MG_RECORD_SIZE + 256 + a->subject.n + body + a->row.n + c->key.n + c->value.n;
 }
 
 // 0: go on. 1: refused, the answer is queued. MG_EAGAIN: it has to wait for the journal.
@@ -75,7 +75,7 @@ static struct mg_change *copy_change(struct mg_stream *s, const struct mg_change
     const struct mg_append *a = &proto->append;
     size_t body = proto->large ? 0 : a->headers.n + a->payload.n; // an extent has its own copy
     size_t n = a->subject.n + body + a->msg_id.n + a->expect_subject.n + proto->filter.n + proto->key.n +
-               proto->value.n;
+               proto->value.n + a->expect_id.n + a->row.n;
     struct mg_change *c = mg_alloc(sizeof(*c) + n);
     *c = *proto;
     c->size = 0;
@@ -86,6 +86,8 @@ static struct mg_change *copy_change(struct mg_stream *s, const struct mg_change
     }
     c->append.msg_id = keep(c, a->msg_id);
     c->append.expect_subject = keep(c, a->expect_subject);
+    c->append.expect_id = keep(c, a->expect_id);
+    c->append.row = keep(c, a->row);
     c->filter = keep(c, proto->filter);
     c->key = keep(c, proto->key);
     c->value = keep(c, proto->value);
@@ -114,7 +116,10 @@ int mg_change_submit(struct mg_stream *s, struct mg_change *proto) {
         int err = proto->large ? refuse_large(s, proto) : execute(s, proto);
         if (err != MG_EAGAIN) return err;
     }
-    if (s->waiting_len >= WAITING_MAX || s->waiting_bytes >= WAITING_BYTES_MAX) {
+    const struct mg_store_options *o = &s->part->store->o;
+    uint32_t most = o->queue_messages ? o->queue_messages : WAITING_MAX;
+    uint64_t most_bytes = o->queue_bytes ? o->queue_bytes : WAITING_BYTES_MAX;
+    if (s->waiting_len >= most || s->waiting_bytes >= most_bytes) {
         mg_stream_answer(s, proto->ctx, MG_EFULL, 0, MG_ANSWER_PLAIN);
         return 0;
     }

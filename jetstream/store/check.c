@@ -110,15 +110,18 @@ static void check_run(struct check *c, const struct mg_manifest_run *a) {
 
 static void check_segment(struct check *c, const struct mg_manifest_segment *a) {
     char name[MG_FILE_NAME_MAX];
-    struct mg_segment_ref *g;
+    struct mg_segment_ref *g = mg_segment_ref_new(c->st, a);
+    const struct mg_segment *open;
     struct mg_segment_health health;
     mg_table_file_name(name, MG_FILE_SEGMENT, a->file);
-    if (mg_segment_ref_open(&g, c->st, a->file, a->size, a->foot_sum) != 0) {
+    if (mg_segment_use(g, &open) != 0) {
         tell(c, MG_CHECK_LOST, "%s cannot be read: %llu messages are lost", name, (unsigned long long)a->messages);
+        mg_segment_ref_put(g);
         return;
     }
     c->faults = 0;
-    mg_segment_verify(g->segment, NULL, NULL, &health);
+    mg_segment_verify(open, NULL, NULL, &health);
+    mg_segment_unuse(g);
     if (health.record_faults)
         tell(c, MG_CHECK_LOST, "%s: %llu messages of %llu cannot be read", name,
              (unsigned long long)health.record_faults, (unsigned long long)a->messages);
@@ -160,10 +163,12 @@ static bool look_at_files(struct check *c, const char *dir) {
     struct mg_store *st = c->st = mg_zalloc(sizeof(*st));
     bool ok = false;
     st->keeping = mg_zalloc(sizeof(*st->keeping));
+    mg_segment_pool_init(&st->pool);
     st->env.report = found_fault;
     st->env.arg = c;
     if (mg_disk_open(&st->disk, dir, "", MG_DISK_LOOK_ONLY, &c->why) != 0) tell(c, MG_CHECK_LOST, "%s", c->why.text);
     else ok = check_files(c);
+    mg_segment_pool_fini(&st->pool);
     mg_disk_close(st->disk);
     mg_free(st->keeping);
     mg_free(st);
@@ -191,10 +196,16 @@ struct count {
     uint64_t msgs, bytes, unreadable;
 };
 
-static void count_stretch(const struct mg_stream *s, const struct mg_stretch *at, struct count *n) {
+static void count_stretch(const struct mg_stream *s, const struct mg_stretch *c, struct count *n) {
     struct mg_buf bits = MG_BUF_INIT;
     uint64_t chunk = UINT64_MAX;
-    struct mg_section_scan *scan = mg_section_scan_new(at->segment->segment, &at->at, NULL, 0, true);
+    const struct mg_segment *g;
+    struct mg_section at;
+    if (mg_stretch_open(c, s->id, &g, &at) != 0) {
+        n->unreadable += c->live;
+        return;
+    }
+    struct mg_section_scan *scan = mg_section_scan_new(g, &at, NULL, 0, true);
     struct mg_section_entry e;
     struct mg_record_view v;
     for (int err; (err = mg_section_scan_next(scan, &e, &v)) != MG_ENOTFOUND;) {
@@ -207,6 +218,7 @@ static void count_stretch(const struct mg_stream *s, const struct mg_stretch *at
         n->bytes += mg_stream_size_of(s, v.subject.n, v.headers.n, v.payload.n);
     }
     mg_section_scan_free(scan);
+    mg_stretch_close(c);
     mg_buf_fini(&bits);
 }
 
@@ -222,19 +234,18 @@ static void count_memory(const struct mg_stream *s, struct count *n) {
 
 static void check_stretches(struct check *c, const struct mg_stream *s) {
     for (uint32_t i = 0; i < s->cold_len; i++) {
-        const struct mg_section *at = &s->cold[i].at;
+        const struct mg_stretch *at = &s->cold[i];
+        const struct mg_segment *g;
         struct mg_section there;
-        uint32_t ordinal;
-        char a[MG_SECTION_SIZE], b[MG_SECTION_SIZE];
-        if (i && s->cold[i - 1].at.last_seq >= at->first_seq)
+        if (i && s->cold[i - 1].last_seq >= at->first_seq)
             tell(c, MG_CHECK_LOST, "Stream %.*s: messages around %llu are in two places", (int)s->name.n, s->name.p,
                  (unsigned long long)at->first_seq);
-        int err = mg_segment_find(s->cold[i].segment->segment, s->id, at->first_seq, &ordinal, &there);
-        mg_section_pack(a, at);
-        if (err == 0) mg_section_pack(b, &there);
-        if (err == MG_ENOTFOUND || (err == 0 && memcmp(a, b, sizeof(a)) != 0))
+        int err = mg_stretch_open(at, s->id, &g, &there);
+        if (err == 0)
+            mg_stretch_close(at);
+        else
             tell(c, MG_CHECK_LOST, "Stream %.*s: file %016llx does not have its messages from %llu on", (int)s->name.n,
-                 s->name.p, (unsigned long long)s->cold[i].segment->id, (unsigned long long)at->first_seq);
+                 s->name.p, (unsigned long long)at->segment->id, (unsigned long long)at->first_seq);
     }
 }
 

@@ -129,10 +129,10 @@ static void give_stretches(struct checkpoint *c, const struct section_sink *k, s
         struct mg_sealed_stream *z = c->streams[at];
         mg_assert(z->id == sec->stream);
         z->stretches = mg_realloc(z->stretches, (z->stretches_len + 1) * sizeof(z->stretches[0]));
-        z->stretches[z->stretches_len++] = (struct mg_stretch){
-            .at = *sec, .segment = mg_segment_ref_get(g), .live = sec->messages, .live_written = sec->messages};
+        struct mg_stretch *new = &z->stretches[z->stretches_len++];
+        *new = mg_stretch_of(mg_segment_ref_get(g), i, sec);
         char key[MG_STRETCH_KEY], value[MG_STRETCH_ROW_SIZE];
-        mg_stretch_encode(g->id, sec, sec->messages, key, value);
+        mg_stretch_encode(z->id, new, key, value);
         mg_slice k8 = mg_slice_of(key, sizeof(key));
         bool added;
         struct mg_cell *cell = mg_rowmap_put(c->extra, mg_row_hash(0, k8), k8, sizeof(value), &added);
@@ -340,13 +340,16 @@ static void add_facts(struct mg_facts *all, const struct mg_facts *f) {
     for (uint32_t i = 0; i < f->len; i++) {
         const struct mg_fact *x = &f->streams[i];
         mg_facts_add(all, x->stream, x->first, x->epoch, x->dedupe_before);
-        for (uint32_t k = 0; k < x->len; k++) mg_facts_add_stretch(all, &f->stretches[x->at + k]);
+        for (uint32_t k = 0; k < x->len; k++) mg_facts_add_stretch(all, f->stretches[x->at + k]);
     }
 }
 
 static void join_facts(struct checkpoint *c) {
-    for (unsigned i = 0; i < c->st->o.parts; i++) add_facts(&c->facts, &c->seals[i]->facts);
-    mg_facts_sort(&c->facts);
+    struct mg_facts now = {0};
+    for (unsigned i = 0; i < c->st->o.parts; i++) add_facts(&now, &c->seals[i]->facts);
+    mg_facts_sort(&now);
+    mg_facts_join(&c->facts, &now, &c->st->keeping->facts);
+    mg_facts_fini(&now);
 }
 
 // The new stretches stand behind the older ones of their stream: as of the seal, all in them lives.
@@ -358,14 +361,14 @@ static void keep_facts(struct checkpoint *c) {
         mg_facts_add(now, x->stream, x->first, x->epoch, x->dedupe_before);
         for (uint32_t k = 0; k < x->len; k++) {
             const struct mg_fact_stretch *old = &c->facts.stretches[x->at + k];
-            if (mg_keeper_segment(c->st, old->segment)) mg_facts_add_stretch(now, old);
+            if (mg_keeper_segment(c->st, old->segment)) mg_facts_add_stretch(now, *old);
         }
         while (at < c->streams_len && c->streams[at]->id < x->stream) at++;
         const struct mg_sealed_stream *z = at < c->streams_len ? c->streams[at] : NULL;
         for (uint32_t k = 0; z && z->id == x->stream && k < z->stretches_len; k++) {
             const struct mg_stretch *n = &z->stretches[k];
-            mg_facts_add_stretch(now, &(struct mg_fact_stretch){n->segment->id, n->at.first_seq, n->at.last_seq,
-                                                                n->at.messages, n->at.messages});
+            mg_facts_add_stretch(now, mg_fact_stretch_of(n->segment->id, n->first_seq, n->last_seq,
+                                                                n->messages, n->messages));
         }
     }
     c->st->keeping->knows = true;

@@ -105,14 +105,30 @@ static bool enough(const struct mg_cold_read *r) {
     return r->count >= r->q.max || r->answer->bytes.len >= (r->q.max_bytes ? r->q.max_bytes : SCAN_BYTES);
 }
 
+// A stretch whose segment cannot be opened: those that it has from `from` on, as one entry.
+static void add_unreadable(struct mg_cold_read *r, const struct mg_stretch *c, uint64_t from, struct removed *x,
+                           int err) {
+    uint64_t seq = from > c->first_seq ? from : c->first_seq;
+    bool gone = true;
+    for (; gone && r->err == 0 && seq <= c->last_seq; seq += gone) r->err = is_removed(x, seq, &gone);
+    if (r->err == 0 && !gone) add_entry(r, seq, c->last_seq, NULL, err);
+    r->covered = c->last_seq + 1;
+}
+
 // From `from` on through one stretch. True: go on with the next one.
 static bool scan_stretch(struct mg_cold_read *r, const struct mg_stretch *c, uint64_t from, struct removed *x) {
     struct mg_subject_match m = match_of(&r->q);
-    const struct mg_segment *g = c->segment->segment;
-    struct mg_section_filter *f = r->q.filters_len ? mg_section_filter_new(g, &c->at, &m) : NULL;
+    const struct mg_segment *g;
+    struct mg_section at;
+    int failed = mg_stretch_open(c, r->stream_id, &g, &at);
+    if (failed) {
+        add_unreadable(r, c, from, x, failed);
+        return r->err == 0 && !enough(r);
+    }
+    struct mg_section_filter *f = r->q.filters_len ? mg_section_filter_new(g, &at, &m) : NULL;
     bool more = true;
     if (f == NULL || f->messages || f->unknown) {
-        struct mg_section_scan *scan = mg_section_scan_new(g, &c->at, f, r->q.max == 1 ? 4096 : 0, r->q.max > 1);
+        struct mg_section_scan *scan = mg_section_scan_new(g, &at, f, r->q.max == 1 ? 4096 : 0, r->q.max > 1);
         mg_section_scan_seek(scan, from);
         while (more) {
             struct mg_section_entry e;
@@ -129,8 +145,9 @@ static bool scan_stretch(struct mg_cold_read *r, const struct mg_stretch *c, uin
         }
         mg_section_scan_free(scan);
     }
-    if (more && r->covered <= c->at.last_seq) r->covered = c->at.last_seq + 1;
+    if (more && r->covered <= c->last_seq) r->covered = c->last_seq + 1;
     if (f) mg_section_filter_free(f);
+    mg_stretch_close(c);
     return more;
 }
 
@@ -138,54 +155,90 @@ static void scan(struct mg_cold_read *r, uint64_t from) {
     struct removed x = {.r = r, .chunk = UINT64_MAX};
     r->covered = from;
     for (uint32_t i = 0; i < r->cold_len; i++) {
-        if (r->cold[i].at.last_seq < from) continue;
+        if (r->cold[i].last_seq < from) continue;
         if (!scan_stretch(r, &r->cold[i], from, &x)) break;
     }
     mg_buf_fini(&x.bits);
 }
 
-static void read_entry(struct mg_cold_read *r, const struct mg_stretch *c, const struct mg_section_entry *e, int err) {
+static void read_entry(struct mg_cold_read *r, const struct mg_segment *g, const struct mg_section *at,
+                       const struct mg_section_entry *e, int err) {
     struct mg_record_buf buf = {0};
     struct mg_record_view v;
-    if (err == 0) err = mg_section_read(c->segment->segment, &c->at, e, &buf, &v);
+    if (err == 0) err = mg_section_read(g, at, e, &buf, &v);
     add_entry(r, e->seq, e->last_seq, &v, err);
     mg_record_buf_fini(&buf);
+}
+
+static void find_last_in(struct mg_cold_read *r, const struct mg_segment *g, const struct mg_section *at,
+                         struct removed *x) {
+    struct mg_subject_match m = match_of(&r->q);
+    struct mg_section_filter *f = r->q.filters_len ? mg_section_filter_new(g, at, &m) : NULL;
+    struct mg_section_walk *w = mg_section_walk_new(g, at, f);
+    mg_section_walk_seek(w, r->q.from + 1);
+    for (;;) {
+        struct mg_section_entry e;
+        bool gone;
+        int err = mg_section_walk_prev(w, &e);
+        if (err == MG_ENOTFOUND) break;
+        r->err = is_removed(x, e.seq, &gone);
+        if (r->err) break;
+        if (gone) continue;
+        read_entry(r, g, at, &e, err);
+        break;
+    }
+    mg_section_walk_free(w);
+    if (f) mg_section_filter_free(f);
+}
+
+// It might be in a stretch whose segment cannot be opened, unless all of that is removed.
+static void suspect_last(struct mg_cold_read *r, const struct mg_stretch *c, struct removed *x, int err) {
+    uint64_t seq = r->q.from < c->last_seq ? r->q.from : c->last_seq;
+    for (bool gone; r->err == 0 && seq >= c->first_seq && seq >= r->low; seq--) {
+        r->err = is_removed(x, seq, &gone);
+        if (r->err || gone) continue;
+        add_entry(r, seq, seq, NULL, err);
+        return;
+    }
 }
 
 // Backwards, the newest stretch first.
 static void find_last(struct mg_cold_read *r) {
     struct removed x = {.r = r, .chunk = UINT64_MAX};
-    struct mg_subject_match m = match_of(&r->q);
     for (uint32_t i = r->cold_len; i-- > 0 && r->count == 0 && r->err == 0;) {
         const struct mg_stretch *c = &r->cold[i];
-        if (c->at.first_seq > r->q.from) continue;
-        const struct mg_segment *g = c->segment->segment;
-        struct mg_section_filter *f = r->q.filters_len ? mg_section_filter_new(g, &c->at, &m) : NULL;
-        struct mg_section_walk *w = mg_section_walk_new(g, &c->at, f);
-        mg_section_walk_seek(w, r->q.from + 1);
-        for (;;) {
-            struct mg_section_entry e;
-            bool gone;
-            int err = mg_section_walk_prev(w, &e);
-            if (err == MG_ENOTFOUND) break;
-            r->err = is_removed(&x, e.seq, &gone);
-            if (r->err) break;
-            if (gone) continue;
-            read_entry(r, c, &e, err);
-            break;
+        const struct mg_segment *g;
+        struct mg_section at;
+        if (c->first_seq > r->q.from) continue;
+        int err = mg_stretch_open(c, r->stream_id, &g, &at);
+        if (err) {
+            suspect_last(r, c, &x, err);
+            continue;
         }
-        mg_section_walk_free(w);
-        if (f) mg_section_filter_free(f);
+        find_last_in(r, g, &at, &x);
+        mg_stretch_close(c);
     }
     mg_buf_fini(&x.bits);
+}
+
+static int first_in(const struct mg_cold_read *r, const struct mg_stretch *c, struct mg_section_entry *e) {
+    const struct mg_segment *g;
+    struct mg_section at;
+    *e = (struct mg_section_entry){.seq = c->first_seq > r->q.from ? c->first_seq : r->q.from,
+                                   .last_seq = c->last_seq};
+    int err = mg_stretch_open(c, r->stream_id, &g, &at);
+    if (err) return err;
+    err = at.max_time < r->q.time ? MG_ENOTFOUND : mg_section_first_at(g, &at, r->q.from, r->q.time, e);
+    mg_stretch_close(c);
+    return err;
 }
 
 static void find_time(struct mg_cold_read *r) {
     for (uint32_t i = 0; i < r->cold_len; i++) {
         const struct mg_stretch *c = &r->cold[i];
         struct mg_section_entry e;
-        if (c->at.last_seq < r->q.from || c->at.max_time < r->q.time) continue;
-        int err = mg_section_first_at(c->segment->segment, &c->at, r->q.from, r->q.time, &e);
+        if (c->last_seq < r->q.from || !mg_stretch_reaches(c, r->q.time)) continue;
+        int err = first_in(r, c, &e);
         if (err == MG_ENOTFOUND) continue;
         if (err) {
             add_entry(r, e.seq, e.last_seq, NULL, err);
@@ -196,30 +249,36 @@ static void find_time(struct mg_cold_read *r) {
     }
 }
 
+static void count_stretch(struct mg_cold_read *r, const struct mg_stretch *c, struct removed *x) {
+    struct mg_subject_match m = match_of(&r->q);
+    const struct mg_segment *g;
+    struct mg_section at;
+    r->err = mg_stretch_open(c, r->stream_id, &g, &at);
+    if (r->err) return;
+    struct mg_section_filter *f = r->q.filters_len ? mg_section_filter_new(g, &at, &m) : NULL;
+    if (c->live == c->messages) {
+        uint64_t n = 0;
+        r->err = mg_section_count(g, &at, f, r->q.from, &n);
+        r->total += n;
+    } else {
+        struct mg_section_walk *w = mg_section_walk_new(g, &at, f);
+        struct mg_section_entry e;
+        mg_section_walk_seek(w, r->q.from);
+        while (r->err == 0 && mg_section_walk_next(w, &e) != MG_ENOTFOUND) {
+            bool gone;
+            r->err = is_removed(x, e.seq, &gone);
+            r->total += !gone;
+        }
+        mg_section_walk_free(w);
+    }
+    if (f) mg_section_filter_free(f);
+    mg_stretch_close(c);
+}
+
 static void count(struct mg_cold_read *r) {
     struct removed x = {.r = r, .chunk = UINT64_MAX};
-    struct mg_subject_match m = match_of(&r->q);
     for (uint32_t i = 0; i < r->cold_len && r->err == 0; i++) {
-        const struct mg_stretch *c = &r->cold[i];
-        if (c->at.last_seq < r->q.from) continue;
-        const struct mg_segment *g = c->segment->segment;
-        struct mg_section_filter *f = r->q.filters_len ? mg_section_filter_new(g, &c->at, &m) : NULL;
-        if (c->live == c->at.messages) {
-            uint64_t n = 0;
-            r->err = mg_section_count(g, &c->at, f, r->q.from, &n);
-            r->total += n;
-        } else {
-            struct mg_section_walk *w = mg_section_walk_new(g, &c->at, f);
-            struct mg_section_entry e;
-            mg_section_walk_seek(w, r->q.from);
-            while (r->err == 0 && mg_section_walk_next(w, &e) != MG_ENOTFOUND) {
-                bool gone;
-                r->err = is_removed(&x, e.seq, &gone);
-                r->total += !gone;
-            }
-            mg_section_walk_free(w);
-        }
-        if (f) mg_section_filter_free(f);
+        if (r->cold[i].last_seq >= r->q.from) count_stretch(r, &r->cold[i], &x);
     }
     mg_buf_fini(&x.bits);
 }
@@ -241,8 +300,11 @@ static int set_low(struct mg_cold_read *r) {
 static void count_of_subject(struct mg_cold_read *r, const struct mg_stretch *c, struct removed *x,
                              struct mg_subject_row *row) {
     struct mg_subject_match m = match_of(&r->q);
-    struct mg_section_filter *f = mg_section_filter_new(c->segment->segment, &c->at, &m);
-    struct mg_section_scan *scan = mg_section_scan_new(c->segment->segment, &c->at, f, 0, true);
+    const struct mg_segment *g;
+    struct mg_section at;
+    if (mg_stretch_open(c, r->stream_id, &g, &at) != 0) return; // as for a damaged range, below
+    struct mg_section_filter *f = mg_section_filter_new(g, &at, &m);
+    struct mg_section_scan *scan = mg_section_scan_new(g, &at, f, 0, true);
     struct mg_section_entry e;
     struct mg_record_view v;
     mg_section_scan_seek(scan, r->low);
@@ -258,6 +320,7 @@ static void count_of_subject(struct mg_cold_read *r, const struct mg_stretch *c,
     }
     mg_section_scan_free(scan);
     mg_section_filter_free(f);
+    mg_stretch_close(c);
 }
 
 static void make_subject_row(struct mg_cold_read *r) {
@@ -265,7 +328,7 @@ static void make_subject_row(struct mg_cold_read *r) {
     struct mg_subject_row *row = mg_zalloc(mg_subject_row_size(MG_SUBJECT_RECENT_MAX));
     r->err = set_low(r);
     for (uint32_t i = 0; i < r->cold_len && r->err == 0; i++) {
-        if (r->cold[i].at.last_seq >= r->low) count_of_subject(r, &r->cold[i], &x, row);
+        if (r->cold[i].last_seq >= r->low) count_of_subject(r, &r->cold[i], &x, row);
     }
     if (row->count > 0) mg_buf_add(&r->answer->bytes, row, mg_subject_row_size(row->recent_len));
     mg_free(row);

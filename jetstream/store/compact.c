@@ -29,7 +29,7 @@
 
 #include "jetstream/store/compact_pick.h"
 #include "jetstream/store/row_kinds.h"
-#include "jetstream/store/seal.h"
+#include "jetstream/store/stretch.h"
 #include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
 #include "jetstream/store/swap.h"
@@ -48,6 +48,7 @@
 // A section of an input.
 struct input {
     struct mg_segment_ref *segment;
+    const struct mg_segment *open; // the same
     struct mg_section at;
     uint32_t group;
 };
@@ -55,7 +56,7 @@ struct input {
 struct job {
     struct mg_store *st;
     struct mg_segment_ref *from[MG_COMPACT_MAX]; // with references
-    uint32_t from_len;
+    uint32_t from_len, from_used; // the first so many are open
     struct input *inputs; // by stream and number
     uint32_t inputs_len;
     struct mg_swap_group *groups;
@@ -85,22 +86,29 @@ static int by_message(const void *a, const void *b) {
     return (x->at.first_seq > y->at.first_seq) - (x->at.first_seq < y->at.first_seq);
 }
 
+static int list_sections(struct job *j, struct mg_segment_ref *from) {
+    const struct mg_segment *g;
+    int err = mg_segment_use(from, &g);
+    if (err) return err;
+    j->from_used++;
+    j->inputs = mg_realloc(j->inputs, (j->inputs_len + g->sections + (size_t)1) * sizeof(j->inputs[0]));
+    for (uint32_t k = 0; k < g->sections && err == 0; k++) {
+        struct input *in = &j->inputs[j->inputs_len++];
+        *in = (struct input){.segment = from, .open = g};
+        err = mg_segment_section(g, k, &in->at);
+    }
+    return err;
+}
+
 static int list_inputs(struct job *j, struct mg_segment_ref **bad) {
-    uint32_t total = 0;
-    for (uint32_t i = 0; i < j->from_len; i++) total += j->from[i]->segment->sections;
-    j->inputs = mg_alloc((total + 1u) * sizeof(j->inputs[0]));
-    j->groups = mg_zalloc((total + 1u) * sizeof(j->groups[0]));
     for (uint32_t i = 0; i < j->from_len; i++) {
-        for (uint32_t k = 0; k < j->from[i]->segment->sections; k++) {
-            struct input *in = &j->inputs[j->inputs_len++];
-            *in = (struct input){.segment = j->from[i]};
-            *bad = j->from[i];
-            int err = mg_segment_section(j->from[i]->segment, k, &in->at);
-            if (err) return err;
-        }
+        *bad = j->from[i];
+        int err = list_sections(j, j->from[i]);
+        if (err) return err;
     }
     *bad = NULL;
-    qsort(j->inputs, j->inputs_len, sizeof(j->inputs[0]), by_message);
+    j->groups = mg_zalloc((j->inputs_len + 1u) * sizeof(j->groups[0]));
+    if (j->inputs_len) qsort(j->inputs, j->inputs_len, sizeof(j->inputs[0]), by_message);
     return 0;
 }
 
@@ -150,7 +158,7 @@ static int copy_record(struct job *j, const struct mg_section_scan *scan, const 
 
 // What lives of an input. MG_ECORRUPT: it cannot be read in full, or holds less than it should.
 static int copy_input(struct job *j, const struct input *in, uint64_t first, uint64_t live) {
-    struct mg_section_scan *scan = mg_section_scan_new(in->segment->segment, &in->at, NULL, 0, true);
+    struct mg_section_scan *scan = mg_section_scan_new(in->open, &in->at, NULL, 0, true);
     struct mg_section_entry e;
     struct mg_record_view v;
     uint64_t copied = 0;
@@ -174,7 +182,6 @@ static int copy_input(struct job *j, const struct input *in, uint64_t first, uin
 
 static void take_section(void *arg, uint32_t ordinal, const struct mg_section *at) {
     struct job *j = arg;
-    (void)ordinal;
     struct mg_swap_group *g = &j->groups[j->open_group];
     if (j->open_group >= j->groups_len || g->at.messages > 0 || g->stream != at->stream || at->first_seq < g->from ||
         at->last_seq > g->to) {
@@ -182,6 +189,7 @@ static void take_section(void *arg, uint32_t ordinal, const struct mg_section *a
         return;
     }
     g->at = *at;
+    g->section = ordinal;
 }
 
 static bool has_messages(void *arg) {
@@ -293,7 +301,7 @@ static void count_groups(struct job *j, struct mg_rowmap *rows) {
         int64_t place = x ? place_of(f, x, in) : -1;
         if (in->group == UINT32_MAX || place < 0) continue;
         j->groups[in->group].row_live += f->stretches[x->at + (uint32_t)place].live;
-        mg_stretch_key(&in->at, key);
+        mg_stretch_key(in->at.stream, in->at.first_seq, key);
         put_cell(rows, mg_slice_of(key, sizeof(key)), NULL, 0);
     }
 }
@@ -304,7 +312,9 @@ static void put_groups(struct job *j, struct mg_rowmap *rows) {
         if (g->segment == NULL || mg_facts_find(&j->st->keeping->facts, g->stream) == NULL) continue;
         if (g->row_live > g->at.messages) g->row_live = g->at.messages;
         char key[MG_STRETCH_KEY], value[MG_STRETCH_ROW_SIZE];
-        mg_stretch_encode(g->segment->id, &g->at, g->row_live, key, value);
+        struct mg_stretch c = mg_stretch_of(g->segment, g->section, &g->at);
+        c.live = (uint32_t)g->row_live;
+        mg_stretch_encode(g->stream, &c, key, value);
         put_cell(rows, mg_slice_of(key, sizeof(key)), value, sizeof(value));
     }
 }
@@ -364,10 +374,10 @@ static void change_facts(struct job *j) {
                  at++) {
                 const struct mg_swap_group *g = &j->groups[at];
                 if (g->segment == NULL) continue;
-                mg_facts_add_stretch(&now, &(struct mg_fact_stretch){g->segment->id, g->at.first_seq, g->at.last_seq,
-                                                                     g->at.messages, g->row_live});
+                mg_facts_add_stretch(&now, mg_fact_stretch_of(g->segment->id, g->at.first_seq, g->at.last_seq,
+                                                                     g->at.messages, (uint32_t)g->row_live));
             }
-            if (s && !is_input(j, s->segment)) mg_facts_add_stretch(&now, s);
+            if (s && !is_input(j, s->segment)) mg_facts_add_stretch(&now, *s);
         }
     }
     mg_facts_fini(&old);
@@ -430,6 +440,7 @@ static void end(struct job *j) {
     for (uint32_t i = 0; i < j->groups_len; i++) mg_segment_ref_put(j->groups[i].segment);
     for (uint32_t i = 0; i < j->products_len; i++) mg_segment_ref_put(j->products[i]);
     mg_run_ref_put(j->run);
+    for (uint32_t i = 0; i < j->from_used; i++) mg_segment_unuse(j->from[i]);
     for (uint32_t i = 0; i < j->from_len; i++) {
         j->from[i]->busy = false;
         mg_segment_ref_put(j->from[i]);
@@ -473,7 +484,7 @@ static struct mg_compact_item *items_of(struct mg_store *st) {
     for (uint32_t i = 0; i < k->segments_len; i++) {
         const struct mg_segment_ref *g = k->segments[i];
         const struct mg_fact_segment *f = mg_fact_segment_find(facts, n, g->id);
-        uint64_t all = g->segment->messages, live = f ? f->live : 0;
+        uint64_t all = g->messages, live = f ? f->live : 0;
         if (live > all) live = all;
         list[i] = (struct mg_compact_item){.id = g->id, .size = g->size, .age = g->age};
         list[i].live = all ? g->size * ((live << 16) / all) >> 16 : 0; // in 64 bits for files up to 2^47

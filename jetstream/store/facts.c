@@ -40,13 +40,13 @@ void mg_facts_add(struct mg_facts *f, uint64_t stream, uint64_t first, uint32_t 
         .stream = stream, .first = first, .epoch = epoch, .dedupe_before = dedupe_before, .at = f->stretches_len};
 }
 
-void mg_facts_add_stretch(struct mg_facts *f, const struct mg_fact_stretch *s) {
+void mg_facts_add_stretch(struct mg_facts *f, struct mg_fact_stretch s) {
     mg_assert(f->len > 0);
     if (f->stretches_len == f->stretches_cap) {
         f->stretches_cap = f->stretches_cap ? f->stretches_cap * 2 : 16;
         f->stretches = mg_realloc(f->stretches, f->stretches_cap * sizeof(f->stretches[0]));
     }
-    f->stretches[f->stretches_len++] = *s;
+    f->stretches[f->stretches_len++] = s;
     f->streams[f->len - 1].len++;
 }
 
@@ -64,6 +64,30 @@ const struct mg_fact *mg_facts_find(const struct mg_facts *f, uint64_t stream) {
     return f->len ? bsearch(&key, f->streams, f->len, sizeof(key), by_stream) : NULL;
 }
 
+// Stretches of one stream, ascending in both.
+static void join_stretches(struct mg_facts *out, const struct mg_facts *now, const struct mg_fact *x,
+                           const struct mg_facts *old, const struct mg_fact *was) {
+    uint32_t k = 0;
+    for (uint32_t i = 0; i < was->len; i++) {
+        struct mg_fact_stretch s = old->stretches[was->at + i];
+        while (k < x->len && now->stretches[x->at + k].first_seq < s.first_seq) k++;
+        bool news = k < x->len && now->stretches[x->at + k].first_seq == s.first_seq;
+        if (news) s.live = now->stretches[x->at + k].live, s.whole = now->stretches[x->at + k].whole;
+        mg_facts_add_stretch(out, s);
+    }
+}
+
+void mg_facts_join(struct mg_facts *out, const struct mg_facts *now, const struct mg_facts *old) {
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < now->len; i++) {
+        const struct mg_fact *x = &now->streams[i];
+        mg_facts_add(out, x->stream, x->first, x->epoch, x->dedupe_before);
+        while (at < old->len && old->streams[at].stream < x->stream) at++;
+        if (at < old->len && old->streams[at].stream == x->stream)
+            join_stretches(out, now, x, old, &old->streams[at]);
+    }
+}
+
 // ---- segments -------------------------------------------------------------------------------------------------------
 
 static int by_id(const void *a, const void *b) {
@@ -75,7 +99,7 @@ struct mg_fact_segment *mg_facts_segments(const struct mg_facts *f, uint32_t *n)
     struct mg_fact_segment *list = mg_alloc((f->stretches_len + 1u) * sizeof(*list));
     for (uint32_t i = 0; i < f->stretches_len; i++) {
         const struct mg_fact_stretch *s = &f->stretches[i];
-        list[i] = (struct mg_fact_segment){.id = s->segment, .messages = s->messages, .live = s->live, .stretches = 1};
+        list[i] = (struct mg_fact_segment){.id = s->segment, .live = s->live, .stretches = 1};
     }
     qsort(list, f->stretches_len, sizeof(*list), by_id);
     *n = 0;
@@ -84,7 +108,6 @@ struct mg_fact_segment *mg_facts_segments(const struct mg_facts *f, uint32_t *n)
             list[(*n)++] = list[i];
             continue;
         }
-        list[*n - 1].messages += list[i].messages;
         list[*n - 1].live += list[i].live;
         list[*n - 1].stretches++;
     }
@@ -124,7 +147,7 @@ static bool span_is_whole(const struct mg_facts *f, const struct mg_fact *x, uin
         }
     }
     for (; lo < x->len && s[lo].first_seq < from + MG_REMOVED_SPAN; lo++) {
-        if (s[lo].live != s[lo].messages) return false;
+        if (!s[lo].whole) return false;
     }
     return true;
 }

@@ -8,7 +8,10 @@
 // message stays removed. So what was garbage at the seal is garbage for ever, and what is decided by facts that are at
 // least as new as the files it is about needs no word with the parts.
 //
-// Plain data without threads or I/O: a part fills one at its seal, the keeper joins them.
+// What the keeper knew before is still true but for what has changed: a part tells at its seal which streams there are,
+// and of their stretches only those from which messages were removed.
+//
+// Plain data without threads or I/O.
 #ifndef MG_JETSTREAM_STORE_FACTS_H
 #define MG_JETSTREAM_STORE_FACTS_H
 
@@ -21,8 +24,15 @@
 struct mg_fact_stretch {
     uint64_t segment;
     uint64_t first_seq, last_seq; // of the section
-    uint64_t messages, live;      // in the section; of these, not removed
-};
+    uint32_t live : 31;           // messages in the section that are not removed
+    uint32_t whole : 1;           // none is
+} __attribute__((packed, aligned(4)));
+_Static_assert(sizeof(struct mg_fact_stretch) <= 28, "permanent memory of a segment");
+
+static inline struct mg_fact_stretch mg_fact_stretch_of(uint64_t segment, uint64_t first, uint64_t last,
+                                                        uint32_t messages, uint32_t live) {
+    return (struct mg_fact_stretch){segment, first, last, live & UINT32_C(0x7fffffff), live == messages};
+}
 
 struct mg_fact {
     uint64_t stream;
@@ -42,13 +52,16 @@ struct mg_facts {
 void mg_facts_fini(struct mg_facts *f);
 void mg_facts_add(struct mg_facts *f, uint64_t stream, uint64_t first, uint32_t epoch, int64_t dedupe_before);
 // To the stream that was added last, behind its others.
-void mg_facts_add_stretch(struct mg_facts *f, const struct mg_fact_stretch *s);
+void mg_facts_add_stretch(struct mg_facts *f, struct mg_fact_stretch s);
 void mg_facts_sort(struct mg_facts *f);
+// The streams of `now`, each with the stretches that `old` has of it and how many live in them as `now` says, if it
+// does. Both are sorted, `out` is empty and will be sorted.
+void mg_facts_join(struct mg_facts *out, const struct mg_facts *now, const struct mg_facts *old);
 const struct mg_fact *mg_facts_find(const struct mg_facts *f, uint64_t stream); // NULL; sorted
 
 // What all segments hold; ascending ids.
 struct mg_fact_segment {
-    uint64_t id, messages, live;
+    uint64_t id, live;
     uint32_t stretches;
 };
 struct mg_fact_segment *mg_facts_segments(const struct mg_facts *f, uint32_t *n); // the caller's: mg_free

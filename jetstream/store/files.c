@@ -197,9 +197,7 @@ static void add_run(struct mg_manifest *m, const struct mg_run_ref *r) {
 }
 
 static void add_file(struct mg_manifest *m, const struct mg_segment_ref *g) {
-    struct mg_manifest_segment about = {.file = g->id, .size = g->size, .foot_sum = g->foot_sum,
-                                        .messages = g->segment->messages, .record_bytes = g->segment->record_bytes,
-                                        .sections = g->segment->sections, .age = g->age};
+    struct mg_manifest_segment about = mg_segment_ref_about(g);
     mg_manifest_add_segment(m, &about);
 }
 
@@ -338,22 +336,41 @@ static int open_runs(struct mg_store *st, const struct mg_manifest *m, struct mg
     return err;
 }
 
-// A segment that cannot be opened does not stop the others: its messages are lost, as the log and the streams say.
-static void open_segments(struct mg_store *st, const struct mg_manifest *m) {
+// Segments are opened when they are needed; here it is enough that they are there in full. One that is not does not
+// stop the others: its messages are lost, as the log and the streams say.
+struct absent {
+    uint64_t *ids;
+    uint32_t len;
+};
+
+static void found_absent(void *arg, const struct mg_file_finding *f) {
+    struct absent *a = arg;
+    bool listed = f->fate == MG_FATE_MISSING || f->fate == MG_FATE_SIZE;
+    if (!listed || f->kind != MG_FILE_SEGMENT || f->size >= f->want) return;
+    a->ids = mg_realloc(a->ids, (a->len + 1u) * sizeof(a->ids[0]));
+    a->ids[a->len++] = f->id;
+}
+
+static bool is_absent(const struct absent *a, uint64_t id) {
+    for (uint32_t i = 0; i < a->len; i++) {
+        if (a->ids[i] == id) return true;
+    }
+    return false;
+}
+
+static void take_segments(struct mg_store *st, const struct mg_manifest *m, const struct absent *absent) {
     struct mg_keeper *k = st->keeping;
     for (uint32_t i = 0; i < m->nsegments; i++) {
         const struct mg_manifest_segment *a = &m->segments[i];
-        struct mg_segment_ref *g;
         if (a->age > k->age) k->age = a->age;
-        if (mg_segment_ref_open(&g, st, a->file, a->size, a->foot_sum) == 0) {
-            g->age = a->age;
-            add_segment(k, g);
-        } else {
-            k->lost = mg_realloc(k->lost, (k->lost_len + 1) * sizeof(k->lost[0]));
-            k->lost[k->lost_len++] = *a;
-            st->status.damaged_files++;
-            st->status.lost_messages += a->messages;
+        if (!is_absent(absent, a->file)) {
+            add_segment(k, mg_segment_ref_new(st, a));
+            continue;
         }
+        k->lost = mg_realloc(k->lost, (k->lost_len + 1) * sizeof(k->lost[0]));
+        k->lost[k->lost_len++] = *a;
+        st->status.damaged_files++;
+        st->status.lost_messages += a->messages;
     }
 }
 
@@ -366,7 +383,7 @@ static void found_file(void *arg, const struct mg_file_finding *f) {
         [MG_FATE_LEFT] = "belongs to nothing and was left",
         [MG_FATE_FAILED] = "could not be moved or deleted",
     };
-    int level = f->fate == MG_FATE_GARBAGE ? MG_LOG_DBG : f->fate == MG_FATE_MISSING ? MG_LOG_ERR : MG_LOG_WRN;
+    int level = f->fate == MG_FATE_GARBAGE ? MG_LOG_DBG : f->fate <= MG_FATE_SIZE ? MG_LOG_ERR : MG_LOG_WRN;
     mg_store_say(arg, level, "%s %s", f->name, words[f->fate]);
 }
 
@@ -378,7 +395,8 @@ static void keep_intents(struct mg_keeper *k, const struct mg_manifest *m) {
 
 static int read_store(struct mg_store *st, const struct mg_manifest *m, const struct mg_manifest_loaded *loaded,
                       struct mg_disk_why *why) {
-    struct mg_file_check check = {.look_only = true};
+    struct absent absent = {0};
+    struct mg_file_check check = {.look_only = true, .found = found_absent, .arg = &absent};
     st->head = m->head;
     st->keeping->next_file = m->head.next_file;
     for (int i = 0; i < 2; i++) {
@@ -392,8 +410,9 @@ static int read_store(struct mg_store *st, const struct mg_manifest *m, const st
     if (err == 0) err = mg_manifest_check_files(st->disk, m, loaded, &check, why);
     if (check.max_id >= st->keeping->next_file) st->keeping->next_file = check.max_id + 1;
     if (err == 0) err = open_runs(st, m, why);
+    if (err == 0) take_segments(st, m, &absent);
+    mg_free(absent.ids);
     if (err) return err;
-    open_segments(st, m);
     check = (struct mg_file_check){.found = found_file, .arg = st};
     if (st->look_only) return 0;
     return mg_manifest_check_files(st->disk, m, loaded, &check, why);

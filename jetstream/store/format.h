@@ -110,10 +110,10 @@ static inline void mg_put_u64(void *p, uint64_t v) { v = MG_LE64(v); memcpy(p, &
 
 // X(name, value, text): types of records.
 #define MG_RECORD_TYPES(X)                                                                                             \
-    X(MSG, 1, "a message; extra: the hash of its id if deduped, then the list of messages that it evicts")             \
+    X(MSG, 1, "a message; extra: the hash of its id if deduped, then a row's key if it has one, then the evicted")     \
     X(SKIP, 2, "a sequence number was used and nothing stored; extra as for MSG")                                      \
     X(REMOVE, 3, "messages were removed; payload: the list")                                                           \
-    X(CLEAR, 4, "all messages were removed")                                                                           \
+    X(CLEAR, 4, "all messages were removed; seq: the last number that counts as used")                                 \
     X(ROW, 5, "a row of the owner was written or removed; extra: its key, payload: its value")                         \
     X(STREAM, 6, "the stream was created or changed; payload: its row")                                                \
     X(DROP, 7, "the stream was deleted")
@@ -129,7 +129,8 @@ enum mg_record_type {
     X(DEDUPED, 1, "MSG, SKIP: extra begins with the hash of the message's id")                                         \
     X(ROW_DELETED, 2, "ROW: it was removed")                                                                           \
     X(ERASE, 4, "REMOVE: and the bytes of these messages are to be overwritten")                                       \
-    X(EXTENT, 8, "MSG, in the journal only: headers and payload are in an extent; payload: its place")
+    X(EXTENT, 8, "MSG, in the journal only: headers and payload are in an extent; payload: its place") \
+    X(WITH_ROW, 16, "MSG: extra goes on with the length (u16) and the key of a row of the owner")
 
 enum mg_record_flag {
 #define X(name, value, text) MG_RECORD_##name = (value),
@@ -206,6 +207,15 @@ enum mg_page_kind {
     F(u32, epoch, "of the rows of subjects")                                                                           \
     F(u32, flags, "1: first is exact; 2: of a rebuild, what is lost is not counted; 4: bytes, subjects too high")
 
+// Messages of a stream in one section of a segment; the key has the number of the first.
+#define MG_STRETCH_ROW_FIELDS(F)                                                                                       \
+    F(u64, segment, "the file's id")                                                                                   \
+    F(u64, last_seq, "number of the last message")                                                                     \
+    F(u32, section, "which section of the segment, from 0")                                                            \
+    F(u32, messages, "in the section")                                                                                 \
+    F(u32, live, "of these, not removed")                                                                              \
+    F(u32, max_time, "when the last one was stored, 2^32 ns, rounded down")
+
 // Behind the counters: messages that were found damaged, one of these for each range of numbers, ascending.
 #define MG_LOST_RANGE_FIELDS(F)                                                                                        \
     F(u64, first, "number of the first")                                                                               \
@@ -222,6 +232,7 @@ enum mg_page_kind {
     X(page, PAGE, 64, "Page of the journal")                                                                           \
     X(stream_row, STREAM_ROW, 72, "Row of a stream")                                                                   \
     X(state_row, STATE_ROW, 80, "Row of a stream's counters")                                                          \
+    X(stretch_row, STRETCH_ROW, 32, "Row of a stretch")                                                                \
     X(lost_range, LOST_RANGE, 24, "Lost messages, behind the counters")
 
 MG_FORMATS(MG_FORMAT)

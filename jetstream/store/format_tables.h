@@ -195,7 +195,6 @@ enum {
     F(u64, size, "bytes of the file")                                                                                  \
     F(u64, foot_sum, "checksum of its foot")                                                                           \
     F(u64, messages, "in all sections")                                                                                \
-    F(u64, record_bytes, "of all records")                                                                             \
     F(u32, sections, "number of sections")                                                                             \
     F(u32, age, "of the checkpoint that wrote its newest messages: 1 and counting")
 
@@ -224,7 +223,7 @@ enum {
     X(subject_block, SUBJECT_BLOCK, 16, "Line of an index of subjects")                                                \
     X(manifest_head, MANIFEST_HEAD, 120, "Head of a manifest")                                                         \
     X(manifest_run, MANIFEST_RUN, 48, "Run in a manifest")                                                             \
-    X(manifest_segment, MANIFEST_SEGMENT, 48, "Segment in a manifest")                                                 \
+    X(manifest_segment, MANIFEST_SEGMENT, 40, "Segment in a manifest")                                                 \
     X(manifest_intent, MANIFEST_INTENT, 24, "Intent in a manifest")
 
 MG_TABLE_FORMATS(MG_FORMAT)

@@ -214,14 +214,17 @@ static void take_page(struct replay *r, const uint8_t *page, const struct mg_pag
 }
 
 // Damage behind the end that might hide something acknowledged: bad pages of the commit that is cut off, or the page
-// where the next commit would have begun.
+// where the next commit would have begun; and behind a bad page the next one.
 static void look_behind(struct replay *r) {
-    enum mg_damage_cause cause;
     const struct ring_map *map = r->map;
     uint64_t reach = map->reach > map->end ? map->reach : map->end + 1;
-    for (uint64_t p = map->end > map->from ? map->end : map->from; p < reach; p++) {
+    bool bad = false;
+    for (uint64_t p = map->end > map->from ? map->end : map->from; p < map->from + r->j->pages && (p < reach || bad);
+         p++) {
+        enum mg_damage_cause cause;
         // A file that is not there and is not missed was never made.
-        if (map_at(map, r->j, p, &cause) == SLOT_DAMAGED && cause != MG_DAMAGE_MISSING) add_damage(r, p, cause, NULL);
+        bad = map_at(map, r->j, p, &cause) == SLOT_DAMAGED && cause != MG_DAMAGE_MISSING;
+        if (bad) add_damage(r, p, cause, NULL);
     }
     report(r);
     if (map->end >= map->from) return;

@@ -51,7 +51,16 @@ static void nothing(struct mg_parcel *p) { (void)p; }
 
 void mg_store_press_soon(struct mg_store *st) {
     if (st->keeper == NULL || atomic_exchange(&st->pressed_soon, true)) return;
-    mg_worker_post(st->keeper, &st->keeping->soon);
+    // A checkpoint may have ended the wish before while its parcel is still under way.
+    if (!atomic_exchange(&st->keeping->soon_out, true)) mg_worker_post(st->keeper, &st->keeping->soon);
+}
+
+static void soon_came(struct mg_parcel *p) {
+    atomic_store(&mg_container_of(p, struct mg_keeper, soon)->soon_out, false);
+}
+
+static void scrub_came(struct mg_parcel *p) {
+    atomic_store(&mg_container_of(p, struct mg_keeper, scrub_soon)->scrub_out, false);
 }
 
 static void checkpoint(struct mg_store *st) {
@@ -136,7 +145,8 @@ int mg_keeper_start(struct mg_store *st) {
     struct mg_keeper *k = st->keeping;
     k->store = st;
     k->press.arrived = pressed;
-    k->soon.arrived = k->scrub_soon.arrived = nothing;
+    k->soon.arrived = soon_came;
+    k->scrub_soon.arrived = scrub_came;
     k->checkpoint_at = mg_bell_clock();
     k->runs_closed = 1;
     mg_space_start(st);

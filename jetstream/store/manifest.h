@@ -105,6 +105,7 @@ enum mg_file_fate {
 struct mg_file_finding {
     enum mg_file_fate fate;
     const char *name; // valid during the call
+    enum mg_table_file kind; // of one that is listed
     uint64_t id, size, want; // want: the listed size
     bool survivable;  // missing or of a wrong size, but the other copy of the run is there
     int err;

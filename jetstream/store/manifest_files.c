@@ -101,7 +101,7 @@ static void check_listed(struct mg_file_check *c, struct listing *l, enum mg_tab
     char name[MG_FILE_NAME_MAX];
     mg_table_file_name(name, kind, id);
     if (!survivable) c->lost++;
-    tell(c, &(struct mg_file_finding){.fate = e ? MG_FATE_SIZE : MG_FATE_MISSING, .name = name, .id = id,
+    tell(c, &(struct mg_file_finding){.fate = e ? MG_FATE_SIZE : MG_FATE_MISSING, .name = name, .kind = kind, .id = id,
                                       .size = e ? e->size : 0, .want = size, .survivable = survivable});
 }
 

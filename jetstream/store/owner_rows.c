@@ -23,7 +23,8 @@ static void copy_rows(const struct listing *l, const struct mg_rowmap *from, str
         if (c == NULL || (c->flags & MG_CELL_UNRESOLVED)) continue;
         mg_slice key = mg_cell_key(c);
         bool added;
-        if (!mg_slice_starts(key, mg_buf_slice(&l->prefix)) || mg_cell_compare(key, mg_buf_slice(&l->low)) < 0) continue;
+        if (!mg_slice_starts(key, mg_buf_slice(&l->prefix))) continue;
+        if (mg_cell_compare(key, mg_buf_slice(&l->low)) < 0) continue;
         struct mg_cell *copy = mg_rowmap_put(to, mg_row_hash(0, key), key, c->value_len, &added);
         if (!added) continue; // a newer generation has it
         if (c->value_len) memcpy(copy->value, c->value, c->value_len);

@@ -62,6 +62,9 @@ int64_t mg_part_aging_time(struct mg_store_part *p) {
     return mg_clock_aging(&p->clock);
 }
 
+int64_t mg_store_part_time(struct mg_store_part *p) { return mg_part_time(p); }
+int64_t mg_store_part_aging(struct mg_store_part *p) { return mg_part_aging_time(p); }
+
 static void start_clock(struct mg_store_part *p) {
     int64_t last = p->store->last_time;
     int64_t jump = mg_clock_start(&p->clock, mg_loop_now(p->loop), mg_loop_wall(p->loop), last);

@@ -50,9 +50,10 @@ int mg_remove_execute(struct mg_stream *s, uint64_t seq, bool erase, void *ctx) 
 
 // ---- purge ----------------------------------------------------------------------------------------------------------
 
-static int clear_all(struct mg_stream *s, void *ctx) {
-    uint64_t removed = s->msgs;
-    struct mg_record_view rec = {.head = {.type = MG_RECORD_CLEAR, .seq = s->last, .time = s->last_time}};
+// A bound beyond the end moves the end: the next message gets that number (spec/jetstream-streams.md 6).
+static int clear_all(struct mg_stream *s, uint64_t up_to, void *ctx) {
+    uint64_t removed = s->msgs, last = up_to > s->last + 1 ? up_to - 1 : s->last;
+    struct mg_record_view rec = {.head = {.type = MG_RECORD_CLEAR, .seq = last, .time = s->last_time}};
     mg_stream_write(s, &rec);
     mg_stream_answer(s, ctx, 0, removed, MG_ANSWER_PLAIN);
     return 0;
@@ -127,7 +128,8 @@ static int start(struct mg_stream *s, struct mg_change *c) {
 
 int mg_purge_execute(struct mg_stream *s, struct mg_change *c) {
     if (!c->started) {
-        if (c->filter.n == 0 && c->keep == 0 && (c->up_to == 0 || c->up_to > s->last)) return clear_all(s, c->ctx);
+        if (c->filter.n == 0 && c->keep == 0 && (c->up_to == 0 || c->up_to > s->last))
+            return clear_all(s, c->up_to, c->ctx);
         int err = start(s, c);
         if (err == MG_EAGAIN) return err;
         if (err != 0 && err != MG_EEOF) fail(s, c, err);
@@ -159,5 +161,15 @@ void mg_purge_older(struct mg_stream *s, mg_slice filter, uint64_t below, void *
     struct mg_change c = {.kind = MG_CHANGE_PURGE, .filter = filter, .up_to = below, .rolled_up = below, .ctx = ctx};
     c.cursor = s->first;
     c.started = true;
+    const struct mg_subject_row *row;
+    // The subject's row says where they begin and how many they are: with the new one there is one more.
+    if (filter.n && mg_stream_subject_row(s, filter, &row) == 0 && row) {
+        if (row->count <= 1) {
+            answer(s, &c, 0);
+            return;
+        }
+        if (row->first > c.cursor) c.cursor = row->first;
+        c.keep = (uint64_t)row->count - 1;
+    }
     mg_change_first(s, &c);
 }

@@ -223,8 +223,25 @@ static int read_seq(struct mg_stream *s, struct mg_read *r, uint64_t seq, uint64
     return ask(s, r, MG_COLD_SCAN, seq, 1);
 }
 
+// What the row of a literal subject knows: no message of it is before its first or behind its last one. *from moves, or
+// becomes MG_ANY_SEQ: there is nothing. MG_EAGAIN: the row is being looked up.
+static int narrow(struct mg_stream *s, const struct mg_read *r, uint64_t *from, const struct mg_subject_row **row) {
+    char key[MG_CELL_KEY_MAX];
+    const struct mg_cell *cell;
+    *row = NULL;
+    if (r->filters_len != 1 || r->filters[0].n > UINT16_MAX || !mg_subject_is_literal(r->filters[0])) return 0;
+    enum mg_row_found f = mg_rows_get(s->rows, mg_slice_of(key, mg_subject_key(s, r->filters[0], key)), &cell);
+    if (f == MG_ROW_PENDING) return MG_EAGAIN;
+    if (f == MG_ROW_FOUND) *row = (const struct mg_subject_row *)(const void *)cell->value;
+    if (*row == NULL || (*row)->last < *from) *from = MG_ANY_SEQ;
+    else if ((*row)->first > *from) *from = (*row)->first;
+    return 0;
+}
+
 static int read_next(struct mg_stream *s, struct mg_read *r) {
     uint64_t from = r->seq > s->first ? r->seq : s->first;
+    const struct mg_subject_row *row;
+    if (from <= s->visible && narrow(s, r, &from, &row) != 0) return wait_slow(r);
     if (from > s->visible) return answer(r, MG_ENOTFOUND);
     if (from >= mg_stream_cold_end(s)) return next_in_memory(s, r, from);
     if (from_ahead(s, r, from)) return 0;
@@ -271,7 +288,8 @@ static int read_last(struct mg_stream *s, struct mg_read *r) {
 }
 
 static int read_time(struct mg_stream *s, struct mg_read *r) {
-    bool cold = s->cold_len && s->cold[s->cold_len - 1].at.max_time >= r->time && s->first < mg_stream_cold_end(s);
+    bool cold = s->cold_len && s->first < mg_stream_cold_end(s) &&
+                mg_stretch_reaches(&s->cold[s->cold_len - 1], r->time);
     return cold ? ask(s, r, MG_COLD_TIME, s->first, 1) : time_in_memory(s, r);
 }
 
@@ -290,6 +308,17 @@ static int read_row(struct mg_stream *s, struct mg_read *r) {
     return answer(r, 0);
 }
 
+// True: the row of a literal subject says it all. One that has to be looked up is not worth a wait.
+static bool count_of_subject(struct mg_stream *s, struct mg_read *r) {
+    const struct mg_subject_row *row;
+    uint64_t from = r->from;
+    if (narrow(s, r, &from, &row) != 0) return false;
+    if (from == MG_ANY_SEQ) return true;
+    if (row == NULL || row->first < r->from || row->count < 0) return false;
+    r->count = (uint64_t)row->count;
+    return true;
+}
+
 // Memory first, in slices, then segments. What moves from one to the other meanwhile would be counted twice, or not at
 // all: then it begins again.
 static int read_count(struct mg_stream *s, struct mg_read *r) {
@@ -303,6 +332,7 @@ static int read_count(struct mg_stream *s, struct mg_read *r) {
         r->count = s->msgs;
         if (r->filters_len == 0 && r->from <= s->first) return answer(r, 0);
         r->count = 0;
+        if (count_of_subject(s, r)) return answer(r, 0);
     }
     for (uint64_t seq = r->partial;; seq++) {
         const uint8_t *bytes = mg_memtable_next(&s->mem, &seq);

@@ -21,12 +21,13 @@
 #include "jetstream/store/files.h"
 #include "jetstream/store/merge.h"
 #include "jetstream/store/recount.h"
-#include "jetstream/store/seal.h"
+#include "jetstream/store/stretch.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
 
 struct place { // a stretch, and whether a row said so
     struct mg_stretch at;
+    uint64_t stream;
     bool listed;
 };
 
@@ -183,9 +184,13 @@ static void open_segments(struct rebuild *r) {
     k->segments = mg_alloc((r->was.nsegments ? r->was.nsegments : 1) * sizeof(k->segments[0]));
     for (uint32_t i = 0; i < r->was.nsegments; i++) {
         const struct mg_manifest_segment *a = &r->was.segments[i];
-        if (mg_segment_ref_open(&k->segments[k->segments_len], r->st, a->file, a->size, a->foot_sum) == 0) {
-            k->segments_len++;
+        struct mg_segment_ref *g = mg_segment_ref_new(r->st, a);
+        const struct mg_segment *open;
+        if (mg_segment_use(g, &open) == 0) {
+            mg_segment_unuse(g);
+            k->segments[k->segments_len++] = g;
         } else {
+            mg_segment_ref_put(g);
             tell(r, MG_CHECK_LOST, "Segment %016llx cannot be read: %llu messages are lost",
                  (unsigned long long)a->file, (unsigned long long)a->messages);
         }
@@ -214,25 +219,23 @@ static const struct mg_cell *get_row(const struct rebuild *r, enum mg_row_kind k
     return mg_rowmap_get(r->rows, mg_row_hash(0, k), k);
 }
 
-static void add_place(struct rebuild *r, struct mg_segment_ref *g, const struct mg_section *at, uint64_t live,
-                      bool listed) {
+static void add_place(struct rebuild *r, uint64_t stream, const struct mg_stretch *c, bool listed) {
     if (r->nplaces == r->places_cap) {
         r->places_cap = r->places_cap ? r->places_cap * 2 : 64;
         r->places = mg_realloc(r->places, r->places_cap * sizeof(r->places[0]));
     }
-    struct mg_stretch c = {.at = *at, .segment = g, .live = live, .live_written = live};
-    r->places[r->nplaces++] = (struct place){c, listed};
+    r->places[r->nplaces++] = (struct place){*c, stream, listed};
 }
 
 static void take_stretch(struct rebuild *r, const struct mg_row *row) {
-    uint64_t file, live;
-    struct mg_section at;
-    if (mg_stretch_decode(row->value, &file, &at, &live) != 0) {
+    uint64_t file;
+    struct mg_stretch c;
+    if (mg_stretch_decode(row->key, row->value, &file, &c) != 0) {
         r->holes = true;
         return;
     }
-    struct mg_segment_ref *g = segment_of(r, file);
-    if (g) add_place(r, g, &at, live, true);
+    c.segment = segment_of(r, file);
+    if (c.segment) add_place(r, mg_get_be64(row->key.p + 1), &c, true);
 }
 
 static void take_rows(struct rebuild *r) {
@@ -262,27 +265,31 @@ static void take_rows(struct rebuild *r) {
 // What the segments have and no row names. Without holes in the tables that was removed on purpose.
 static void take_sections(struct rebuild *r) {
     for (uint32_t i = 0; i < r->st->keeping->segments_len; i++) {
-        struct mg_segment_ref *g = r->st->keeping->segments[i];
-        for (uint32_t k = 0; k < g->segment->sections; k++) {
+        struct mg_segment_ref *ref = r->st->keeping->segments[i];
+        const struct mg_segment *g;
+        if (mg_segment_use(ref, &g) != 0) continue;
+        for (uint32_t k = 0; k < g->sections; k++) {
             struct mg_section at;
-            if (mg_segment_section(g->segment, k, &at) == 0) add_place(r, g, &at, at.messages, false);
+            if (mg_segment_section(g, k, &at) != 0) continue;
+            struct mg_stretch c = mg_stretch_of(ref, k, &at);
+            add_place(r, at.stream, &c, false);
         }
+        mg_segment_unuse(ref);
     }
 }
 
 static int by_place(const void *a, const void *b) {
     const struct place *x = a, *y = b;
-    const struct mg_section *s = &x->at.at, *t = &y->at.at;
-    if (s->stream != t->stream) return s->stream < t->stream ? -1 : 1;
-    if (s->first_seq != t->first_seq) return s->first_seq < t->first_seq ? -1 : 1;
+    if (x->stream != y->stream) return x->stream < y->stream ? -1 : 1;
+    if (x->at.first_seq != y->at.first_seq) return x->at.first_seq < y->at.first_seq ? -1 : 1;
     return y->listed - x->listed;
 }
 
-static bool overlaps_listed(const struct rebuild *r, const struct mg_section *at, uint32_t from) {
+static bool overlaps_listed(const struct rebuild *r, const struct place *x, uint32_t from) {
     for (uint32_t i = from; i < r->nplaces; i++) {
-        const struct mg_section *s = &r->places[i].at.at;
-        if (s->stream != at->stream || s->first_seq > at->last_seq) return false;
-        if (r->places[i].listed) return true;
+        const struct place *y = &r->places[i];
+        if (y->stream != x->stream || y->at.first_seq > x->at.last_seq) return false;
+        if (y->listed) return true;
     }
     return false;
 }
@@ -292,11 +299,10 @@ static void settle_places(struct rebuild *r) {
     uint32_t kept = 0;
     if (r->nplaces) qsort(r->places, r->nplaces, sizeof(r->places[0]), by_place);
     for (uint32_t i = 0; i < r->nplaces; i++) {
-        const struct mg_section *at = &r->places[i].at.at;
-        const struct mg_section *before = kept ? &r->places[kept - 1].at.at : NULL;
-        if (before && before->stream == at->stream && before->last_seq >= at->first_seq) continue;
-        if (!r->places[i].listed && overlaps_listed(r, at, i + 1)) continue;
-        r->places[kept++] = r->places[i];
+        const struct place *x = &r->places[i], *before = kept ? &r->places[kept - 1] : NULL;
+        if (before && before->stream == x->stream && before->at.last_seq >= x->at.first_seq) continue;
+        if (!x->listed && overlaps_listed(r, x, i + 1)) continue;
+        r->places[kept++] = *x;
     }
     r->nplaces = kept;
 }
@@ -320,7 +326,7 @@ static int by_number(const void *a, const void *b) {
 
 static void list_streams(struct rebuild *r) {
     for (uint32_t i = 0; r->holes && i < r->nplaces; i++) {
-        uint64_t id = r->places[i].at.at.stream;
+        uint64_t id = r->places[i].stream;
         if (get_row(r, MG_ROW_STREAM, id) == NULL) make_up_stream(r, id);
     }
     r->streams = mg_alloc((r->rows->count + 1) * sizeof(r->streams[0]));
@@ -363,11 +369,11 @@ static int recount_stream(struct rebuild *r, uint64_t id, uint32_t *at, struct m
     const struct mg_cell *old = get_row(r, MG_ROW_STATE, id), *self = get_row(r, MG_ROW_STREAM, id);
     bool known = old && old->value_len >= MG_STATE_ROW_SIZE;
     uint32_t n = 0;
-    while (*at < r->nplaces && r->places[*at].at.at.stream < id) ++*at; // of streams that are gone
-    for (; *at < r->nplaces && r->places[*at].at.at.stream == id; ++*at) {
+    while (*at < r->nplaces && r->places[*at].stream < id) ++*at; // of streams that are gone
+    for (; *at < r->nplaces && r->places[*at].stream == id; ++*at) {
         char key[MG_STRETCH_KEY], value[MG_STRETCH_ROW_SIZE];
         list[n++] = r->places[*at].at;
-        mg_stretch_encode(list[n - 1].segment->id, &list[n - 1].at, list[n - 1].live, key, value);
+        mg_stretch_encode(id, &list[n - 1], key, value);
         put_row(r, mg_slice_of(key, sizeof(key)), mg_slice_of(value, sizeof(value)));
     }
     if (known) mg_state_row_unpack(&state, old->value);
@@ -537,10 +543,9 @@ static int write_manifest(struct rebuild *r, const struct mg_run_ref *primary, c
     add_run(&m, primary);
     add_run(&m, subjects);
     for (uint32_t i = 0; i < r->st->keeping->segments_len; i++) {
-        const struct mg_segment_ref *g = r->st->keeping->segments[i];
-        mg_manifest_add_segment(&m, &(struct mg_manifest_segment){
-            .file = g->id, .size = g->size, .foot_sum = g->foot_sum, .messages = g->segment->messages,
-            .record_bytes = g->segment->record_bytes, .sections = g->segment->sections});
+        struct mg_manifest_segment about = mg_segment_ref_about(r->st->keeping->segments[i]);
+        about.age = 0;
+        mg_manifest_add_segment(&m, &about);
     }
     int err = r->loaded.used < 0 ? find_replay_from(r, &m.head) : 0;
     if (err == 0) err = look_at_journal(r, &m.head);
@@ -592,12 +597,14 @@ enum mg_check_verdict mg_store_rebuild(const char *dir,
                                        void *arg) {
     struct rebuild r = {.report = report, .arg = arg, .rows = mg_rowmap_new()};
     struct mg_store *st = r.st = mg_zalloc(sizeof(*st));
+    mg_segment_pool_init(&st->pool);
     st->o.log = said;
     st->o.log_arg = &r;
     st->keeping = mg_zalloc(sizeof(*st->keeping));
     if (mg_disk_open(&st->disk, dir, "midge-server --rebuild-store", 0, &r.why) == 0) rebuild(&r);
     else tell(&r, MG_CHECK_LOST, "%s", r.why.text);
     mg_files_close(st);
+    mg_segment_pool_fini(&st->pool);
     mg_disk_close(st->disk);
     mg_manifest_fini(&r.was);
     mg_rowmap_unref(r.rows);

@@ -62,7 +62,14 @@ static void count_subject(struct mg_recount *r, struct mg_rowmap *rows, uint64_t
 
 static void count_stretch(struct mg_recount *r, struct mg_rowmap *rows, const struct mg_stretch *at,
                           struct removed *x) {
-    struct mg_section_scan *scan = mg_section_scan_new(at->segment->segment, &at->at, NULL, 0, true);
+    const struct mg_segment *g;
+    struct mg_section section;
+    if (at->last_seq > r->last) r->last = at->last_seq;
+    if (mg_stretch_open(at, r->stream, &g, &section) != 0) {
+        r->unreadable += mg_lost_add(&r->lost, at->first_seq, at->last_seq, at->live);
+        return;
+    }
+    struct mg_section_scan *scan = mg_section_scan_new(g, &section, NULL, 0, true);
     struct mg_section_entry e;
     struct mg_record_view v;
     for (int err; (err = mg_section_scan_next(scan, &e, &v)) != MG_ENOTFOUND;) {
@@ -78,8 +85,8 @@ static void count_stretch(struct mg_recount *r, struct mg_rowmap *rows, const st
         r->bytes += size;
         count_subject(r, rows, e.seq, v.subject, size);
     }
-    if (at->at.last_seq > r->last) r->last = at->at.last_seq;
     mg_section_scan_free(scan);
+    mg_stretch_close(at);
 }
 
 void mg_recount_stream(struct mg_recount *r, struct mg_rowmap *rows) {

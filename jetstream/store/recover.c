@@ -2,7 +2,8 @@
 // Copyright (c) The Midge Authors
 //
 // The start: rows of streams from the tables, then the journal from where the last checkpoint ended. What is read does
-// not depend on how much is stored: the ring, the streams' rows, the feet of files.
+// not depend on how much is stored: the ring, the streams' rows, the feet of tables. Segments are opened when somebody
+// wants to read them.
 //
 // Every record is applied as it was when it was new (apply.c); those of a stream that the checkpoint has already are
 // told by its operation number. A gap in the numbers of a stream means that records were lost: it is reported, and what
@@ -62,26 +63,30 @@ static int take_state(struct mg_store *st, uint64_t id, mg_slice value) {
     return 0;
 }
 
-static int take_stretch(struct mg_store *st, uint64_t id, mg_slice value) {
-    uint64_t file, live;
-    struct mg_section at;
+// Facts of all stretches, which come in order: the parts will only tell what changes (facts.h).
+static void add_fact(struct mg_facts *f, uint64_t stream, const struct mg_stretch *c) {
+    if (f->len == 0 || f->streams[f->len - 1].stream != stream) mg_facts_add(f, stream, 0, 0, INT64_MIN);
+    mg_facts_add_stretch(f, mg_fact_stretch_of(c->segment->id, c->first_seq, c->last_seq, c->messages, c->live));
+}
+
+static int take_stretch(struct mg_store *st, uint64_t id, const struct mg_row *row) {
+    uint64_t file;
+    struct mg_stretch c;
     struct mg_stream *s = find(st, id);
     if (s == NULL) return 0;
-    if (mg_stretch_decode(value, &file, &at, &live) != 0 || at.stream != id) return MG_ECORRUPT;
+    if (mg_stretch_decode(row->key, row->value, &file, &c) != 0) return MG_ECORRUPT;
     struct mg_segment_ref *g = mg_keeper_segment(st, file);
-    if (g == NULL && live == 0 && !mg_keeper_segment_lost(st, file)) {
-        // Dropped in the same manifest that has this row; the row is left over.
-        char key[MG_STRETCH_KEY];
-        mg_stretch_key(&at, key);
-        mg_rows_delete(s->rows, mg_slice_of(key, sizeof(key)));
+    if (g == NULL && c.live == 0 && !mg_keeper_segment_lost(st, file)) {
+        mg_rows_delete(s->rows, row->key); // dropped in the same manifest that has this row; it is left over
         return 0;
     }
-    if (g == NULL) { // reported when it could not be opened
-        s->unreadable += live;
+    if (g == NULL) { // reported when it was not found
+        s->unreadable += c.live;
         return 0;
     }
-    mg_stream_add_stretch(s, &(struct mg_stretch){.at = at, .segment = mg_segment_ref_get(g), .live = live,
-                                                  .live_written = live});
+    c.segment = mg_segment_ref_get(g);
+    mg_stream_add_stretch(s, &c);
+    add_fact(&st->keeping->facts, id, &c);
     return 0;
 }
 
@@ -91,7 +96,7 @@ static int take_row(struct mg_store *st, const struct mg_row *row) {
     switch (row->key.p[0]) {
     case MG_ROW_STREAM: return take_stream(st, id, row->value);
     case MG_ROW_STATE: return take_state(st, id, row->value);
-    case MG_ROW_STRETCH: return take_stretch(st, id, row->value);
+    case MG_ROW_STRETCH: return take_stretch(st, id, row);
     default: return MG_EEOF; // behind what is needed
     }
 }

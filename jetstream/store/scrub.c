@@ -24,7 +24,8 @@
 void mg_store_scrub(struct mg_store *st) {
     if (st->keeper == NULL) return;
     atomic_store(&st->keeping->resting, false);
-    if (!atomic_exchange(&st->keeping->scrub_now, true)) mg_worker_post(st->keeper, &st->keeping->scrub_soon);
+    atomic_store(&st->keeping->scrub_now, true);
+    if (!atomic_exchange(&st->keeping->scrub_out, true)) mg_worker_post(st->keeper, &st->keeping->scrub_soon);
 }
 
 static int pace(void *arg, size_t bytes) {
@@ -39,10 +40,17 @@ static int pace(void *arg, size_t bytes) {
 }
 
 static void verify_segment(struct mg_store *st, struct mg_segment_ref *g) {
-    struct mg_segment_health health;
-    int err = mg_segment_verify(g->segment, pace, st, &health);
+    struct mg_segment_health health = {0};
+    const struct mg_segment *open;
+    int err = mg_segment_use(g, &open);
+    bool opened = err == 0;
+    if (opened) {
+        err = mg_segment_verify(open, pace, st, &health);
+        mg_segment_unuse(g);
+    }
     if (err == 0 || err == MG_ECLOSED) return;
     atomic_fetch_add(&st->keeping->damaged, 1);
+    if (!opened) return; // told
     mg_store_say(st, MG_LOG_ERR, "segment %016llx: %llu of %llu messages and %llu indexes are damaged",
                  (unsigned long long)g->id, (unsigned long long)health.record_faults,
                  (unsigned long long)(health.records + health.record_faults), (unsigned long long)health.frame_faults);

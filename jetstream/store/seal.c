@@ -44,58 +44,25 @@ static void correct_state(struct mg_sealed_stream *z) {
     if (!MG_PLANTED(sealed_count)) mg_state_row_pack(z->state->value, &row);
 }
 
-static void put_stretches(struct mg_stream *s) {
+static void put_stretches(struct mg_stream *s, struct mg_facts *f) {
     for (uint32_t i = 0; i < s->cold_len; i++) {
         struct mg_stretch *c = &s->cold[i];
-        if (c->at.last_seq < s->first) c->live = 0; // what cannot be read was never removed one by one
-        if (c->live == c->live_written) continue;
+        // What cannot be read was never removed one by one.
+        if (c->last_seq < s->first) mg_stretch_set_live(c, 0);
+        if (!c->stale) continue;
         char key[MG_STRETCH_KEY], value[MG_STRETCH_ROW_SIZE];
-        c->live_written = c->live;
-        mg_stretch_encode(c->segment->id, &c->at, c->live, key, value);
+        c->stale = false;
+        mg_stretch_encode(s->id, c, key, value);
         mg_rows_put(s->rows, mg_slice_of(key, sizeof(key)), mg_slice_of(value, sizeof(value)));
+        mg_facts_add_stretch(f, mg_fact_stretch_of(c->segment->id, c->first_seq, c->last_seq, c->messages,
+                                                          c->live));
     }
-}
-
-void mg_stretch_key(const struct mg_section *at, char key[MG_STRETCH_KEY]) {
-    mg_row_key_head(key, MG_ROW_STRETCH, at->stream);
-    mg_put_be64(key + MG_ROW_KEY_HEAD, at->first_seq);
-}
-
-void mg_stretch_encode(uint64_t segment, const struct mg_section *at, uint64_t live, char key[MG_STRETCH_KEY],
-                       char value[MG_STRETCH_ROW_SIZE]) {
-    mg_stretch_key(at, key);
-    mg_put_u64(value, segment);
-    mg_put_u64(value + 8, live);
-    mg_section_pack(value + 16, at);
-}
-
-int mg_stretch_decode(mg_slice value, uint64_t *segment, struct mg_section *at, uint64_t *live) {
-    if (value.n != MG_STRETCH_ROW_SIZE) return MG_ECORRUPT;
-    *segment = mg_get_u64(value.p);
-    *live = mg_get_u64(value.p + 8);
-    mg_section_unpack(at, value.p + 16);
-    return at->first_seq <= at->last_seq ? 0 : MG_ECORRUPT;
 }
 
 // Message ids that are so old mean nothing any more.
 static int64_t dedupe_before(const struct mg_stream *s, int64_t now) {
     if (s->limits.dedupe_window == 0) return INT64_MAX;
     return s->limits.dedupe_window < (uint64_t)now ? now - (int64_t)s->limits.dedupe_window - 1 : INT64_MIN;
-}
-
-// After seal_streams: a stretch that is said to hold nothing has a row that says so, too.
-static void gather_facts(struct mg_store_part *p, struct mg_facts *f) {
-    int64_t now = mg_part_time(p);
-    for (struct mg_list *l = p->streams.next; l != &p->streams; l = l->next) {
-        const struct mg_stream *s = mg_container_of(l, struct mg_stream, link);
-        if (s->storage == MG_STORAGE_MEMORY || s->deleted) continue;
-        mg_facts_add(f, s->id, s->first, s->epoch, dedupe_before(s, now));
-        for (uint32_t i = 0; i < s->cold_len; i++) {
-            const struct mg_stretch *c = &s->cold[i];
-            mg_facts_add_stretch(f, &(struct mg_fact_stretch){c->segment->id, c->at.first_seq, c->at.last_seq,
-                                                              c->at.messages, c->live});
-        }
-    }
 }
 
 static int by_id(const void *a, const void *b) {
@@ -111,6 +78,7 @@ static uint64_t bytes_of(const struct mg_sealed_stream *z) {
 
 static void seal_streams(struct mg_store_part *p, struct mg_seal *seal) {
     uint32_t n = 0;
+    int64_t now = mg_part_time(p);
     for (struct mg_list *l = p->streams.next; l != &p->streams; l = l->next) n++;
     seal->streams = mg_zalloc((n ? n : 1) * sizeof(*seal->streams));
     seal->dropped = mg_alloc((n ? n : 1) * sizeof(*seal->dropped));
@@ -118,14 +86,16 @@ static void seal_streams(struct mg_store_part *p, struct mg_seal *seal) {
         struct mg_stream *s = mg_container_of(l, struct mg_stream, link);
         s->last_row = NULL; // a later generation may get the address of this one
         if (s->storage == MG_STORAGE_FILE && s->deleted) seal->dropped[seal->dropped_len++] = s->id;
-        if (s->storage == MG_STORAGE_MEMORY || s->deleted || !s->dirty) continue;
+        if (s->storage == MG_STORAGE_MEMORY || s->deleted) continue;
+        mg_facts_add(&seal->facts, s->id, s->first, s->epoch, dedupe_before(s, now));
+        if (!s->dirty) continue;
         struct mg_sealed_stream *z = &seal->streams[seal->streams_len++];
         *z = (struct mg_sealed_stream){.stream = s, .id = s->id};
         z->blocks = mg_memtable_seal(&s->mem, seal->generation, &z->blocks_len);
         z->bytes = bytes_of(z);
         s->sealed_subjects = 0;
         s->in_seal = true;
-        put_stretches(s);
+        put_stretches(s, &seal->facts);
         z->state = put_state(s);
         s->dirty = false;
     }
@@ -151,7 +121,6 @@ void mg_seal_ask(struct mg_parcel *parcel) {
     mg_journal_state(p->store->journal, &state);
     seal->page = state.durable;
     seal_streams(p, seal);
-    gather_facts(p, &seal->facts);
     seal->rows = mg_rowmap_ref(mg_rows_freeze(&p->rows));
     p->generation++;
     if (p->chunk) p->chunk->generation = seal->generation;
@@ -177,7 +146,7 @@ void mg_seal_step(struct mg_store_part *p) {
 // ---- the answer -----------------------------------------------------------------------------------------------------
 
 // Messages of these numbers that were not removed since the seal. Blocks and stretches ascend: *at is where to go on.
-static uint64_t alive_in(const struct mg_sealed_stream *z, const struct mg_section *section, uint32_t *at) {
+static uint64_t alive_in(const struct mg_sealed_stream *z, const struct mg_stretch *section, uint32_t *at) {
     uint64_t n = 0;
     for (; *at < z->blocks_len; ++*at) {
         const struct mg_mem_block *b = z->blocks[*at];
@@ -200,7 +169,7 @@ static void add_stretches(struct mg_stream *s, const struct mg_sealed_stream *z)
     for (uint32_t i = 0; i < z->stretches_len; i++) {
         mg_stream_add_stretch(s, &z->stretches[i]);
         struct mg_stretch *c = &s->cold[s->cold_len - 1];
-        c->live = alive_in(z, &c->at, &at);
+        mg_stretch_set_live(c, alive_in(z, c, &at));
     }
     mg_free(z->stretches);
 }
@@ -216,7 +185,7 @@ static void drop_stretches(struct mg_stream *s, const struct mg_seal *seal) {
             continue;
         }
         char key[MG_STRETCH_KEY];
-        mg_stretch_key(&c->at, key);
+        mg_stretch_key(s->id, c->first_seq, key);
         if (!s->deleted) mg_rows_delete(s->rows, mg_slice_of(key, sizeof(key)));
         mg_segment_ref_put(c->segment);
     }

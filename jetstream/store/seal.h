@@ -19,7 +19,7 @@
 #include "jetstream/store/facts.h"
 #include "jetstream/store/memtable.h"
 #include "jetstream/store/part.h"
-#include "jetstream/store/segments.h"
+#include "jetstream/store/stretch.h"
 
 // One stream's share of a checkpoint.
 struct mg_sealed_stream {
@@ -48,7 +48,7 @@ struct mg_seal {
     uint32_t streams_len;
     uint64_t *dropped;         // streams that are; of some the journal may never get the record that says so
     uint32_t dropped_len;
-    struct mg_facts facts;     // of all streams of the part, as sealed
+    struct mg_facts facts;     // of all streams of the part, as sealed, and the stretches that have changed
     uint64_t page;             // the part needs nothing of the journal below it any more
     // The keeper's answer.
     struct mg_runset *runs;    // a reference
@@ -60,13 +60,5 @@ void mg_seal_ask(struct mg_parcel *p);       // runs on the part: begins
 void mg_seal_step(struct mg_store_part *p);  // in each turn: gives what is ready
 void mg_seal_installed(struct mg_parcel *p); // runs on the part: takes the answer in and frees
 void mg_seal_free(struct mg_seal *seal);     // one that got no answer; NULL is fine
-
-// The row of a stretch: file id, live messages, the section.
-#define MG_STRETCH_KEY (MG_ROW_KEY_HEAD + 8u)
-#define MG_STRETCH_ROW_SIZE (16u + MG_SECTION_SIZE)
-void mg_stretch_key(const struct mg_section *at, char key[MG_STRETCH_KEY]);
-void mg_stretch_encode(uint64_t segment, const struct mg_section *at, uint64_t live, char key[MG_STRETCH_KEY],
-                       char value[MG_STRETCH_ROW_SIZE]);
-int mg_stretch_decode(mg_slice value, uint64_t *segment, struct mg_section *at, uint64_t *live); // MG_ECORRUPT
 
 #endif

@@ -41,11 +41,12 @@ static bool unlink_file(struct mg_store *st, const char *name, uint64_t size) {
 // With zeros: blocks of a file that is only deleted keep what is in them.
 static void overwrite(struct mg_segment_ref *g) {
     const size_t step = 1024 * 1024;
+    struct mg_store *st = mg_segment_store(g);
     char name[MG_FILE_NAME_MAX];
     struct mg_disk_why why = {""};
     struct mg_file *f;
     mg_table_file_name(name, MG_FILE_SEGMENT, g->id);
-    int err = mg_file_open(g->store->disk, &f, name, MG_FILE_WRITE, &why);
+    int err = mg_file_open(st->disk, &f, name, MG_FILE_WRITE, &why);
     if (err == 0) {
         char *zeros = mg_zalloc(step);
         for (uint64_t at = 0; at < g->size && err == 0; at += step)
@@ -54,54 +55,46 @@ static void overwrite(struct mg_segment_ref *g) {
         mg_free(zeros);
         mg_file_close(f);
     }
-    if (err) mg_store_say(g->store, MG_LOG_ERR, "cannot overwrite %s: %s", name, why.text);
+    if (err) mg_store_say(st, MG_LOG_ERR, "cannot overwrite %s: %s", name, why.text);
 }
 
 static void close_segment(struct mg_parcel *p) {
     struct mg_segment_ref *g = mg_container_of(p, struct mg_segment_ref, parcel);
-    mg_segment_close(g->segment);
-    mg_file_close(g->file);
+    mg_segment_pool_close(g);
     if (atomic_load(&g->doomed) && g->wipe) overwrite(g);
     if (atomic_load(&g->doomed)) {
         char name[MG_FILE_NAME_MAX];
         mg_table_file_name(name, MG_FILE_SEGMENT, g->id);
-        if (unlink_file(g->store, name, g->size)) mg_files_unlinked(g->store, g->id);
+        if (unlink_file(mg_segment_store(g), name, g->size)) mg_files_unlinked(mg_segment_store(g), g->id);
     }
-    mg_free(g);
+    mg_segment_pool_give_back(g);
 }
 
 void mg_segment_ref_put(struct mg_segment_ref *g) {
     if (g == NULL || atomic_fetch_sub_explicit(&g->refs, 1, memory_order_acq_rel) > 1) return;
     g->parcel.arrived = close_segment;
-    mg_store_to_keeper(g->store, &g->parcel);
+    mg_store_to_keeper(mg_segment_store(g), &g->parcel);
 }
 
-int mg_segment_ref_open(struct mg_segment_ref **out, struct mg_store *st, uint64_t id, uint64_t size, uint64_t sum) {
-    char name[MG_FILE_NAME_MAX];
-    struct mg_disk_why why;
-    struct mg_file *file;
-    mg_table_file_name(name, MG_FILE_SEGMENT, id);
-    int err = mg_file_open(st->disk, &file, name, MG_FILE_READ | MG_FILE_EXACT, &why);
-    if (err) {
-        mg_store_say(st, MG_LOG_ERR, "cannot open %s: %s", name, why.text);
-        return err;
-    }
-    struct mg_segment_ref *g = mg_zalloc(sizeof(*g));
-    err = mg_segment_open(&g->segment, &st->env, mg_blob_of_file(file), id, size, sum);
-    if (err) {
-        mg_store_say(st, MG_LOG_ERR, "%s is damaged: its foot cannot be read", name);
-        mg_file_close(file);
-        mg_free(g);
-        return err;
-    }
+struct mg_segment_ref *mg_segment_ref_new(struct mg_store *st, const struct mg_manifest_segment *about) {
+    struct mg_segment_ref *g = mg_segment_pool_take(st);
     atomic_init(&g->refs, 1);
-    g->store = st;
-    g->file = file;
-    g->id = id;
-    g->size = size;
-    g->foot_sum = sum;
-    *out = g;
-    return 0;
+    g->id = about->file;
+    g->size = about->size;
+    g->foot_sum = about->foot_sum;
+    g->messages = about->messages;
+    g->sections = about->sections;
+    g->age = about->age;
+    return g;
+}
+
+struct mg_manifest_segment mg_segment_ref_about(const struct mg_segment_ref *g) {
+    return (struct mg_manifest_segment){.file = g->id,
+                                        .size = g->size,
+                                        .foot_sum = g->foot_sum,
+                                        .messages = g->messages,
+                                        .sections = g->sections,
+                                        .age = g->age};
 }
 
 // ---- runs -----------------------------------------------------------------------------------------------------------

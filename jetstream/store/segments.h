@@ -4,12 +4,16 @@
 // Open files of a store, counted: segments, and the set of table runs that one moment's reads see. They are shared by
 // parts, readers and the keeper. The last one who lets a file go does not close it, since that may block: it is handed
 // to the keeper, who also deletes it if it was replaced (`doomed`) and the manifest does not name it any more.
+//
+// A store may have very many segments, so what there is of each is small, and none is opened before it is needed: a
+// bounded number of those that were used last is kept open (segment_pool.c).
 #ifndef MG_JETSTREAM_STORE_SEGMENTS_H
 #define MG_JETSTREAM_STORE_SEGMENTS_H
 
 #include <stdatomic.h>
 
 #include "jetstream/store/inbox.h"
+#include "jetstream/store/manifest.h"
 #include "jetstream/store/run.h"
 #include "jetstream/store/segment.h"
 
@@ -18,21 +22,47 @@ struct mg_file;
 struct mg_merge;
 
 struct mg_segment_ref {
-    struct mg_parcel parcel;
+    union {
+        struct {
+            uint64_t messages; // in all sections
+            uint32_t sections;
+            uint32_t age;      // the keeper's: of the checkpoint that wrote its newest messages
+        };
+        struct mg_parcel parcel; // when the last one has let it go
+        struct mg_segment_ref *next_free;
+    };
+    uint64_t id, size, foot_sum;
     atomic_uint refs;
     atomic_bool doomed;
-    struct mg_store *store;
-    struct mg_file *file;
-    struct mg_segment *segment;
-    uint64_t id, size, foot_sum;
+    atomic_bool footless; // both its feet were found damaged
     // The keeper's.
-    uint32_t age;    // of the checkpoint that wrote its newest messages
-    bool busy;       // input of a job: stays in the manifest until the job ends
-    bool wipe;       // overwritten before it is deleted
-    bool left_alone; // it is damaged, or does not agree with the facts: never rewritten
+    bool busy : 1;       // input of a job: stays in the manifest until the job ends
+    bool wipe : 1;       // overwritten before it is deleted
+    bool left_alone : 1; // it is damaged, or does not agree with the facts: never rewritten
+    uint8_t place;       // in its block
 };
+_Static_assert(sizeof(struct mg_segment_ref) <= 48, "permanent memory of a segment");
+
+// They lie in blocks that know the store.
+#define MG_SEGMENT_BLOCK 128u
+struct mg_segment_block {
+    struct mg_store *store;
+    struct mg_segment_block *next; // of the pool's
+    struct mg_segment_ref refs[MG_SEGMENT_BLOCK];
+};
+static inline struct mg_store *mg_segment_store(struct mg_segment_ref *g) {
+    return mg_container_of(g - g->place, struct mg_segment_block, refs[0])->store;
+}
+
+// One that the manifest names, or will. Reads nothing.
+struct mg_segment_ref *mg_segment_ref_new(struct mg_store *st, const struct mg_manifest_segment *about);
+struct mg_manifest_segment mg_segment_ref_about(const struct mg_segment_ref *g); // for the manifest
 struct mg_segment_ref *mg_segment_ref_get(struct mg_segment_ref *g);
 void mg_segment_ref_put(struct mg_segment_ref *g); // any thread; NULL is fine
+
+// The segment, open until mg_segment_unuse. Both block. MG_ECORRUPT, MG_EIO: it was told.
+int mg_segment_use(struct mg_segment_ref *g, const struct mg_segment **out);
+void mg_segment_unuse(struct mg_segment_ref *g);
 
 struct mg_run_ref {
     struct mg_parcel parcel;
@@ -72,7 +102,6 @@ bool mg_runset_may_have(const struct mg_runset *s, mg_slice key);
 int mg_runset_get(const struct mg_runset *s, mg_slice key, struct mg_buf *out);
 
 // Blocking, the keeper and the start: opens what the manifest names.
-int mg_segment_ref_open(struct mg_segment_ref **out, struct mg_store *st, uint64_t id, uint64_t size, uint64_t sum);
 int mg_run_ref_open(struct mg_run_ref **out, struct mg_store *st, uint64_t id, uint64_t size, uint64_t sum,
                     bool primary);
 

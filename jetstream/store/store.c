@@ -89,6 +89,9 @@ struct mg_store_status mg_store_status(const struct mg_store *st) {
     out.faults = atomic_load(&st->faults);
     out.resting = atomic_load(&k->resting) && !atomic_load(&st->pressed) && !atomic_load(&st->pressed_soon);
     out.full = atomic_load(&st->refuse) != 0;
+    struct mg_disk_space space = {0};
+    struct mg_disk_why why;
+    if (mg_disk_space(st->disk, &space, &why) == 0) out.disk_free = space.free;
     if (st->journal) mg_journal_describe(st->journal, out.sync_method, sizeof(out.sync_method));
     return out;
 }
@@ -214,6 +217,7 @@ static int open_store(struct mg_store **out, const struct mg_store_options *opti
     st->env.cache = mg_blockcache_new(st->o.cache_bytes);
     st->filters.max = st->o.cache_bytes; // 64 MB: of 36 million rows
     st->env.filters = &st->filters;
+    mg_segment_pool_init(&st->pool);
     st->env.report = report_fault;
     st->env.arg = st;
     st->keeping = mg_zalloc(sizeof(*st->keeping));
@@ -284,6 +288,7 @@ void mg_store_close(struct mg_store *st) {
     mg_files_close(st); // the last references
     for (unsigned i = 0; i < MG_READERS_MAX; i++) mg_worker_free(st->readers[i]);
     mg_worker_free(st->keeper);
+    mg_segment_pool_fini(&st->pool);
     mg_blockcache_free(st->env.cache);
     mg_disk_close(st->disk);
     mg_orphans_fini(&st->orphans);

@@ -27,6 +27,7 @@
 #include <stdint.h>
 
 #include "jetstream/store/message.h"
+#include "server/base/buf.h"
 #include "server/base/list.h"
 #include "server/base/slice.h"
 
@@ -48,6 +49,8 @@ struct mg_store_options {
     uint64_t rows_bytes;     // of generations of rows kept as a cache, all parts together; 0: 64 MB
     uint64_t sync_interval;  // ns; 0: always, an acknowledgement means on disk. Else acknowledged first, synced later
     unsigned readers;        // threads for cold reads; 0: 2
+    uint32_t queue_messages; // changes of one stream that may wait; 0: 100,000
+    uint64_t queue_bytes;    // and their bytes; 0: 128 MB
     // Sizes that tests make small; 0: as in a server.
     uint32_t ring_file_bytes;  // of one file of the journal's ring; 0: 8 MB. Fixed for the life of the store
     uint32_t section_messages; // in a section of a segment; 0: a million
@@ -93,6 +96,7 @@ struct mg_store_status {
     uint64_t faults;                              // damaged pieces of files that were met
     bool resting;                                 // nothing to do in the background
     bool poisoned, full;
+    uint64_t disk_free;   // bytes that this process could still write; 0: unknown
     char sync_method[96]; // the sentence of the calibration
 };
 
@@ -115,6 +119,9 @@ void mg_store_part_start(struct mg_store_part *p, struct mg_loop *loop, struct m
 // Takes in what the store's threads have finished and hands the open batch over: once in each turn of the shard, before
 // it flushes and before it blocks. True: there is more to do at once.
 bool mg_store_part_turn(struct mg_store_part *p);
+// The time that messages get now, and the one that their age is measured at (clock.h). ns since the epoch.
+int64_t mg_store_part_time(struct mg_store_part *p);
+int64_t mg_store_part_aging(struct mg_store_part *p);
 // Stops taking changes; true when nothing of this part is under way (or, on a full disk, when what is cannot end). Its
 // loop must live until the store is closed.
 bool mg_store_part_stop(struct mg_store_part *p);
@@ -167,6 +174,8 @@ void mg_stream_set_ops(struct mg_stream *s, const struct mg_stream_ops *ops, voi
 struct mg_stream *mg_stream_next(struct mg_store_part *p, struct mg_stream *after);
 struct mg_stream *mg_stream_find(struct mg_store_part *p, mg_slice name);
 mg_slice mg_stream_name(const struct mg_stream *s);
+uint64_t mg_stream_bytes(const struct mg_stream *s); // as mg_stream_state tells them; always known
+uint64_t mg_stream_messages(const struct mg_stream *s);
 mg_slice mg_stream_config(const struct mg_stream *s);
 int64_t mg_stream_created(const struct mg_stream *s); // ns since the epoch
 
@@ -179,6 +188,8 @@ struct mg_stream_state {
 // The newest state. Who tells it to somebody sends the answer behind mg_stream_barrier. MG_EAGAIN: a number that comes
 // from disk (subjects, first_time) is being looked up; call again after the next turn that says so through barrier.
 int mg_stream_state(struct mg_stream *s, struct mg_stream_state *out);
+// The same at once, for whoever watches: what is not known is 0 (subjects, first_time), or a lower bound (first).
+void mg_stream_glance(struct mg_stream *s, struct mg_stream_state *out);
 // result(ctx) when everything so far is durable and numbers are looked up.
 void mg_stream_barrier(struct mg_stream *s, void *ctx);
 uint64_t mg_stream_visible(const struct mg_stream *s);
@@ -196,18 +207,37 @@ struct mg_append {
     mg_slice msg_id;                  // dedupe; empty: none
     uint64_t expect_last;             // last sequence of the stream, or MG_ANY_SEQ
     uint64_t expect_subject_last;     // last sequence of expect_subject (or subject), or MG_ANY_SEQ
-    mg_slice expect_subject;          // literal
+    mg_slice expect_subject;          // may have wildcards
+    bool expects_id;                  // the id of the last message, whether it was deduplicated or not, must be
+    mg_slice expect_id;               // this one. Ids are known since mg_stream_last_id says so
     int64_t time;                     // ns; 0: now. Never goes back within a stream
     bool rollup_subject, rollup_all;  // removes what was there before in the same record
     bool no_limit_per_subject;        // rollup under discard_new_per_subject
     bool skip;                        // uses up a sequence number and stores nothing
-    int refuse;                       // not 0: if all conditions hold, this is the error (a check that comes after them)
+    int refuse_early;                 // not 0: the error if the sequences are as expected; before duplicates are found
+    int refuse;                       // not 0: if all conditions hold, this is the error (a check that comes last)
+    mg_slice row;                     // not empty: with the message the owner's row of this key, and the message's
+                                      // number behind it (8 bytes, big-endian), is written; its value is "1"
+    struct mg_append_facts *facts;    // may be NULL
 };
 
-// Errors that come in result: MG_EWRONGSEQ (last, or last of subject: see seq), MG_EMAXMSGS, MG_EMAXBYTES,
+// What the decision about an append has seen. The caller's until the result has come, and filled then.
+struct mg_append_facts {
+    bool want_previous;
+    uint64_t previous;       // the last message of the same subject before it; 0: none
+    int64_t time;            // of the message
+    struct mg_buf last_id;   // MG_EWRONGID: the id of the last message instead
+};
+
+// Errors that come in result: MG_EWRONGSEQ (last, or last of subject: see seq), MG_EWRONGID, MG_EMAXMSGS, MG_EMAXBYTES,
 // MG_EMAXPERSUBJECT (discard new), MG_EFULL (too much waiting: 429), MG_ENOSPC (disk full), MG_EIO (poisoned).
 // Returned at once: MG_EINVAL (subject), MG_ERANGE (headers and payload are more than 128 MB).
 int mg_stream_append(struct mg_stream *s, const struct mg_append *a, void *ctx);
+
+// Is the id of the last message known? Not after a start, until a message was appended or the owner has said it: it can
+// be read from the last message.
+bool mg_stream_last_id_known(const struct mg_stream *s);
+void mg_stream_set_last_id(struct mg_stream *s, mg_slice id);
 
 // Removes one message. MG_ENOTFOUND in result. erase: headers and payload are overwritten on disk, also after a crash
 // in between. That begins with a checkpoint, within 5 s of the result; then the segment that holds the message is
@@ -216,7 +246,8 @@ int mg_stream_append(struct mg_stream *s, const struct mg_append *a, void *ctx);
 // remains.
 int mg_stream_remove(struct mg_stream *s, uint64_t seq, bool erase, void *ctx);
 // Removes messages: all below up_to (0: no bound) and matching filter (empty: all), but the last `keep`. seq in the
-// result is the number of messages removed.
+// result is the number of messages removed. Without filter and keep, an up_to beyond the end moves the end: the next
+// message gets that number.
 int mg_stream_purge(struct mg_stream *s, mg_slice filter, uint64_t up_to, uint64_t keep, void *ctx);
 
 // Rows of the owner (consumers and their state): key -> value, in the stream's order with everything else.
@@ -277,6 +308,9 @@ void mg_stream_read_end(struct mg_read *r);
 
 // ---- what is stored, by subject
 // ----------------------------------------------------------------------------------------
+
+// How many messages are stored on a subject, newest state: 0, or MG_EAGAIN: it is looked up, ask again later.
+int mg_stream_subject(struct mg_stream *s, mg_slice subject, uint64_t *count);
 
 // Lists the subjects that match a filter (empty: all), newest state, in order of their bytes: each() for at most `max`
 // of them behind the first `skip`, then done() with the number of all that match, or with an error. Never before the

@@ -21,6 +21,7 @@
 #include "jetstream/store/keeper.h"
 #include "jetstream/store/orphans.h"
 #include "jetstream/store/part.h"
+#include "jetstream/store/segment_pool.h"
 #include "jetstream/store/segments.h"
 #include "jetstream/store/worker.h"
 #include "server/base/log.h"
@@ -39,6 +40,7 @@ struct mg_store {
     struct mg_manifest_head head; // of the manifest; the keeper's after the start
     struct mg_table_env env;     // salt, cache: for runs and segments
     struct mg_filter_budget filters;
+    struct mg_segment_pool pool; // segments that are open
     struct mg_orphans orphans;   // the start's
     int64_t last_time;           // the newest that was stored before the start
     uint64_t seed;               // of hashes of rows, from the salt

@@ -21,17 +21,9 @@
 #include "jetstream/store/record.h"
 #include "jetstream/store/removal.h"
 #include "jetstream/store/row_kinds.h"
-#include "jetstream/store/segments.h"
+#include "jetstream/store/stretch.h"
 #include "jetstream/store/store.h"
 #include "server/base/list.h"
-
-// Messages of this stream in one section of a segment.
-struct mg_stretch {
-    struct mg_section at;       // where in the segment
-    struct mg_segment_ref *segment; // a reference
-    uint64_t live;              // not removed since; for the choice of compaction
-    uint64_t live_written;      // what its row says of that
-};
 
 struct mg_cold_read;
 struct mg_cold_entry;
@@ -163,6 +155,12 @@ struct mg_stream {
     struct mg_list held;      // of struct mg_read that are answered when what they speak of is durable
     struct mg_list listings, listings_wait; // of subjects (subjects.c)
     struct mg_assist assist;
+    struct mg_buf last_id;    // of the last message; empty: it had none
+    bool last_id_known;
+    struct {                  // what was found for a condition on subjects with wildcards
+        struct mg_buf subject;
+        uint64_t op, seq;     // op: of the stream when it was found
+    } wild;
     struct mg_trim trim;
     bool trim_subjects;       // some subjects may have more messages than they may; also in the stream's row
     struct mg_timer age_timer;
@@ -243,7 +241,7 @@ int mg_assist_meta(struct mg_stream *s, uint64_t seq, struct mg_removal *out); /
 // Adds up to `max` messages from *cursor on, below `end`, that match; moves *cursor behind what was looked at.
 int mg_assist_slice(struct mg_stream *s, uint64_t *cursor, uint64_t end, mg_slice filter, uint32_t max,
                     struct mg_removals *list);
-// The last message of a subject at or below seq, wherever it is; 0: none.
+// The last message that matches at or below seq, wherever it is; 0: none.
 int mg_assist_last(struct mg_stream *s, mg_slice subject, uint64_t seq, uint64_t *out);
 // The oldest n messages of a subject, from `from` on; perhaps fewer, but some if there are any that can be read.
 int mg_assist_oldest(struct mg_stream *s, mg_slice subject, uint64_t from, uint64_t n, struct mg_removals *list,

@@ -68,6 +68,8 @@ void mg_stream_free(struct mg_stream *s) {
     }
     mg_trim_reset(s);
     mg_memtable_fini(&s->mem);
+    mg_buf_fini(&s->last_id);
+    mg_buf_fini(&s->wild.subject);
     for (uint32_t i = 0; i < s->cold_len; i++) mg_segment_ref_put(s->cold[i].segment);
     mg_free(s->cold);
     mg_free((char *)(uintptr_t)s->name.p);
@@ -77,7 +79,7 @@ void mg_stream_free(struct mg_stream *s) {
 
 void mg_stream_add_stretch(struct mg_stream *s, const struct mg_stretch *c) {
     if (s->cold_len == s->cold_cap) {
-        s->cold_cap = s->cold_cap ? s->cold_cap * 2 : 4;
+        s->cold_cap += s->cold_cap / 4 + 4; // they stay, so there is not much room behind them
         s->cold = mg_realloc(s->cold, s->cold_cap * sizeof(*s->cold));
     }
     s->cold[s->cold_len++] = *c;
@@ -207,6 +209,7 @@ int mg_stream_create(struct mg_store_part *p, mg_slice name, mg_slice config, en
         mg_stream_write_self(s);
     }
     s->visible = s->last;
+    s->last_id_known = true;
     mg_stream_answer(s, ctx, 0, 0, MG_ANSWER_PLAIN);
     *out = s;
     return 0;
@@ -293,6 +296,8 @@ struct mg_stream *mg_stream_find_other(const struct mg_stream *s) {
 }
 
 mg_slice mg_stream_name(const struct mg_stream *s) { return s->name; }
+uint64_t mg_stream_bytes(const struct mg_stream *s) { return s->bytes; }
+uint64_t mg_stream_messages(const struct mg_stream *s) { return s->msgs; }
 mg_slice mg_stream_config(const struct mg_stream *s) { return s->config; }
 int64_t mg_stream_created(const struct mg_stream *s) { return s->created; }
 uint64_t mg_stream_visible(const struct mg_stream *s) { return s->visible; }
@@ -315,19 +320,26 @@ void mg_stream_found_lost(struct mg_stream *s, uint64_t first, uint64_t last, ui
                  s->name.p, (unsigned long long)news, (unsigned long long)first, (unsigned long long)last);
 }
 
-int mg_stream_state(struct mg_stream *s, struct mg_stream_state *out) {
-    if (!mg_head_advance(s) || s->unresolved) return MG_EAGAIN;
+void mg_stream_glance(struct mg_stream *s, struct mg_stream_state *out) {
+    struct mg_head_walk w = mg_head_walk_of(s);
+    struct mg_head_message m;
     *out = (struct mg_stream_state){
         .msgs = s->msgs,
         .bytes = s->bytes,
         .first = s->first,
         .last = s->last,
-        .subjects = s->subjects,
+        .subjects = s->unresolved ? 0 : s->subjects,
         .lost = s->lost + s->unreadable,
         .lost_operations = s->lost_operations,
         .deleted = s->last + 1 - s->first - s->msgs,
         .last_time = s->last_time,
     };
+    if (mg_head_next(s, &w, &m) == 0) out->first_time = m.time;
+}
+
+int mg_stream_state(struct mg_stream *s, struct mg_stream_state *out) {
+    if (!mg_head_advance(s) || s->unresolved) return MG_EAGAIN;
+    mg_stream_glance(s, out);
     struct mg_head_walk w = mg_head_walk_of(s);
     struct mg_head_message m;
     int err = mg_head_next(s, &w, &m);

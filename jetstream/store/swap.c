@@ -25,22 +25,21 @@ static void take_out(struct mg_stream *s, const struct mg_swap *w, const struct 
             s->cold[kept++] = *c;
             continue;
         }
-        live[group_of(groups, n, c->at.first_seq)] += c->live;
+        live[group_of(groups, n, c->first_seq)] += c->live;
         mg_segment_ref_put(c->segment);
     }
     s->cold_len = kept;
 }
 
 static void put_in(struct mg_stream *s, const struct mg_swap_group *g, uint64_t live) {
-    struct mg_stretch c = {.at = g->at,
-                           .segment = mg_segment_ref_get(g->segment),
-                           .live = live < g->at.messages ? live : g->at.messages,
-                           .live_written = g->row_live};
+    struct mg_stretch c = mg_stretch_of(mg_segment_ref_get(g->segment), g->section, &g->at);
+    c.live = (uint32_t)g->row_live;
+    mg_stretch_set_live(&c, live);
     mg_stream_add_stretch(s, &c);
     uint32_t i = s->cold_len - 1;
-    for (; i > 0 && s->cold[i - 1].at.first_seq > c.at.first_seq; i--) s->cold[i] = s->cold[i - 1];
+    for (; i > 0 && s->cold[i - 1].first_seq > c.first_seq; i--) s->cold[i] = s->cold[i - 1];
     s->cold[i] = c;
-    if (i > 0) mg_assert(s->cold[i - 1].at.last_seq < c.at.first_seq);
+    if (i > 0) mg_assert(s->cold[i - 1].last_seq < c.first_seq);
 }
 
 static void swap_stream(struct mg_stream *s, const struct mg_swap *w, const struct mg_swap_group *groups, uint32_t n) {

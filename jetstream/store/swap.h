@@ -17,7 +17,8 @@ struct mg_swap_group {
     uint64_t stream;
     uint64_t from, to;              // the numbers that they cover; apart from each other
     struct mg_segment_ref *segment; // the new one; NULL: none
-    struct mg_section at;           // in it
+    uint32_t section;               // in it: its ordinal,
+    struct mg_section at;           // and what it says
     uint64_t row_live;              // what the new stretch's row says
 };
 

@@ -48,6 +48,23 @@ int mg_segment_write_open(struct mg_segment_write *w, struct mg_store *st, uint6
     return 0;
 }
 
+// What cannot be opened now is not named by a manifest.
+static int open_written(struct mg_segment_ref **out, const struct mg_segment_write *w,
+                        const struct mg_segment_summary *sum) {
+    const struct mg_segment *open;
+    struct mg_segment_ref *g = mg_segment_ref_new(
+        w->st, &(struct mg_manifest_segment){.file = w->id, .size = sum->size, .foot_sum = sum->foot_sum,
+                                             .messages = sum->messages, .sections = sum->sections});
+    int err = mg_segment_use(g, &open);
+    if (err) {
+        mg_segment_ref_put(g);
+        return err;
+    }
+    mg_segment_unuse(g);
+    *out = g;
+    return 0;
+}
+
 int mg_segment_write_close(struct mg_segment_write *w, int err, bool (*keep)(void *arg), void *arg,
                            struct mg_segment_ref **out) {
     char name[MG_FILE_NAME_MAX];
@@ -61,7 +78,7 @@ int mg_segment_write_close(struct mg_segment_write *w, int err, bool (*keep)(voi
     bool wanted = err == 0 && keep(arg);
     int rc = sync_and_close(w->st, w->file, name, wanted ? 0 : err ? err : MG_EEOF);
     if (err || !wanted) return err;
-    return rc ? rc : mg_segment_ref_open(out, w->st, w->id, sum.size, sum.foot_sum);
+    return rc ? rc : open_written(out, w, &sum);
 }
 
 int mg_run_write_open(struct mg_run_write *w, struct mg_store *st, uint64_t id, bool primary) {

@@ -43,10 +43,10 @@ static void write_id(struct mg_jw *w, struct mg_js *js) {
 }
 
 // False: nobody wants it. Else w stands behind stream and consumer, or before them.
-static bool begin(struct mg_js_member *m, const struct event *e, bool account, struct mg_buf *subject, struct mg_buf *out,
-                  struct mg_jw *w) {
-    struct mg_js *js = m->stream->js;
-    mg_slice stream = mg_js_stream_name(m->stream), name = mg_js_member_name(m);
+static bool begin(struct mg_js_stream *s, mg_slice name, const struct event *e, bool account, struct mg_buf *subject,
+                  struct mg_buf *out, struct mg_jw *w) {
+    struct mg_js *js = s->js;
+    mg_slice stream = mg_js_stream_name(s);
     mg_buf_addf(subject, PREFIX "%s.%.*s.%.*s", e->subject, (int)stream.n, stream.p, (int)name.n, name.p);
     if (!mg_js_interest(js, mg_buf_slice(subject))) return false;
     char type[80];
@@ -62,20 +62,20 @@ static bool begin(struct mg_js_member *m, const struct event *e, bool account, s
     return true;
 }
 
-static void send(struct mg_js_member *m, const struct mg_buf *subject, struct mg_buf *out, struct mg_jw *w) {
+static void send(struct mg_js *js, const struct mg_buf *subject, struct mg_buf *out, struct mg_jw *w) {
     static const mg_slice none = {NULL, 0};
-    mg_slice domain = m->stream->js->domain;
+    mg_slice domain = js->domain;
     if (domain.n) mg_js_write_slice(w, "domain", domain);
     mg_jw_end_obj(w);
-    mg_js_publish(m->stream->js, mg_buf_slice(subject), none, none, mg_buf_slice(out));
+    mg_js_publish(js, mg_buf_slice(subject), none, none, mg_buf_slice(out));
 }
 
-void mg_js_advise_action(struct mg_js_member *m, bool is_new) {
+void mg_js_advise_action(struct mg_js_stream *s, mg_slice consumer, bool is_new) {
     struct mg_buf subject = MG_BUF_INIT, out = MG_BUF_INIT;
     struct mg_jw w;
-    if (begin(m, is_new ? &created : &deleted, false, &subject, &out, &w)) {
+    if (begin(s, consumer, is_new ? &created : &deleted, false, &subject, &out, &w)) {
         mg_jw_kstr(&w, "action", is_new ? "create" : "delete");
-        send(m, &subject, &out, &w);
+        send(s->js, &subject, &out, &w);
     }
     mg_buf_fini(&subject);
     mg_buf_fini(&out);
@@ -130,9 +130,9 @@ void mg_js_advise(struct mg_js_member *m, const struct mg_js_notice *n) {
         return;
     }
     bool pins = n->kind == MG_JS_NOTICE_PINNED || n->kind == MG_JS_NOTICE_UNPINNED;
-    if (begin(m, &events[n->kind], pins, &subject, &out, &w)) {
+    if (begin(m->stream, mg_js_member_name(m), &events[n->kind], pins, &subject, &out, &w)) {
         write_members(&w, n);
-        send(m, &subject, &out, &w);
+        send(m->stream->js, &subject, &out, &w);
     }
     mg_buf_fini(&subject);
     mg_buf_fini(&out);

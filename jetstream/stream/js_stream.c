@@ -2,17 +2,21 @@
 // Copyright (c) The Midge Authors
 #include "jetstream/stream/js_stream.h"
 
+#include <stdlib.h>
+
 #include "jetstream/api/reply.h"
+#include "jetstream/stream/expiry.h"
 #include "jetstream/stream/member.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/timefmt.h"
 
 struct mg_stream_limits mg_js_stream_limits(const struct mg_js_stream_config *c) {
     return (struct mg_stream_limits){
         .max_msgs = c->max_msgs,
         .max_bytes = c->max_bytes,
         .max_msgs_per_subject = c->max_msgs_per_subject,
-        .max_age = (uint64_t)c->max_age,
+        .max_age = c->allow_msg_ttl ? 0 : (uint64_t)c->max_age, // expiry.c does it
         .dedupe_window = (uint64_t)c->duplicate_window,
         .discard = c->discard == MG_JS_DISCARD_NEW ? MG_DISCARD_NEW : MG_DISCARD_OLD,
         .discard_new_per_subject = c->discard_new_per_subject,
@@ -24,6 +28,7 @@ struct mg_stream_limits mg_js_stream_limits(const struct mg_js_stream_config *c)
 static void on_result(void *app, const struct mg_result *r) {
     struct mg_js_stream *s = app;
     struct mg_js_wait *w = r->ctx;
+    mg_js_stream_account(s);
     if (w == NULL) return;
     mg_list_remove(&w->link);
     w->done(w, s, r);
@@ -35,11 +40,17 @@ static void on_visible(void *app, uint64_t last) {
 }
 
 static void on_removed(void *app, uint64_t seq, mg_slice subject) {
-    (void)subject;
-    mg_js_members_removed(app, seq);
+    mg_js_stream_account(app);
+    mg_js_members_removed(app, seq, subject);
 }
 
-static const struct mg_stream_ops ops = {.result = on_result, .visible = on_visible, .removed = on_removed};
+static void on_cleared(void *app, uint64_t last) {
+    mg_js_stream_account(app);
+    mg_js_members_cleared(app, last);
+}
+
+static const struct mg_stream_ops ops = {
+    .result = on_result, .visible = on_visible, .removed = on_removed, .cleared = on_cleared};
 
 // ---- subjects -------------------------------------------------------------------------------------------------------
 
@@ -57,6 +68,7 @@ static void subscribe(struct mg_js_stream *s) {
     s->subs = mg_zalloc((s->nsubs + 1) * sizeof(s->subs[0]));
     for (size_t i = 0; i < s->nsubs; i++)
         s->subs[i] = mg_js_subscribe(s->js, s->config.subjects.v[i], mg_js_stream_publish, s);
+    for (size_t i = 0; i < s->nsubs; i++) mg_js_taken_add(&s->js->taken, s->config.subjects.v[i], s);
     if (!s->config.allow_direct) return;
     s->direct = subscribe_direct(s, "");
     s->direct_last = subscribe_direct(s, ".>");
@@ -64,6 +76,7 @@ static void subscribe(struct mg_js_stream *s) {
 
 static void unsubscribe(struct mg_js_stream *s) {
     for (size_t i = 0; i < s->nsubs; i++) mg_js_unsubscribe(s->js, s->subs[i]);
+    for (size_t i = 0; i < s->nsubs; i++) mg_js_taken_remove(&s->js->taken, s->config.subjects.v[i], s);
     mg_free(s->subs);
     s->subs = NULL;
     s->nsubs = 0;
@@ -103,6 +116,32 @@ static void end_reads(struct mg_js_stream *s) {
     }
 }
 
+void mg_js_write_where(struct mg_buf *out, const struct mg_js_stream *s, mg_slice stored,
+                       const struct mg_js_where *w) {
+    char time[40];
+    mg_slice name = mg_js_stream_name(s);
+    if (stored.n > 2) mg_buf_add(out, stored.p, stored.n - 2);
+    else mg_buf_adds(out, "NATS/1.0\r\n");
+    mg_buf_addf(out, "Nats-Stream: %.*s\r\nNats-Subject: ", (int)name.n, name.p);
+    mg_buf_add_slice(out, w->subject);
+    mg_buf_addf(out, "\r\nNats-Sequence: %llu\r\nNats-Time-Stamp: %s\r\n", (unsigned long long)w->seq,
+                mg_fmt_time(time, w->time));
+}
+
+// ---- room -----------------------------------------------------------------------------------------------------------
+
+void mg_js_stream_account(struct mg_js_stream *s) {
+    uint64_t bytes = s->deleting ? 0 : mg_stream_bytes(s->store);
+    s->js->used[s->config.storage] += bytes - s->accounted;
+    s->accounted = bytes;
+}
+
+static void reserve(struct mg_js_stream *s, int64_t max_bytes) {
+    uint64_t bytes = max_bytes > 0 ? (uint64_t)max_bytes : 0;
+    s->js->reserved[s->config.storage] += bytes - s->reserved;
+    s->reserved = bytes;
+}
+
 // ---- life -----------------------------------------------------------------------------------------------------------
 
 static struct mg_transform *transform(mg_slice src, mg_slice dest) {
@@ -134,9 +173,13 @@ struct mg_js_stream *mg_js_stream_new(struct mg_js *js, struct mg_stream *store,
     *config = (struct mg_js_stream_config){.name = {NULL, 0}};
     mg_list_init(&s->busy);
     mg_list_init(&s->reads);
+    mg_list_init(&s->held);
     mg_stream_set_ops(store, &ops, s);
     prepare(s);
     subscribe(s);
+    reserve(s, s->config.max_bytes);
+    mg_js_stream_account(s);
+    mg_js_expiry_update(s);
     return s;
 }
 
@@ -148,7 +191,11 @@ void mg_js_stream_reconfigure(struct mg_js_stream *s, struct mg_js_stream_config
     *config = (struct mg_js_stream_config){.name = {NULL, 0}};
     prepare(s);
     subscribe(s);
-    if (s->config.retention == MG_JS_INTEREST) mg_js_retention_sweep(s);
+    reserve(s, s->config.max_bytes);
+    mg_js_expiry_update(s);
+    if (s->config.retention == MG_JS_LIMITS || s->members == NULL) return;
+    mg_js_sleepers_wake_all(s->members); // what they need has to be known now
+    mg_js_retention_sweep(s);
 }
 
 void mg_js_stream_retire(struct mg_js_stream *s) {
@@ -156,13 +203,20 @@ void mg_js_stream_retire(struct mg_js_stream *s) {
     unsubscribe(s);
     mg_js_members_retire(s, true);
     end_reads(s);
+    reserve(s, 0);
+    mg_js_stream_account(s);
 }
 
 void mg_js_stream_free(struct mg_js_stream *s) {
+    s->deleting = true;
+    mg_stream_set_ops(s->store, NULL, NULL); // it may have something to tell behind its deletion
     unsubscribe(s);
+    reserve(s, 0);
+    mg_js_stream_account(s);
     unprepare(s);
     end_reads(s);
     mg_js_members_free(s);
+    mg_js_expiry_free(s);
     mg_list_remove(&s->busy);
     mg_js_stream_fini(&s->config);
     mg_buf_fini(&s->ack_prefix);
@@ -181,25 +235,56 @@ void mg_js_stream_busy(struct mg_js_stream *s) {
     if (mg_list_empty(&s->busy)) mg_list_push_back(&s->js->busy, &s->busy);
 }
 
-bool mg_js_stream_turn(struct mg_js_stream *s) { return s->members && mg_js_members_turn(s->members); }
+bool mg_js_stream_turn(struct mg_js_stream *s) {
+    mg_js_stream_account(s);
+    return s->members && mg_js_members_turn(s->members);
+}
 
 // ---- consumers ------------------------------------------------------------------------------------------------------
 
-uint64_t mg_js_stream_consumers(const struct mg_js_stream *s) { return s->members ? s->members->n : 0; }
+uint64_t mg_js_stream_consumers(const struct mg_js_stream *s) {
+    return s->members ? s->members->n + s->members->asleep.count : 0;
+}
+
+struct check {
+    const struct mg_js_consumer_limits *limits;
+    mg_slice *names; // of those that they would forbid
+    size_t n;
+};
+
+static void check_sleeper(void *ctx, void *val) {
+    struct check *k = ctx;
+    const struct mg_js_sleeper *sl = val;
+    const struct mg_js_consumer_config c = {.max_ack_pending = sl->head.max_ack_pending,
+                                            .inactive_threshold = sl->head.inactive_threshold};
+    if (mg_js_consumer_violates(&c, k->limits)) k->names[k->n++] = mg_js_sleeper_name(sl);
+}
+
+static void check_member(void *ctx, void *val) {
+    struct check *k = ctx;
+    const struct mg_js_member *m = val;
+    if (mg_js_consumer_violates(&m->config, k->limits)) k->names[k->n++] = mg_js_member_name(m);
+}
+
+static int by_name(const void *a, const void *b) { return mg_slice_cmp(*(const mg_slice *)a, *(const mg_slice *)b); }
 
 int mg_js_stream_check_consumers(const struct mg_js_stream *s, const struct mg_js_stream_config *c,
                                  struct mg_js_error *e) {
-    size_t n;
-    struct mg_js_member **all = mg_js_members_sorted(s, &n);
+    const struct mg_js_consumer_limits *l = &c->consumer_limits;
+    if (s->members == NULL || (l->inactive_threshold <= 0 && l->max_ack_pending <= 0)) return 0;
+    struct check k = {l, mg_alloc((mg_js_stream_consumers(s) + 1) * sizeof(mg_slice)), 0};
     struct mg_buf names = MG_BUF_INIT;
-    for (size_t i = 0; i < n; i++) {
-        if (!mg_js_consumer_violates(&all[i]->config, &c->consumer_limits)) continue;
-        if (names.len) mg_buf_adds(&names, ", ");
-        mg_buf_add_slice(&names, mg_js_member_name(all[i]));
+    mg_table_each(&s->members->by_name, check_member, &k);
+    mg_table_each(&s->members->asleep, check_sleeper, &k);
+    qsort(k.names, k.n, sizeof(k.names[0]), by_name);
+    for (size_t i = 0; i < k.n; i++) {
+        if (i) mg_buf_adds(&names, ", ");
+        mg_buf_add_slice(&names, k.names[i]);
     }
-    int rc = names.len ? mg_js_failf(e, MG_JSE_STREAM_UPDATE, "change to limits violates consumers: %.*s",
-                                     (int)names.len, names.p) : 0;
+    int rc = 0;
+    if (k.n)
+        rc = mg_js_failf(e, MG_JSE_STREAM_UPDATE, "change to limits violates consumers: %.*s", (int)names.len, names.p);
     mg_buf_fini(&names);
-    mg_free(all);
+    mg_free(k.names);
     return rc;
 }

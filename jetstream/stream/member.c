@@ -11,6 +11,7 @@
 #include "server/base/mem.h"
 #include "server/router/hash.h"
 
+#define DEFAULT_INACTIVE INT64_C(5000000000) // spec 4
 #define BURST (UINT64_C(1) << 20) // of a rate limit, in bytes, where the stream does not bound its messages
 
 static const mg_slice none = {NULL, 0};
@@ -29,7 +30,8 @@ static unsigned list_filters(const struct mg_js_consumer_config *c, mg_slice *ou
 
 // spec 4: pull, and whoever did not ask for a time
 static bool jitters(const struct mg_js_consumer_config *c) {
-    return !mg_js_consumer_is_push(c) || (!mg_js_consumer_is_durable(c) && c->inactive_threshold == 5 * INT64_C(1000000000));
+    bool chose = mg_js_consumer_is_durable(c) || c->inactive_threshold != DEFAULT_INACTIVE;
+    return !mg_js_consumer_is_push(c) || !chose;
 }
 
 static struct mg_js_consumer_rules *make_rules(const struct mg_js_stream *s, const struct mg_js_consumer_config *c) {
@@ -110,7 +112,8 @@ static void op_notice(void *app, const struct mg_js_notice *n) {
 
 static uint64_t op_random(void *app) { return mg_shard_random(((struct mg_js_member *)app)->stream->js->shard); }
 
-static const struct mg_js_consumer_ops ops = {op_record, op_deliver, op_send, op_done, op_interest, op_notice, op_random};
+static const struct mg_js_consumer_ops ops = {op_record,   op_deliver, op_send,  op_done,
+                                              op_interest, op_notice,  op_random};
 
 // ---- the index of filters -------------------------------------------------------------------------------------------
 
@@ -186,7 +189,9 @@ struct mg_js_member *mg_js_member_new(struct mg_js_stream *s, mg_slice name, str
     mg_list_init(&m->active);
     mg_list_init(&m->watch);
     mg_list_init(&m->others);
+    mg_list_init(&m->idle);
     mg_list_init(&m->knowing);
+    mg_list_init(&m->pulls);
     mg_list_init(&m->journal.holds);
     mg_timer_init(&m->timer, due);
     m->rules = make_rules(s, &m->config);
@@ -233,6 +238,7 @@ void mg_js_member_drop(struct mg_js_member *m) {
     ms->n_limited -= is_limited(&m->config);
     if (m->c) leave_index(m);
     mg_js_watch_remove(m);
+    mg_js_sleep_forget(m);
     mg_js_member_stop_reading(m);
     mg_timer_stop(mg_shard_wheel(m->stream->js->shard), &m->timer);
     tell_nobody_waits(m);
@@ -243,12 +249,15 @@ void mg_js_member_drop(struct mg_js_member *m) {
 
 void mg_js_member_free(struct mg_js_member *m) {
     mg_list_remove(&m->active);
+    while (!mg_list_empty(&m->pulls)) {
+        struct mg_js_parcel *p = mg_container_of(m->pulls.next, struct mg_js_parcel, link);
+        mg_list_remove(&p->link);
+        mg_free(p);
+    }
     mg_js_member_unhold(m);
     mg_js_consumer_free(m->c);
     mg_js_consumer_fini(&m->config);
     mg_free(m->rules);
-    if (m->loading) mg_js_state_fini(m->loading);
-    mg_free(m->loading);
     mg_buf_fini(&m->journal.deltas);
     mg_free(m);
 }
@@ -262,7 +271,7 @@ int mg_js_member_delete(struct mg_js_member *m, void *ctx) {
     js->inside++;
     if (m->c) mg_js_consumer_say_deleted(m->c);
     js->inside--;
-    mg_js_advise_action(m, false);
+    mg_js_advise_action(s, mg_js_member_name(m), false);
     mg_js_member_drop(m);
     mg_js_retention_sweep(s);
     return 0;

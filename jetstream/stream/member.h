@@ -8,6 +8,7 @@
 //   member.c     one consumer: its rules, what it does to the world, what clients tell it
 //   pump.c       reading what is wanted and handing it over, num_pending
 //   rows.c       what survives: configuration, snapshots, changes; what leaves only when they are durable
+//   sleep.c      consumers that nobody uses are their rows alone
 //   watch.c      who listens to a deliver subject
 //   retention.c  streams that drop what nobody needs any more
 //   advisory.c   events
@@ -28,6 +29,14 @@
 #define MG_JS_SLOTS 64u // rows of changes between two snapshots
 
 struct mg_js_member;
+
+// A message from a client that is handled later; owned by the list that it is in.
+struct mg_js_parcel {
+    struct mg_list link;
+    enum mg_js_parcel_kind { MG_JS_PULL, MG_JS_ACK, MG_JS_FLOW } kind;
+    mg_slice consumer, subject, reply, body; // in text
+    char text[];
+};
 
 // What has changed and is not written yet, and where it will be written (rows.c).
 struct mg_js_journal {
@@ -57,19 +66,20 @@ struct mg_js_member {
     struct mg_list active;    // of members->active: with something to do in this turn
     struct mg_list watch;     // of a struct mg_js_watch: push
     struct mg_list others;    // of members->unfiltered, when it has no filters
+    struct mg_list idle;      // of js->idle: it could sleep
     struct mg_timer timer;
     struct mg_js_journal journal;
     struct mg_js_reading *rd; // NULL: nothing is being read nor read ahead
     struct mg_js_want want;   // what rd reads
     struct mg_js_reading *count; // NULL: num_pending is not being counted
     struct mg_list knowing;   // of struct mg_js_knowing
+    struct mg_list pulls;     // of struct mg_js_parcel: they wait for num_pending, which says what becomes of them
     uint64_t counted;         // num_pending knows of messages up to this one
     uint64_t clear;           // nothing before this number matches; UINT64_MAX: nothing that was told so far
     int64_t count_paid;       // when a count that had to wait was done
     struct mg_sub **filters;  // in members->index; owned
     uint32_t nfilters;
     uint64_t bounced;         // a delivery that reached nobody; 0: none
-    struct mg_js_state *loading; // at the start: its state as far as it has been read; owned
     bool persistent, live;    // live: its creation is durable, it delivers
     bool stale;               // num_pending must be counted
     bool reading, look_for_listeners, expired, dead;
@@ -82,19 +92,22 @@ struct mg_js_member {
 struct mg_js_members {
     struct mg_js_stream *stream;
     struct mg_table by_name;     // of struct mg_js_member
-    size_t n, n_limited;         // n_limited: those that max_consumers counts
+    struct mg_table asleep;      // of struct mg_js_sleeper
+    size_t n, n_limited;         // those awake; all that max_consumers counts
     struct mg_js_sub *next, *ack, *ack_long, *flow, *flow_long;
     struct mg_sublist *index;    // filters of all of them; owner: the member
     struct mg_list unfiltered;
     size_t nfiltered;
     struct mg_js_consumer_env env;
     struct mg_list active;
-    struct mg_list inbox;        // of struct parcel (members.c)
+    struct mg_list inbox;        // of struct mg_js_parcel
     struct mg_list dead;         // of struct mg_js_member, by active: freed at the end of the turn
     uint64_t told;               // messages up to this one have been told to the members
     struct mg_js_reading walk;   // looks at those behind
     bool walking;
-    struct mg_buf removed, done; // of uint64_t: gone from the stream; not needed any more by one of them
+    struct mg_buf removed;       // what has gone from the stream: numbers with subjects (members.c)
+    uint64_t highest_removed;    // of those
+    struct mg_buf done;          // of uint64_t: not needed any more by one of them
     unsigned purges;             // under way: what is removed meanwhile goes without a word
     struct mg_buf bounce;        // to whom the delivery went that bounced
     struct mg_js_sweep *sweep;   // NULL: nothing to look through (retention.c)
@@ -117,13 +130,12 @@ bool mg_js_members_turn(struct mg_js_members *ms);
 bool mg_js_members_catch_up(struct mg_js_members *ms);
 
 struct mg_js_member *mg_js_member_find(const struct mg_js_stream *s, mg_slice name);
-// All, in the order of their names; to be freed.
-struct mg_js_member **mg_js_members_sorted(const struct mg_js_stream *s, size_t *n);
-// Calls fn for each, in no order.
+// Calls fn for each that is awake, in no order.
 void mg_js_members_each(struct mg_js_members *ms, void (*fn)(void *arg, struct mg_js_member *m), void *arg);
 
-// A message was removed, or many: by the API, by a limit. Purges are said before and after.
-void mg_js_members_removed(struct mg_js_stream *s, uint64_t seq);
+// A message was removed, or all up to `last`: by the API, by a limit. Purges of the API are said before and after.
+void mg_js_members_removed(struct mg_js_stream *s, uint64_t seq, mg_slice subject);
+void mg_js_members_cleared(struct mg_js_stream *s, uint64_t last);
 void mg_js_members_purge(struct mg_js_stream *s);
 void mg_js_members_purge_failed(struct mg_js_stream *s);
 // filter empty: all. first: the number that the stream begins with now, last + 1 when nothing is left. whole: neither a
@@ -153,6 +165,7 @@ void mg_js_member_arm(struct mg_js_member *m); // its timer
 void mg_js_member_pull(struct mg_js_member *m, mg_slice reply, mg_slice body);
 void mg_js_member_ack(struct mg_js_member *m, mg_slice subject, mg_slice reply, mg_slice payload);
 void mg_js_member_flow(struct mg_js_member *m, mg_slice subject);
+void mg_js_member_take(struct mg_js_member *m, const struct mg_js_parcel *p);
 
 struct mg_js_consumer_info mg_js_member_tell(struct mg_js_member *m);
 
@@ -161,6 +174,8 @@ struct mg_js_consumer_info mg_js_member_tell(struct mg_js_member *m);
 // Delivers what is wanted, at most a slice. True: there is more at once.
 bool mg_js_member_pump(struct mg_js_member *m);
 void mg_js_member_stop_reading(struct mg_js_member *m);
+// Is num_pending exact? If not it is being counted from now on.
+bool mg_js_member_counted(struct mg_js_member *m);
 // Calls back when num_pending is exact: perhaps at once.
 void mg_js_member_know(struct mg_js_member *m, struct mg_js_knowing *k);
 // Its position or its filters have changed: what was read and counted is worth nothing.
@@ -179,8 +194,62 @@ int mg_js_member_store_config(struct mg_js_member *m, void *ctx);
 int mg_js_member_store_state(struct mg_js_member *m);
 int mg_js_member_erase(struct mg_js_member *m, void *ctx);
 void mg_js_member_unhold(struct mg_js_member *m); // it goes: what is held leaves without it
-// Reads all consumers of a stream; each is made and begun.
+// Reads all consumers of a stream: they serve, or sleep.
 void mg_js_rows_load(struct mg_js_stream *s);
+
+// What the rows of a consumer say, as they are read one by one.
+struct mg_js_stored {
+    struct mg_js_consumer_config config;
+    int64_t created;
+    struct mg_js_state state; // if has_state
+    uint64_t generation;
+    size_t since, snapshot;
+    unsigned slot, used;
+    bool has_state;
+};
+enum { MG_JS_ROW_QUIET = 1, MG_JS_ROW_HIDDEN = 2, MG_JS_ROW_NO_ACKS = 4 }; // QUIET: does nothing by itself
+struct mg_js_row_head {
+    uint8_t flags;
+    int64_t created, max_ack_pending, inactive_threshold;
+};
+uint8_t mg_js_member_row_flags(const struct mg_js_member *m);
+mg_slice mg_js_rows_key(char kind, mg_slice name, unsigned slot, struct mg_buf *out);
+bool mg_js_rows_head(mg_slice value, struct mg_js_row_head *out); // of a configuration's row
+int mg_js_stored_config(struct mg_js_stored *st, mg_slice value);   // MG_ECORRUPT
+int mg_js_stored_snapshot(struct mg_js_stored *st, mg_slice value); // MG_ECORRUPT
+bool mg_js_stored_deltas(struct mg_js_stored *st, unsigned slot, mg_slice value, bool *damaged); // false: older
+void mg_js_stored_fini(struct mg_js_stored *st);
+// A consumer in service of what was stored, which it takes over.
+struct mg_js_member *mg_js_member_revive(struct mg_js_stream *s, mg_slice name, struct mg_js_stored *st);
+
+// ---- sleep.c --------------------------------------------------------------------------------------------------------
+
+// A consumer that nobody uses is its rows, and this.
+struct mg_js_sleeper {
+    struct mg_js_stream *stream;
+    struct mg_js_waking *waking; // NULL: it sleeps
+    struct mg_timer timer;       // when it has to wake by itself
+    struct mg_js_row_head head;
+    uint32_t name_len;
+    char name[];
+};
+static inline mg_slice mg_js_sleeper_name(const struct mg_js_sleeper *sl) {
+    return mg_slice_of(sl->name, sl->name_len);
+}
+struct mg_js_request;
+
+bool mg_js_sleeps_from_start(const struct mg_js_stream *s, const struct mg_js_row_head *head);
+struct mg_js_sleeper *mg_js_sleeper_new(struct mg_js_stream *s, mg_slice name, const struct mg_js_row_head *head);
+struct mg_js_sleeper *mg_js_sleeper_find(const struct mg_js_stream *s, mg_slice name);
+// After it was used: when too many are idle, the one that has been so for longest falls asleep.
+void mg_js_sleep_consider(struct mg_js_member *m);
+void mg_js_sleep_forget(struct mg_js_member *m); // it goes
+// Wakes it; then the request (may be NULL) is run again.
+void mg_js_sleeper_wake(struct mg_js_sleeper *sl, struct mg_js_request *rq);
+// Wakes it; then it gets the message.
+void mg_js_sleeper_keep(struct mg_js_sleeper *sl, struct mg_js_parcel *p);
+void mg_js_sleepers_wake_all(struct mg_js_members *ms);
+void mg_js_sleepers_free(struct mg_js_members *ms);
 
 // ---- watch.c --------------------------------------------------------------------------------------------------------
 
@@ -200,7 +269,7 @@ void mg_js_retention_stop(struct mg_js_members *ms);
 
 // ---- advisory.c -----------------------------------------------------------------------------------------------------
 
-void mg_js_advise_action(struct mg_js_member *m, bool created);
+void mg_js_advise_action(struct mg_js_stream *s, mg_slice consumer, bool created);
 void mg_js_advise(struct mg_js_member *m, const struct mg_js_notice *n);
 
 #endif

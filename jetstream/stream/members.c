@@ -11,7 +11,6 @@
 #include "jetstream/stream/member.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "jetstream/request/request.h"
 #include "server/base/assert.h"
@@ -20,18 +19,7 @@
 #include "server/proto/subject.h"
 
 #define WALK_SLICE 4096u    // new messages that are told in one turn
-#define INBOX_MAX 65536u    // messages that are kept while consumers are being called
 #define ACCOUNT "szMpdrwD"  // hash of the only account, $G (spec 7.2)
-
-enum parcel_kind { PULL, ACK, FLOW };
-
-// A message from a client that arrived in the middle of something.
-struct parcel {
-    struct mg_list link;
-    enum parcel_kind kind;
-    mg_slice consumer, subject, reply, body; // in text
-    char text[];
-};
 
 // ---- from clients ---------------------------------------------------------------------------------------------------
 
@@ -46,33 +34,65 @@ static mg_slice put(char **at, mg_slice from) {
     return mg_slice_of(to, from.n);
 }
 
-static void keep(struct mg_js_stream *s, enum parcel_kind kind, mg_slice consumer, const struct mg_msg *msg) {
-    mg_slice body = body_of(msg);
-    struct parcel *p = mg_alloc(sizeof(*p) + consumer.n + msg->subject.n + msg->reply.n + body.n);
+// Its slices are the message's.
+static struct mg_js_parcel parcel(enum mg_js_parcel_kind kind, mg_slice consumer, const struct mg_msg *msg) {
+    return (struct mg_js_parcel){.kind = kind, .consumer = consumer, .subject = msg->subject, .reply = msg->reply,
+                                 .body = body_of(msg)};
+}
+
+static struct mg_js_parcel *copy(const struct mg_js_parcel *from) {
+    struct mg_js_parcel *p = mg_alloc(sizeof(*p) + from->consumer.n + from->subject.n + from->reply.n + from->body.n);
     char *at = p->text;
-    p->kind = kind;
-    p->consumer = put(&at, consumer);
-    p->subject = put(&at, msg->subject);
-    p->reply = put(&at, msg->reply);
-    p->body = put(&at, body);
-    mg_list_push_back(&s->members->inbox, &p->link);
-    mg_js_stream_busy(s);
+    p->kind = from->kind;
+    p->consumer = put(&at, from->consumer);
+    p->subject = put(&at, from->subject);
+    p->reply = put(&at, from->reply);
+    p->body = put(&at, from->body);
+    return p;
 }
 
-static void handle(struct mg_js_member *m, enum parcel_kind kind, mg_slice subject, mg_slice reply, mg_slice body) {
-    if (kind == PULL) mg_js_member_pull(m, reply, body);
-    else if (kind == ACK) mg_js_member_ack(m, subject, reply, body);
-    else mg_js_member_flow(m, subject);
+// Who does not want to wait is told at once if there is nothing, so that has to be known. Others find out.
+static bool needs_count(const struct mg_js_member *m, mg_slice body) {
+    static const char word[] = "no_wait";
+    return m->stale && body.n > sizeof(word) && memmem(body.p, body.n, word, sizeof(word) - 1) != NULL;
 }
 
-static bool arrived(struct mg_js_stream *s, enum parcel_kind kind, mg_slice consumer, const struct mg_msg *msg) {
+void mg_js_member_take(struct mg_js_member *m, const struct mg_js_parcel *p) {
+    if (p->kind == MG_JS_PULL) mg_js_members_catch_up(m->stream->members);
+    if (p->kind == MG_JS_ACK) {
+        mg_js_member_ack(m, p->subject, p->reply, p->body);
+    } else if (p->kind == MG_JS_FLOW) {
+        mg_js_member_flow(m, p->subject);
+    } else if (mg_list_empty(&m->pulls) && (!needs_count(m, p->body) || mg_js_member_counted(m))) {
+        mg_js_member_pull(m, p->reply, p->body);
+    } else {
+        mg_list_push_back(&m->pulls, &copy(p)->link);
+    }
+}
+
+// Is there a consumer of this name that takes such messages? spec 8: nobody listens to acknowledgements of the policies
+// none and flow_control.
+static bool takes(const struct mg_js_stream *s, const struct mg_js_member *m, const struct mg_js_sleeper *sl,
+                  enum mg_js_parcel_kind kind) {
+    if (s->deleting || (m == NULL && sl == NULL) || (m && !m->live)) return false;
+    if (kind != MG_JS_ACK) return true;
+    if (sl) return !(sl->head.flags & MG_JS_ROW_NO_ACKS);
+    return m->config.ack_policy != MG_JS_ACK_NONE && m->config.ack_policy != MG_JS_ACK_FLOW_CONTROL;
+}
+
+static bool arrived(struct mg_js_stream *s, enum mg_js_parcel_kind kind, mg_slice consumer, const struct mg_msg *msg) {
     struct mg_js_member *m = mg_js_member_find(s, consumer);
-    if (m == NULL || !m->live || s->deleting) return false;
-    // spec 8: nobody listens to acknowledgements that are not wanted
-    if (kind == ACK && (m->config.ack_policy == MG_JS_ACK_NONE || m->config.ack_policy == MG_JS_ACK_FLOW_CONTROL))
-        return false;
-    if (s->js->inside) keep(s, kind, consumer, msg);
-    else handle(m, kind, msg->subject, msg->reply, body_of(msg));
+    struct mg_js_sleeper *sl = m ? NULL : mg_js_sleeper_find(s, consumer);
+    const struct mg_js_parcel p = parcel(kind, consumer, msg);
+    if (!takes(s, m, sl, kind)) return false;
+    if (s->js->inside) {
+        mg_list_push_back(&s->members->inbox, &copy(&p)->link);
+        mg_js_stream_busy(s);
+    } else if (m) {
+        mg_js_member_take(m, &p);
+    } else {
+        mg_js_sleeper_keep(sl, copy(&p));
+    }
     return true;
 }
 
@@ -86,12 +106,12 @@ static bool on_next(void *arg, const struct mg_msg *msg) {
             mg_js_publish(s->js, msg->reply, none, MG_S("NATS/1.0 412 Required Api Level\r\n\r\n"), none);
         return true;
     }
-    return arrived(s, PULL, consumer, msg);
+    return arrived(s, MG_JS_PULL, consumer, msg);
 }
 
 static bool on_ack(void *arg, const struct mg_msg *msg) {
     struct mg_js_ack_subject a;
-    return mg_js_ack_parse(msg->subject, &a) && arrived(arg, ACK, a.consumer, msg);
+    return mg_js_ack_parse(msg->subject, &a) && arrived(arg, MG_JS_ACK, a.consumer, msg);
 }
 
 // $JS.FC.<stream>.<consumer>.<id>, or with domain and account before the stream.
@@ -99,7 +119,7 @@ static bool on_flow(void *arg, const struct mg_msg *msg) {
     const char *end = msg->subject.p + msg->subject.n, *dot = memrchr(msg->subject.p, '.', msg->subject.n);
     const char *from = dot ? memrchr(msg->subject.p, '.', (size_t)(dot - msg->subject.p)) : NULL;
     if (from == NULL || dot + 1 == end) return false;
-    return arrived(arg, FLOW, mg_slice_of(from + 1, (size_t)(dot - from - 1)), msg);
+    return arrived(arg, MG_JS_FLOW, mg_slice_of(from + 1, (size_t)(dot - from - 1)), msg);
 }
 
 static void empty_inbox(struct mg_js_members *ms, bool handle_them) {
@@ -107,10 +127,15 @@ static void empty_inbox(struct mg_js_members *ms, bool handle_them) {
     mg_list_init(&todo);
     mg_list_splice(&todo, &ms->inbox);
     while (!mg_list_empty(&todo)) {
-        struct parcel *p = mg_container_of(todo.next, struct parcel, link);
+        struct mg_js_parcel *p = mg_container_of(todo.next, struct mg_js_parcel, link);
         struct mg_js_member *m = mg_js_member_find(ms->stream, p->consumer);
+        struct mg_js_sleeper *sl = m || !handle_them ? NULL : mg_js_sleeper_find(ms->stream, p->consumer);
         mg_list_remove(&p->link);
-        if (handle_them && m && m->live) handle(m, p->kind, p->subject, p->reply, p->body);
+        if (sl) {
+            mg_js_sleeper_keep(sl, p);
+            continue;
+        }
+        if (handle_them && m && m->live) mg_js_member_take(m, p);
         mg_free(p);
     }
 }
@@ -152,6 +177,7 @@ struct mg_js_members *mg_js_members_of(struct mg_js_stream *s) {
     struct mg_js_members *ms = mg_zalloc(sizeof(*ms));
     ms->stream = s;
     mg_table_init(&ms->by_name);
+    mg_table_init(&ms->asleep);
     ms->index = mg_sublist_new(mg_shard_random(s->js->shard), 0);
     mg_list_init(&ms->unfiltered);
     mg_list_init(&ms->active);
@@ -191,20 +217,6 @@ void mg_js_members_each(struct mg_js_members *ms, void (*fn)(void *arg, struct m
     mg_free(e.v);
 }
 
-static int by_name(const void *a, const void *b) {
-    return mg_slice_cmp(mg_js_member_name(*(struct mg_js_member *const *)a),
-                        mg_js_member_name(*(struct mg_js_member *const *)b));
-}
-
-struct mg_js_member **mg_js_members_sorted(const struct mg_js_stream *s, size_t *n) {
-    *n = 0;
-    if (s->members == NULL) return NULL;
-    struct each e = collect_all(s->members);
-    qsort(e.v, e.n, sizeof(e.v[0]), by_name);
-    *n = e.n;
-    return e.v;
-}
-
 static void bury(struct mg_js_members *ms, bool all) {
     for (struct mg_list *l = ms->dead.next, *next; l != &ms->dead; l = next) {
         struct mg_js_member *m = mg_container_of(l, struct mg_js_member, active);
@@ -223,9 +235,16 @@ static void say_shutdown(void *arg, struct mg_js_member *m) {
 static void say_deleted(void *arg, struct mg_js_member *m) {
     (void)arg;
     if (m->c) mg_js_consumer_say_deleted(m->c);
-    mg_js_advise_action(m, false);
+    mg_js_advise_action(m->stream, mg_js_member_name(m), false);
     mg_js_member_drop(m);
 }
+
+static void advise_sleeper(void *arg, void *val) {
+    struct mg_js_sleeper *sl = val;
+    mg_js_advise_action(arg, mg_js_sleeper_name(sl), false);
+}
+
+static void advise_sleepers(struct mg_js_members *ms) { mg_table_each(&ms->asleep, advise_sleeper, ms->stream); }
 
 void mg_js_members_retire(struct mg_js_stream *s, bool deleted) {
     struct mg_js_members *ms = s->members;
@@ -234,6 +253,8 @@ void mg_js_members_retire(struct mg_js_stream *s, bool deleted) {
     s->js->inside++;
     mg_js_members_each(ms, deleted ? say_deleted : say_shutdown, NULL);
     s->js->inside--;
+    if (deleted) advise_sleepers(ms);
+    mg_js_sleepers_free(ms);
     mg_js_retention_stop(ms);
     mg_js_reading_end(&ms->walk);
     ms->walking = false;
@@ -253,7 +274,9 @@ void mg_js_members_free(struct mg_js_stream *s) {
     mg_js_members_each(ms, drop, NULL);
     bury(ms, true);
     empty_inbox(ms, false);
+    mg_js_sleepers_free(ms);
     mg_table_fini(&ms->by_name);
+    mg_table_fini(&ms->asleep);
     mg_sublist_free(ms->index);
     mg_buf_fini(&ms->env.headers);
     mg_buf_fini(&ms->env.reply);
@@ -335,46 +358,57 @@ static bool look_at_new(struct mg_js_members *ms) {
 
 // ---- removals -------------------------------------------------------------------------------------------------------
 
-void mg_js_members_removed(struct mg_js_stream *s, uint64_t seq) {
+struct removed {
+    uint64_t seq;
+    size_t subject; // bytes, which follow
+};
+
+void mg_js_members_removed(struct mg_js_stream *s, uint64_t seq, mg_slice subject) {
     struct mg_js_members *ms = s->members;
-    if (ms == NULL || ms->n == 0 || s->deleting) return;
-    mg_buf_add(&ms->removed, &seq, sizeof(seq));
+    if (ms == NULL || ms->n == 0 || s->deleting) return; // those who sleep find out when they wake
+    const struct removed r = {seq, subject.n};
+    mg_buf_add(&ms->removed, &r, sizeof(r));
+    mg_buf_add_slice(&ms->removed, subject);
+    if (seq > ms->highest_removed) ms->highest_removed = seq;
     mg_js_stream_busy(s);
 }
 
 struct removal {
-    const uint64_t *seqs;
-    size_t n;
+    mg_slice list;
     uint64_t highest;
     bool silent; // by a purge
 };
 
+static void forget_one(struct mg_js_member *m, const struct removal *r, uint64_t seq, mg_slice subject) {
+    if (seq >= mg_js_consumer_next(m->c)) m->stale = m->stale || mg_js_consumer_matches(m->c, subject);
+    else if (r->silent) mg_js_consumer_purged_one(m->c, seq);
+    else mg_js_consumer_removed(m->c, mg_js_member_now(m), seq, subject);
+}
+
 static void forget_removed(void *arg, struct mg_js_member *m) {
-    static const mg_slice unknown = {NULL, 0};
     const struct removal *r = arg;
     if (m->c == NULL) return;
-    uint64_t next = mg_js_consumer_next(m->c);
-    if (r->highest >= next) m->stale = true;
-    if (r->highest <= mg_js_consumer_state(m->c)->floor.seq && mg_js_consumer_state(m->c)->pending.parked == 0) return;
-    for (size_t i = 0; i < r->n; i++) {
-        if (r->seqs[i] >= next) continue;
-        if (r->silent) mg_js_consumer_purged_one(m->c, r->seqs[i]);
-        else mg_js_consumer_removed(m->c, mg_js_member_now(m), r->seqs[i], unknown);
+    const struct mg_js_state *state = mg_js_consumer_state(m->c);
+    if (r->highest <= state->floor.seq && state->pending.parked == 0) return;
+    for (mg_slice left = r->list; left.n > 0;) {
+        struct removed one;
+        memcpy(&one, left.p, sizeof(one));
+        forget_one(m, r, one.seq, mg_slice_of(left.p + sizeof(one), one.subject));
+        left = mg_slice_of(left.p + sizeof(one) + one.subject, left.n - sizeof(one) - one.subject);
     }
     mg_js_member_wake(m);
 }
 
 static void take_removed(struct mg_js_members *ms) {
     if (ms->removed.len == 0) return;
-    struct mg_buf seqs = ms->removed;
+    struct mg_buf list = ms->removed;
+    struct removal r = {mg_buf_slice(&list), ms->highest_removed, ms->purges > 0};
     ms->removed = (struct mg_buf)MG_BUF_INIT;
-    struct removal r = {(const uint64_t *)(const void *)seqs.p, seqs.len / sizeof(uint64_t), 0, ms->purges > 0};
-    for (size_t i = 0; i < r.n; i++)
-        if (r.seqs[i] > r.highest) r.highest = r.seqs[i];
+    ms->highest_removed = 0;
     ms->stream->js->inside++;
     mg_js_members_each(ms, forget_removed, &r);
     ms->stream->js->inside--;
-    mg_buf_fini(&seqs);
+    mg_buf_fini(&list);
 }
 
 void mg_js_members_purge(struct mg_js_stream *s) {
@@ -424,6 +458,12 @@ void mg_js_members_purged(struct mg_js_stream *s, mg_slice filter, uint64_t firs
     s->js->inside--;
 }
 
+// By something else than the API: a rollup of all.
+void mg_js_members_cleared(struct mg_js_stream *s, uint64_t last) {
+    static const mg_slice all = {NULL, 0};
+    if (s->members && s->members->purges == 0) mg_js_members_purged(s, all, last + 1, true);
+}
+
 // ---- turns ----------------------------------------------------------------------------------------------------------
 
 static void work_at(struct mg_js_member *m, bool *more) {
@@ -445,6 +485,7 @@ static void finish(struct mg_js_members *ms, struct mg_list *worked) {
         mg_js_member_flush(m);
         mg_js_member_arm(m);
         if (m->more) mg_list_push_back(&ms->active, &m->active);
+        mg_js_sleep_consider(m);
     }
 }
 

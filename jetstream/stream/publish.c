@@ -3,34 +3,30 @@
 //
 // The publish path: a message on a subject of the stream becomes an append to the store, its result an acknowledgement.
 //
-// The order of the checks is visible to clients (spec/jetstream-streams.md 12, column R1). What needs the stream's state
-// is the store's; what comes behind that in the order travels along as `refuse`. Acknowledgements leave when the store
-// says that the message is durable.
+// The order of the checks is visible to clients (spec/jetstream-streams.md 12, column R1). What needs the stream's
+// state is the store's; what comes between or behind that travels along as `refuse_early` and `refuse`.
+// Acknowledgements leave when the store says that the message is durable.
 #include <stdio.h>
-#include <string.h>
 
 #include "jetstream/api/reply.h"
-#include "jetstream/stream/js_stream.h"
+#include "jetstream/stream/expiry.h"
+#include "jetstream/stream/publish.h"
+#include "jetstream/stream/wishes.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
 #include "server/proto/headers.h"
 
 #define RECORD_MAX (32u * 1024 * 1024)
-#define HEADER_MAX 65535u
 #define SUBJECT_MAX 32768u // no subject of a message is longer
 
 struct publish {
     struct mg_js_wait wait;
-    mg_slice reply, bad; // in text; bad: what a refused rollup said, or the message id that was expected
-    int refused;         // enum mg_js_errno: what `refuse` stands for
+    mg_slice reply, bad; // in text; bad: what a refused rollup said
+    int early, late;     // enum mg_js_errno: what `refuse_early` and `refuse` stand for
+    struct mg_append_facts facts;
+    struct mg_js_copy *copy; // to be republished; NULL: it is not
+    int64_t expires;         // ns since the epoch; 0: it does not by itself
     char text[];
-};
-
-// What a message asks for in its headers.
-struct wishes {
-    mg_slice msg_id, last_msg_id, subject, ttl, bad_rollup;
-    uint64_t last, subject_last;
-    bool expects_last_id, rollup_subject, rollup_all, has_rollup, schedule;
 };
 
 // ---- answers --------------------------------------------------------------------------------------------------------
@@ -60,65 +56,7 @@ static void acknowledge(struct mg_js_stream *s, mg_slice reply, const struct mg_
     answer(s, reply, none, mg_buf_slice(out));
 }
 
-// ---- headers --------------------------------------------------------------------------------------------------------
-
-// Not a number counts as the largest one, which nothing equals (spec 12).
-static uint64_t number_of(mg_slice v) {
-    uint64_t n = 0;
-    if (v.n == 0 || v.n > 19) return MG_ANY_SEQ - 1;
-    for (size_t i = 0; i < v.n; i++) {
-        if (v.p[i] < '0' || v.p[i] > '9') return MG_ANY_SEQ - 1;
-        n = n * 10 + (uint64_t)(v.p[i] - '0');
-    }
-    return n;
-}
-
-static bool word_is(mg_slice v, const char *word) {
-    return v.n == strlen(word) && strncasecmp(v.p, word, v.n) == 0;
-}
-
-static void read_rollup(struct wishes *w, mg_slice v) {
-    w->has_rollup = true;
-    w->rollup_subject = word_is(v, "sub");
-    w->rollup_all = word_is(v, "all");
-    w->bad_rollup = w->rollup_subject || w->rollup_all ? none : v;
-}
-
-// 0, or the error of a check that comes before those that need the stream's state.
-static int read_wishes(const struct mg_js_stream *s, mg_slice headers, struct wishes *w) {
-    mg_slice v;
-    *w = (struct wishes){.last = MG_ANY_SEQ, .subject_last = MG_ANY_SEQ};
-    if (headers.n == 0) return 0;
-    if (mg_hdr_get(headers, MG_S("Nats-Incr"), &v)) return MG_JSE_MESSAGE_INCR_DISABLED;
-    if (mg_hdr_get(headers, MG_S("Nats-Expected-Stream"), &v) && !mg_slice_eq(v, mg_js_stream_name(s)))
-        return MG_JSE_STREAM_NOT_MATCH;
-    if (mg_hdr_get(headers, MG_S("Nats-TTL"), &w->ttl) && !s->config.allow_msg_ttl)
-        return MG_JSE_MESSAGE_TTL_DISABLED;
-    if (mg_hdr_get(headers, MG_S("Nats-Expected-Last-Subject-Sequence"), &v)) w->subject_last = number_of(v);
-    if (mg_hdr_get(headers, MG_S("Nats-Expected-Last-Subject-Sequence-Subject"), &w->subject) &&
-        w->subject_last == MG_ANY_SEQ)
-        return MG_JSE_STREAM_EXPECTED_LAST_SEQ_PER_SUBJECT_INVALID;
-    if (mg_hdr_get(headers, MG_S("Nats-Expected-Last-Sequence"), &v)) w->last = number_of(v);
-    mg_hdr_get(headers, MG_S("Nats-Msg-Id"), &w->msg_id);
-    w->expects_last_id = mg_hdr_get(headers, MG_S("Nats-Expected-Last-Msg-Id"), &w->last_msg_id);
-    w->schedule = mg_hdr_get(headers, MG_S("Nats-Schedule"), &v);
-    if (mg_hdr_get(headers, MG_S("Nats-Rollup"), &v)) read_rollup(w, v);
-    return 0;
-}
-
-// ---- checks behind those of the store -------------------------------------------------------------------------------
-
-// What the message is refused for if all that it expects of the stream's state holds: 0 or an error.
-static int late_check(const struct mg_js_stream *s, const struct wishes *w, mg_slice headers, mg_slice payload) {
-    const struct mg_js_stream_config *c = &s->config;
-    if (w->schedule && !c->allow_msg_schedules) return MG_JSE_MESSAGE_SCHEDULES_DISABLED;
-    if (w->has_rollup && (!c->allow_rollup_hdrs || c->deny_purge || w->bad_rollup.n)) return MG_JSE_STREAM_ROLLUP_FAILED;
-    if (c->max_msg_size >= 0 && headers.n + payload.n > (size_t)c->max_msg_size)
-        return MG_JSE_STREAM_MESSAGE_EXCEEDS_MAXIMUM;
-    if (headers.n > HEADER_MAX) return MG_JSE_STREAM_HEADER_EXCEEDS_MAXIMUM;
-    if (mg_js_no_room(s->js, s->config.storage)) return MG_JSE_INSUFFICIENT_RESOURCES;
-    return 0;
-}
+// ---- errors ---------------------------------------------------------------------------------------------------------
 
 static const char *store_error(int err) {
     switch (err) {
@@ -131,12 +69,14 @@ static const char *store_error(int err) {
     }
 }
 
-// What is said for an error of the store. seq: of the result.
-static void explain(struct mg_js_error *e, int err, uint64_t seq) {
+// What is said for an error of the store.
+static void explain(struct mg_js_error *e, const struct mg_result *r, mg_slice last_id) {
+    int err = r->err;
     switch (err) {
     case MG_EWRONGSEQ:
-        mg_js_failf(e, MG_JSE_STREAM_WRONG_LAST_SEQUENCE, "%llu", (unsigned long long)seq);
+        mg_js_failf(e, MG_JSE_STREAM_WRONG_LAST_SEQUENCE, "%llu", (unsigned long long)r->seq);
         break;
+    case MG_EWRONGID: mg_js_failf(e, MG_JSE_STREAM_WRONG_LAST_MSG_ID, "%.*s", (int)last_id.n, last_id.p); break;
     case MG_EFULL: mg_js_fail(e, MG_JSE_STREAM_TOO_MANY_REQUESTS); break;
     case MG_ENOSPC: mg_js_fail(e, MG_JSE_INSUFFICIENT_RESOURCES); break;
     default: mg_js_failf(e, MG_JSE_STREAM_STORE_FAILED, "%s", store_error(err));
@@ -145,28 +85,46 @@ static void explain(struct mg_js_error *e, int err, uint64_t seq) {
 
 // What is said for an error that was found here. bad: the value that is to blame.
 static void explain_own(struct mg_js_error *e, int err, mg_slice bad) {
-    if (err == MG_JSE_STREAM_ROLLUP_FAILED && bad.n == 0) mg_js_failf(e, err, "rollup not permitted");
-    else if (err == MG_JSE_STREAM_ROLLUP_FAILED)
-        mg_js_failf(e, err, "rollup value invalid: \"%.*s\"", (int)bad.n, bad.p);
-    else mg_js_fail(e, (enum mg_js_errno)err);
+    if (err != MG_JSE_STREAM_ROLLUP_FAILED) mg_js_fail(e, (enum mg_js_errno)err);
+    else if (bad.n == 0) mg_js_failf(e, MG_JSE_STREAM_ROLLUP_FAILED, "rollup not permitted");
+    else mg_js_failf(e, MG_JSE_STREAM_ROLLUP_FAILED, "rollup value invalid: \"%.*s\"", (int)bad.n, bad.p);
+}
+
+static void refuse_own(struct mg_js_stream *s, mg_slice reply, int err, mg_slice bad) {
+    struct mg_js_error e = {0};
+    explain_own(&e, err, bad);
+    refuse(s, reply, &e);
 }
 
 // ---- the append -----------------------------------------------------------------------------------------------------
 
-// refused by the checks above: any code that is no error of the store.
+// Refused by the checks of this folder: codes that are no errors of the store.
+#define REFUSED_EARLY MG_EINVAL
 #define REFUSED MG_EDENIED
+
+static void publish_free(struct publish *p) {
+    mg_buf_fini(&p->facts.last_id);
+    mg_js_copy_free(p->copy);
+    mg_free(p);
+}
 
 static void appended(struct mg_js_wait *w, struct mg_js_stream *s, const struct mg_result *r) {
     struct publish *p = mg_container_of(w, struct publish, wait);
-    struct mg_js_error e = {0};
-    if (r && r->err == 0) {
+    int err = r ? r->err : MG_EUNKNOWN;
+    if (err == 0) {
+        if (p->copy && !r->duplicate) mg_js_copy_publish(s, p->copy, r->seq, &p->facts);
+        if (!r->duplicate) mg_js_expiry_added(s, r->seq, p->expires);
         acknowledge(s, p->reply, r);
-    } else if (r && r->err != MG_EUNKNOWN) {
-        if (r->err == REFUSED) explain_own(&e, p->refused, p->bad);
-        else explain(&e, r->err, r->seq);
+    } else if (err == REFUSED_EARLY && p->early) {
+        refuse_own(s, p->reply, p->early, none);
+    } else if (err == REFUSED) {
+        refuse_own(s, p->reply, p->late, p->bad);
+    } else if (err != MG_EUNKNOWN) {
+        struct mg_js_error e = {0};
+        explain(&e, r, mg_buf_slice(&p->facts.last_id));
         refuse(s, p->reply, &e);
     }
-    mg_free(p);
+    publish_free(p);
 }
 
 static char *keep(char *at, mg_slice from, mg_slice *to) {
@@ -175,22 +133,39 @@ static char *keep(char *at, mg_slice from, mg_slice *to) {
     return at + from.n;
 }
 
-static void append(struct mg_js_stream *s, mg_slice reply, const struct wishes *w, struct mg_append *a) {
+// What comes behind the sizes (spec 12, row 14).
+static int check_room(struct mg_js_stream *s, const struct mg_js_wishes *w, bool skip) {
+    if (mg_js_no_room(s->js, s->config.storage)) return MG_JSE_INSUFFICIENT_RESOURCES;
+    return !skip && w->ttl.kind == MG_JS_TTL_INVALID ? MG_JSE_MESSAGE_TTL_INVALID : 0;
+}
+
+static int64_t expiry_of(const struct mg_js_stream *s, int64_t seconds) {
+    const int64_t most = INT64_MAX / 4 / 1000000000;
+    return mg_store_part_time(s->js->part) + (seconds < most ? seconds : most) * 1000000000;
+}
+
+static void append(struct mg_js_stream *s, mg_slice reply, const struct mg_js_wishes *w, struct mg_append *a) {
     struct publish *p = mg_alloc(sizeof(*p) + reply.n + w->bad_rollup.n);
-    p->refused = late_check(s, w, a->headers, a->payload);
-    a->refuse = p->refused ? REFUSED : 0;
-    keep(keep(p->text, reply, &p->reply), w->bad_rollup, &p->bad);
+    char row[MG_JS_EXPIRY_KEY];
+    *p = (struct publish){.early = mg_js_wishes_check_early(&s->config, a->subject, a->headers)};
+    p->late = mg_js_wishes_check_late(w, &s->config, a->headers, a->payload);
+    if (p->late == 0) p->late = check_room(s, w, a->skip);
+    keep(keep(p->text, reply, &p->reply), w->rollup_forbidden ? none : w->bad_rollup, &p->bad);
+    p->copy = mg_js_copy_new(s, a);
+    p->facts.want_previous = p->copy != NULL;
+    a->refuse_early = p->early ? REFUSED_EARLY : 0;
+    a->refuse = p->late ? REFUSED : 0;
+    a->facts = &p->facts;
+    if (w->ttl.kind == MG_JS_TTL_SECONDS && s->config.allow_msg_ttl && !a->skip) {
+        p->expires = expiry_of(s, w->ttl.seconds);
+        a->row = mg_js_expiry_row(p->expires, row);
+    }
     mg_js_wait(s->js, &p->wait, appended);
     int err = mg_stream_append(s->store, a, &p->wait);
     if (err == 0) return;
     mg_js_wait_cancel(&p->wait);
+    p->early = 0;
     appended(&p->wait, s, &(struct mg_result){.err = err});
-}
-
-static void refuse_own(struct mg_js_stream *s, mg_slice reply, int err) {
-    struct mg_js_error e = {0};
-    explain_own(&e, err, none);
-    refuse(s, reply, &e);
 }
 
 // ---- headers as they are stored -------------------------------------------------------------------------------------
@@ -214,6 +189,25 @@ static mg_slice storable(mg_slice headers, struct mg_buf *space) {
     return space->len > line.n + 2 ? mg_buf_slice(space) : none;
 }
 
+// With delete markers a message lives at least as long as they do (spec 14), or one could be missed. True: it is to be
+// stored with the headers that are in *space.
+static bool live_longer(const struct mg_js_stream *s, struct mg_js_wishes *w, mg_slice headers, struct mg_buf *space) {
+    const mg_slice name = MG_S("Nats-TTL:");
+    int64_t least = s->config.subject_delete_marker_ttl / 1000000000;
+    if (w->ttl.kind != MG_JS_TTL_SECONDS || w->ttl.seconds >= least) return false;
+    if (s->config.max_msgs_per_subject == 1) return false; // there is no other that could hide it
+    const char *end = headers.p + headers.n - 2, *eol;
+    for (const char *at = headers.p; at < end; at = eol + 1) {
+        eol = memchr(at, '\n', (size_t)(end - at));
+        if (eol == NULL) eol = end - 1;
+        mg_slice line = mg_slice_of(at, (size_t)(eol + 1 - at));
+        if (!mg_slice_starts(line, name)) mg_buf_add_slice(space, line);
+    }
+    mg_buf_addf(space, "Nats-TTL: %lld\r\n\r\n", (long long)least);
+    w->ttl.seconds = least;
+    return true;
+}
+
 static mg_slice stored_subject(const struct mg_js_stream *s, mg_slice subject, char *out, size_t cap) {
     mg_slice to = subject;
     if (s->transform == NULL || !mg_transform_matches(s->transform, subject)) return subject;
@@ -221,39 +215,62 @@ static mg_slice stored_subject(const struct mg_js_stream *s, mg_slice subject, c
     return to;
 }
 
+static struct mg_append append_of(const struct mg_js_wishes *w) {
+    bool rollup = w->rollup_subject || w->rollup_all;
+    return (struct mg_append){
+        .msg_id = w->msg_id,
+        .expect_last = w->last,
+        .expect_subject_last = w->subject_last,
+        .expect_subject = w->subject,
+        .expects_id = w->last_msg_id.n > 0,
+        .expect_id = w->last_msg_id,
+        .rollup_subject = w->rollup_subject,
+        .rollup_all = w->rollup_all,
+        .no_limit_per_subject = rollup,
+    };
+}
+
+static void refuse_for(struct mg_js_stream *s, mg_slice reply, int err) {
+    struct mg_js_error e = {0};
+    explain(&e, &(struct mg_result){.err = err}, none);
+    refuse(s, reply, &e);
+}
+
+static void hold(struct mg_js_stream *s, const struct mg_js_inbound *in) {
+    if (!mg_js_stream_hold(s, in)) refuse_for(s, in->reply, MG_EFULL);
+}
+
+void mg_js_stream_take(struct mg_js_stream *s, const struct mg_js_inbound *in) {
+    char subject[SUBJECT_MAX];
+    struct mg_buf space = MG_BUF_INIT, longer = MG_BUF_INIT;
+    struct mg_js_wishes w;
+    mg_slice headers = storable(in->headers, &space), to = stored_subject(s, in->subject, subject, sizeof(subject));
+    bool large = s->config.storage == MG_JS_FILE && to.n + headers.n + in->payload.n > RECORD_MAX;
+    int err = large ? 0 : s->config.sealed ? MG_JSE_STREAM_SEALED : mg_js_wishes_read(&w, &s->config, headers);
+    if (large) {
+        refuse_for(s, in->reply, MG_ERANGE);
+    } else if (err) {
+        refuse_own(s, in->reply, err, none);
+    } else if (w.last_msg_id.n && !mg_stream_last_id_known(s->store)) {
+        hold(s, in);
+    } else {
+        struct mg_append a = append_of(&w);
+        a.subject = to;
+        a.headers = live_longer(s, &w, headers, &longer) ? mg_buf_slice(&longer) : headers;
+        a.payload = in->payload;
+        a.skip = s->config.retention == MG_JS_INTEREST && !mg_js_stream_wanted(s, to);
+        append(s, in->reply, &w, &a);
+    }
+    mg_buf_fini(&longer);
+    mg_buf_fini(&space);
+}
+
 bool mg_js_stream_publish(void *arg, const struct mg_msg *m) {
     struct mg_js_stream *s = arg;
-    char subject[SUBJECT_MAX];
-    struct mg_buf space = MG_BUF_INIT;
-    struct wishes w;
     if (s->deleting) return false;
-    mg_slice headers = storable(mg_slice_of(m->payload.p, m->hdr_len), &space);
-    struct mg_append a = {
-        .subject = stored_subject(s, m->subject, subject, sizeof(subject)),
-        .headers = headers,
-        .payload = mg_slice_of(m->payload.p + m->hdr_len, m->payload.n - m->hdr_len),
-    };
-    int err = s->config.storage == MG_JS_FILE && a.subject.n + headers.n + a.payload.n > RECORD_MAX
-                  ? MG_JSE_STREAM_STORE_FAILED
-              : s->config.sealed ? MG_JSE_STREAM_SEALED
-                                 : read_wishes(s, headers, &w);
-    if (err == MG_JSE_STREAM_STORE_FAILED) {
-        struct mg_js_error e = {0};
-        explain(&e, MG_ERANGE, 0);
-        refuse(s, m->reply, &e);
-    } else if (err) {
-        refuse_own(s, m->reply, err);
-    } else {
-        a.msg_id = w.msg_id;
-        a.expect_last = w.last;
-        a.expect_subject_last = w.subject_last;
-        a.expect_subject = w.subject;
-        a.rollup_subject = w.rollup_subject;
-        a.rollup_all = w.rollup_all;
-        a.no_limit_per_subject = w.has_rollup;
-        a.skip = s->config.retention == MG_JS_INTEREST && !mg_js_stream_wanted(s, a.subject);
-        append(s, m->reply, &w, &a);
-    }
-    mg_buf_fini(&space);
+    const struct mg_js_inbound in = {m->subject, m->reply, mg_slice_of(m->payload.p, m->hdr_len),
+                                     mg_slice_of(m->payload.p + m->hdr_len, m->payload.n - m->hdr_len)};
+    if (mg_list_empty(&s->held)) mg_js_stream_take(s, &in);
+    else hold(s, &in);
     return true;
 }

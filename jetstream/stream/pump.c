@@ -42,7 +42,7 @@ void mg_js_member_restart(struct mg_js_member *m) {
     mg_js_member_stop_reading(m);
     m->clear = 0;
     m->stale = true;
-    if (!mg_list_empty(&m->knowing)) mg_js_member_wake(m);
+    if (!mg_list_empty(&m->knowing) || !mg_list_empty(&m->pulls)) mg_js_member_wake(m);
 }
 
 static void at_end(struct mg_js_member *m, const struct mg_js_want *w, uint64_t last) {
@@ -133,7 +133,17 @@ static void counted(struct mg_js_member *m, uint64_t n, uint64_t upto) {
     m->stale = false;
 }
 
+static void take_pulls(struct mg_js_member *m) {
+    while (!mg_list_empty(&m->pulls)) {
+        struct mg_js_parcel *p = mg_container_of(m->pulls.next, struct mg_js_parcel, link);
+        mg_list_remove(&p->link);
+        mg_js_member_pull(m, p->reply, p->body);
+        mg_free(p);
+    }
+}
+
 static void tell_knowing(struct mg_js_member *m) {
+    take_pulls(m);
     struct mg_list told;
     mg_list_init(&told);
     mg_list_splice(&told, &m->knowing);
@@ -196,9 +206,13 @@ static bool count(struct mg_js_member *m) {
     return true;
 }
 
-void mg_js_member_know(struct mg_js_member *m, struct mg_js_knowing *k) {
+bool mg_js_member_counted(struct mg_js_member *m) {
     mg_js_members_catch_up(m->stream->members);
-    if (m->c != NULL && (count_numbers(m) || (!m->stale && !m->count) || count(m))) {
+    return m->c != NULL && (count_numbers(m) || (!m->stale && !m->count) || count(m));
+}
+
+void mg_js_member_know(struct mg_js_member *m, struct mg_js_knowing *k) {
+    if (mg_js_member_counted(m)) {
         mg_list_init(&k->link);
         k->known(k, m);
         return;
@@ -217,7 +231,8 @@ static bool knows_pending(struct mg_js_member *m) {
 
 // ---- the pump -------------------------------------------------------------------------------------------------------
 
-static bool pump_one(struct mg_js_member *m, size_t *bytes) {
+// known: num_pending is, as far as this slice goes.
+static bool pump_one(struct mg_js_member *m, bool *known, size_t *bytes) {
     struct mg_js_members *ms = m->stream->members;
     uint64_t from = m->want.seq;
     if (m->want.kind == MG_JS_WANT_NEXT) {
@@ -229,6 +244,8 @@ static bool pump_one(struct mg_js_member *m, size_t *bytes) {
     }
     if (read(m, from) != 0) return false;
     bool end = m->want.kind == MG_JS_WANT_NEXT && m->rd->r.err == MG_ENOTFOUND;
+    if (!*known && m->rd->r.err == 0 && !knows_pending(m)) return false; // read again when it is counted
+    *known = *known || m->rd->r.err == 0;
     *bytes += hand_over(m, &m->rd->r);
     return !end;
 }
@@ -236,14 +253,13 @@ static bool pump_one(struct mg_js_member *m, size_t *bytes) {
 bool mg_js_member_pump(struct mg_js_member *m) {
     size_t bytes = 0;
     bool known = false;
-    if (!mg_list_empty(&m->knowing) && (!m->stale || count(m))) tell_knowing(m);
+    bool asked = !mg_list_empty(&m->knowing) || !mg_list_empty(&m->pulls);
+    if (asked && !m->count && (!m->stale || count(m))) tell_knowing(m);
     for (unsigned i = 0; i < SLICE_MESSAGES && bytes < SLICE_BYTES; i++) {
         if (m->reading || m->look_for_listeners) return m->look_for_listeners;
         m->want = mg_js_consumer_want(m->c, mg_js_member_now(m));
         if (m->want.kind == MG_JS_WANT_NOTHING) return false;
-        if (!known && !knows_pending(m)) return false;
-        known = true;
-        if (!pump_one(m, &bytes)) return false;
+        if (!pump_one(m, &known, &bytes)) return false;
     }
     return true;
 }

@@ -38,7 +38,8 @@ static void remove_message(struct mg_js_stream *s, uint64_t seq) { mg_stream_rem
 bool mg_js_stream_wanted(const struct mg_js_stream *s, mg_slice subject) {
     const struct mg_js_members *ms = s->members;
     if (ms == NULL) return false;
-    return !mg_list_empty(&ms->unfiltered) || (ms->nfiltered && mg_sublist_match_any(ms->index, subject));
+    if (ms->asleep.count > 0 || !mg_list_empty(&ms->unfiltered)) return true;
+    return ms->nfiltered && mg_sublist_match_any(ms->index, subject);
 }
 
 // ---- one by one -----------------------------------------------------------------------------------------------------
@@ -151,7 +152,7 @@ static void sweep_from(struct mg_js_stream *s, uint64_t seq) {
 void mg_js_retention_sweep(struct mg_js_stream *s) {
     static const mg_slice all = {NULL, 0};
     if (s->config.retention != MG_JS_INTEREST || s->members == NULL || s->deleting) return;
-    if (s->members->n > 0) sweep_from(s, 1);
+    if (s->members->n + s->members->asleep.count > 0) sweep_from(s, 1);
     else mg_stream_purge(s->store, all, 0, 0, NULL);
 }
 

@@ -3,7 +3,7 @@
 //
 // What survives of a consumer, as rows of its stream:
 //
-//     c/<name>          version, time of creation, configuration as JSON
+//     c/<name>          version, flags, time of creation, limits, configuration as JSON (struct config_head)
 //     s/<name>          version, generation, highest slot, snapshot of the state
 //     d/<name>/<slot>   generation, changes (state.h) since the row before
 //
@@ -33,6 +33,14 @@ struct mg_js_hold {
     bool ordered;           // it has deliveries
     struct mg_buf frames;   // of struct frame and their bytes
 };
+
+// Little-endian, as all that is stored.
+struct config_head {
+    uint8_t version, flags; // MG_JS_ROW_*
+    uint8_t reserved[6];
+    int64_t created, max_ack_pending, inactive_threshold;
+};
+_Static_assert(sizeof(struct config_head) == 32, "it is stored");
 
 struct frame {
     size_t to, subject, reply, headers, payload; // bytes of each, one behind the other
@@ -108,12 +116,7 @@ void mg_js_member_unhold(struct mg_js_member *m) {
 // ---- writing --------------------------------------------------------------------------------------------------------
 
 static mg_slice key_of(const struct mg_js_member *m, char kind, struct mg_buf *out) {
-    out->len = 0;
-    mg_buf_addc(out, kind);
-    mg_buf_addc(out, '/');
-    mg_buf_add_slice(out, mg_js_member_name(m));
-    if (kind == 'd') mg_buf_addf(out, "/%02u", m->journal.slot);
-    return mg_buf_slice(out);
+    return mg_js_rows_key(kind, mg_js_member_name(m), m->journal.slot, out);
 }
 
 static int put_row(struct mg_js_member *m, char kind, const struct mg_buf *value, void *ctx) {
@@ -188,11 +191,21 @@ void mg_js_member_flush(struct mg_js_member *m) {
     }
 }
 
+uint8_t mg_js_member_row_flags(const struct mg_js_member *m) {
+    const struct mg_js_consumer_config *c = &m->config;
+    bool quiet = !mg_js_consumer_is_push(c) && c->inactive_threshold == 0 && c->replay_policy == MG_JS_REPLAY_INSTANT;
+    bool no_acks = c->ack_policy == MG_JS_ACK_NONE || c->ack_policy == MG_JS_ACK_FLOW_CONTROL;
+    return (uint8_t)((quiet ? MG_JS_ROW_QUIET : 0) | (c->direct || c->sourcing ? MG_JS_ROW_HIDDEN : 0) |
+                     (no_acks ? MG_JS_ROW_NO_ACKS : 0));
+}
+
 int mg_js_member_store_config(struct mg_js_member *m, void *ctx) {
     struct mg_buf value = MG_BUF_INIT;
     struct mg_jw w;
-    mg_buf_addc(&value, VERSION);
-    mg_buf_add(&value, &m->created, sizeof(m->created));
+    struct config_head head = {.version = VERSION, .flags = mg_js_member_row_flags(m), .created = m->created,
+                               .max_ack_pending = m->config.max_ack_pending,
+                               .inactive_threshold = m->config.inactive_threshold};
+    mg_buf_add(&value, &head, sizeof(head));
     mg_jw_init(&w, &value, 0);
     mg_js_consumer_write(&m->config, &w);
     int err = put_row(m, 'c', &value, ctx);
@@ -221,107 +234,162 @@ int mg_js_member_erase(struct mg_js_member *m, void *ctx) {
 
 // ---- reading --------------------------------------------------------------------------------------------------------
 
-struct loading {
-    struct mg_js_stream *stream;
-    struct mg_js_member *m; // of the last row
-    struct mg_js_member **members;
-    size_t n, cap;
-};
-
 static void complain(const struct mg_js_stream *s, mg_slice consumer, const char *what) {
     mg_slice name = mg_js_stream_name(s);
     mg_log_err(s->js->log, "JetStream: consumer %.*s of stream %.*s: %s", (int)consumer.n, consumer.p, (int)name.n,
                name.p, what);
 }
 
-static mg_slice name_in(mg_slice key, char kind) {
-    mg_slice name = mg_slice_of(key.p + 2, key.n - 2);
-    if (kind == 'd') name.n = name.n > 3 ? name.n - 3 : 0;
-    return name;
+bool mg_js_rows_head(mg_slice value, struct mg_js_row_head *out) {
+    struct config_head head;
+    if (value.n < sizeof(head) || value.p[0] != VERSION) return false;
+    memcpy(&head, value.p, sizeof(head));
+    *out = (struct mg_js_row_head){head.flags, head.created, head.max_ack_pending, head.inactive_threshold};
+    return true;
 }
+
+int mg_js_stored_config(struct mg_js_stored *st, mg_slice value) {
+    struct mg_js_row_head head;
+    const size_t n = sizeof(struct config_head);
+    if (!mg_js_rows_head(value, &head)) return MG_ECORRUPT;
+    st->created = head.created;
+    return mg_js_consumer_load(&st->config, mg_slice_of(value.p + n, value.n - n));
+}
+
+int mg_js_stored_snapshot(struct mg_js_stored *st, mg_slice value) {
+    const size_t head = 2 + sizeof(uint64_t);
+    if (value.n < head || value.p[0] != VERSION) return MG_ECORRUPT;
+    int err = mg_js_state_decode(&st->state, mg_slice_of(value.p + head, value.n - head));
+    if (err != 0) return err;
+    st->has_state = true;
+    st->used = (uint8_t)value.p[1];
+    st->snapshot = value.n;
+    memcpy(&st->generation, value.p + 2, sizeof(uint64_t));
+    return 0;
+}
+
+bool mg_js_stored_deltas(struct mg_js_stored *st, unsigned slot, mg_slice value, bool *damaged) {
+    uint64_t generation;
+    if (slot >= st->used) st->used = slot + 1;
+    if (!st->has_state || value.n < sizeof(generation)) return false;
+    memcpy(&generation, value.p, sizeof(generation));
+    if (generation != st->generation || slot != st->slot) return false;
+    mg_slice deltas = mg_slice_of(value.p + sizeof(generation), value.n - sizeof(generation));
+    if (mg_js_state_replay(&st->state, deltas) != 0) *damaged = true;
+    st->slot++;
+    st->since += value.n;
+    return true;
+}
+
+void mg_js_stored_fini(struct mg_js_stored *st) {
+    mg_js_consumer_fini(&st->config);
+    if (st->has_state) mg_js_state_fini(&st->state);
+}
+
+mg_slice mg_js_rows_key(char kind, mg_slice name, unsigned slot, struct mg_buf *out) {
+    out->len = 0;
+    mg_buf_addc(out, kind);
+    mg_buf_addc(out, '/');
+    mg_buf_add_slice(out, name);
+    if (kind == 'd') mg_buf_addf(out, "/%02u", slot);
+    return mg_buf_slice(out);
+}
+
+struct mg_js_member *mg_js_member_revive(struct mg_js_stream *s, mg_slice name, struct mg_js_stored *st) {
+    struct mg_stream_state now = {.first = 1};
+    if (mg_stream_state(s->store, &now) != 0) now.first = 0;
+    struct mg_js_member *m = mg_js_member_new(s, name, &st->config, st->created);
+    bool fresh = !st->has_state;
+    if (fresh) {
+        complain(s, name, "its state cannot be read: it begins anew");
+        mg_js_state_init(&st->state, now.first ? now.first : 1, m->config.ack_policy == MG_JS_ACK_NONE);
+    } else {
+        m->journal.generation = st->generation;
+    }
+    m->journal.slot = st->slot;
+    m->journal.used = st->used;
+    m->journal.since = st->since;
+    m->journal.snapshot = st->snapshot;
+    st->has_state = false;
+    mg_js_member_begin(m, &st->state);
+    if (fresh) mg_js_member_store_state(m);
+    s->js->inside++;
+    if (now.first) mg_js_consumer_trim(m->c, mg_js_member_now(m), now.first);
+    s->js->inside--;
+    mg_js_member_serve(m);
+    return m;
+}
+
+// ---- all of a stream, at the start ----------------------------------------------------------------------------------
+
+struct named {
+    struct mg_js_stored st;
+    mg_slice name; // owned
+};
+
+struct loading {
+    struct mg_js_stream *stream;
+    struct named *v; // in the order of their names, as rows come
+    size_t n, cap, at;
+};
 
 static bool load_config(void *arg, mg_slice key, mg_slice value) {
     struct loading *l = arg;
-    struct mg_js_consumer_config config;
-    int64_t created;
-    const size_t head = 1 + sizeof(created);
-    mg_slice name = name_in(key, 'c');
-    if (value.n < head || value.p[0] != VERSION ||
-        mg_js_consumer_load(&config, mg_slice_of(value.p + head, value.n - head)) != 0) {
+    struct mg_js_stored st = {.created = 0};
+    struct mg_js_row_head head;
+    mg_slice name = mg_slice_of(key.p + 2, key.n - 2);
+    if (mg_js_rows_head(value, &head) && mg_js_sleeps_from_start(l->stream, &head)) {
+        mg_js_sleeper_new(l->stream, name, &head);
+        return true;
+    }
+    if (mg_js_stored_config(&st, value) != 0) {
         complain(l->stream, name, "its configuration cannot be read: it stays as it is, out of service");
         return true;
     }
-    memcpy(&created, value.p + 1, sizeof(created));
     if (l->n == l->cap) {
         l->cap = l->cap ? l->cap * 2 : 16;
-        l->members = mg_realloc(l->members, l->cap * sizeof(l->members[0]));
+        l->v = mg_realloc(l->v, l->cap * sizeof(l->v[0]));
     }
-    l->members[l->n++] = mg_js_member_new(l->stream, name, &config, created);
+    l->v[l->n++] = (struct named){st, mg_slice_of(mg_slice_dup(name), name.n)};
     return true;
 }
 
-static struct mg_js_member *loaded(struct loading *l, mg_slice name) {
-    if (l->m == NULL || !mg_slice_eq(mg_js_member_name(l->m), name)) l->m = mg_js_member_find(l->stream, name);
-    return l->m;
+// Rows come in the order of names, so the one that is meant stands at or behind the last one.
+static struct mg_js_stored *stored_of(struct loading *l, mg_slice name) {
+    while (l->at < l->n && mg_slice_cmp(l->v[l->at].name, name) < 0) l->at++;
+    return l->at < l->n && mg_slice_eq(l->v[l->at].name, name) ? &l->v[l->at].st : NULL;
 }
 
 static bool load_snapshot(void *arg, mg_slice key, mg_slice value) {
-    struct loading *l = arg;
-    struct mg_js_member *m = loaded(l, name_in(key, 's'));
-    struct mg_js_state state;
-    const size_t head = 2 + sizeof(uint64_t);
-    if (m == NULL) return true;
-    if (value.n < head || value.p[0] != VERSION ||
-        mg_js_state_decode(&state, mg_slice_of(value.p + head, value.n - head)) != 0) {
-        complain(l->stream, mg_js_member_name(m), "its state cannot be read: it begins anew");
-        return true;
-    }
-    m->journal.used = (uint8_t)value.p[1];
-    m->journal.snapshot = value.n;
-    memcpy(&m->journal.generation, value.p + 2, sizeof(uint64_t));
-    m->loading = mg_alloc(sizeof(state));
-    *m->loading = state;
+    struct mg_js_stored *st = stored_of(arg, mg_slice_of(key.p + 2, key.n - 2));
+    if (st) mg_js_stored_snapshot(st, value);
     return true;
 }
 
-// Slots come in their order; the first one that is older than the snapshot ends it.
+// d/<name>/<slot>: the slash makes these names come in another order than the others.
 static bool load_deltas(void *arg, mg_slice key, mg_slice value) {
     struct loading *l = arg;
-    struct mg_js_member *m = key.n > 5 ? loaded(l, name_in(key, 'd')) : NULL;
-    uint64_t generation;
-    if (m == NULL || m->loading == NULL || value.n < sizeof(generation)) return true;
-    struct mg_js_journal *j = &m->journal;
+    if (key.n < 6) return true;
+    mg_slice name = mg_slice_of(key.p + 2, key.n - 5);
+    if (l->at == l->n || !mg_slice_eq(l->v[l->at].name, name)) {
+        size_t lo = 0, hi = l->n;
+        while (lo < hi) {
+            size_t mid = lo + (hi - lo) / 2;
+            if (mg_slice_cmp(l->v[mid].name, name) < 0) lo = mid + 1;
+            else hi = mid;
+        }
+        l->at = lo;
+    }
+    if (l->at == l->n || !mg_slice_eq(l->v[l->at].name, name)) return true;
+    bool damaged = false;
     unsigned slot = (unsigned)(key.p[key.n - 2] - '0') * 10 + (unsigned)(key.p[key.n - 1] - '0');
-    if (slot >= MG_JS_SLOTS) return true;
-    if (slot >= j->used) j->used = slot + 1;
-    memcpy(&generation, value.p, sizeof(generation));
-    if (generation != j->generation || slot != j->slot) return true;
-    if (mg_js_state_replay(m->loading, mg_slice_of(value.p + sizeof(generation), value.n - sizeof(generation))) != 0)
-        complain(l->stream, mg_js_member_name(m), "a change of its state cannot be read");
-    j->slot++;
-    j->since += value.n;
+    if (slot < MG_JS_SLOTS) mg_js_stored_deltas(&l->v[l->at].st, slot, value, &damaged);
+    if (damaged) complain(l->stream, name, "a change of its state cannot be read");
     return true;
-}
-
-static void begin(struct loading *l, struct mg_js_member *m) {
-    struct mg_js_state state;
-    struct mg_stream_state st = {.first = 1};
-    mg_stream_state(l->stream->store, &st);
-    if (m->loading) state = *m->loading;
-    else mg_js_state_init(&state, st.first ? st.first : 1, m->config.ack_policy == MG_JS_ACK_NONE);
-    bool fresh = m->loading == NULL;
-    mg_free(m->loading);
-    m->loading = NULL;
-    mg_js_member_begin(m, &state);
-    if (fresh) mg_js_member_store_state(m);
-    l->stream->js->inside++;
-    if (st.first) mg_js_consumer_trim(m->c, mg_js_member_now(m), st.first);
-    l->stream->js->inside--;
-    mg_js_member_serve(m);
 }
 
 static int list(struct loading *l, const char *prefix, bool (*each)(void *, mg_slice, mg_slice)) {
-    l->m = NULL;
+    l->at = 0;
     return mg_stream_rows(l->stream->store, mg_cstr(prefix), mg_slice_of(NULL, 0), each, l);
 }
 
@@ -331,6 +399,10 @@ void mg_js_rows_load(struct mg_js_stream *s) {
     if (l.n && list(&l, "s/", load_snapshot) != 0) err = MG_EIO;
     if (l.n && list(&l, "d/", load_deltas) != 0) err = MG_EIO;
     if (err != 0) complain(s, MG_S("*"), "some rows cannot be read");
-    for (size_t i = 0; i < l.n; i++) begin(&l, l.members[i]);
-    mg_free(l.members);
+    for (size_t i = 0; i < l.n; i++) {
+        mg_js_member_revive(s, l.v[i].name, &l.v[i].st);
+        mg_js_stored_fini(&l.v[i].st);
+        mg_free((char *)(uintptr_t)l.v[i].name.p);
+    }
+    mg_free(l.v);
 }

@@ -40,7 +40,7 @@ static void heard(void *arg, mg_slice subject, mg_slice queue) {
 void mg_js_watch_init(struct mg_js *js) { mg_table_init(&js->watches); }
 
 void mg_js_watch_fini(struct mg_js *js) {
-    js->router->heard = NULL;
+    js->router->heard = NULL; // the shards have stopped
     mg_table_fini(&js->watches);
 }
 
@@ -55,8 +55,7 @@ void mg_js_watch_add(struct mg_js_member *m) {
         w->len = subject.n;
         memcpy(w->subject, subject.p, subject.n);
         mg_table_add(&js->watches, w->hash, w);
-        js->router->heard = heard;
-        js->router->heard_arg = js;
+        mg_router_heed(js->router, heard, js);
     }
     mg_list_push_back(&w->members, &m->watch);
 }
@@ -69,7 +68,7 @@ void mg_js_watch_remove(struct mg_js_member *m) {
     if (!mg_list_empty(&w->members)) return;
     mg_table_del(&js->watches, w->hash, w);
     mg_free(w);
-    if (js->watches.count == 0) js->router->heard = NULL;
+    if (js->watches.count == 0 && !js->stopping) mg_router_heed(js->router, NULL, NULL);
 }
 
 bool mg_js_watch_listens(const struct mg_js_member *m) {

@@ -32,7 +32,8 @@
     X(WRONGSEQ, -22, "wrong last sequence") \
     X(MAXMSGS, -23, "maximum messages exceeded") \
     X(MAXBYTES, -24, "maximum bytes exceeded") \
-    X(MAXPERSUBJECT, -25, "maximum messages per subject exceeded")
+    X(MAXPERSUBJECT, -25, "maximum messages per subject exceeded") \
+    X(WRONGID, -26, "wrong last message id")
 
 enum mg_error {
     MG_OK = 0,

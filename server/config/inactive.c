@@ -224,52 +224,6 @@ static const struct key resolver_keys[] = {{"dir", STRING, NULL},
                                            {"url", STRING, NULL},
                                            END};
 
-static const struct key js_batch_keys[] = {{"max_inflight_per_stream", INTEGER, NULL},
-                                           {"max_inflight_total", INTEGER, NULL},
-                                           {"max_msgs", INTEGER, NULL},
-                                           {"timeout", STRICT_DUR, NULL},
-                                           END};
-
-static const struct key js_limit_keys[] = {{"max_ack_pending", INTEGER, NULL},
-                                           {"max_ha_assets", INTEGER, NULL},
-                                           {"max_request_batch", INTEGER, NULL},
-                                           {"duplicate_window", STRICT_DUR, NULL},
-                                           {"batch", BLOCK, js_batch_keys},
-                                           END};
-
-static const struct key js_tpm_keys[] = {{"keys_file", STRING, NULL},
-                                         {"encryption_password", STRING, NULL},
-                                         {"srk_password", STRING, NULL},
-                                         {"pcr", INTEGER, NULL},
-                                         {"cipher", STRING, NULL},
-                                         END};
-
-static const struct key jetstream_keys[] = {
-    {"enabled enable", BOOLEAN, NULL},
-    {"store_dir store storedir", STRING, NULL},
-    {"max_memory_store max_mem_store max_mem", SIZE, NULL},
-    {"max_file_store max_file", SIZE, NULL},
-    {"domain", STRING, NULL},
-    {"sync_interval sync", ANY, NULL},
-    {"key ek encryption_key", STRING, NULL},
-    {"prev_key prev_ek prev_encryption_key", STRING, NULL},
-    {"cipher", STRING, NULL},
-    {"extension_hint", STRING, NULL},
-    {"limits", BLOCK, js_limit_keys},
-    {"tpm", BLOCK, js_tpm_keys},
-    {"unique_tag", STRING, NULL},
-    {"max_outstanding_catchup", SIZE, NULL},
-    {"max_buffered_size", SIZE, NULL},
-    {"max_buffered_msgs", INTEGER, NULL},
-    {"request_queue_limit", INTEGER, NULL},
-    {"info_queue_limit", INTEGER, NULL},
-    {"meta_compact", INTEGER, NULL},
-    {"meta_compact_size", SIZE, NULL},
-    {"meta_compact_sync", BOOLEAN, NULL},
-    {"max_concurrent_io", INTEGER, NULL},
-    {"strict", BOOLEAN, NULL},
-    END};
-
 static const struct key account_limit_keys[] = {{"max_connections max_conn", INTEGER, NULL},
                                                 {"max_subscriptions max_subs", INTEGER, NULL},
                                                 {"max_payload max_pay", INTEGER, NULL},
@@ -324,7 +278,7 @@ static const struct key account_keys[] = {
     {"msg_trace trace_dest", BLOCK_OR_OTHER, trace_keys},
     END};
 
-// The top-level blocks of this file but jetstream and accounts.
+// The top-level blocks of this file but accounts.
 static const struct block {
     const char *name; // in options.inactive, and the first of the keys in the option table
     struct key key;
@@ -415,17 +369,11 @@ static void check_blocks(struct mg_conf_ctx *c, const struct mg_conf_value *v, c
     }
 }
 
-// bool, a word, or a block. *enabled is what it says.
-static void check_jetstream(struct mg_conf_ctx *c, const struct mg_conf_value *v, const struct key *sub,
-                            bool *enabled) {
-    *enabled = v->type == MG_CONF_MAP;
+// bool, a word, or a block.
+static void check_jetstream(struct mg_conf_ctx *c, const struct mg_conf_value *v, const struct key *sub) {
+    bool enabled;
     if (v->type == MG_CONF_MAP) check_block(c, v, sub);
-    else if (v->type == MG_CONF_BOOL) *enabled = v->b;
-    else if (v->type != MG_CONF_STRING)
-        mg_conf_error(c, v, "Expected map, bool or string to define JetStream, got %s", mg_conf_type_name(v));
-    else if (strcasecmp(v->str, "enabled") == 0 || strcasecmp(v->str, "enable") == 0) *enabled = true;
-    else if (strcasecmp(v->str, "disabled") != 0 && strcasecmp(v->str, "disable") != 0)
-        mg_conf_error(c, v, "Expected 'enabled' or 'disabled' for string value, got '%s'", v->str);
+    else mg_conf_jetstream_word(c, v, &enabled);
 }
 
 // Checks a value that is a scalar or a list of them.
@@ -462,7 +410,6 @@ static void check_plain(struct mg_conf_ctx *c, const struct mg_conf_value *v, en
 static void check_value(struct mg_conf_ctx *c, const struct mg_conf_value *v, const struct key *k,
                         const struct key *owner) {
     struct mg_perm_list subjects = {0};
-    bool enabled;
     switch (k->kind) {
     case SIZE: check_size(c, v); break;
     case STRING_MAP: check_string_map(c, v); break;
@@ -478,7 +425,7 @@ static void check_value(struct mg_conf_ctx *c, const struct mg_conf_value *v, co
         else if (!mg_nkey_text_valid(mg_cstr(v->str), MG_NKEY_PREFIX_ACCOUNT))
             mg_conf_error_q(c, v, "Not a valid public nkey for an account: ", v->str, "");
         break;
-    case JETSTREAM: check_jetstream(c, v, k->sub, &enabled); break;
+    case JETSTREAM: check_jetstream(c, v, k->sub); break;
     case BLOCK:
         if (v->type == MG_CONF_MAP) check_block(c, v, k->sub);
         else mg_conf_error(c, v, "Expected %s to be a map, got %s", v->key, mg_conf_type_name(v));
@@ -548,19 +495,6 @@ void mg_conf_block_inactive(struct mg_conf_ctx *c, const struct mg_conf_value *v
         if (!off) mg_options_add_inactive(c->o, b->name, b->refuse);
         return;
     }
-}
-
-void mg_conf_block_jetstream(struct mg_conf_ctx *c, const struct mg_conf_value *v) {
-    check_jetstream(c, v, jetstream_keys, &c->o->jetstream);
-    const struct mg_conf_value *m = member(v, "enabled enable");
-    if (m != NULL && m->type == MG_CONF_BOOL) c->o->jetstream = m->b;
-    m = member(v, "store_dir store storedir");
-    if (m != NULL && c->o->store_dir != NULL) mg_conf_error(c, m, "Duplicate 'store_dir' configuration");
-    else if (m != NULL && m->type == MG_CONF_STRING) mg_str_set(&c->o->store_dir, m->str);
-    m = member(v, "cipher");
-    if (m != NULL && m->type == MG_CONF_STRING && strcasecmp(m->str, "chacha") && strcasecmp(m->str, "chachapoly") &&
-        strcasecmp(m->str, "aes"))
-        mg_conf_error_q(c, m, "Unknown cipher type: ", m->str, "");
 }
 
 // An array of names or a map of account blocks.

@@ -146,6 +146,7 @@ struct mg_options *mg_options_new(void) {
     for (const struct mg_conf_option *opt = mg_conf_table; opt->keys; opt++)
         mg_conf_option_default(opt, o);
     mg_tls_options_init(&o->tls_opts);
+    o->js.strict = true;
     return o;
 }
 
@@ -168,6 +169,9 @@ void mg_options_free(struct mg_options *o) {
     for (size_t i = 0; i < o->ninactive; i++)
         mg_free(o->inactive[i].name);
     mg_free(o->inactive);
+    mg_free(o->js.store_dir);
+    mg_free(o->js.domain);
+    mg_free(o->js.unique_tag);
     mg_free(o->config_file);
     mg_free(o);
 }

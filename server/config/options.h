@@ -97,6 +97,19 @@ struct mg_inactive_block {
     bool refuse; // starting with it would endanger security: refuse
 };
 
+// The jetstream block (spec/jetstream-streams.md 21). Bytes, ns, counts.
+struct mg_js_options {
+    bool enabled, strict;              // strict: unknown members of requests are errors
+    char *store_dir;                   // only while the block is read
+    bool max_memory_set, max_store_set;
+    int64_t max_memory, max_store;     // unless set they follow from the machine
+    int64_t sync_interval;             // 0: always
+    char *domain, *unique_tag;         // NULL: none
+    int64_t max_ack_pending, max_request_batch, duplicate_window; // <= 0: no limit
+    int64_t max_buffered_size, max_buffered_msgs;                 // of one stream; <= 0: default
+    int64_t request_queue_limit, info_queue_limit;                // <= 0: default
+};
+
 struct mg_options {
     // listeners
     char *host; // default "0.0.0.0"
@@ -168,9 +181,10 @@ struct mg_options {
     struct mg_inactive_block *inactive;
     size_t ninactive;
 
-    // JetStream settings that are read already so that tools can see them; not active yet
+    // JetStream
     bool jetstream;
     char *store_dir;
+    struct mg_js_options js;
     struct mg_strlist js_domains; // account, domain, ... sorted by account
 
     // provenance

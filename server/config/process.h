@@ -90,6 +90,8 @@ void mg_conf_parse_mappings(struct mg_conf_ctx *c, const struct mg_conf_value *v
 void mg_conf_block_authorization(struct mg_conf_ctx *c, const struct mg_conf_value *v);
 void mg_conf_block_mappings(struct mg_conf_ctx *c, const struct mg_conf_value *v);
 void mg_conf_block_tls(struct mg_conf_ctx *c, const struct mg_conf_value *v);
+// What `jetstream` says when it is no block: a bool or a word.
+void mg_conf_jetstream_word(struct mg_conf_ctx *c, const struct mg_conf_value *v, bool *enabled);
 void mg_conf_block_jetstream(struct mg_conf_ctx *c, const struct mg_conf_value *v);
 void mg_conf_block_accounts(struct mg_conf_ctx *c, const struct mg_conf_value *v);
 void mg_conf_block_inactive(struct mg_conf_ctx *c, const struct mg_conf_value *v); // by its key

@@ -148,6 +148,35 @@ static int diff_inactive(struct pair *p) {
     return MG_OK;
 }
 
+// spec/jetstream-streams.md 21: bounds that were set may grow. Unlike in the reference, JetStream itself and what its
+// store was opened with stay as they are until the next start.
+static int diff_jetstream(struct pair *p) {
+    const struct mg_js_options *a = &p->a->js, *b = &p->b->js;
+    if (p->a->jetstream != p->b->jetstream)
+        return unsupported(p, "JetStream: old=%s, new=%s", p->a->jetstream ? "true" : "false",
+                           p->b->jetstream ? "true" : "false");
+    if (!p->a->jetstream) return MG_OK;
+    if (a->max_memory_set != b->max_memory_set || a->max_store_set != b->max_store_set)
+        return unsupported(p, "jetstream dynamic max memory and store");
+    if (b->max_memory < a->max_memory || b->max_store < a->max_store)
+        return unsupported(p, "decreasing jetstream max memory and store");
+    if (!same(a->domain, b->domain))
+        return unsupported(p, "JetStreamDomain: old=%s, new=%s", text(a->domain), text(b->domain));
+    if (!same(a->unique_tag, b->unique_tag)) return unsupported(p, "JetStreamUniqueTag");
+    if (a->sync_interval != b->sync_interval) return unsupported(p, "SyncInterval");
+    if (a->strict != b->strict) return unsupported(p, "NoJetStreamStrict");
+    if (a->max_ack_pending != b->max_ack_pending || a->max_request_batch != b->max_request_batch ||
+        a->duplicate_window != b->duplicate_window)
+        return unsupported(p, "JetStreamLimits");
+    if (a->max_buffered_size != b->max_buffered_size || a->max_buffered_msgs != b->max_buffered_msgs)
+        return unsupported(p, "StreamMaxBufferedMsgs");
+    if (a->request_queue_limit != b->request_queue_limit || a->info_queue_limit != b->info_queue_limit)
+        return unsupported(p, "JetStreamRequestQueueLimit");
+    if (a->max_memory != b->max_memory) change(p, "jetstream", "JetStream max memory = %lld", (long long)b->max_memory);
+    if (a->max_store != b->max_store) change(p, "jetstream", "JetStream max store = %lld", (long long)b->max_store);
+    return MG_OK;
+}
+
 static int diff_custom(struct pair *p, const struct mg_conf_option *opt) {
     const struct mg_options *a = p->a, *b = p->b;
     const char *keys = opt->keys;
@@ -160,7 +189,7 @@ static int diff_custom(struct pair *p, const struct mg_conf_option *opt) {
     if (strncmp(keys, "mappings", 8) == 0) change(p, "mappings", "accounts");
     else if (strcmp(keys, "no_fast_producer_stall") == 0 && a->no_fast_producer_stall != b->no_fast_producer_stall)
         change(p, keys, "fast producers will %sbe stalled", b->no_fast_producer_stall ? "not " : "");
-    else if (strcmp(keys, "jetstream") == 0 && a->jetstream != b->jetstream) change(p, "jetstream", "JetStream");
+    else if (strcmp(keys, "jetstream") == 0) return diff_jetstream(p);
     else if (strncmp(keys, "store_dir", 9) == 0 && a->jetstream && b->jetstream && !same(a->store_dir, b->store_dir))
         return unsupported(p, "jetstream storage directory");
     return MG_OK;

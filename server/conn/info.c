@@ -27,6 +27,7 @@ void conn_info(struct mg_conn *c, bool first, bool connect_info) {
         .client_ip = c->peer.ip,
         .nonce = first && c->nonce[0] ? c->nonce : NULL,
         .cluster = NULL,
+        .domain = o->jetstream ? o->js.domain : NULL,
         .ldm = core->lame_duck && !first && !connect_info,
         .connect_info = connect_info,
         .remote_account = connect_info ? "$G" : NULL,

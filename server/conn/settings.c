@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "server/base/assert.h"
+#include "server/base/buf.h"
 #include "server/base/mem.h"
 #include "server/config/options.h"
 
@@ -31,6 +32,43 @@ static bool advertise_ok(const char *text, char *err, size_t errlen) {
     return false;
 }
 
+// spec/jetstream-streams.md 22: $JS.<domain>.API is the API of this server, and the key-value and object stores of the
+// domain are its own.
+static int add_domain(struct mg_settings *s, const char *domain, char *err, size_t errlen) {
+    static const char *const roots[][2] = {
+        {"$JS.%s.API.INFO", "$JS.API.INFO"},
+        {"$JS.%s.API.STREAM.>", "$JS.API.STREAM.>"},
+        {"$JS.%s.API.CONSUMER.>", "$JS.API.CONSUMER.>"},
+        {"$JS.%s.API.DIRECT.>", "$JS.API.DIRECT.>"},
+        {"$JS.%s.API.META.>", "$JS.API.META.>"},
+        {"$JS.%s.API.SERVER.>", "$JS.API.SERVER.>"},
+        {"$JS.%s.API.ACCOUNT.>", "$JS.API.ACCOUNT.>"},
+        {"$JS.%s.API.$KV.>", "$KV.>"},
+        {"$JS.%s.API.$OBJ.>", "$OBJ.>"},
+    };
+    enum { N = sizeof(roots) / sizeof(roots[0]) };
+    const struct mg_options *o = s->opts;
+    struct mg_mapping *maps = mg_zalloc((o->nmappings + N) * sizeof(*maps));
+    struct mg_map_dest dest[N];
+    struct mg_buf text[N];
+    if (o->nmappings) memcpy(maps, o->mappings, o->nmappings * sizeof(*maps));
+    for (size_t i = 0; i < N; i++) {
+        const char *mark = strchr(roots[i][0], '%');
+        text[i] = (struct mg_buf)MG_BUF_INIT;
+        mg_buf_addf(&text[i], "%.*s%s%s", (int)(mark - roots[i][0]), roots[i][0], domain, mark + 2);
+        mg_buf_addc(&text[i], '\0');
+        dest[i] = (struct mg_map_dest){.subject = (char *)(uintptr_t)roots[i][1], .weight = 100};
+        maps[o->nmappings + i] = (struct mg_mapping){.src = text[i].p, .dest = &dest[i], .ndest = 1};
+    }
+    size_t bad = 0;
+    mg_mapper_free(s->mapper);
+    s->mapper = NULL;
+    int rc = mg_mapper_new(maps, o->nmappings + N, o->cluster_name, &s->mapper, err, errlen, &bad);
+    for (size_t i = 0; i < N; i++) mg_buf_fini(&text[i]);
+    mg_free(maps);
+    return rc;
+}
+
 struct mg_settings *mg_settings_new(struct mg_options *opts, uint64_t epoch, char *err, size_t errlen) {
     struct mg_settings *s = mg_zalloc(sizeof(*s));
     atomic_init(&s->refs, 1);
@@ -46,6 +84,7 @@ struct mg_settings *mg_settings_new(struct mg_options *opts, uint64_t epoch, cha
             goto fail;
         }
     }
+    if (opts->jetstream && opts->js.domain && add_domain(s, opts->js.domain, err, errlen) != 0) goto fail;
     if (opts->tls) {
         s->tls = mg_tls_ctx_new(&opts->tls_opts, true, err, errlen);
         if (s->tls == NULL) goto fail;

@@ -16,7 +16,7 @@ static void put_detail(struct mg_jw *w, const struct mg_server_facts *f, const s
     mg_opt_bool(w, "is_system", a->is_system);
     mg_jw_kbool(w, "expired", false);
     mg_jw_kbool(w, "complete", true);
-    mg_jw_kbool(w, "jetstream_enabled", false);
+    mg_jw_kbool(w, "jetstream_enabled", f->js != NULL && !a->is_system);
     mg_jw_kuint(w, "leafnode_connections", a->leafnodes);
     mg_jw_kuint(w, "client_connections", a->connections);
     mg_jw_kuint(w, "subscriptions", a->sublist.num_subs);

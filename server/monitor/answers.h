@@ -65,7 +65,6 @@ struct mg_answer mg_accstatz_render(const struct mg_server_facts *f, mg_slice qu
 struct mg_answer mg_routez_render(const struct mg_server_facts *f, mg_slice query, struct mg_buf *out);
 struct mg_answer mg_gatewayz_render(const struct mg_server_facts *f, mg_slice query, struct mg_buf *out);
 struct mg_answer mg_leafz_render(const struct mg_server_facts *f, mg_slice query, struct mg_buf *out);
-struct mg_answer mg_jsz_render(const struct mg_server_facts *f, mg_slice query, struct mg_buf *out);
 struct mg_answer mg_raftz_render(const struct mg_server_facts *f, mg_slice query, struct mg_buf *out);
 struct mg_answer mg_ipqueuesz_render(const struct mg_server_facts *f, mg_slice query, struct mg_buf *out);
 
@@ -74,8 +73,10 @@ void mg_root_render(const struct mg_server_facts *f, struct mg_buf *out);
 
 // ---- /metrics (metrics.c, metrics_dropin.c) ----
 // accept: the request's Accept header. Returns the content type (static). The number of series depends on the version
-// of the program only, not on connections, subjects or accounts.
+// of the program and on the streams given, not on connections, subjects or accounts.
+struct mg_js_stream_row; // js.h
 const char *mg_metrics_render(const struct mg_server_facts *f, const struct mg_totals *t,
-                              const struct mg_endpoint_hits *hits, mg_slice accept, struct mg_buf *out);
+                              const struct mg_endpoint_hits *hits, mg_slice accept,
+                              const struct mg_js_stream_row *streams, size_t nstreams, struct mg_buf *out);
 
 #endif

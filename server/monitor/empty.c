@@ -71,62 +71,6 @@ struct mg_answer mg_leafz_render(const struct mg_server_facts *f, mg_slice query
     return ok;
 }
 
-static int check_jsz(mg_slice query, bool *leader_only, struct mg_buf *err) {
-    static const char *const bools[] = {"accounts", "streams", "consumers", "direct-consumers", "config"};
-    static const char *const late_bools[] = {"raft", "stream-leader-only"};
-    bool ignored;
-    int64_t number;
-    int rc = MG_OK;
-    for (size_t i = 0; rc == MG_OK && i < sizeof(bools) / sizeof(bools[0]); i++)
-        rc = mg_query_bool(query, bools[i], &ignored, err);
-    if (rc == MG_OK) rc = mg_query_int(query, "offset", &number, err);
-    if (rc == MG_OK) rc = mg_query_int(query, "limit", &number, err);
-    if (rc == MG_OK) rc = mg_query_bool(query, "leader-only", leader_only, err);
-    for (size_t i = 0; rc == MG_OK && i < sizeof(late_bools) / sizeof(late_bools[0]); i++)
-        rc = mg_query_bool(query, late_bools[i], &ignored, err);
-    return rc;
-}
-
-static void put_js_stats(struct mg_jw *w) {
-    static const char *const zeros[] = {"memory",   "storage",  "reserved_memory",
-                                        "reserved_storage", "accounts", "ha_assets"};
-    for (size_t i = 0; i < sizeof(zeros) / sizeof(zeros[0]); i++) mg_jw_kuint(w, zeros[i], 0);
-    mg_jw_key(w, "api");
-    mg_jw_obj(w);
-    mg_jw_kuint(w, "level", 0);
-    mg_jw_kuint(w, "total", 0);
-    mg_jw_kuint(w, "errors", 0);
-    mg_jw_end_obj(w);
-}
-
-struct mg_answer mg_jsz_render(const struct mg_server_facts *f, mg_slice query, struct mg_buf *out) {
-    bool leader_only = false;
-    if (check_jsz(query, &leader_only, out) != MG_OK) return bad;
-    if (leader_only) {
-        mg_buf_adds(out, "filtered response: not leader");
-        return bad;
-    }
-    struct mg_jw w;
-    mg_jw_init(&w, out, MG_JSON_INDENT);
-    mg_jw_obj(&w);
-    put_js_stats(&w);
-    mg_jw_kstr(&w, "server_id", f->server_id);
-    mg_put_time(&w, "now", f->now_ns);
-    mg_jw_kbool(&w, "disabled", true);
-    mg_jw_key(&w, "config");
-    mg_jw_obj(&w);
-    mg_jw_kint(&w, "max_memory", 0);
-    mg_jw_kint(&w, "max_storage", 0);
-    mg_jw_end_obj(&w);
-    mg_jw_kuint(&w, "streams", 0);
-    mg_jw_kuint(&w, "consumers", 0);
-    mg_jw_kuint(&w, "messages", 0);
-    mg_jw_kuint(&w, "bytes", 0);
-    mg_jw_kuint(&w, "total", 0);
-    mg_jw_end_obj(&w);
-    return ok;
-}
-
 struct mg_answer mg_raftz_render(const struct mg_server_facts *f, mg_slice query, struct mg_buf *out) {
     (void)f;
     (void)query;

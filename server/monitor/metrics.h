@@ -18,7 +18,7 @@ struct mg_metrics {
     const char *name, *suffix; // of the samples of the current family
 };
 
-// Announces a family; type is "gauge", "counter" or "info". The name has no "_total" and no "_info".
+// Announces a family; type is "gauge", "counter", "histogram" or "info". The name has no "_total" and no "_info".
 void mg_metrics_family(struct mg_metrics *m, const char *name, const char *type, const char *help);
 // A sample of it. labels: name, value, ..., NULL.
 void mg_metrics_uint(struct mg_metrics *m, const char *const labels[], uint64_t v);

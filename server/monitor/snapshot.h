@@ -32,6 +32,7 @@ void mg_arena_fini(struct mg_arena *a);
 // ---- the server -------------------------------------------------------------------------------------------------
 
 // What does not come from the shards. Everything is borrowed for the duration of a rendering call.
+struct mg_js_facts; // js.h
 struct mg_server_facts {
     const struct mg_options *opts;
     const char *server_id;
@@ -53,6 +54,7 @@ struct mg_server_facts {
     double cpu_seconds; // user + system since the start
     uint64_t open_fds;
     const char *system_account; // NULL: none
+    const struct mg_js_facts *js; // NULL: no JetStream
     int64_t tls_not_after_s;    // end of the own certificate, seconds since the epoch; 0: none
 };
 

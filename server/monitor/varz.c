@@ -3,7 +3,7 @@
 //
 // /varz: the members of spec/monitoring-and-tools.md A3, in its order. Every numeric member is the name of a metric
 // in somebody's dashboard, so none may come, go or change its type.
-#include "server/monitor/answers.h"
+#include "server/monitor/js.h"
 #include "server/monitor/render.h"
 
 static void put_identity(struct mg_jw *w, const struct mg_server_facts *f) {
@@ -47,9 +47,10 @@ static void put_limits(struct mg_jw *w, const struct mg_server_facts *f) {
 }
 
 // 0.8: blocks of features that are off are empty objects, not absent.
-static void put_features(struct mg_jw *w) {
-    static const char *const blocks[] = {"cluster", "gateway", "leaf", "mqtt", "websocket", "jetstream"};
+static void put_features(struct mg_jw *w, const struct mg_server_facts *f) {
+    static const char *const blocks[] = {"cluster", "gateway", "leaf", "mqtt", "websocket"};
     for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++) mg_put_empty_obj(w, blocks[i]);
+    mg_varz_put_js(w, f->js);
 }
 
 static void put_process(struct mg_jw *w, const struct mg_server_facts *f) {
@@ -131,7 +132,7 @@ void mg_varz_render(const struct mg_server_facts *f, const struct mg_totals *t, 
     mg_jw_obj(&w);
     put_identity(&w, f);
     put_limits(&w, f);
-    put_features(&w);
+    put_features(&w, f);
     put_process(&w, f);
     put_totals(&w, t);
     mg_put_endpoint_hits(&w, hits);

@@ -177,8 +177,8 @@ static bool fits_run(const struct mg_router *r, const struct mg_match *match, co
     if (memo == NULL || memo->match != match) return false;
     bool stale = memo->interest != mg_interest_generation(r->others);
     if (stale && !(memo->interest && MG_PLANTED(stale_memo))) return false;
-    return match->ngroups == 0 && m->reply.n == 0 && m->route.n == 0 && m->hdr_len == 0 && m->payload.n < BY_REFERENCE &&
-           (m->size_text.p[0] != '0' || m->size_text.n == 1);
+    return match->ngroups == 0 && m->reply.n == 0 && m->route.n == 0 && m->hdr_len == 0 &&
+           m->payload.n < BY_REFERENCE && (m->size_text.p[0] != '0' || m->size_text.n == 1);
 }
 
 static int publish_run(struct mg_router *r, const struct mg_match *match, const struct mg_msg *m,

@@ -46,7 +46,31 @@ static void announce(struct mg_router *r, mg_slice subject, mg_slice queue, uint
                                     .queue_len = (uint16_t)queue.n};
         memcpy(ri->text, subject.p, subject.n);
         if (queue.n) memcpy(ri->text + subject.n, queue.p, queue.n);
+        if (r->heedful >> to & 1) mg_post_data(r->shard, to, MG_REC_POKE, 0);
     }
+}
+
+void mg_router_heed(struct mg_router *r, void (*fn)(void *arg, mg_slice subject, mg_slice queue), void *arg) {
+    unsigned n = mg_shard_count(r->shard), self = mg_shard_id(r->shard);
+    bool was = r->heard != NULL;
+    r->heard = fn;
+    r->heard_arg = arg;
+    if (r->others == NULL || was == (fn != NULL)) return;
+    for (unsigned to = 0; to < n; to++) {
+        if (to == self) continue;
+        struct mg_rec *rec = mg_post_data(r->shard, to, MG_REC_HEED, sizeof(struct rec_heed));
+        const struct rec_heed heed = {fn != NULL};
+        memcpy(rec->body, &heed, sizeof(heed));
+    }
+}
+
+// Interest that was announced before this came may have woken nobody.
+static void on_heed(struct mg_router *r, const struct mg_rec *rec) {
+    struct rec_heed heed;
+    memcpy(&heed, rec->body, sizeof(heed));
+    uint64_t bit = UINT64_C(1) << rec->from;
+    r->heedful = heed.on ? r->heedful | bit : r->heedful & ~bit;
+    if (heed.on) mg_post_data(r->shard, rec->from, MG_REC_POKE, 0);
 }
 
 void mg_router_subscribe(struct mg_router *r, struct mg_sub *sub) {
@@ -208,6 +232,8 @@ void mg_router_record(struct mg_router *r, const struct mg_rec *rec) {
     case MG_REC_MSG: on_msg(r, rec); return;
     case MG_REC_RUN: run_received(r, rec); return;
     case MG_REC_OUTCOME: wait_outcome(r, (const struct rec_outcome *)(const void *)rec->body); return;
+    case MG_REC_HEED: on_heed(r, rec); return;
+    case MG_REC_POKE: return;
     default: mg_assert(false);
     }
 }

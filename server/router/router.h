@@ -68,10 +68,9 @@ struct mg_router {
     uint32_t nwaits, free_wait;
     uint64_t memo_ids;
     struct mg_run *runs; // by shard: the run of messages that a publisher can add to
-    // Somebody may have begun or ceased to want exactly this subject (queue empty: not as a member of a group), here or
-    // on another shard. NULL: nobody wants to know. It must not subscribe or publish.
-    void (*heard)(void *arg, mg_slice subject, mg_slice queue);
+    void (*heard)(void *arg, mg_slice subject, mg_slice queue); // mg_router_heed; NULL: nobody wants to know
     void *heard_arg;
+    uint64_t heedful; // shards that want to hear of interest at once
     void *plan; // scratch of publish.c: queue groups of the message under way
     size_t plan_cap;
 };
@@ -86,6 +85,10 @@ void mg_router_fini(struct mg_router *r);
 int mg_router_interest_blocked(const struct mg_router *r);
 void mg_router_subscribe(struct mg_router *r, struct mg_sub *sub);
 void mg_router_unsubscribe(struct mg_router *r, struct mg_sub *sub);
+// From now on fn is called whenever somebody may have begun or ceased to want exactly a subject (queue empty: not as a
+// member of a group), here or on another shard; it must not subscribe or publish. NULL: no more. Interest alone does
+// not wake a sleeping shard, so the others are asked to.
+void mg_router_heed(struct mg_router *r, void (*fn)(void *arg, mg_slice subject, mg_slice queue), void *arg);
 // Has a client on any shard subscribed to exactly this subject, in that queue group (empty: in none)?
 bool mg_router_wants_exactly(const struct mg_router *r, mg_slice subject, mg_slice queue);
 
@@ -119,7 +122,15 @@ int mg_router_publish(struct mg_router *r, const struct mg_msg *m, bool want_out
 // ---- records from other shards -------------------------------------------------------------------------------------
 
 // Kinds of records that belong to the router. Others are the application's, from MG_REC_APP on.
-enum mg_router_rec { MG_REC_INTEREST = 1, MG_REC_MSG, MG_REC_RUN, MG_REC_OUTCOME, MG_REC_APP = 16 };
+enum mg_router_rec {
+    MG_REC_INTEREST = 1,
+    MG_REC_MSG,
+    MG_REC_RUN,
+    MG_REC_OUTCOME,
+    MG_REC_HEED, // wake me when your interest changes: struct rec_heed
+    MG_REC_POKE, // it has changed
+    MG_REC_APP = 16
+};
 void mg_router_record(struct mg_router *r, const struct mg_rec *rec);
 
 #endif

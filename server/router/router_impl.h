@@ -19,6 +19,10 @@ struct rec_interest {
     char text[]; // subject, queue
 };
 
+struct rec_heed {
+    uint64_t on; // 0: no more
+};
+
 enum { MSG_PLAIN = 1, MSG_OUTCOME = 2 };
 
 struct rec_msg {

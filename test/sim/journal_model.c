@@ -113,7 +113,8 @@ void model_seen(struct model *m, const struct mg_record_view *v, uint64_t page) 
     st->last = h->op;
     op->seen = true;
     op->page = page;
-    if (op->fate != MODEL_ACKED) op->pages_end = page + 1 + op->length / 4032;
+    // It begins somewhere in its first page: this is how far it may go.
+    if (op->fate != MODEL_ACKED) op->pages_end = page + 2 + op->length / 4032;
 }
 
 void model_damage(struct model *m, const struct mg_journal_damage *d) {
@@ -130,6 +131,14 @@ void model_damage(struct model *m, const struct mg_journal_damage *d) {
     }
 }
 
+// Has anything survived that was written to this page or a later one?
+static bool anything_behind(const struct model *m, uint64_t page) {
+    for (unsigned i = 0; i < MODEL_STREAMS; i++)
+        for (uint64_t n = 0; n < m->streams[i].n; n++)
+            if (m->streams[i].ops[n].seen && m->streams[i].ops[n].pages_end > page) return true;
+    return false;
+}
+
 // Operation n is not there: may that be?
 static void judge_missing(struct model *m, struct model_stream *st, uint64_t n, uint64_t head) {
     const struct model_op *op = &st->ops[n];
@@ -137,8 +146,8 @@ static void judge_missing(struct model *m, struct model_stream *st, uint64_t n, 
     if (m->interval && op->pages_end > m->durable) return;
     bool hit = false;
     for (uint64_t p = op->page; p < op->pages_end; p++) hit |= m->hit[p];
-    // A lost write of the very last commit cannot be known.
-    if (m->stray && op->pages_end >= head) return;
+    // A lost write of the last commits cannot be known.
+    if (m->stray && (op->pages_end >= head || !anything_behind(m, op->page))) return;
     sim_check(hit, "operation %llu, pages %llu to %llu, was acknowledged and is gone", (unsigned long long)n,
               (unsigned long long)op->page, (unsigned long long)op->pages_end);
     for (uint64_t p = op->page; p < op->pages_end; p++)

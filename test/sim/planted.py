@@ -12,7 +12,7 @@ import sys
 
 LAST_SEED = 6000
 # Where to begin with bugs that few seeds show, to save time.
-FIRST_SEED = {"doubtful_unlinked": 700, "silent_recovery": 110}
+FIRST_SEED = {"doubtful_unlinked": 700, "silent_recovery": 60, "no_void": 100}
 # Bugs that show only under faults which few seeds have: a workload that has them saves time.
 WORKLOADS = {
     "unlink_first": "unlinks",
@@ -22,6 +22,7 @@ WORKLOADS = {
     "extent_unchecked": "rot",
     "silent_extent": "rot",
     "damage_is_absence": "rot",
+    "no_void": "points",
 }
 
 

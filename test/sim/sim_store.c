@@ -180,8 +180,10 @@ static void run_unlinks(struct world *w) {
 
 static void spoil_file(struct world *w, const char *name) {
     uint64_t size;
-    if (sim_disk_peek(w->disk, name, &size) == NULL || size == 0) return;
+    const uint8_t *bytes = sim_disk_peek(w->disk, name, &size);
+    if (bytes == NULL || size == 0) return;
     uint64_t at = sim_below(w->sim, size);
+    for (unsigned i = 0; i < 64 && bytes[at] == 0; i++) at = sim_below(w->sim, size); // much of the ring was never used
     sim_trace("spoils %s at %llu", name, (unsigned long long)at);
     if (sim_chance(w->sim, 128)) sim_disk_flip(w->disk, name, at, (unsigned)sim_below(w->sim, 8));
     else sim_disk_bad_sector(w->disk, name, at);

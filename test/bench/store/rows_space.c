@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "jetstream/store/seal.h"
+#include "jetstream/store/segment_pool.h"
 #include "server/base/assert.h"
 #include "server/base/mem.h"
 #include "server/shard/bell.h"
@@ -15,16 +16,25 @@
 
 #define RING (64u << 20)
 
-// The same segment opened many times, as a store with so many has them open.
+// The same segment many times, each opened once, as a store with so many has them; with what the part and the keeper
+// keep of the one stretch in it.
 static double segment_memory(struct rig *r) {
-    enum { N = 500 };
-    struct mg_segment_ref *refs[N], *like = r->store->keeping->segments[0];
-    size_t before = mallinfo2().uordblks;
-    for (unsigned i = 0; i < N; i++)
-        mg_assert(mg_segment_ref_open(&refs[i], r->store, like->id, like->size, like->foot_sum) == 0);
+    enum { N = 5000, POOL = 2 * MG_SEGMENT_POOL_MAX };
+    struct mg_segment_ref **refs = mg_alloc(N * sizeof(struct mg_segment_ref *));
+    struct mg_manifest_segment about = mg_segment_ref_about(r->store->keeping->segments[0]);
+    size_t before = 0;
+    for (unsigned i = 0; i < N; i++) {
+        const struct mg_segment *g;
+        if (i == POOL) before = mallinfo2().uordblks; // as many are open as may be
+        refs[i] = mg_segment_ref_new(r->store, &about);
+        mg_assert(mg_segment_use(refs[i], &g) == 0);
+        mg_segment_unuse(refs[i]);
+    }
     size_t after = mallinfo2().uordblks;
     for (unsigned i = 0; i < N; i++) mg_segment_ref_put(refs[i]);
-    return (double)(after - before) / N + sizeof(struct mg_stretch) + sizeof(struct mg_segment_ref *);
+    mg_free(refs);
+    return (double)(after - before) / (N - POOL) + sizeof(struct mg_stretch) + sizeof(struct mg_segment_ref *) +
+           sizeof(struct mg_fact_stretch);
 }
 
 void row_memory(const struct bench *b) {

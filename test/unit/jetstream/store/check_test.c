@@ -365,6 +365,59 @@ static void damaged_head(void **state) {
     driver_close(d);
 }
 
+// ---- segments are opened when they are needed -----------------------------------------------------------------------
+
+// A file that is too short is found at the start: its messages are lost, the others are served.
+static void short_segment(void **state) {
+    struct driver *d = *state;
+    struct mg_stream_state now;
+    struct stat st;
+    char path[128];
+    assert_true(nth_file(d, "segments", ".seg", 0, path));
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(truncate(path, st.st_size - 4096), 0);
+    assert_int_equal(driver_open(d), 0);
+    assert_true(driver_said(d, "has the wrong size"));
+    assert_true(mg_store_status(d->store).lost_messages > 0);
+    state_of(d, driver_find(d, "S"), &now);
+    assert_true(now.lost > 0);
+    assert_int_equal(driver_read(d, driver_find(d, "S"), MESSAGES), 0);
+}
+
+// Feet are read with the first message: until then nothing is wrong, then it is told once, and never "not found".
+static void damaged_feet(void **state) {
+    struct driver *d = *state;
+    struct mg_stream_state now;
+    char path[128];
+    assert_true(nth_file(d, "segments", ".seg", 0, path));
+    spoil(path, -8192, 16);
+    spoil(path, -4096, 16);
+    assert_int_equal(check(d), MG_CHECK_LOST);
+    hears("cannot be read");
+    assert_int_equal(driver_open(d), 0);
+    struct mg_stream *s = driver_find(d, "S");
+    assert_int_equal(mg_store_status(d->store).faults, 0);
+    assert_int_equal(driver_read(d, s, 1), MG_ECORRUPT);
+    assert_int_equal(driver_read(d, s, 2), MG_ECORRUPT);
+    assert_int_equal(driver_read(d, s, 3), MG_ENOTFOUND); // removed
+    assert_int_equal(driver_read(d, s, MESSAGES), 0);
+    assert_true(driver_said(d, "its foot cannot be read"));
+    assert_int_equal(mg_store_status(d->store).faults, 2);
+    state_of(d, s, &now);
+    assert_true(now.lost > 0);
+}
+
+// One foot is enough.
+static void damaged_foot(void **state) {
+    struct driver *d = *state;
+    char path[128];
+    assert_true(nth_file(d, "segments", ".seg", 0, path));
+    spoil(path, -4096, 16);
+    assert_int_equal(driver_open(d), 0);
+    assert_int_equal(driver_read(d, driver_find(d, "S"), 1), 0);
+    assert_int_equal(mg_store_status(d->store).faults, 1);
+}
+
 // ---- writing it anew ------------------------------------------------------------------------------------------------
 
 static enum mg_check_verdict rebuild(struct driver *d) {
@@ -448,6 +501,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(both_slots, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged_message, setup, teardown),
         cmocka_unit_test_setup_teardown(missing_segment, setup, teardown),
+        cmocka_unit_test_setup_teardown(short_segment, setup, teardown),
+        cmocka_unit_test_setup_teardown(damaged_feet, setup, teardown),
+        cmocka_unit_test_setup_teardown(damaged_foot, setup, teardown),
         cmocka_unit_test_setup_teardown(one_copy, setup, teardown),
         cmocka_unit_test_setup_teardown(both_copies, setup, teardown),
         cmocka_unit_test_setup_teardown(table_of_subjects, setup, teardown),

@@ -104,7 +104,7 @@ static void check(struct rig *r, struct model *m, size_t base) {
 
 static uint64_t messages_in_files(struct rig *r) {
     uint64_t n = 0;
-    for (uint32_t i = 0; i < r->st->keeping->segments_len; i++) n += r->st->keeping->segments[i]->segment->messages;
+    for (uint32_t i = 0; i < r->st->keeping->segments_len; i++) n += r->st->keeping->segments[i]->messages;
     return n;
 }
 

@@ -26,8 +26,8 @@ static void test_rows(void **state) {
     struct mg_facts f = {0};
     mg_facts_add(&f, 9, 1, 0, INT64_MIN);
     mg_facts_add(&f, 7, 5000, 3, 1000);
-    mg_facts_add_stretch(&f, &(struct mg_fact_stretch){1, 8192, 20000, 100, 100});
-    mg_facts_add_stretch(&f, &(struct mg_fact_stretch){2, 20001, 30000, 100, 99});
+    mg_facts_add_stretch(&f, mg_fact_stretch_of(1, 8192, 20000, 100, 100));
+    mg_facts_add_stretch(&f, mg_fact_stretch_of(2, 20001, 30000, 100, 99));
     mg_facts_sort(&f);
     assert_false(garbage(&f, MG_ROW_STATE, 0, "", 0, none)); // the store's own
     assert_true(garbage(&f, MG_ROW_OWNER, 8, "x", 1, none)); // of no stream
@@ -48,6 +48,40 @@ static void test_rows(void **state) {
     assert_false(garbage(&f, MG_ROW_DEDUPE, 7, "0123456789abcdef", 16, value));
     assert_false(garbage(&f, MG_ROW_DEDUPE, 7, "0123456789abcdef", 16, none));
     mg_facts_fini(&f);
+}
+
+// Streams come and go as the newer ones say; stretches stay, with what is new of them.
+static void test_join(void **state) {
+    (void)state;
+    struct mg_facts old = {0}, now = {0}, out = {0};
+    mg_facts_add(&old, 3, 1, 0, 0);
+    mg_facts_add_stretch(&old, mg_fact_stretch_of(1, 1, 10, 10, 10));
+    mg_facts_add(&old, 5, 1, 0, 0);
+    mg_facts_add_stretch(&old, mg_fact_stretch_of(1, 1, 10, 10, 9));
+    mg_facts_add_stretch(&old, mg_fact_stretch_of(2, 11, 20, 10, 10));
+    mg_facts_add_stretch(&old, mg_fact_stretch_of(3, 31, 40, 10, 10));
+    mg_facts_add(&now, 6, 1, 0, 0);
+    mg_facts_add(&now, 5, 12, 7, 99);
+    mg_facts_add_stretch(&now, mg_fact_stretch_of(1, 1, 10, 10, 0));
+    mg_facts_add_stretch(&now, mg_fact_stretch_of(3, 31, 40, 10, 4));
+    mg_facts_sort(&now);
+    mg_facts_join(&out, &now, &old);
+    assert_int_equal(out.len, 2);
+    assert_null(mg_facts_find(&out, 3)); // dropped
+    assert_int_equal(mg_facts_find(&out, 6)->len, 0);
+    const struct mg_fact *x = mg_facts_find(&out, 5);
+    assert_int_equal(x->first, 12);
+    assert_int_equal(x->epoch, 7);
+    assert_int_equal(x->dedupe_before, 99);
+    assert_int_equal(x->len, 3);
+    const struct mg_fact_stretch *s = &out.stretches[x->at];
+    assert_int_equal(s[0].live, 0);
+    assert_int_equal(s[1].live, 10);
+    assert_int_equal(s[1].segment, 2);
+    assert_int_equal(s[2].live, 4);
+    mg_facts_fini(&old);
+    mg_facts_fini(&now);
+    mg_facts_fini(&out);
 }
 
 #define MB (1024u * 1024u)
@@ -105,6 +139,7 @@ static void test_small_pieces_become_few(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_join),
         cmocka_unit_test(test_choice),
         cmocka_unit_test(test_small_pieces_become_few),
     };

@@ -66,12 +66,14 @@ static void scatter_store(const char *dir, unsigned n, uint64_t but) {
     struct mg_disk_why why = {""};
     struct mg_store *st = mg_zalloc(sizeof(*st));
     st->o.log = say_nothing;
+    mg_segment_pool_init(&st->pool);
     st->keeping = mg_zalloc(sizeof(*st->keeping));
     assert_int_equal(mg_disk_open(&st->disk, dir, "test", 0, &why), 0);
     assert_int_equal(mg_files_open(st, &why), 0);
     scatter(st, true, n, but);
     scatter(st, false, n, but);
     mg_files_close(st);
+    mg_segment_pool_fini(&st->pool);
     mg_disk_close(st->disk);
     mg_free(st->keeping->intents);
     mg_free(st->keeping);

@@ -78,7 +78,7 @@ static void jetstream(void **state) {
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct mg_options *o = load_ok(cases[i].text);
         assert_int_equal(o->jetstream, cases[i].on);
-        assert_int_equal(mg_options_inactive(o, "jetstream") != NULL, cases[i].on);
+        assert_null(mg_options_inactive(o, "jetstream"));
         if (cases[i].dir) assert_string_equal(o->store_dir, cases[i].dir);
         else assert_null(o->store_dir);
         mg_options_free(o);
@@ -90,6 +90,44 @@ static void jetstream(void **state) {
     expect_report("jetstream {store_dir: a}\nstore_dir: b", ":2:1: Duplicate 'store_dir' configuration\n");
     expect_report("store_dir: b\njetstream {store_dir: a}", ":2:12: Duplicate 'store_dir' configuration\n");
     expect_report("jetstream {max_mem: \"10X\"}", ":1:12: max_mem sizes defined as strings must end in K, M, G, T\n");
+    expect_report("jetstream {domain: a.b}", ":1:12: invalid domain name: may not contain ., * or >\n");
+    expect_report("jetstream {limits: 1}", ":1:12: Expected limits to be a map, got int64\n");
+    expect_report("jetstream {limits {foo: 1}}", ":1:20: unknown field \"foo\"\n");
+}
+
+static void jetstream_values(void **state) {
+    (void)state;
+    struct mg_options *o = load_ok("jetstream {max_mem: \"2K\", max_file: 0, sync: \"10s\", domain: hub, "
+                                   "strict: false, "
+                                   "max_buffered_msgs: 7, max_buffered_size: \"8M\", request_queue_limit: 9, "
+                                   "limits {max_ack_pending: 1, max_request_batch: 2, duplicate_window: \"3s\"}}");
+    const struct mg_js_options *js = &o->js;
+    assert_true(js->max_memory_set && js->max_store_set && !js->strict);
+    assert_int_equal(js->max_memory, 2048);
+    assert_int_equal(js->max_store, 0);
+    assert_int_equal(js->sync_interval, 10 * MG_SEC);
+    assert_string_equal(js->domain, "hub");
+    assert_int_equal(js->max_buffered_msgs, 7);
+    assert_int_equal(js->max_buffered_size, 8 << 20);
+    assert_int_equal(js->request_queue_limit, 9);
+    assert_int_equal(js->max_ack_pending, 1);
+    assert_int_equal(js->max_request_batch, 2);
+    assert_int_equal(js->duplicate_window, 3 * MG_SEC);
+    assert_int_equal(o->ninactive, 0);
+    mg_options_free(o);
+    o = load_ok("jetstream {sync: always, extension_hint: no_extend, limits {max_ha_assets: 1}}");
+    assert_true(o->js.strict && !o->js.max_memory_set);
+    assert_int_equal(o->js.sync_interval, 0);
+    assert_non_null(mg_options_inactive(o, "jetstream.extension_hint"));
+    assert_non_null(mg_options_inactive(o, "jetstream.max_ha_assets"));
+    assert_false(mg_options_inactive(o, "jetstream.max_ha_assets")->refuse);
+    mg_options_free(o);
+    o = load_ok("jetstream {key: secret}");
+    assert_true(mg_options_inactive(o, "jetstream.key")->refuse);
+    mg_options_free(o);
+    o = load_ok("jetstream {enabled: false, key: secret}");
+    assert_int_equal(o->ninactive, 0);
+    mg_options_free(o);
 }
 
 static void cluster_name(void **state) {
@@ -129,7 +167,7 @@ static void errors(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(recorded),
-        cmocka_unit_test(jetstream),
+        cmocka_unit_test(jetstream), cmocka_unit_test(jetstream_values),
         cmocka_unit_test(cluster_name),
         cmocka_unit_test(errors),
     };

@@ -64,7 +64,8 @@ static void applied(void **state) {
          "Reloaded: tls = enabled\nReloaded: Client TLS handshake first: true\n"
          "Reloaded: Client TLS handshake first fallback delay: 50ms\n" ALWAYS},
         {"no_auth_user: a, authorization {users: [ {user: a} ]}", "authorization {users: [ {user: b} ]}", ALWAYS},
-        {"port: 4222", "jetstream: true", ALWAYS "Reloaded: JetStream\n"},
+        {"jetstream {max_mem: 1K, max_file: 1}", "jetstream {max_mem: 2K, max_file: 2}",
+         ALWAYS "Reloaded: JetStream max memory = 2000\nReloaded: JetStream max store = 2\n"},
         {"http_port: -1", "http_port: -1", ALWAYS},
         {"port: 4222", "cluster {port: 1}", ALWAYS}, // without effect, so without notice
     };
@@ -104,6 +105,13 @@ static void refused(void **state) {
          "NoAuthUser: old=a, new="},
         {"port: 4222", "system_account: X", "SystemAccount: old=, new=X"},
         {"jetstream {store_dir: a}", "jetstream {store_dir: b}", "jetstream storage directory"},
+        {"port: 4222", "jetstream: true", "JetStream: old=false, new=true"},
+        {"jetstream {max_mem: 2}", "jetstream {max_mem: 1}", "decreasing jetstream max memory and store"},
+        {"jetstream {}", "jetstream {max_file: 1}", "jetstream dynamic max memory and store"},
+        {"jetstream {domain: a}", "jetstream {domain: b}", "JetStreamDomain: old=a, new=b"},
+        {"jetstream {sync: always}", "jetstream {sync: \"1m\"}", "SyncInterval"},
+        {"jetstream {}", "jetstream {strict: false}", "NoJetStreamStrict"},
+        {"jetstream {}", "jetstream {limits {max_ack_pending: 1}}", "JetStreamLimits"},
         {"port: 4222", "accounts [ A ]", "accounts: old=[], new=[configured]"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

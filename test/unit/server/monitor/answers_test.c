@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
-#include "server/monitor/answers.h"
+#include "server/monitor/js.h"
 
 #include "server/base/errors.h"
 #include "server/base/mem.h"
@@ -184,6 +184,38 @@ static void healthz(void **state) {
                   "Healthcheck failed: 1 errors");
 }
 
+static bool has(void *arg, mg_slice stream, mg_slice consumer) {
+    (void)arg;
+    return mg_slice_eq(stream, MG_S("S")) && (consumer.n == 0 || mg_slice_eq(consumer, MG_S("C")));
+}
+
+static void healthz_of_jetstream(void **state) {
+    (void)state;
+    struct mg_server_facts f = facts();
+    struct mg_js_facts js = {.streams = 1, .has = has};
+    const char *off = "{\"status\":\"unavailable\",\"error\":\"JetStream not enabled (10076)\"}";
+    f.js = &js;
+    f.listening = false; // while the store is opened
+    expect_health(&f, "", 503, true, off, "Healthcheck failed: \"JetStream not enabled (10076)\"");
+    expect_health(&f, "js-enabled-only=true", 503, true, off, "Healthcheck failed: \"JetStream not enabled (10076)\"");
+    expect_health(&f, "js-server-only=true", 500, true,
+                  "{\"status\":\"error\",\"error\":\"failed to be ready for connections after 1ms: server\"}",
+                  "Healthcheck failed: \"failed to be ready for connections after 1ms: server\"");
+    f.listening = js.ready = true;
+    expect_health(&f, "account=$G&stream=S&consumer=C", 200, true, "{\"status\":\"ok\"}", "");
+    expect_health(&f, "account=$G&stream=T&js-enabled=1", 200, true, "{\"status\":\"ok\"}", "");
+    expect_health(&f, "account=$G&stream=T&details=1", 404, true,
+                  "{\"status\":\"error\",\"errors\":[{\"type\":\"STREAM\",\"account\":\"$G\",\"stream\":\"T\","
+                  "\"error\":\"JetStream stream \\\"T\\\" not found on account \\\"$G\\\"\"}]}",
+                  "Healthcheck failed: 1 errors");
+    js.poisoned = true;
+    expect_health(&f, "", 503, true,
+                  "{\"status\":\"unavailable\","
+                  "\"error\":\"JetStream's disk has failed: nothing is stored until the next start\"}",
+                  "Healthcheck failed: \"JetStream's disk has failed: nothing is stored until the next start\"");
+    expect_health(&f, "js-server-only=true", 200, true, "{\"status\":\"ok\"}", "");
+}
+
 static const struct mg_account_row accounts[] = {
     {.name = {"$G", 2}, .connections = 2, .in_msgs = 1, .in_bytes = 2, .out_msgs = 3, .out_bytes = 4,
      .slow_consumers = 5, .sublist = {.num_subs = 6}},
@@ -244,13 +276,19 @@ static void features_that_are_off(void **state) {
     expect(&out, HEAD AT "  \"outbound_gateways\": null,\n  \"inbound_gateways\": {}\n}");
     assert_int_equal(mg_leafz_render(&f, MG_S("subs=1"), &out).status, 200);
     expect(&out, HEAD AT "  \"leafnodes\": 0,\n  \"leafs\": []\n}");
-    assert_int_equal(mg_jsz_render(&f, MG_S("consumers=true&config=1&limit=5"), &out).status, 200);
+    struct mg_jsz_query q;
+    assert_int_equal(mg_jsz_parse(MG_S("consumers=true&config=1&limit=5"), &q, &out), 0);
+    assert_false(mg_jsz_wants_streams(&q, NULL));
+    assert_int_equal(mg_jsz_render(&f, &q, &out).status, 200);
+    mg_jsz_query_fini(&q);
     expect(&out, "{\n  \"memory\": 0,\n  \"storage\": 0,\n  \"reserved_memory\": 0,\n  \"reserved_storage\": 0,\n"
                  "  \"accounts\": 0,\n  \"ha_assets\": 0,\n  \"api\": {\n    \"level\": 0,\n    \"total\": 0,\n"
                  "    \"errors\": 0\n  },\n  \"server_id\": \"NID\",\n" AT "  \"disabled\": true,\n  \"config\": {\n"
                  "    \"max_memory\": 0,\n    \"max_storage\": 0\n  },\n  \"streams\": 0,\n  \"consumers\": 0,\n"
                  "  \"messages\": 0,\n  \"bytes\": 0,\n  \"total\": 0\n}");
-    struct mg_answer a = mg_jsz_render(&f, MG_S("leader-only=1"), &out);
+    assert_int_equal(mg_jsz_parse(MG_S("leader-only=1"), &q, &out), 0);
+    struct mg_answer a = mg_jsz_render(&f, &q, &out);
+    mg_jsz_query_fini(&q);
     assert_true(a.status == 400 && !a.json);
     expect(&out, "filtered response: not leader");
     a = mg_raftz_render(&f, MG_S(""), &out);
@@ -322,7 +360,8 @@ static void totals_add_up(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(varz_minimal),    cmocka_unit_test(varz_optional_members), cmocka_unit_test(subsz),
-        cmocka_unit_test(healthz),         cmocka_unit_test(account_answers),
+        cmocka_unit_test(healthz),         cmocka_unit_test(healthz_of_jetstream),
+               cmocka_unit_test(account_answers),
         cmocka_unit_test(features_that_are_off), cmocka_unit_test(endpoints),
         cmocka_unit_test(root_page),       cmocka_unit_test(totals_add_up),
     };

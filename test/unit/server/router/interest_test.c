@@ -148,6 +148,24 @@ static void test_repeats_are_harmless(void **state) {
     mg_interest_free(ix);
 }
 
+static void test_exactly_this_pattern(void **state) {
+    (void)state;
+    struct mg_interest *ix = mg_interest_new(1, 64);
+    const mg_slice none = {NULL, 0};
+    mg_interest_plain(ix, MG_S("d.>"), 1, true);
+    mg_interest_queue(ix, MG_S("d.a"), MG_S("q"), 2, 1);
+    assert_false(mg_interest_has(ix, MG_S("d.a"), none)); // neither a wildcard nor a group will do
+    assert_true(mg_interest_has(ix, MG_S("d.a"), MG_S("q")));
+    assert_false(mg_interest_has(ix, MG_S("d.a"), MG_S("r")));
+    mg_interest_plain(ix, MG_S("d.a"), 3, true);
+    assert_true(mg_interest_has(ix, MG_S("d.a"), none));
+    mg_interest_plain(ix, MG_S("d.a"), 3, false);
+    mg_interest_queue(ix, MG_S("d.a"), MG_S("q"), 2, 0);
+    assert_false(mg_interest_has(ix, MG_S("d.a"), none));
+    assert_false(mg_interest_has(ix, MG_S("d.a"), MG_S("q")));
+    mg_interest_free(ix);
+}
+
 static void test_weights_saturate(void **state) {
     (void)state;
     struct mg_interest *ix = mg_interest_new(1, 64);
@@ -164,6 +182,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_churn),
         cmocka_unit_test(test_repeats_are_harmless),
+        cmocka_unit_test(test_exactly_this_pattern),
         cmocka_unit_test(test_weights_saturate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -496,6 +496,29 @@ static void test_a_million(void **state) {
     assert_true(cost("shared.%zu", n, 10) < limit);
 }
 
+static void test_exactly_this_pattern(void **state) {
+    (void)state;
+    struct mg_sublist *sl = mg_sublist_new(1, 0);
+    const mg_slice none = {NULL, 0};
+    struct mg_sub *wild = model_sub_new(MG_S("d.*"), MG_S("")), *plain = model_sub_new(MG_S("d.a"), MG_S(""));
+    struct mg_sub *member = model_sub_new(MG_S("d.a"), MG_S("q"));
+    mg_sublist_insert(sl, wild, NULL);
+    mg_sublist_insert(sl, member, NULL);
+    assert_false(mg_sublist_has_client(sl, MG_S("d.a"), none)); // neither a wildcard nor a group will do
+    assert_true(mg_sublist_has_client(sl, MG_S("d.a"), MG_S("q")));
+    assert_false(mg_sublist_has_client(sl, MG_S("d.a"), MG_S("r")));
+    mg_sublist_insert(sl, plain, NULL);
+    assert_true(mg_sublist_has_client(sl, MG_S("d.a"), none));
+    plain->flags = MG_SUB_DEAD; // it only waits to be removed
+    assert_false(mg_sublist_has_client(sl, MG_S("d.a"), none));
+    plain->flags = MG_SUB_INTERNAL; // no client
+    assert_false(mg_sublist_has_client(sl, MG_S("d.a"), none));
+    mg_sublist_free(sl);
+    mg_free(wild);
+    mg_free(plain);
+    mg_free(member);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pairs),
@@ -511,6 +534,7 @@ int main(void) {
         cmocka_unit_test(test_churn),
         cmocka_unit_test(test_list_under_churn),
         cmocka_unit_test(test_list_exactly_once),
+        cmocka_unit_test(test_exactly_this_pattern),
         cmocka_unit_test(test_a_million),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

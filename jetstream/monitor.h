@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// JetStream for those who watch it: numbers of one moment, streams one by one. Nothing here waits for anything, so it
+// works on a full or failed disk, too; what is shown may be ahead of what is durable.
+#ifndef MG_JETSTREAM_MONITOR_H
+#define MG_JETSTREAM_MONITOR_H
+
+#include "jetstream/js.h"
+#include "server/base/json.h"
+
+struct mg_js_sums {
+    uint64_t streams, consumers, messages, bytes;
+};
+struct mg_js_sums mg_js_sums(struct mg_js *js);
+
+// The streams whose names follow `after` (empty: from the first), at most `max`; returns how many.
+size_t mg_js_streams_behind(const struct mg_js *js, mg_slice after, struct mg_js_stream **out, size_t max);
+
+// A StreamDetail of /jsz (spec/monitoring-and-tools.md A11), a whole object.
+void mg_js_write_stream_detail(struct mg_jw *w, struct mg_js_stream *s, bool config, bool consumers);
+
+struct mg_js_stream_figures {
+    mg_slice name;
+    uint64_t messages, bytes, first_seq, last_seq, subjects, consumers;
+};
+struct mg_js_stream_figures mg_js_stream_figures(struct mg_js_stream *s);
+bool mg_js_has(const struct mg_js *js, mg_slice stream, mg_slice consumer); // consumer empty: not asked for
+
+#endif

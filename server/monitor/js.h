@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// JetStream as monitoring sees it (spec/monitoring-and-tools.md A3, A11, A12, D3): numbers of one moment, and the parts
+// of answers that are made of them. Streams themselves are written by whoever has them.
+#ifndef MG_MONITOR_JS_H
+#define MG_MONITOR_JS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server/base/buf.h"
+#include "server/base/slice.h"
+#include "server/monitor/answers.h"
+#include "server/monitor/snapshot.h"
+
+#define MG_JS_HISTOGRAM 40u // buckets: [i] counts values v with 2^i <= v < 2^(i+1), [0] also 0
+
+// Borrowed for the duration of a rendering call, as all facts.
+struct mg_js_facts {
+    bool ready; // false: its store is still being opened
+    const char *store_dir, *domain, *unique_tag; // NULL: none
+    int64_t max_memory, max_store;
+    uint64_t sync_interval; // 0: always
+    bool strict;
+    int64_t max_ack_pending, max_request_batch, duplicate_window; // <= 0: none
+    int api_level;
+    uint64_t memory, storage, reserved_memory, reserved_storage;
+    uint64_t streams, consumers, messages, bytes;
+    uint64_t api_total, api_errors, api_inflight;
+    // Is there such a stream, such a consumer (empty: not asked)?
+    bool (*has)(void *arg, mg_slice stream, mg_slice consumer);
+    void *arg;
+    // the store
+    bool poisoned, full;
+    uint64_t lost, damaged_pages, damaged_files;
+    uint64_t commits, syncs, commit_ns[MG_JS_HISTOGRAM], commit_bytes[MG_JS_HISTOGRAM];
+    uint64_t checkpoints, compactions, checkpoint_ns;
+};
+
+// The stream and consumer of one series; counts of the metrics.
+struct mg_js_stream_row {
+    mg_slice name;
+    uint64_t messages, bytes, first_seq, last_seq, subjects, consumers;
+};
+
+// ---- /varz ----
+struct mg_jw;
+void mg_varz_put_js(struct mg_jw *w, const struct mg_js_facts *js);
+
+// ---- /jsz ----
+struct mg_jsz_query {
+    char *account; // owned; NULL: none
+    bool accounts, streams, consumers, config, leader_only;
+    int64_t offset, limit;
+};
+// As mg_connz_parse.
+int mg_jsz_parse(mg_slice query, struct mg_jsz_query *q, struct mg_buf *err);
+void mg_jsz_query_fini(struct mg_jsz_query *q);
+// Does the answer list streams? Then it goes: begin, the streams as array elements, end.
+bool mg_jsz_wants_streams(const struct mg_jsz_query *q, const struct mg_js_facts *js);
+// begin returns whether there are any.
+bool mg_jsz_begin(struct mg_jw *w, struct mg_buf *out, const struct mg_server_facts *f);
+void mg_jsz_end(struct mg_jw *w, bool streams);
+// The whole answer without streams.
+struct mg_answer mg_jsz_render(const struct mg_server_facts *f, const struct mg_jsz_query *q, struct mg_buf *out);
+
+// ---- /metrics ----
+struct mg_metrics;
+void mg_metrics_js(struct mg_metrics *m, const struct mg_js_facts *js);
+// Series of streams: rows are of all of them.
+void mg_metrics_js_streams(struct mg_metrics *m, const struct mg_js_stream_row *rows, size_t n);
+
+#endif
