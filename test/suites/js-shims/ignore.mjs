@@ -13,7 +13,8 @@ const paths = folders.flatMap((folder) => readdirSync(folder).map((name) => `${f
 for (const path of paths.filter((name) => name.endsWith("_test.ts"))) {
   const source = readFileSync(path, "utf8");
   // Deno.test("name", ...) or Deno.test({ name: "name", ... })
-  writeFileSync(path, source.replace(/^Deno\.test\((\s*(?:\{\s*name: )?)(["`])(.*?)\2/gm, (whole, before, quote, name) => {
+  const heading = /^Deno\.test\((\s*(?:\{\s*name: )?)(["`])(.*?)\2/gm;
+  writeFileSync(path, source.replace(heading, (whole, before, quote, name) => {
     if (!names.has(name)) return whole;
     missing.delete(name);
     return `Deno.test.ignore(${before}${quote}${name}${quote}`;
