@@ -397,10 +397,12 @@ func tenThousandSubscriptions(t *T) {
 	t.check(s.subscriptions() == 0, "%d subscriptions left", s.subscriptions())
 }
 
-var tests = []struct {
+type named struct {
 	name string
 	run  func(*T)
-}{
+}
+
+var tests = []named{
 	{"publish and subscribe", publishAndSubscribe},
 	{"wildcards", wildcards},
 	{"queue groups share the work", queueGroupsShareTheWork},
@@ -427,7 +429,7 @@ func main() {
 	binary = os.Args[1]
 	part := strings.Join(os.Args[2:], " ")
 	passed, failed := 0, 0
-	for _, test := range tests {
+	for _, test := range append(tests, jetStreamTests()...) {
 		if !strings.Contains(test.name, part) {
 			continue
 		}

@@ -30,7 +30,11 @@ const patience = 20 * time.Second
 
 // until waits for the condition, never for a guessed time.
 func (t *T) until(what string, condition func() bool) {
-	for deadline := time.Now().Add(patience); !condition(); time.Sleep(5 * time.Millisecond) {
+	t.within(patience, what, condition)
+}
+
+func (t *T) within(limit time.Duration, what string, condition func() bool) {
+	for deadline := time.Now().Add(limit); !condition(); time.Sleep(5 * time.Millisecond) {
 		t.check(time.Now().Before(deadline), "waited in vain for %s", what)
 	}
 }
@@ -50,6 +54,7 @@ func (b *safeBuffer) Write(p []byte) (int, error) {
 type Server struct {
 	t      *T
 	folder string
+	args   []string
 	log    safeBuffer
 	cmd    *exec.Cmd
 	exited chan struct{}
@@ -58,7 +63,11 @@ type Server struct {
 }
 
 func (t *T) server(config string) *Server {
-	s := &Server{t: t, folder: t.folder()}
+	return t.serverWith(config)
+}
+
+func (t *T) serverWith(config string, args ...string) *Server {
+	s := &Server{t: t, folder: t.folder(), args: args}
 	t.must(os.WriteFile(filepath.Join(s.folder, "server.conf"), []byte("logtime: true\n"+config), 0o600))
 	s.start("-1")
 	t.cleanup(func() { s.stop(syscall.SIGKILL) })
@@ -69,8 +78,8 @@ func (s *Server) start(port string) {
 	ports := filepath.Join(s.folder, "ports")
 	s.t.must(os.RemoveAll(ports))
 	s.t.must(os.Mkdir(ports, 0o700))
-	s.cmd = exec.Command(binary, "-a", "127.0.0.1", "-p", port, "-m", "-1", "--ports_file_dir", ports,
-		"-c", filepath.Join(s.folder, "server.conf"))
+	s.cmd = exec.Command(binary, append([]string{"-a", "127.0.0.1", "-p", port, "-m", "-1", "--ports_file_dir", ports,
+		"-c", filepath.Join(s.folder, "server.conf")}, s.args...)...)
 	s.cmd.Stderr = &s.log
 	s.t.must(s.cmd.Start())
 	s.exited = make(chan struct{})

@@ -9,53 +9,11 @@ import { createConnection } from "node:net";
 
 import { connect, headers, nkeyAuthenticator, nkeys } from "@nats-io/transport-node";
 
+import { binary, collect, runTests, status, test, text, withServer } from "./bed.mjs";
 import { certificates, Server, until } from "./server.mjs";
-
-const [binary, only = ""] = process.argv.slice(2);
-const tests = [];
-const test = (name, run) => tests.push({ name, run });
-const text = (msg) => new TextDecoder().decode(msg.data);
-
-/** Runs with a server of its own and any number of connections, which are all gone afterwards. */
-async function withServer(config, run, args = []) {
-  const server = await new Server(binary, config).start(-1, args);
-  const open = [];
-  const client = async (options = {}) => {
-    const nc = await connect({ servers: `127.0.0.1:${server.port}`, timeout: 10000, ...options });
-    open.push(nc);
-    return nc;
-  };
-  try {
-    await run(client, server);
-  } finally {
-    await Promise.all(open.map((nc) => nc.close()));
-    await server.remove();
-  }
-}
-
-/** Collects a subscription's messages; resolves when there are count of them. */
-function collect(nc, subject, count, options = {}) {
-  const messages = [];
-  let done;
-  const all = new Promise((resolve) => done = resolve);
-  const sub = nc.subscribe(subject, {
-    ...options,
-    callback: (err, msg) => {
-      if (err) throw err;
-      messages.push(msg);
-      if (messages.length === count) done(messages);
-    },
-  });
-  return { sub, messages, all };
-}
-
-/** The next status event of this type. */
-async function status(nc, type) {
-  for await (const event of nc.status()) {
-    if (event.type === type) return event;
-  }
-  throw new Error(`connection closed before ${type}`);
-}
+import "./jetstream.mjs";
+import "./kv.mjs";
+import "./object.mjs";
 
 test("publish and subscribe", () => withServer("", async (client) => {
   const [a, b] = [await client({ name: "a" }), await client()];
@@ -295,21 +253,4 @@ test("10,000 subscriptions", () => withServer("", async (client, server) => {
   assert.equal((await server.get(`/connz?cid=${nc.info.client_id}`)).connections[0].subscriptions, 0);
 }));
 
-let [passed, failed] = [0, 0];
-for (const { name, run } of tests.filter((t) => t.name.includes(only))) {
-  let timer;
-  const late = new Promise((_, reject) => timer = setTimeout(() => reject(new Error("took over 60 s")), 60000));
-  try {
-    await Promise.race([run(), late]);
-    passed++;
-    console.log(`ok - ${name}`);
-  } catch (error) {
-    failed++;
-    console.log(`not ok - ${name}\n    ${String(error.stack).replaceAll("\n", "\n    ")}`);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-for (const server of Server.running) await server.remove();
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed ? 1 : 0);
+process.exit(await runTests());

@@ -10,8 +10,8 @@ import { join } from "node:path";
 
 const PATIENCE = 20000;
 
-export async function until(what, condition) {
-  const deadline = Date.now() + PATIENCE;
+export async function until(what, condition, patience = PATIENCE) {
+  const deadline = Date.now() + patience;
   for (;;) {
     const value = await condition();
     if (value) return value;
@@ -34,7 +34,9 @@ export class Server {
     rmSync(join(this.folder, "ports"), { recursive: true, force: true });
     execFileSync("mkdir", ["-p", join(this.folder, "ports")]);
     this.process = spawn(this.binary, ["-a", "127.0.0.1", "-p", String(port), "--ports_file_dir",
-      join(this.folder, "ports"), "-m", "-1", "-c", this.config, ...args], { stdio: ["ignore", "ignore", "pipe"] });
+      join(this.folder, "ports"), "-m", "-1", "-c", this.config, ...args], { cwd: this.folder,
+      stdio: ["ignore", "ignore", "pipe"] });
+    this.args = args;
     this.log = "";
     this.process.stderr.on("data", (data) => this.log += data);
     this.exited = new Promise((resolve) => this.process.on("exit", resolve));
@@ -66,6 +68,12 @@ export class Server {
     if (this.process.exitCode === null) this.process.kill(signal);
     await this.exited;
     Server.running.delete(this);
+  }
+
+  /** Ends it by the signal and starts it again on the same port and folder. */
+  async restart(signal) {
+    await this.stop(signal);
+    await this.start(this.port, this.args);
   }
 
   async remove() {

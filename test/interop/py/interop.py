@@ -3,94 +3,21 @@
 """The official Python client doing real work: interop.py SERVER [part of a name]"""
 
 import asyncio
-import contextlib
-import json
 import os
 import socket
 import ssl
 import sys
 import tempfile
-import time
-import traceback
-import urllib.request
 
 import nats
 import nats.errors
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+import kv  # noqa: F401
+import streams  # noqa: F401
+from bed import PATIENCE, Bed, run_tests, take, test, until
 
-from pylib import certs  # noqa: E402
-from pylib.nkeys import Key  # noqa: E402
-from pylib.server import Server  # noqa: E402
-
-PATIENCE = 20
-TESTS = []
-
-
-def test(function):
-    TESTS.append(function)
-    return function
-
-
-async def until(what, condition):
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        await asyncio.sleep(0.01)
-
-
-class Bed:
-    """A server of the test's own and its clients, which are all gone afterwards."""
-
-    def __init__(self, config=""):
-        self.config = config
-        self.clients = []
-
-    async def __aenter__(self):
-        self.folder = tempfile.TemporaryDirectory(prefix="interop-py-")
-        path = os.path.join(self.folder.name, "server.conf")
-        with open(path, "w", encoding="utf-8") as f:
-            f.write("logtime: true\n" + self.config)
-        self.server = Server(BINARY, self.folder.name)
-        self.args = ["-m", "-1", "-c", path]
-        self.server.start(self.args)
-        self.port = self.server.address()[1]
-        return self
-
-    async def __aexit__(self, *_):
-        for nc in self.clients:
-            with contextlib.suppress(Exception):
-                await nc.close()
-        self.server.stop()
-        self.folder.cleanup()
-
-    async def client(self, scheme="nats", host="127.0.0.1", **options):
-        nc = await nats.connect(f"{scheme}://{host}:{self.port}", **{"connect_timeout": 10, **options})
-        self.clients.append(nc)
-        return nc
-
-    async def refused(self, **options):
-        """Connecting with these options ends in an authorization error."""
-        told = []
-
-        async def error_cb(error):
-            told.append(str(error))
-        try:
-            await self.client(allow_reconnect=False, max_reconnect_attempts=0, error_cb=error_cb, **options)
-        except Exception as error:
-            told.append(str(error))
-            assert any("authorization violation" in text.lower() for text in told), told
-            return
-        raise AssertionError("should have been refused")
-
-    def get(self, path):
-        host, port = self.server.address("monitoring")
-        with urllib.request.urlopen(f"http://{host}:{port}{path}", timeout=PATIENCE) as response:
-            return json.load(response)
-
-
-async def take(sub, count):
-    return [await sub.next_msg(timeout=PATIENCE) for _ in range(count)]
+from pylib import certs
+from pylib.nkeys import Key
 
 
 @test
@@ -402,23 +329,5 @@ async def ten_thousand_subscriptions():
         assert bed.get("/connz?sort=subs")["connections"][0]["subscriptions"] == 0
 
 
-def main():
-    passed = failed = 0
-    for function in TESTS:
-        name = function.__name__.replace("_", " ")
-        if len(sys.argv) > 2 and sys.argv[2] not in name:
-            continue
-        try:
-            asyncio.run(asyncio.wait_for(function(), 60))
-            passed += 1
-            print(f"ok - {name}", flush=True)
-        except Exception:
-            failed += 1
-            print(f"not ok - {name}\n    " + traceback.format_exc().rstrip().replace("\n", "\n    "), flush=True)
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    BINARY = sys.argv[1]
-    sys.exit(main())
+    sys.exit(run_tests())

@@ -57,6 +57,15 @@ export function assertInstanceOf(value: unknown, type: ErrorClass, msg?: string)
   need(value instanceof type, `${value} is not an instance of ${type.name}`, msg);
 }
 
+export function assertIsError(value: unknown, type?: ErrorClass, includes?: string, msg?: string): void {
+  need(value instanceof Error, `${value} is not an error`, msg);
+  checkError(value, type, includes, msg);
+}
+
+export function assertAlmostEquals(actual: number, expected: number, tolerance = 1e-7, msg?: string): void {
+  need(Math.abs(actual - expected) <= tolerance, `${actual} is not about ${expected}`, msg);
+}
+
 export function assertStringIncludes(actual: string, part: string, msg?: string): void {
   need(actual.includes(part), `"${actual}" does not include "${part}"`, msg);
 }
