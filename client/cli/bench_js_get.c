@@ -41,13 +41,13 @@ static void fini(cli_bench_client *client) {
     if (g != NULL) midge_op_free(&g->j.op);
 }
 
-// Runs until *done; false: failed.
+// Runs until the operation is done; false: failed or stopped.
 static bool until_done(getter *g) {
     int err = 0;
-    while (!g->done && err == 0)
-        err = midge_poll(g->client->conn, 1000);
+    while (!g->done && err == 0 && !cli_bench_stopped(g->client->bench))
+        err = midge_poll(g->client->conn, 100);
     if (err != 0 && !g->done) return cli_bench_failed(g->client, "waiting for the answer", err);
-    return g->client->err[0] == '\0';
+    return g->done && g->client->err[0] == '\0';
 }
 
 // One operation after the other, each with its latency.
@@ -111,8 +111,9 @@ static void on_direct(midge *m, const midge_msg *msg, void *user) {
     }
     if (msg->status != 0) {
         midge_str why = midge_headers_description(msg->headers);
-        snprintf(g->client->err, sizeof g->client->err, "getting: %u %.*s", msg->status, (int)why.n,
-                 why.n > 0 ? why.p : "");
+        if (msg->status == 503) cli_bench_failed(g->client, "getting", MIDGE_ENORESPONDERS); // no direct access
+        else snprintf(g->client->err, sizeof g->client->err, "getting: %u %.*s", msg->status, (int)why.n,
+                      why.n > 0 ? why.p : "");
         g->done = true;
         return;
     }

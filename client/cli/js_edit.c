@@ -3,11 +3,10 @@
 #include "client/cli/js_edit.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "client/cli/child.h"
+#include "client/cli/editor.h"
 
 // ---- differences ----------------------------------------------------------------------------------------------------
 
@@ -64,23 +63,12 @@ int cli_js_save(cli *app, const char *path, midge_str text) {
 }
 
 midge_str cli_js_edited(cli_js *js, midge_str text) {
-    cli *app = js->app;
-    char path[] = "/tmp/midge-config-XXXXXX.json";
-    const char *editor = getenv("EDITOR");
+    const char *path;
     midge_str edited = MIDGE_NONE;
-    int fd = editor != NULL && *editor != '\0' ? mkstemps(path, 5) : -1; // 5: ".json"
-    if (fd < 0) {
-        cli_fail(app, "%s", editor == NULL || *editor == '\0' ? "set the EDITOR environment variable to your editor"
-                                                              : strerror(errno));
-        return MIDGE_NONE;
-    }
-    close(fd);
-    const char **words = cli_words_split(cli_printf(app, "%s %s", editor, path));
-    if (cli_js_save(app, path, text) == CLI_OK) {
-        if (words != NULL && cli_spawn_interactive(words) == 0) edited = cli_js_load(js, path);
-        else cli_fail(app, "the editor \"%s\" failed; nothing is changed", editor);
-    }
-    cli_words_free(words);
+    FILE *file = cli_editor_open(js->app, &path);
+    if (file == NULL) return MIDGE_NONE;
+    fprintf(file, "%.*s\n", (int)text.n, text.p);
+    if (cli_editor_run(js->app, file, path, "nothing is changed") == CLI_OK) edited = cli_js_load(js, path);
     unlink(path);
     return edited;
 }

@@ -89,7 +89,7 @@ static int next_from(view *v, uint64_t seq) {
     return cli_js_wait(v->js, op, midge_stream_msg_get(v->js->m, op, midge_cstr(v->stream), &opts));
 }
 
-// Times grow with sequences: bisection finds the first that is not older.
+// Times grow with sequences: bisection finds the first that is not older. `first` is not 0.
 static int find_time(view *v, int64_t since, uint64_t first, uint64_t last) {
     while (first <= last) {
         uint64_t middle = first + (last - first) / 2;
@@ -160,7 +160,7 @@ static int view_messages(cli_js *js) {
     midge_stream_state state = js->op.stream.state;
     if (v.at == 0) v.at = state.first_seq > 0 ? state.first_seq : 1;
     if (since > 0) {
-        int err = find_time(&v, cli_js_now() - (int64_t)since, state.first_seq, state.last_seq);
+        int err = find_time(&v, cli_js_now() - (int64_t)since, v.at, state.last_seq);
         if (err != 0) return cli_js_failed(js, &js->op, err, "could not read stream %s", v.stream);
     }
     return show_pages(&v, (uint64_t)size);

@@ -36,7 +36,8 @@ static void written(struct mg_parcel *p) { mg_container_of(p, struct mg_keeper, 
 
 static void journal_full(struct mg_parcel *p) {
     struct mg_keeper *k = mg_container_of(p, struct mg_keeper, full);
-    mg_space_give_up(k->store);
+    atomic_store(&k->full_out, false);
+    if (!atomic_load(&k->closing)) mg_space_give_up(k->store); // else there may be no parts to tell any more
 }
 
 void mg_space_start(struct mg_store *st) {
@@ -64,7 +65,9 @@ void mg_space_written(struct mg_store *st) {
 }
 
 void mg_space_of_journal(struct mg_store *st, bool full) {
-    if (full && st->keeper) mg_worker_post(st->keeper, &st->keeping->full);
+    // The keeper may be in the middle of a long write, and the disk full, not full and full again meanwhile.
+    if (full && st->keeper && !atomic_exchange(&st->keeping->full_out, true))
+        mg_worker_post(st->keeper, &st->keeping->full);
     if (!full) mg_store_tell_parts(st);
 }
 

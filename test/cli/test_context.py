@@ -104,6 +104,8 @@ def context_edit(w):
     contains(w.midge.run("context", "edit", "one", env={"EDITOR": "sed -i s/old/new/"}).ok().out, "Description: new")
     equal(json.loads(read(w, "context", "one.json"))["description"], "new")
     w.midge.run("context", "edit", "one", env={"EDITOR": "false"}).failed("the context is as it was")
+    w.midge.run("context", "edit", "one", env={"EDITOR": "sed '"}).failed("the context is as it was")
+    w.midge.run("context", "edit", "one", env={"EDITOR": "true", "TMPDIR": "/nowhere"}).failed("/nowhere/midge-")
     w.midge.run("context", "edit", "one", env={"EDITOR": "truncate -s 3"}).failed("the context is as it was")
     equal(json.loads(read(w, "context", "one.json"))["description"], "new")
 

@@ -189,6 +189,8 @@ def stream_view(w):
         f"hello{i}\n" for i in range(1, 6)))
     r = w.midge.run("stream", "view", "S", "--raw", "--since", "0s", "--id", "9").ok()
     equal((r.out, r.log), ("", "TIME Reached apparent end of data\n"))
+    w.midge.run("stream", "add", "EMPTY", "--subjects", "e").ok()
+    equal(w.midge.run("stream", "view", "EMPTY", "--since", "1h").ok().out, "")
     code, screen = w.midge.on_terminal("stream", "view", "S", "3", "--raw", keys=b"\n")
     equal(code, 0)
     contains(screen, "hello3\nNext page? (Y/n) ")

@@ -76,6 +76,8 @@ def bench_js_get(w):
     bench(w, "js", "pub", "async", "t", "--create")
     equal(bench(w, "js", "get", "sync")["total"]["bytes"], 1001 * 128)
     equal(bench(w, "js", "get", "batch", "--batch", "100", "--clients", "2")["total"]["bytes"], 2 * 1001 * 128)
+    w.midge.run("stream", "edit", "benchstream", "--no-allow-direct", "-f").ok()
+    w.midge.run("bench", "js", "get", "batch", *RUN).failed("getting: no responders")
 
 
 @test
