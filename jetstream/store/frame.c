@@ -121,10 +121,12 @@ static int read_anywhere(const struct mg_frame_file *f, const uint64_t at[2], ui
 int mg_frame_read_twice(const struct mg_frame_file *f, uint64_t at, uint64_t at_copy, uint32_t length, uint32_t kind,
                         struct mg_block **out) {
     struct mg_blockcache *cache = f->env->cache;
+    *out = NULL;
     if (cache && (*out = mg_blockcache_get(cache, f->id, at)) != NULL) {
         // The same place was asked for by another pointer, and one of the two is wrong.
         if ((*out)->length == length || (*out)->rebuilt) return MG_OK;
         mg_block_unref(*out);
+        *out = NULL;
         return MG_ECORRUPT;
     }
     const uint64_t places[2] = {at, at_copy};

@@ -87,7 +87,7 @@ int mg_frame_check(const struct mg_frame_file *f, const uint8_t *p, uint64_t at,
 int mg_frame_length(const uint8_t *p, uint32_t kind, uint32_t *length);
 
 // The frame's payload, from the cache or the disk; the caller unrefs it. A damaged one is reported; MG_OK if the second
-// copy has it, else MG_ECORRUPT or MG_EIO. An offset outside of the file is MG_ECORRUPT.
+// copy has it, else MG_ECORRUPT or MG_EIO with *out NULL. An offset outside of the file is MG_ECORRUPT.
 int mg_frame_read(const struct mg_frame_file *f, uint64_t at, uint32_t length, uint32_t kind, struct mg_block **out);
 // The same for a frame of which the file itself has a second one at at_copy.
 int mg_frame_read_twice(const struct mg_frame_file *f, uint64_t at, uint64_t at_copy, uint32_t length, uint32_t kind,

@@ -38,6 +38,31 @@ static void a_frame_belongs_to_its_place(void **state) {
     mem_free(&mem);
 }
 
+// Two pointers to one place with different lengths: one is wrong, and whoever followed it holds nothing.
+static void a_wrong_pointer_holds_no_block(void **state) {
+    (void)state;
+    struct mg_table_env cached = {.salt = 3, .cache = mg_blockcache_new(1 << 16)};
+    struct mem_file mem = {0};
+    struct mg_file_writer w;
+    mg_file_writer_init(&w, mem_blob(&mem), 4096);
+    uint64_t a = mg_frame_write(&w, &cached, 7, MG_FRAME_DATA, MG_S("one payload"));
+    mg_file_write_align(&w, 4096);
+    assert_int_equal(mg_file_writer_finish(&w), MG_OK);
+    struct mg_frame_file f = {.env = &cached, .main = mem_blob(&mem), .id = 7, .size = mem.n};
+    struct mg_block *right, *wrong;
+    assert_int_equal(mg_frame_read(&f, a, 11, MG_FRAME_DATA, &right), MG_OK);
+    wrong = right;
+    assert_int_equal(mg_frame_read(&f, a, 10, MG_FRAME_DATA, &wrong), MG_ECORRUPT);
+    assert_null(wrong);
+    wrong = right;
+    assert_int_equal(mg_frame_read(&f, 4096, 11, MG_FRAME_DATA, &wrong), MG_ECORRUPT);
+    assert_null(wrong);
+    mg_block_unref(right);
+    mg_blockcache_free(cached.cache);
+    mg_file_writer_fini(&w);
+    mem_free(&mem);
+}
+
 static void the_cache_is_bounded(void **state) {
     (void)state;
     struct mg_blockcache *c = mg_blockcache_new(256 * 1024);
@@ -68,6 +93,7 @@ static void the_cache_is_bounded(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_frame_belongs_to_its_place),
+        cmocka_unit_test(a_wrong_pointer_holds_no_block),
         cmocka_unit_test(the_cache_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
