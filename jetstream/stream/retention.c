@@ -19,6 +19,7 @@
 struct mg_js_sweep {
     struct mg_js_reading rd;
     uint64_t next, last;
+    uint64_t asked; // what is being read; next is lower when somebody wants to begin earlier meanwhile
     bool reading;
 };
 
@@ -108,6 +109,7 @@ static void swept(struct mg_js_members *ms) {
 // What was read; false: that was all.
 static bool take(struct mg_js_members *ms) {
     const struct mg_read *r = &ms->sweep->rd.r;
+    if (ms->sweep->next != ms->sweep->asked) return true; // it will come again
     if (r->err == MG_ENOTFOUND || r->msg.seq > ms->sweep->last) return false;
     if (r->err == 0) look_at(ms, &r->msg);
     else ms->sweep->next = r->msg.seq + 1;
@@ -128,7 +130,7 @@ static bool sweep_some(struct mg_js_members *ms) {
         struct mg_js_reading *rd = &ms->sweep->rd;
         rd->r.kind = MG_READ_NEXT;
         rd->r.sequential = true;
-        rd->r.seq = ms->sweep->next;
+        rd->r.seq = ms->sweep->asked = ms->sweep->next;
         rd->r.user = ms;
         rd->done = came;
         rd->gone = gone;
