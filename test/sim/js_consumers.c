@@ -123,7 +123,8 @@ void js_ack_sent(struct js_consumer *c, uint64_t seq) {
 
 void js_ack_confirmed(struct js_consumer *c, uint64_t seq) {
     uint64_t tick = js_tick(c->stream->m);
-    for (uint64_t i = c->ack_all ? 1 : seq; i <= seq; i++) {
+    // Those that were given up in the meantime are below the floor, and ended one by one.
+    for (uint64_t i = c->ack_all && c->max_deliver < 0 ? 1 : seq; i <= seq; i++) {
         const struct js_msg *msg = js_at(c->stream, i);
         struct js_seen *seen = js_seen(c, i);
         if (msg == NULL || !js_matches(c, msg->subject)) continue;
