@@ -181,7 +181,7 @@ static bool removed(const struct js_stream *s, const struct js_msg *msg, bool su
     return false;
 }
 
-// How many messages of its subject may have come behind it; those of a rollup count in *rollups, too.
+// How many messages of its subject may have come behind it (surely: are there); those of a rollup count in *rollups.
 static uint64_t newer(const struct js_stream *s, const struct js_msg *msg, bool surely, uint64_t *rollups) {
     uint64_t n = 0;
     *rollups = 0;
@@ -190,8 +190,8 @@ static uint64_t newer(const struct js_stream *s, const struct js_msg *msg, bool 
         if (o->stream != s || o->generation != s->generation || o->subject != msg->subject || o == msg) continue;
         if (o->fate == JS_REFUSED || o->fate == JS_DUPLICATE || (o->seq && o->seq < msg->seq)) continue;
         if (surely && o->seq == 0) continue;
-        n++;
-        *rollups += o->rollup;
+        n += !surely || (o->seq < s->npresent && s->present[o->seq]);
+        *rollups += o->rollup && (!surely || o->answered); // one that was cut off by a crash may be half done
     }
     return n;
 }
