@@ -21,6 +21,7 @@
 #include "jetstream/store/store_impl.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 #include "server/shard/bell.h"
 
 #define BREAK_MAX UINT64_C(50000000)    // ns
@@ -49,6 +50,7 @@ static void post_press(struct mg_store *st) {
 
 // The committer asks once, perhaps before the keeper is there: then it finds the wish when it starts.
 void mg_store_press(struct mg_store *st) {
+    if (MG_PLANTED(unheard_press) && !atomic_load(&st->keeping->running)) return;
     if (atomic_exchange(&st->pressed, true)) return;
     if (atomic_load(&st->keeping->running)) post_press(st);
 }

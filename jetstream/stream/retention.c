@@ -13,6 +13,7 @@
 #include "jetstream/stream/member.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 
 #define SWEEP_SLICE 1024u // messages looked at in one turn
 
@@ -71,7 +72,8 @@ static void sweep_from(struct mg_js_stream *s, uint64_t seq);
 static void remove_unneeded(struct mg_js_members *ms, const uint64_t *seqs, size_t n) {
     struct question q = {seqs, mg_zalloc(n), n};
     uint64_t lowest = UINT64_MAX;
-    if (ms->stream->config.retention == MG_JS_INTEREST && ms->n > 1) mg_js_members_each(ms, ask, &q);
+    bool shared = ms->stream->config.retention == MG_JS_INTEREST && ms->n > 1;
+    if (shared && !MG_PLANTED(first_of_two)) mg_js_members_each(ms, ask, &q);
     for (size_t i = 0; i < n; i++) {
         if (q.need[i] == NO) remove_message(ms->stream, seqs[i]);
         if (q.need[i] == PERHAPS && seqs[i] < lowest) lowest = seqs[i];
@@ -109,7 +111,7 @@ static void swept(struct mg_js_members *ms) {
 // What was read; false: that was all.
 static bool take(struct mg_js_members *ms) {
     const struct mg_read *r = &ms->sweep->rd.r;
-    if (ms->sweep->next != ms->sweep->asked) return true; // it will come again
+    if (ms->sweep->next != ms->sweep->asked && !MG_PLANTED(late_sweep)) return true; // it will come again
     if (r->err == MG_ENOTFOUND || r->msg.seq > ms->sweep->last) return false;
     if (r->err == 0) look_at(ms, &r->msg);
     else ms->sweep->next = r->msg.seq + 1;

@@ -13,7 +13,7 @@
 #define BODY 700
 
 struct js_stream *js_some_stream(struct js_client *cl) {
-    struct js_stream *s = &cl->w->model.streams[js_below(cl, JS_STREAMS)];
+    struct js_stream *s = &cl->w->model.streams[js_below(cl, cl->w->streams)];
     return s->phase == JS_PRESENT ? s : NULL;
 }
 
@@ -299,13 +299,13 @@ static void with_stream(struct js_client *cl, struct js_stream *s) {
 }
 
 void js_do_admin(struct js_client *cl) {
-    struct js_stream *s = &cl->w->model.streams[js_below(cl, JS_STREAMS)];
+    struct js_stream *s = &cl->w->model.streams[js_below(cl, cl->w->streams)];
     if (!s->busy && (s->phase == JS_ABSENT || js_chance(cl, 80))) {
         s->busy = true;
         if (s->phase == JS_ABSENT) make_stream(cl, s);
         else if (s->phase == JS_PRESENT) with_stream(cl, s);
         if (!cl->lost) s->busy = false;
     } else if (s->phase == JS_PRESENT) {
-        with_consumer(cl, &s->consumers[js_below(cl, JS_CONSUMERS)]);
+        with_consumer(cl, &s->consumers[js_below(cl, cl->w->consumers)]);
     }
 }

@@ -47,7 +47,8 @@ struct js_world {
     bool stopping, ended;   // it was told to end, or has
     unsigned serials, running; // clients that there ever were, and whose scripts run
     struct js_client clients[JS_CLIENTS + 1];
-    unsigned lives, shards;
+    unsigned shards;
+    unsigned streams, consumers; // how many of each are used: few see more of everything
     uint64_t credit, think;
     uint32_t ring_file, ring_files, sections;
     bool eager;

@@ -14,7 +14,8 @@
 //   - configurations that were confirmed survive; counts in answers are those of a recount
 //   - at the end each consumer still gets all that it has not acknowledged
 //
-// Workloads: `lives` crashes after some operations of the disk, `starts` mostly while recovering, `calm` restarts.
+// Workloads: `lives` crashes after some operations of the disk, `starts` mostly while recovering, `calm` restarts,
+// `long` lives long with few consumers.
 #include <stdio.h>
 #include <string.h>
 
@@ -195,7 +196,12 @@ static void world_init(struct js_world *w, uint64_t seed) {
     w->ring_files = 8 + (uint32_t)sim_below(s, 4);
     w->sections = sections[sim_below(s, 3)];
     w->eager = sim_chance(s, 128);
-    sim_disk_faults(w->disk)->garbage = sim_chance(s, 128) ? 64 : 0;
+    w->streams = 1 + (unsigned)sim_below(s, JS_STREAMS);
+    w->consumers = 1 + (unsigned)sim_below(s, JS_CONSUMERS);
+    struct sim_disk_faults *f = sim_disk_faults(w->disk);
+    f->garbage = sim_chance(s, 128) ? 64 : 0;
+    f->slow = sim_chance(s, 160) ? 30000 : 0; // much happens while a commit is under way
+    f->slow_ns = 3 * MG_MS;
     mg_log_init(&w->log, 0);
     w->log.sink = log_line;
     mg_log_set_flags(&w->log, true, false, false, false, 0);
@@ -221,6 +227,14 @@ static void run_lives(struct js_world *w) {
         live(w, 30, 1 + sim_below(w->sim, sim_chance(w->sim, 128) ? 60 : 600), false, false);
 }
 
+// Consumers that are changed often enough for what they keep to come round.
+static void run_long(struct js_world *w) {
+    w->streams = 1;
+    w->consumers = 1 + (unsigned)sim_below(w->sim, 2);
+    live(w, 200, 0, false, false);
+    live(w, 150, 1 + sim_below(w->sim, 2000), false, false);
+}
+
 static void run_starts(struct js_world *w) {
     live(w, 30, 0, false, false);
     for (uint64_t n = 2 + sim_below(w->sim, 4); n > 0; n--) live(w, 15, 1 + sim_below(w->sim, 120), true, false);
@@ -230,7 +244,8 @@ static void run(uint64_t seed, const struct sim_args *args) {
     static const struct {
         const char *name;
         void (*run)(struct js_world *w);
-    } all[] = {{"lives", run_lives}, {"calm", run_calm}, {"lives", run_lives}, {"starts", run_starts}};
+    } all[] = {{"lives", run_lives}, {"calm", run_calm}, {"lives", run_lives}, {"starts", run_starts},
+               {"long", run_long}};
     const uint64_t n = sizeof(all) / sizeof(all[0]);
     for (uint64_t i = 0; i < n; i++) {
         if (args->workload ? strcmp(args->workload, all[i].name) != 0 : seed % n != i) continue;
