@@ -32,7 +32,7 @@ struct js_consumer *js_some_consumer(struct js_client *cl, bool push) {
 
 static void draw_stream(struct js_client *cl, struct js_stream *s) {
     js_stream_new_generation(s);
-    s->kind = (enum js_kind)js_below(cl, JS_KINDS);
+    s->kind = cl->w->kind < JS_KINDS ? cl->w->kind : (enum js_kind)js_below(cl, JS_KINDS);
     s->partitioned = js_chance(cl, 128);
     s->max_msgs = s->kind == JS_LIMITS && js_chance(cl, 128) ? 5 + (int64_t)js_below(cl, 60) : -1;
     s->max_per_subject = s->kind == JS_KV ? 1 + (int64_t)js_below(cl, 4) : -1;

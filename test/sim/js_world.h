@@ -50,7 +50,10 @@ struct js_world {
     unsigned shards;
     unsigned streams, consumers; // how many of each are used: few see more of everything
     uint64_t credit, think;
-    uint32_t ring_file, ring_files, sections;
+    uint64_t steps;          // of anybody until the crash; 0: none comes
+    enum sim_crash how;
+    uint32_t ring_file, ring_files, sections, cache;
+    enum js_kind kind;       // of all streams; JS_KINDS: any
     bool eager;
 };
 
