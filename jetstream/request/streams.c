@@ -56,8 +56,8 @@ static void answer_info(struct mg_js_request *rq, struct mg_js_stream *s, const 
 
 static void tell_created(struct mg_js_request *rq, struct mg_js_stream *s, const struct mg_result *r) {
     struct mg_js_stream_info info;
-    (void)r;
-    if (!mg_js_stream_tell(s, &info)) {
+    bool known = mg_js_stream_tell(s, &info);
+    if (!known && r->err == 0) { // with a failed journal it never will be
         mg_js_request_barrier(rq, s, tell_created);
         return;
     }
@@ -67,8 +67,8 @@ static void tell_created(struct mg_js_request *rq, struct mg_js_stream *s, const
 
 static void tell_updated(struct mg_js_request *rq, struct mg_js_stream *s, const struct mg_result *r) {
     struct mg_js_stream_info info;
-    (void)r;
-    if (!mg_js_stream_tell(s, &info)) {
+    bool known = mg_js_stream_tell(s, &info);
+    if (!known && r->err == 0) { // with a failed journal it never will be
         mg_js_request_barrier(rq, s, tell_updated);
         return;
     }
