@@ -146,7 +146,8 @@ static void draw_consumer(struct js_client *cl, struct js_consumer *c) {
     c->ack_none = s->kind != JS_QUEUE && js_chance(cl, 20);
     c->ack_all = s->kind != JS_QUEUE && !c->ack_none && js_chance(cl, 60);
     c->fresh = s->kind != JS_QUEUE && js_chance(cl, 50);
-    c->max_deliver = c->ack_none || js_chance(cl, 128) ? -1 : 1 + (int)js_below(cl, 4);
+    bool counted = cl->w->hasty || js_chance(cl, 128);
+    c->max_deliver = c->ack_none || !counted ? -1 : 1 + (int)js_below(cl, cl->w->hasty ? 12 : 4);
     c->nbackoff = c->max_deliver > 2 && js_chance(cl, 128) ? 2 : 0;
     c->max_ack_pending = c->ack_none ? 0 : js_chance(cl, 128) ? 1000 : 2 + (unsigned)js_below(cl, 10);
     draw_waits(cl, c);

@@ -209,6 +209,7 @@ static void world_init(struct js_world *w, uint64_t seed) {
     w->sections = sections[sim_below(s, 3)];
     w->eager = sim_chance(s, 128);
     w->cache = sim_chance(s, 128) ? 1 << 16 : 0;
+    w->hasty = sim_chance(s, 64);
     w->kind = sim_chance(s, 128) ? (enum js_kind)sim_below(s, JS_KINDS) : JS_KINDS;
     w->streams = 1 + (unsigned)sim_below(s, JS_STREAMS);
     w->consumers = 1 + (unsigned)sim_below(s, JS_CONSUMERS);
