@@ -41,7 +41,9 @@ static int answer_record(struct mg_read *r, uint64_t seq, const struct mg_record
     return answer(r, 0);
 }
 
+// A message may be in a segment before the result of its append was given.
 static int answer_entry(struct mg_read *r, const struct mg_cold_entry *e) {
+    if (e->seq > r->stream->visible && r->kind != MG_READ_LAST && !r->last_of_subject) return answer(r, MG_ENOTFOUND);
     r->msg = (struct mg_message){e->seq, e->time, e->subject, e->headers, e->payload};
     return answer(r, e->err);
 }
@@ -151,7 +153,7 @@ static bool from_ahead(struct mg_stream *s, struct mg_read *r, uint64_t from) {
         if (e->seq < from) continue;
         if (a->removals != s->removals && mg_stream_known_removed(s, e->seq)) continue;
         answer_entry(r, e);
-        a->next++;
+        a->next += r->err != MG_ENOTFOUND;
         return true;
     }
     return false;
