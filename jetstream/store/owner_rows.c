@@ -18,7 +18,7 @@ struct listing {
 };
 
 static void copy_rows(const struct listing *l, const struct mg_rowmap *from, struct mg_rowmap *to) {
-    for (uint32_t i = 0; i <= from->mask; i++) {
+    for (uint32_t i = mg_rowmap_end(from); i-- > 0;) {
         const struct mg_cell *c = mg_rowmap_at(from, i);
         if (c == NULL || (c->flags & MG_CELL_UNRESOLVED)) continue;
         mg_slice key = mg_cell_key(c);

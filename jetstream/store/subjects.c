@@ -20,7 +20,7 @@
 #include "server/proto/subject.h"
 
 #define LOOK_AT_ONCE 4096u  // slots of a generation in a turn of the shard
-#define COPY_AT_ONCE 512u   // rows
+#define COPY_AT_ONCE 256u   // rows
 #define WALK_AT_ONCE 50000u // rows of runs until the reader does something else
 
 struct found {
@@ -42,8 +42,8 @@ struct listing {
     struct mg_runset *runs;
     // The generations that are not in the runs, newest first, and where the copy has got to.
     struct mg_rowmap *levels[MG_ROW_LEVELS + 1];
-    uint32_t nlevels, level, slot, mask;
-    bool copying;
+    uint32_t nlevels, level, slot, grown;
+    bool begun, copying;
     struct mg_rowmap *memory;  // copies: key -> row
     struct mg_cell **sorted;
     uint32_t next;             // of them
@@ -207,13 +207,15 @@ static void copy_row(struct listing *l, const struct mg_cell *c) {
 // The next slice. False: there is more.
 static bool copy_rows(struct listing *l) {
     uint32_t looked = 0, copied = 0;
-    for (; l->level < l->nlevels; l->level++, l->slot = 0) {
+    for (; l->level < l->nlevels; l->level++, l->begun = false) {
         const struct mg_rowmap *m = l->levels[l->level];
-        if (l->slot > 0 && l->mask != m->mask) l->slot = 0; // it has grown: from the beginning, what is there is there
-        l->mask = m->mask;
-        for (; l->slot <= m->mask; l->slot++) {
+        // If it has grown: from the beginning, what is there is there.
+        if (!l->begun || l->grown != mg_rowmap_grown(m)) l->slot = mg_rowmap_end(m);
+        l->begun = true;
+        l->grown = mg_rowmap_grown(m);
+        for (; l->slot > 0; l->slot--) {
             if (looked++ == LOOK_AT_ONCE || copied == COPY_AT_ONCE) return false;
-            const struct mg_cell *c = mg_rowmap_at(m, l->slot);
+            const struct mg_cell *c = mg_rowmap_at(m, l->slot - 1);
             // A change whose older value is on its way is younger than this listing.
             if (c == NULL || c->value_len == 0 || c->flags & MG_CELL_UNRESOLVED || !wanted(l, mg_cell_key(c))) continue;
             copy_row(l, c);
