@@ -16,8 +16,8 @@
 // A slot has 32 bits of the hash and says block and place of the cell in 32 more: who looks for a key that is not there
 // touches the slots only, and there are as many such look-ups as generations.
 //
-// It never stops to grow. Slots lie in pages that come with their first cell, so a larger table costs nothing when it is
-// made; the smaller one stays beside it, is asked second, and each new row takes a few of its slots over.
+// Growing never takes long. Slots lie in pages that come with their first cell, so a larger table costs nothing when it
+// is made; the smaller one stays beside it, is asked second, and each new row takes a few of its slots over.
 //
 // Owned by one shard while active; immutable and counted afterwards (the count is atomic: keeper and readers hold
 // generations, too).
@@ -76,8 +76,8 @@ static inline mg_slice mg_cell_value(const struct mg_cell *r) { return mg_slice_
 // The hash of a key, the same for all generations. Secret against chosen subjects through the store's seed.
 uint64_t mg_row_hash(uint64_t seed, mg_slice key);
 
-// To see all cells: at(i) for i from end - 1 down to 0; NULL: none there. If rows are added meanwhile, whoever was there
-// at the beginning is seen (perhaps twice) as long as `grown` has not changed.
+// To see all cells: at(i) for i from end - 1 down to 0; NULL: none there. If rows are added meanwhile, what was there at
+// the beginning is seen (perhaps twice) as long as `grown` has not changed.
 static inline uint32_t mg_rowmap_grown(const struct mg_rowmap *m) { return m->now.mask; }
 uint32_t mg_rowmap_end(const struct mg_rowmap *m);
 struct mg_cell *mg_rowmap_at(const struct mg_rowmap *m, uint32_t i);

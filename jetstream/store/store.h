@@ -270,7 +270,8 @@ enum mg_read_kind {
     MG_READ_TIME,  // the first stored at `time` or later
     MG_READ_ROW,   // the owner's row `key`; msg.payload is the value
     MG_READ_COUNT, // how many messages with a number >= seq match a filter, invisible ones included; `seq` becomes the
-                   // number of the last message that was looked at
+                   // number of the last message that was looked at. The count is exact for those up to it, at the
+                   // moment of the answer
 };
 
 // A read. The struct and the slices it points to are the caller's until it is done.
@@ -297,10 +298,10 @@ struct mg_read {
     struct mg_stream *stream;
     struct mg_cold_read *cold;
     struct mg_read_ahead *ahead;
-    struct mg_list waits;
+    struct mg_list waits, counts;
     uint64_t partial, from, batch;
-    uint32_t installs;
     char *copy;
+    bool inside; // the store's own: of the newest state, durable or not
     bool last_of_subject;
 };
 // 0: answered at once, see r->err; done is not called. MG_EAGAIN: done will be called.

@@ -31,6 +31,8 @@ struct mg_stream *mg_stream_new(struct mg_store_part *p, uint64_t id) {
     mg_list_init(&s->reads);
     mg_list_init(&s->slow);
     mg_list_init(&s->held);
+    mg_list_init(&s->counts);
+    mg_list_init(&s->gathering);
     mg_list_init(&s->listings);
     mg_list_init(&s->listings_wait);
     mg_memtable_init(&s->mem);
