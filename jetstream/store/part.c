@@ -461,7 +461,8 @@ static void pump(struct mg_store_part *p) {
         mg_reads_pump(s);
         mg_cold_gather(s);
         mg_subjects_pump(s);
-        if (!mg_list_empty(&s->waiting) || !mg_list_empty(&s->slow) || !mg_list_empty(&s->listings_wait) ||
+        bool more = mg_rows_pump(s);
+        if (more || !mg_list_empty(&s->waiting) || !mg_list_empty(&s->slow) || !mg_list_empty(&s->listings_wait) ||
             !mg_list_empty(&s->gathering))
             mg_part_want(s);
         if (!mg_part_spent(p, 1)) continue;

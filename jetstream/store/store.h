@@ -260,6 +260,18 @@ int mg_stream_row_delete(struct mg_stream *s, mg_slice key, void *ctx);
 // so it is for the start, before the shard serves. MG_ECORRUPT, MG_EIO: some could not be read, the others were given.
 int mg_stream_rows(struct mg_stream *s, mg_slice prefix, mg_slice from,
                    bool (*each)(void *arg, mg_slice key, mg_slice value), void *arg);
+// The same in service: nothing blocks. At most `max` rows, then done() with 0, MG_ECORRUPT, MG_EIO (some could not be
+// read) or MG_ECLOSED; never before the call has returned. What is changed meanwhile may be among them or not. The
+// struct and its slices are the caller's until done or end.
+struct mg_rows_read {
+    mg_slice prefix, from;
+    uint64_t max;
+    void (*each)(struct mg_rows_read *r, mg_slice key, mg_slice value);
+    void (*done)(struct mg_rows_read *r, int err);
+    void *user;
+};
+void mg_stream_read_rows(struct mg_stream *s, struct mg_rows_read *r);
+void mg_stream_read_rows_end(struct mg_stream *s, struct mg_rows_read *r); // gives it up: done is not called
 
 // ---- reads ----------------------------------------------------------------------------------------------------------
 

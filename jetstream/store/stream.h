@@ -161,6 +161,7 @@ struct mg_stream {
     struct mg_list counts;    // of struct mg_read that are counting
     struct mg_list gathering; // of struct mg_cold_read that are not with a reader yet
     struct mg_list listings, listings_wait; // of subjects (subjects.c)
+    struct mg_list row_reads; // of the owner's rows (owner_rows.c)
     struct mg_assist assist;
     struct mg_buf last_id;    // of the last message; empty: it had none
     bool last_id_known;
@@ -288,6 +289,10 @@ struct mg_head_walk mg_head_walk_of(const struct mg_stream *s);
 int mg_head_next(struct mg_stream *s, struct mg_head_walk *w, struct mg_head_message *out);
 void mg_head_removed(struct mg_stream *s, uint64_t seq);
 void mg_head_reset(struct mg_stream *s);
+
+// owner_rows.c
+bool mg_rows_pump(struct mg_stream *s); // true: there is more to do
+void mg_rows_give_up(struct mg_stream *s);
 
 // subjects.c
 void mg_subjects_pump(struct mg_stream *s);
