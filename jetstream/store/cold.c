@@ -469,12 +469,12 @@ static void gather(struct mg_cold_read *r) {
         if (c->live == c->messages) r->bits_at = c->last_seq + 1;
         else mg_stream_removed_bits(r->stream, &r->bits_at, c, &left, &r->memory_bits);
     }
-    if (r->bits_at >= r->upto) {
+    if (r->bits_at < r->upto) {
+        mg_list_push_back(&r->stream->gathering, &r->gathers);
+        mg_part_pump_later(r->stream);
+    } else {
         post(r);
-        return;
     }
-    mg_list_push_back(&r->stream->gathering, &r->gathers);
-    mg_part_pump_later(r->stream);
 }
 
 void mg_cold_gather(struct mg_stream *s) {

@@ -2,8 +2,8 @@
 // Copyright (c) The Midge Authors
 //
 // Reads. What is in memory is answered at once; what is in segments goes to a reader thread (cold.c). A walk through
-// the memtable that finds nothing for long is cut into slices. Between two of them messages come and go, and checkpoints
-// take them from memory into segments:
+// the memtable that finds nothing for long is cut into slices. Between two of them messages come and go, and
+// checkpoints take them from memory into segments:
 //
 //   NEXT    goes on from its number, wherever that is by then
 //   COUNT   goes up by numbers, through segments and memory alike. What it has counted is taken off when it is removed,
@@ -86,8 +86,8 @@ static int next_in_memory(struct mg_stream *s, struct mg_read *r, uint64_t from)
     }
 }
 
-// What has come since: [r->from + 1, upto]. 0: something matches, or is in a segment already; MG_ENOTFOUND: nothing does;
-// MG_EAGAIN: there is more.
+// What has come since: [r->from + 1, upto]. 0: something matches, or is in a segment already; MG_ENOTFOUND: nothing
+// does; MG_EAGAIN: there is more.
 static int look_at_newer(struct mg_stream *s, struct mg_read *r, uint64_t upto) {
     struct mg_record_view v;
     uint32_t looked = 0;

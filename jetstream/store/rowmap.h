@@ -76,8 +76,8 @@ static inline mg_slice mg_cell_value(const struct mg_cell *r) { return mg_slice_
 // The hash of a key, the same for all generations. Secret against chosen subjects through the store's seed.
 uint64_t mg_row_hash(uint64_t seed, mg_slice key);
 
-// To see all cells: at(i) for i from end - 1 down to 0; NULL: none there. If rows are added meanwhile, what was there at
-// the beginning is seen (perhaps twice) as long as `grown` has not changed.
+// To see all cells: at(i) for i from end - 1 down to 0; NULL: none there. If rows are added meanwhile, what was there
+// at the beginning is seen (perhaps twice) as long as `grown` has not changed.
 static inline uint32_t mg_rowmap_grown(const struct mg_rowmap *m) { return m->now.mask; }
 uint32_t mg_rowmap_end(const struct mg_rowmap *m);
 struct mg_cell *mg_rowmap_at(const struct mg_rowmap *m, uint32_t i);

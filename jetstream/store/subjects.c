@@ -116,7 +116,7 @@ static int seek(struct listing *l, mg_slice from) {
 static int walk(struct listing *l) {
     struct mg_buf from = MG_BUF_INIT;
     struct mg_merge *m = l->merge;
-    uint32_t rows = 0;
+    uint32_t rows = 0, ours = l->copy.rows->count;
     int err = MG_ENOTFOUND;
     key_from(l, &from);
     if (m) {
@@ -129,16 +129,16 @@ static int walk(struct listing *l) {
         const struct mg_row *row = mg_merge_row(m);
         if (row->key.n < from.len || memcmp(row->key.p, from.p, from.len) != 0) break;
         int order = -1;
-        while (l->next < l->copy.rows->count && (order = mg_cell_compare(mg_cell_key(l->sorted[l->next]), row->key)) < 0)
+        while (l->next < ours && (order = mg_cell_compare(mg_cell_key(l->sorted[l->next]), row->key)) < 0)
             add_memory(l, l->sorted[l->next++]);
-        bool newer = l->next < l->copy.rows->count && order == 0;
+        bool newer = l->next < ours && order == 0;
         if (!newer && wanted(l, row->key)) add(l, row->key, row->value);
         if (++rows == WALK_AT_ONCE) break;
     }
     mg_buf_fini(&from);
     if (!knows_enough(l)) {
         if (err == 0 && rows == WALK_AT_ONCE) return MG_EAGAIN;
-        while (l->next < l->copy.rows->count) add_memory(l, l->sorted[l->next++]);
+        while (l->next < ours) add_memory(l, l->sorted[l->next++]);
     }
     if (knows_enough(l)) l->total = l->all;
     return err == MG_ENOTFOUND ? 0 : err;

@@ -2,7 +2,7 @@
 // Copyright (c) The Midge Authors
 //
 // What makes turns long. It measures them in CPU time of the thread (others may push it aside) and asks the thread, by
-// a timer, where it is when a turn goes on for longer than the limit. One thread is watched; nothing of the store knows.
+// a timer, where it is when a turn goes on for longer than the limit. One thread is watched.
 #ifndef MG_BENCH_STORE_WATCH_H
 #define MG_BENCH_STORE_WATCH_H
 

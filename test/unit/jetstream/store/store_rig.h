@@ -66,7 +66,8 @@ static const struct mg_stream_ops rig_ops = {.result = rig_result};
 
 static inline void rig_open(struct rig *r) {
     char err[256] = "";
-    struct mg_store_options o = {.dir = r->dir, .parts = 1, .ring_bytes = 16u << 20, .walk = r->walk, .log = rig_say, .log_arg = r};
+    struct mg_store_options o = {
+        .dir = r->dir, .parts = 1, .ring_bytes = 16u << 20, .walk = r->walk, .log = rig_say, .log_arg = r};
     for (size_t i = 0; i < sizeof(o.secret); i++) o.secret[i] = (uint8_t)(i * 7 + 1);
     int rc = mg_store_open(&r->st, &o, err, sizeof(err));
     if (rc) fprintf(stderr, "%s\n", err);
