@@ -482,7 +482,7 @@ static void finish(struct mg_js_members *ms, struct mg_list *worked) {
     while (!mg_list_empty(worked)) {
         struct mg_js_member *m = mg_container_of(worked->next, struct mg_js_member, active);
         mg_list_remove(&m->active);
-        mg_js_member_flush(m);
+        mg_js_member_write(m);
         mg_js_member_arm(m);
         if (m->more) mg_list_push_back(&ms->active, &m->active);
         mg_js_sleep_consider(m);
