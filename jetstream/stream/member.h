@@ -76,6 +76,7 @@ struct mg_js_member {
     struct mg_js_reading *count; // NULL: num_pending is not being counted
     struct mg_list knowing;   // of struct mg_js_knowing
     struct mg_list pulls;     // of struct mg_js_parcel: they wait for num_pending, which says what becomes of them
+    unsigned npulls;
     uint64_t counted;         // num_pending knows of messages up to this one
     uint64_t clear;           // nothing before this number matches; UINT64_MAX: nothing that was told so far
     int64_t count_paid;       // when a count that had to wait was done
