@@ -85,7 +85,6 @@
     X(extent_early_free, store, "room of extents is used again before the checkpoint's manifest")                      \
     X(damage_is_absence, store, "a message that cannot be read is passed over in silence")                             \
     X(unheard_press, js, "a checkpoint that is asked for before the keeper is there is forgotten")                     \
-    X(late_sweep, js, "a sweep that is told to begin earlier while it reads does not")                                 \
     X(first_of_two, js, "with retention by interest the first of two acknowledgements removes a message")              \
     X(gone_at_delivery, js, "a delivery counts as the end of a message")                                               \
     X(confirmed_at_once, js, "an acknowledgement is confirmed before it is durable")                                   \
