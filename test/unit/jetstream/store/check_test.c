@@ -463,6 +463,25 @@ static void rebuild_without_manifest(void **state) {
     assert_true(nth_file(d, "lost+found", "manifest-1", 0, path));
 }
 
+// What an earlier one has put aside stays.
+static void rebuilt_twice(void **state) {
+    struct driver *d = *state;
+    char path[128];
+    struct stat first, now;
+    both_slots(state);
+    rebuild(d);
+    assert_true(nth_file(d, "lost+found", "manifest-0", 0, path));
+    assert_int_equal(stat(path, &first), 0);
+    both_slots(state);
+    rebuild(d);
+    assert_true(nth_file(d, "lost+found", "manifest-0.damaged", 0, path));
+    assert_int_equal(stat(path, &now), 0);
+    assert_int_equal(now.st_ino, first.st_ino);
+    assert_true(nth_file(d, "lost+found", "manifest-0.damaged.1", 0, path));
+    assert_true(nth_file(d, "lost+found", "manifest-1.damaged.1", 0, path));
+    opens_whole(d, "S");
+}
+
 static void rebuild_without_a_table(void **state) {
     struct driver *d = *state;
     char path[128];
@@ -513,6 +532,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(lost_is_counted_once, setup, teardown),
         cmocka_unit_test_setup_teardown(rebuild_of_a_healthy_one, setup, teardown),
         cmocka_unit_test_setup_teardown(rebuild_without_manifest, setup, teardown),
+        cmocka_unit_test_setup_teardown(rebuilt_twice, setup, teardown),
         cmocka_unit_test_setup_teardown(rebuild_without_a_table, setup, teardown),
         cmocka_unit_test_setup_teardown(rebuild_without_a_segment, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged_journal, setup, teardown),
