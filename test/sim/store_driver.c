@@ -453,10 +453,14 @@ void shard_main(void *arg) {
     sh->until = MG_NEVER;
     sh->part = mg_store_part(w->store, sh->no);
     mg_store_part_start(sh->part, sh->loop, &sh->wheel);
-    check_mine(sh, true);
-    w->checked += !shard_stuck(sh);
-    if (!w->look_only) work(sh);
-    if (!w->damaged && !sh->part->poisoned) check_mine(sh, false);
+    if (w->clock) {
+        clock_main(sh);
+    } else {
+        check_mine(sh, true);
+        w->checked += !shard_stuck(sh);
+        if (!w->look_only) work(sh);
+        if (!w->damaged && !sh->part->poisoned) check_mine(sh, false);
+    }
     for (unsigned i = 0; i < SLOTS; i++) {
         if (w->slots[i].shard == sh && w->slots[i].stream) reads_drop(&w->slots[i]);
     }
