@@ -16,7 +16,7 @@
 // Workloads: `calm` has no crash but restarts, with another number of parts; `points` crashes a short life at each of
 // its operations in turn, and its recovery too; `lives` is long; `rot` spoils bytes at rest; `errors` lets writes and
 // syncs fail; `stray` loses and misdirects writes; `full` fills the disk; `interval` acks before it syncs; `clock` has
-// a wall clock that jumps (store_clock.c).
+// a wall clock that jumps (store_clock.c); in `decay` files rot while they are read, merged and compacted.
 #include <stdio.h>
 #include <string.h>
 
@@ -274,6 +274,16 @@ static void run_clock(struct world *w) {
     }
 }
 
+static void run_decay(struct world *w) {
+    unsigned lives = 2 + (unsigned)sim_below(w->sim, 4);
+    w->quota = 50 + sim_below(w->sim, 800);
+    w->decay = w->damaged = w->tight = true;
+    for (unsigned i = 0; i < lives; i++, draw_parts(w)) {
+        live(w, 0, SIM_KILL);
+        for (uint64_t n = sim_below(w->sim, 4); n > 0; n--) decay_spoil(w);
+    }
+}
+
 static void run_interval(struct world *w) {
     w->interval = true;
     w->o.sync_interval = 5000000;
@@ -297,7 +307,7 @@ static void run(uint64_t seed, const struct sim_args *args) {
         void (*run)(struct world *w);
     } all[] = {{"calm", run_calm}, {"lives", run_lives}, {"rot", run_rot},   {"errors", run_errors},
                {"lives", run_lives}, {"stray", run_stray}, {"full", run_full}, {"interval", run_interval},
-               {"unlinks", run_unlinks}, {"clock", run_clock}};
+               {"unlinks", run_unlinks}, {"clock", run_clock}, {"decay", run_decay}};
     const uint64_t n = sizeof(all) / sizeof(all[0]);
     if (args->workload ? strcmp(args->workload, "points") == 0 : seed % 16 == 0) {
         run_points(seed, args);

@@ -103,6 +103,7 @@ struct world {
     bool opened;         // the store, in this life
     bool failed;         // the store did refuse in this life
     bool look_only;      // a life that changes nothing
+    bool decay;          // segments and single copies of tables rot while they are used (see decay_spoil)
     struct clock *clock; // owned; NULL: the usual things are asked, of all streams
 };
 
@@ -122,6 +123,11 @@ void reads_drop(struct slot *sl);                    // gives up what waits
 // Reads all of the stream, and compares it with the model: after a restart (which goes back to what was found), or now.
 void reads_check_all(struct shard *sh, struct slot *sl, bool restart);
 mg_slice draw_filter(struct sim *s);
+
+// Flips bits or loses sectors of files that may be damaged without a loss that is anybody's fault: of segments, and of
+// one copy of tables. Only streams without limits live then, and one thing is asked at a time, so it is known of each
+// message whether it should be there: it is read, or it is an error; never is it absent. What was removed is not back.
+void decay_spoil(struct world *w);
 
 // store_clock.c
 struct clock *clock_new(struct sim *s);
