@@ -302,6 +302,7 @@ uint64_t mg_heal_step(struct mg_store *st) {
         atomic_fetch_add(&k->heal_failed, 1);
         atomic_store(&k->heal_now, true);
         k->heal_at = mg_bell_clock() + RETRY_NS;
+        k->pressed = true; // whoever waits for it hears of it
     } else if (err == 0 && any) {
         mg_store_say(st, MG_LOG_WRN, "tables of subjects were written anew: %llu subjects were counted",
                      (unsigned long long)h.counted);

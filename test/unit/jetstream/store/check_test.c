@@ -294,6 +294,25 @@ static void damaged_rows_of_subjects(void **state) {
     driver_close(d);
 }
 
+// A list of them waits until the keeper has counted them again.
+static void damaged_rows_are_listed(void **state) {
+    struct driver *d = *state;
+    char path[128], copy[128];
+    for (int i = 0; nth_file(d, "tables", ".run", i, path); i++) {
+        snprintf(copy, sizeof(copy), "%s", path);
+        memcpy(copy + strlen(copy) - 4, ".dup", 4);
+        if (access(copy, F_OK) != 0) spoil(path, 100, 200);
+    }
+    assert_int_equal(driver_open(d), 0);
+    check_subjects(d);
+    assert_true(driver_said(d, "tables of subjects were written anew"));
+    driver_close(d);
+    assert_int_equal(check(d), MG_CHECK_HEALTHY);
+    assert_int_equal(driver_open(d), 0);
+    check_subjects(d);
+    driver_close(d);
+}
+
 static void state_of(struct driver *d, struct mg_stream *s, struct mg_stream_state *out) {
     while (mg_stream_state(s, out) == MG_EAGAIN) {
         d->open++;
@@ -527,6 +546,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(both_copies, setup, teardown),
         cmocka_unit_test_setup_teardown(table_of_subjects, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged_rows_of_subjects, setup, teardown),
+        cmocka_unit_test_setup_teardown(damaged_rows_are_listed, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged_head, setup, teardown),
         cmocka_unit_test_setup_teardown(orphan, setup, teardown),
         cmocka_unit_test_setup_teardown(lost_is_counted_once, setup, teardown),
