@@ -89,7 +89,7 @@ static void add_entry(struct mg_cold_read *r, uint64_t seq, uint64_t last_seq, c
         r->entries = mg_realloc(r->entries, r->cap * sizeof(r->entries[0]));
     }
     struct mg_cold_entry *e = &r->entries[r->count++];
-    *e = (struct mg_cold_entry){.seq = seq, .last_seq = err ? last_seq : seq, .err = err};
+    *e = (struct mg_cold_entry){.seq = seq, .last_seq = err ? last_seq : seq, .time = INT64_MAX, .err = err};
     if (err) return;
     // Offsets for now: the buffer may move. They become pointers when all is there.
     e->time = v->head.time;
@@ -111,7 +111,10 @@ static void add_unreadable(struct mg_cold_read *r, const struct mg_stretch *c, u
     uint64_t seq = from > c->first_seq ? from : c->first_seq;
     bool gone = true;
     for (; gone && r->err == 0 && seq <= c->last_seq; seq += gone) r->err = is_removed(x, seq, &gone);
-    if (r->err == 0 && !gone) add_entry(r, seq, c->last_seq, NULL, err);
+    if (r->err == 0 && !gone) {
+        add_entry(r, seq, c->last_seq, NULL, err);
+        r->entries[r->count - 1].time = mg_stretch_latest(c);
+    }
     r->covered = c->last_seq + 1;
 }
 
@@ -121,6 +124,21 @@ static void clip(const struct mg_cold_read *r, const struct mg_stretch *c, uint6
     if (from < c->first_seq) from = c->first_seq;
     if (e->seq < from) e->seq = from;
     if (e->last_seq > c->last_seq) e->last_seq = c->last_seq;
+}
+
+// What can be told of a message whose record is damaged: the leaf knows how long that is, and its head may be whole.
+static void describe(struct mg_cold_entry *out, const struct mg_section_scan *scan, const struct mg_section *at,
+                     const struct mg_section_entry *e) {
+    const uint8_t *p = mg_section_scan_record(scan);
+    struct mg_record_view v;
+    out->time = at->max_time;
+    if (e->seq != e->last_seq || e->length < MG_RECORD_SIZE) return;
+    out->size = mg_stored_size(0, 0, e->length - MG_RECORD_SIZE);
+    if (out->err != MG_ECORRUPT || p == NULL) return;
+    mg_record_borrow(&v, p);
+    size_t length = mg_record_size(v.extra.n, v.subject.n, v.headers.n, v.payload.n);
+    if (length == e->length && v.head.stream == at->stream && v.head.seq == e->seq)
+        out->size = mg_stored_size(v.subject.n, v.headers.n, v.payload.n);
 }
 
 // From `from` on through one stretch. True: go on with the next one.
@@ -152,6 +170,7 @@ static bool scan_stretch(struct mg_cold_read *r, const struct mg_stretch *c, uin
             if (r->err) more = false;
             bool hidden = err && MG_PLANTED(damage_is_absence);
             if (more && !gone && !hidden) add_entry(r, e.seq, e.last_seq, &v, err);
+            if (err && more && !gone && !hidden) describe(&r->entries[r->count - 1], scan, &at, &e);
             r->covered = (err ? e.last_seq : e.seq) + 1;
             if (enough(r)) more = false;
         }
