@@ -2,8 +2,10 @@
 // Copyright (c) The Midge Authors
 #include "jetstream/store/clock.h"
 
+#include "server/base/planted.h"
+
 static void begin_grace(struct mg_clock *c, int64_t jump) {
-    c->lag += jump;
+    if (!MG_PLANTED(jump_ages)) c->lag += jump;
     c->lag_until = c->mono + MG_CLOCK_GRACE;
 }
 

@@ -212,7 +212,8 @@ static void find_last_in(struct mg_cold_read *r, const struct mg_segment *g, con
         bool gone = true;
         int err = mg_section_walk_prev(w, &e);
         if (err == MG_ENOTFOUND) break;
-        uint64_t low = e.seq > at->first_seq ? e.seq : at->first_seq, seq = e.last_seq < r->q.from ? e.last_seq : r->q.from;
+        uint64_t low = e.seq > at->first_seq ? e.seq : at->first_seq;
+        uint64_t seq = e.last_seq < r->q.from ? e.last_seq : r->q.from;
         if (low < r->low) low = r->low;
         for (; gone && r->err == 0 && seq >= low && seq > 0; seq--) {
             r->err = is_removed(x, seq, &gone);
@@ -281,7 +282,8 @@ static bool find_time_in(struct mg_cold_read *r, const struct mg_stretch *c, str
             return true;
         }
         // One that cannot be read may be it, unless it was removed.
-        uint64_t seq = e.seq > r->q.from ? e.seq : r->q.from, last = e.last_seq < c->last_seq ? e.last_seq : c->last_seq;
+        uint64_t seq = e.seq > r->q.from ? e.seq : r->q.from;
+        uint64_t last = e.last_seq < c->last_seq ? e.last_seq : c->last_seq;
         for (; gone && r->err == 0 && seq <= last; seq += gone) r->err = is_removed(x, seq, &gone);
         r->q.from = r->covered = last + 1;
         if (r->err == 0 && !gone) add_entry(r, seq, last, NULL, err);

@@ -88,7 +88,8 @@ static void join_gaps(struct heal *h) {
             h->gaps[++n] = *b;
             continue;
         }
-        bool longer = !a->endless && (b->endless || mg_cell_compare(mg_buf_slice(&b->high), mg_buf_slice(&a->high)) > 0);
+        bool longer =
+            !a->endless && (b->endless || mg_cell_compare(mg_buf_slice(&b->high), mg_buf_slice(&a->high)) > 0);
         if (longer) {
             struct mg_buf high = a->high;
             a->high = b->high;
@@ -229,7 +230,8 @@ static int write_rows(struct heal *h, struct mg_run_builder *b) {
     for (; rc != MG_ENOTFOUND && err == 0; rc = mg_merge_next(m)) {
         if (rc) continue; // a gap
         const struct mg_row *row = mg_merge_row(m);
-        for (; g < h->gaps_len && ends_before(&h->gaps[g], row->key) && err == 0; g++) err = count_gap(h, &h->gaps[g], b);
+        for (; g < h->gaps_len && ends_before(&h->gaps[g], row->key) && err == 0; g++)
+            err = count_gap(h, &h->gaps[g], b);
         bool inside = g < h->gaps_len && mg_cell_compare(row->key, mg_buf_slice(&h->gaps[g].low)) >= 0;
         if (err == 0 && !inside) err = mg_run_builder_add(b, row);
         if (err == 0) err = pace(h);

@@ -36,7 +36,8 @@ static void on_log(void *arg, int level, const char *text) {
     w->reports++;
     w->ever_faulty |= w->faulty; // what a failed job has left is found later
     // The other two: a crash came while the manifest was written.
-    bool excused = (w->clock && strstr(text, "The clock ")) || w->damaged || w->ever_faulty || w->interval || w->ever_torn ||
+    bool excused = (w->clock && strstr(text, "The clock ")) || w->damaged || w->ever_faulty || w->interval ||
+                   w->ever_torn ||
                    strstr(text, "the other one is used") || strstr(text, "belongs to nothing and was left");
     sim_check(excused, "damage is reported where there is none: %s", text);
 }
