@@ -134,10 +134,11 @@ static void describe(struct mg_cold_entry *out, const struct mg_section_scan *sc
     out->time = at->max_time;
     if (e->seq != e->last_seq || e->length < MG_RECORD_SIZE) return;
     out->size = mg_stored_size(0, 0, e->length - MG_RECORD_SIZE);
-    if (out->err != MG_ECORRUPT || p == NULL) return;
+    uint32_t length;
+    if (out->err != MG_ECORRUPT || p == NULL || mg_record_measure(&length, p, MG_RECORD_SIZE) || length != e->length)
+        return;
     mg_record_borrow(&v, p);
-    size_t length = mg_record_size(v.extra.n, v.subject.n, v.headers.n, v.payload.n);
-    if (length == e->length && v.head.stream == at->stream && v.head.seq == e->seq)
+    if (v.head.stream == at->stream && v.head.seq == e->seq)
         out->size = mg_stored_size(v.subject.n, v.headers.n, v.payload.n);
 }
 
