@@ -309,6 +309,7 @@ uint64_t mg_heal_step(struct mg_store *st) {
         mg_store_say(st, MG_LOG_WRN, "tables of subjects were written anew: %llu subjects were counted",
                      (unsigned long long)h.counted);
         atomic_fetch_add(&k->healed, 1);
+        k->merge_at = 0; // what could not be merged can be
         k->pressed = true; // the parts get it
     }
     end(&h);
