@@ -103,10 +103,10 @@ void mg_change_free(struct mg_change *c) {
     mg_free(c);
 }
 
-// One that would be refused need not be written. 0: the answer is queued.
+// One that would be refused need not be written: nothing stands before it. 0: the answer is queued.
 static int refuse_large(struct mg_stream *s, const struct mg_change *c) {
     int err = mg_part_refuses(s->part);
-    if (err == 0) return MG_EAGAIN;
+    if (err == 0) return mg_append_refused(s, &c->append, c->ctx) ? 0 : MG_EAGAIN;
     mg_stream_answer(s, c->ctx, err, 0, MG_ANSWER_PLAIN);
     return 0;
 }

@@ -51,6 +51,7 @@ static void move_clock(struct mg_store_part *p) {
     uint64_t mono = mg_loop_now(p->loop);
     if (mono == p->clock.mono) return;
     int64_t jump = mg_clock_move(&p->clock, mono, mg_loop_wall(p->loop));
+    if (jump) mg_store_press(p->store);
     if (jump && p->index == 0)
         mg_store_say(p->store, MG_LOG_WRN, "The clock jumped %.1f hours ahead: for 10 minutes nothing expires by it",
                      (double)jump / 3.6e12);
@@ -73,7 +74,8 @@ int64_t mg_store_part_aging(struct mg_store_part *p) { return mg_part_aging_time
 
 static void start_clock(struct mg_store_part *p) {
     int64_t last = p->store->last_time;
-    int64_t jump = mg_clock_start(&p->clock, mg_loop_now(p->loop), mg_loop_wall(p->loop), last);
+    int64_t jump = mg_clock_start(&p->clock, mg_loop_now(p->loop), mg_loop_wall(p->loop), last, p->store->lag);
+    if (jump > 0) mg_store_press(p->store); // how far ages are behind must survive the process
     if (jump == 0 || p->index != 0) return;
     if (jump > 0)
         mg_store_say(p->store, MG_LOG_WRN, "The clock is %.1f hours ahead of what was stored last: for 10 minutes "

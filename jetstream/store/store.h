@@ -339,7 +339,11 @@ struct mg_subjects_read {
     void (*each)(struct mg_subjects_read *r, mg_slice subject, uint64_t count, uint64_t last);
     void (*done)(struct mg_subjects_read *r, int err, uint64_t total);
     void *user;
-    struct mg_list waits; // the store's
+    // The store's. Zeroed before the first use.
+    struct mg_list waits;
+    bool heals;              // some rows could not be read: it waits until they are written anew
+    uint32_t installs;
+    uint64_t heals_failed;
 };
 void mg_stream_subjects(struct mg_stream *s, struct mg_subjects_read *r);
 

@@ -191,6 +191,9 @@ void mg_stream_tell_removed(struct mg_stream *s, uint64_t seq, mg_slice subject)
 // append.c: 0 decided (record written, result queued), MG_EAGAIN: needs something from disk, try again.
 // *extent: of headers and payload, or NULL; becomes NULL when there is a record, which has it now.
 int mg_append_execute(struct mg_stream *s, const struct mg_append *a, struct mg_extent **extent, void *ctx);
+// As things are now it would be refused, or is a duplicate: then the answer is queued. False: it would not, or that
+// cannot be known without the disk.
+bool mg_append_refused(struct mg_stream *s, const struct mg_append *a, void *ctx);
 int mg_stream_subject_row(struct mg_stream *s, mg_slice subject, const struct mg_subject_row **out); // or MG_EAGAIN
 // purge.c
 int mg_remove_execute(struct mg_stream *s, uint64_t seq, bool erase, void *ctx);
