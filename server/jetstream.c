@@ -78,6 +78,7 @@ static void fill_options(struct mg_server *s, struct mg_store_options *so) {
         uint64_t v = mg_loop_entropy(mg_shard_loop(s->shard));
         memcpy(so->secret + i, &v, sizeof(v));
     }
+    if (s->params.tune_store) s->params.tune_store(s->params.arg, so);
 }
 
 // Where there is a monitoring port, probes are answered while the store is opened: on another thread, with this shard's

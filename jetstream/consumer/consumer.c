@@ -10,6 +10,7 @@
 
 #include "server/base/assert.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 #include "server/proto/subject.h"
 
 struct mg_js_consumer *mg_js_consumer_new(struct mg_js_consumer_env *env, const struct mg_js_consumer_rules *rules,
@@ -127,7 +128,7 @@ void consumer_forget(struct mg_js_consumer *c, struct mg_js_entry *e, const char
 }
 
 bool consumer_park_spent(struct mg_js_consumer *c, struct mg_js_entry *e) {
-    if (c->rules->max_deliver <= 0 || e->count < c->rules->max_deliver) return false;
+    if (c->rules->max_deliver <= 0 || e->count < c->rules->max_deliver + MG_PLANTED(one_more)) return false;
     struct mg_js_notice n = {.kind = MG_JS_NOTICE_MAX_DELIVERIES, .seq = e->seq, .count = e->count};
     consumer_commit(c, MG_JS_DELTA_PARK, e->seq, 0);
     consumer_notice(c, &n);

@@ -14,6 +14,7 @@
 #include "jetstream/stream/member.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 
 #define NAME_LEN 8 // of a name that the server chooses
 
@@ -312,7 +313,7 @@ static void change(struct mg_js_request *rq, struct mg_js_member *m, struct mg_j
     m->held++;
     void *ctx = mg_js_request_then(rq, updated);
     int err = 0;
-    if (m->persistent) err = mg_js_member_store_config(m, ctx);
+    if (m->persistent && !MG_PLANTED(unsaved_rules)) err = mg_js_member_store_config(m, ctx);
     else mg_stream_barrier(m->stream->store, ctx);
     if (err == 0) return;
     m->held--;

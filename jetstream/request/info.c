@@ -51,8 +51,8 @@ static void tell(struct mg_js_request *rq, struct mg_js_stream *s, const struct 
     struct telling *t = rq->own;
     struct mg_js_stream_info info;
     struct mg_js_page page = {0, 0, 0};
-    (void)r;
-    if (!mg_js_stream_tell(s, &info)) {
+    bool known = mg_js_stream_tell(s, &info);
+    if (!known && (r == NULL || r->err == 0)) { // with a failed journal it never will be
         mg_js_request_barrier(rq, s, tell);
         return;
     }

@@ -10,6 +10,7 @@
 
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 
 // ---- what is told ---------------------------------------------------------------------------------------------------
 
@@ -55,8 +56,8 @@ static void answer_info(struct mg_js_request *rq, struct mg_js_stream *s, const 
 
 static void tell_created(struct mg_js_request *rq, struct mg_js_stream *s, const struct mg_result *r) {
     struct mg_js_stream_info info;
-    (void)r;
-    if (!mg_js_stream_tell(s, &info)) {
+    bool known = mg_js_stream_tell(s, &info);
+    if (!known && r->err == 0) { // with a failed journal it never will be
         mg_js_request_barrier(rq, s, tell_created);
         return;
     }
@@ -66,8 +67,8 @@ static void tell_created(struct mg_js_request *rq, struct mg_js_stream *s, const
 
 static void tell_updated(struct mg_js_request *rq, struct mg_js_stream *s, const struct mg_result *r) {
     struct mg_js_stream_info info;
-    (void)r;
-    if (!mg_js_stream_tell(s, &info)) {
+    bool known = mg_js_stream_tell(s, &info);
+    if (!known && r->err == 0) { // with a failed journal it never will be
         mg_js_request_barrier(rq, s, tell_updated);
         return;
     }
@@ -210,7 +211,8 @@ void mg_js_do_stream_update(struct mg_js_request *rq) {
     struct mg_stream_limits limits = mg_js_stream_limits(&r.config);
     struct mg_buf text = MG_BUF_INIT;
     stored_form(&r.config, &text);
-    int err = mg_stream_configure(s->store, mg_buf_slice(&text), &limits, mg_js_request_then(rq, updated));
+    mg_slice kept = MG_PLANTED(unsaved_config) ? mg_stream_config(s->store) : mg_buf_slice(&text);
+    int err = mg_stream_configure(s->store, kept, &limits, mg_js_request_then(rq, updated));
     mg_buf_fini(&text);
     if (err == 0) {
         mg_js_stream_reconfigure(s, &r.config);

@@ -15,7 +15,8 @@
 struct mg_keeper {
     struct mg_store *store;
     struct mg_parcel press, soon, wake, scrub_soon;
-    atomic_bool soon_out, scrub_out, full_out; // `soon`, `scrub_soon`, `full` are on their way
+    atomic_bool press_out, soon_out, scrub_out, full_out; // `press`, `soon`, `scrub_soon`, `full` are on their way
+    atomic_bool running;      // can be given parcels
     atomic_bool closing, ended;
     atomic_bool resting;      // nothing to do but to scrub
     bool pressed, look;       // a checkpoint is wanted; files may be worth merging

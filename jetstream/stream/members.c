@@ -16,6 +16,7 @@
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 #include "server/proto/subject.h"
 
 #define WALK_SLICE 4096u    // new messages that are told in one turn
@@ -386,7 +387,8 @@ struct removal {
 };
 
 static void forget_one(struct mg_js_member *m, const struct removal *r, uint64_t seq, mg_slice subject) {
-    if (seq >= mg_js_consumer_next(m->c)) m->stale = m->stale || mg_js_consumer_matches(m->c, subject);
+    bool waits = seq >= mg_js_consumer_next(m->c);
+    if (waits) m->stale = m->stale || (mg_js_consumer_matches(m->c, subject) && !MG_PLANTED(stale_pending));
     else if (r->silent) mg_js_consumer_purged_one(m->c, seq);
     else mg_js_consumer_removed(m->c, mg_js_member_now(m), seq, subject);
 }

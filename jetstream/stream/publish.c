@@ -14,6 +14,7 @@
 #include "jetstream/stream/wishes.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 #include "server/proto/headers.h"
 
 #define RECORD_MAX (32u * 1024 * 1024)
@@ -219,7 +220,7 @@ static struct mg_append append_of(const struct mg_js_wishes *w) {
     bool rollup = w->rollup_subject || w->rollup_all;
     return (struct mg_append){
         .msg_id = w->msg_id,
-        .expect_last = w->last,
+        .expect_last = MG_PLANTED(expect_behind) ? MG_ANY_SEQ : w->last,
         .expect_subject_last = w->subject_last,
         .expect_subject = w->subject,
         .expects_id = w->last_msg_id.n > 0,

@@ -22,6 +22,7 @@
 #include "server/base/errors.h"
 #include "server/base/log.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 
 #define VERSION 1
 #define SNAPSHOT_LEAST 4096u // bytes of changes that are worth a new snapshot
@@ -156,7 +157,7 @@ bool mg_js_member_changed(const struct mg_js_member *m) {
 static int write_snapshot(struct mg_js_member *m, void *ctx) {
     struct mg_js_journal *j = &m->journal;
     struct mg_buf value = MG_BUF_INIT;
-    uint64_t generation = j->generation + 1;
+    uint64_t generation = j->generation + (MG_PLANTED(same_generation) ? 0 : 1);
     mg_buf_addc(&value, VERSION);
     mg_buf_addc(&value, (char)j->used);
     mg_buf_add(&value, &generation, sizeof(generation));
@@ -204,7 +205,7 @@ void mg_js_member_flush(struct mg_js_member *m) {
     j->hold = NULL;
     j->writing++;
     mg_js_wait(m->stream->js, &h->wait, recorded);
-    if (!j->whole && j->deltas.len == 0) {
+    if ((!j->whole && j->deltas.len == 0) || (h->frames.len && MG_PLANTED(late_row))) {
         mg_stream_barrier(m->stream->store, &h->wait);
     } else if (write_changes(m, &h->wait) != 0) {
         j->writing--;
@@ -337,6 +338,7 @@ struct mg_js_member *mg_js_member_revive(struct mg_js_stream *s, mg_slice name, 
     m->journal.since = st->since;
     m->journal.snapshot = st->snapshot;
     st->has_state = false;
+    if (MG_PLANTED(floor_back)) st->state.floor = (struct mg_js_pair){0, 0};
     mg_js_member_begin(m, &st->state);
     if (fresh) mg_js_member_store_state(m);
     s->js->inside++;
