@@ -214,8 +214,9 @@ def bench_says_what_nats_bench_js_says(w):
         return re.sub(r"batch=N ", "", text)  # natscli tells of a batch where there is none, and the reverse
     run = ["--msgs", "500", "--no-progress"]
     atomic = [["js", "pub", "atomic", "t", "--batch", "100"]] if stores_batches(w) else []
-    for args in (["js", "pub", "sync", "t", "--create"], ["js", "pub", "async", "t", "--clients", "2"],
-                 *atomic, ["js", "ordered"], ["js", "consume"], ["js", "get", "sync"], ["js", "get", "batch"], ["kv", "put"], ["kv", "get"]):
+    for args in (["js", "pub", "sync", "t", "--create"], ["js", "pub", "async", "t", "--clients", "2"], *atomic,
+                 ["js", "ordered"], ["js", "consume"], ["js", "get", "sync"], ["js", "get", "batch"], ["kv", "put"],
+                 ["kv", "get"]):
         theirs, ours = (program.run("bench", *args, *run).ok() for program in (w.nats, w.midge))
         equal(sorted(shape(ours.log).splitlines()), sorted(shape(theirs.log).splitlines()), f"log of {args}")
         equal(shape(ours.out), shape(theirs.out), f"{args}")
