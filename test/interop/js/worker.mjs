@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// worker.mjs PORT SEED: a worker at the queue, in a process of its own because it vanishes without a word. It says on
-// stdout what came and what it did, each time as `word number time`, and goes on until stdin ends.
+// worker.mjs PORT SEED LIFE: a worker at the queue, in a process of its own because it vanishes without a word, after
+// LIFE messages at most. It says on stdout what came and what it did, each time as `word number time`, and goes on until
+// stdin ends.
 
 import { writeSync } from "node:fs";
 
 import { jetstream } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 
-const LIFE = 100; // messages at most
-const [port, seed] = process.argv.slice(2).map(Number);
+const [port, seed, life] = process.argv.slice(2).map(Number);
 
 /** A number below n; a seed gives the same ones each time. */
 let state = seed * 2654435761 >>> 0 || 1;
@@ -42,7 +42,7 @@ const nc = await connect({ servers: `127.0.0.1:${port}`, maxReconnectAttempts: -
   waitOnFirstConnect: true });
 let consumer;
 while (!consumer) consumer = await jetstream(nc).consumers.get("S", "D").catch(() => undefined);
-for (let left = LIFE / 10 + dice(LIFE * 9 / 10); !told;) {
+for (let left = life / 10 + dice(life * 9 / 10); !told;) {
   const batch = [];
   try {
     for await (const msg of await consumer.fetch({ max_messages: 10, expires: 1000 })) {

@@ -16,7 +16,7 @@ import { durable, LIMIT, publish, VOLUME } from "./jetstream.mjs";
 import { until } from "./server.mjs";
 
 const WORKERS = 5;
-const LIFE = 100; // of a worker, in messages
+const LIFE = VOLUME / 100; // of a worker, in messages, at most
 const PROGRAM = fileURLToPath(new URL("worker.mjs", import.meta.url));
 
 /** What the workers say of every message. */
@@ -65,7 +65,7 @@ class Worker {
 
   async run() {
     for (; !this.ending; this.seed += WORKERS) {
-      const process = spawn("node", [PROGRAM, this.port, this.seed], { stdio: ["pipe", "pipe", "inherit"] });
+      const process = spawn("node", [PROGRAM, this.port, this.seed, LIFE], { stdio: ["pipe", "pipe", "inherit"] });
       this.process = process;
       const exited = once(process, "exit");
       for await (const line of createInterface(process.stdout)) this.sheet.note(...line.split(" "));

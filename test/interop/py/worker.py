@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright (c) The Midge Authors
-"""worker.py URL SEED: a worker at the queue, in a process of its own because it vanishes without a word.
+"""worker.py URL SEED LIFE: a worker at the queue, in a process of its own because it vanishes without a word,
+after LIFE messages at most.
 
 It says on stdout what came and what it did, each time as `word number time`, and goes on until stdin ends.
 """
@@ -15,8 +16,6 @@ import time
 
 import nats
 import nats.errors
-
-LIFE = 100  # messages at most
 
 
 def say(word, msg):
@@ -48,13 +47,13 @@ async def handle(nc, msg, dice):
             say("unclear", msg)
 
 
-async def work(url, dice):
+async def work(url, dice, life):
     async def error_cb(_):
         pass  # that the server went away is no news
     nc = await nats.connect(url, max_reconnect_attempts=-1, reconnect_time_wait=0.02, error_cb=error_cb)
     sub = await nc.jetstream().pull_subscribe_bind(durable="D", stream="S")
     told = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
-    left = dice.randint(LIFE // 10, LIFE)
+    left = dice.randint(life // 10, life)
     while not told.done():
         try:
             batch = await sub.fetch(10, timeout=1)
@@ -71,4 +70,4 @@ async def work(url, dice):
 
 
 if __name__ == "__main__":
-    asyncio.run(work(sys.argv[1], random.Random(int(sys.argv[2]))))
+    asyncio.run(work(sys.argv[1], random.Random(int(sys.argv[2])), int(sys.argv[3])))

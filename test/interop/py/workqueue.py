@@ -11,9 +11,9 @@ from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy
 
 from bed import BINARY, Bed, until
 from streams import LIMIT, VOLUME, fill, named
-from worker import LIFE
 
 WORKERS = 5
+LIFE = VOLUME // 100  # of a worker, in messages, at most
 PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "worker.py")
 
 
@@ -65,7 +65,7 @@ class Worker:
     async def run(self):
         while not self.ending:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable, PROGRAM, self.url, str(self.seed), stdin=asyncio.subprocess.PIPE,
+                sys.executable, PROGRAM, self.url, str(self.seed), str(LIFE), stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE)
             async for line in self.process.stdout:
                 self.sheet.note(*line.decode().split())
