@@ -27,6 +27,7 @@ enum {
     MG_JS_MAX_DESCRIPTION = 4096,
     MG_JS_MAX_METADATA = 128 * 1024, // bytes of all keys and values
     MG_JS_MAX_REPLICAS = 5,
+    MG_JS_MAX_SUBJECT = 30000, // no client can publish or subscribe to a longer one
 };
 
 // Of the API, as the answers state it (spec/jetstream-streams.md 3, 16).

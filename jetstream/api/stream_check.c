@@ -175,7 +175,7 @@ static int overlap(mg_slice a, mg_slice b, struct mg_js_error *e) {
 }
 
 static int check_subject(const struct mg_js_stream_config *c, mg_slice subject, struct mg_js_error *e) {
-    if (!mg_subject_valid_strict(subject)) return invalid(e, "invalid subject");
+    if (!mg_js_subject_valid(subject)) return invalid(e, "invalid subject");
     if (mg_slice_eq(subject, MG_S(">"))) {
         if (!c->no_ack) return invalid(e, "capturing all subjects requires no-ack to be true");
         if (c->num_replicas != 1) return invalid(e, "capturing all subjects requires replicas of 1");

@@ -136,6 +136,8 @@ void mg_js_stream_write_answer(const struct mg_js_stream_config *c, const char *
 
 // Names of streams and consumers: not empty, no blank, none of `. * > \ /`.
 bool mg_js_name_valid(mg_slice name);
+// Subjects that a configuration subscribes or publishes to, and filters of them: MG_JS_MAX_SUBJECT bytes at most.
+bool mg_js_subject_valid(mg_slice subject);
 
 // The shapes that other files use.
 extern const struct mg_shape mg_js_transform_shape, mg_js_external_shape;
