@@ -27,6 +27,7 @@ struct mg_js_request {
     void *own;                              // the handler's; NULL: nothing
     void (*run)(struct mg_js_request *rq); // its handler
     enum mg_js_reply reply;
+    bool info;                  // counts in info_inflight
     bool tell_anyway;           // mg_js_answer_behind: even if nothing becomes durable any more
     struct mg_buf client;       // who asks, as JSON; empty: nobody wants to know of it
     mg_slice subject, to, body; // to: where the answer goes; empty: nowhere
