@@ -334,3 +334,9 @@ int mg_js_consumer_check(struct mg_js_consumer_config *c, const struct mg_js_str
     if (rc == 0) rc = check_priority(c, e);
     return rc;
 }
+
+// Acknowledgements that come in answers to flow control are for mirrors and sources (spec 12.4).
+int mg_js_consumer_check_supported(const struct mg_js_consumer_config *c, struct mg_js_error *e) {
+    if (c->ack_policy != MG_JS_ACK_FLOW_CONTROL) return 0;
+    return mg_js_failf(e, MG_JSE_CONSUMER_CREATE, "flow control ack policy is not supported by this server yet");
+}

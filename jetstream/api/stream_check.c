@@ -303,3 +303,19 @@ int mg_js_stream_admit(const struct mg_js_stream_config *c, mg_slice token, stru
 int mg_js_stream_check_replicas(const struct mg_js_stream_config *c, struct mg_js_error *e) {
     return c->num_replicas > 1 ? mg_js_fail(e, MG_JSE_STREAM_REPLICAS_NOT_SUPPORTED) : 0;
 }
+
+int mg_js_stream_check_supported(const struct mg_js_stream_config *c, struct mg_js_error *e) {
+    const struct {
+        bool asked;
+        const char *what;
+    } missing[] = {{c->mirror != NULL, "mirrors are"},
+                   {c->sources.n > 0, "sources are"},
+                   {c->allow_atomic, "atomic batch publishing is"},
+                   {c->allow_batched, "batch publishing is"},
+                   {c->allow_msg_counter, "message counters are"},
+                   {c->allow_msg_schedules, "message schedules are"}};
+    for (size_t i = 0; i < sizeof(missing) / sizeof(missing[0]); i++)
+        if (missing[i].asked)
+            return mg_js_failf(e, MG_JSE_STREAM_INVALID_CONFIG, "%s not supported by this server yet", missing[i].what);
+    return 0;
+}

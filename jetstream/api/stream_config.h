@@ -115,6 +115,8 @@ int mg_js_stream_check(struct mg_js_stream_config *c, const struct mg_js_stream_
                        struct mg_js_error *e);
 // A single server holds one replica; called behind mg_js_stream_check on create (an update checks it itself).
 int mg_js_stream_check_replicas(const struct mg_js_stream_config *c, struct mg_js_error *e);
+// What passed all checks and this server has not got all the same.
+int mg_js_stream_check_supported(const struct mg_js_stream_config *c, struct mg_js_error *e);
 // May a stream of configuration `old` become the checked *c? Sealing changes *c.
 int mg_js_stream_update(const struct mg_js_stream_config *old, struct mg_js_stream_config *c, struct mg_js_error *e);
 // Does one of the subjects collide with one of the other's?

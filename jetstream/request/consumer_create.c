@@ -342,6 +342,7 @@ static int admit(struct mg_js_request *rq, struct mg_js_consumer_request *r, str
     if (old) r->config.pause_until = old->config.pause_until;
     mg_js_consumer_stamp(&r->config);
     rc = mg_js_consumer_check(&r->config, &s->config, &js->o.limits, r->pedantic, e);
+    if (rc == 0) rc = mg_js_consumer_check_supported(&r->config, e);
     if (rc != 0) return rc;
     return old ? check_change(s, r, old, e) : check_new(s, r, e);
 }

@@ -34,6 +34,8 @@ static const struct row rows[] = {
     {"STREAM.PURGE.*", MG_JS_REPLY_STREAM_PURGE, mg_js_do_stream_purge, 5, 0, false},
     {"STREAM.MSG.GET.*", MG_JS_REPLY_STREAM_MSG_GET, mg_js_do_msg_get, 6, 0, false},
     {"STREAM.MSG.DELETE.*", MG_JS_REPLY_STREAM_MSG_DELETE, mg_js_do_msg_delete, 6, 0, false},
+    {"STREAM.SNAPSHOT.*", MG_JS_REPLY_STREAM_SNAPSHOT, mg_js_do_snapshot, 5, 0, false},
+    {"STREAM.RESTORE.*", MG_JS_REPLY_STREAM_RESTORE, mg_js_do_restore, 5, 0, false},
     {"STREAM.LEADER.STEPDOWN.*", MG_JS_REPLY_STREAM_LEADER_STEPDOWN, mg_js_do_unclustered, 6, 0, false},
     {"STREAM.PEER.REMOVE.*", MG_JS_REPLY_STREAM_REMOVE_PEER, mg_js_do_unclustered, 6, 0, false},
     {"CONSUMER.CREATE.*", MG_JS_REPLY_CONSUMER_CREATE, mg_js_do_consumer_create, 5, 0, false},
@@ -280,11 +282,14 @@ bool mg_js_request_lenient(struct mg_js_request *rq, const struct mg_shape *shap
     return read_body(rq, shape, false, out);
 }
 
-bool mg_js_request_required(struct mg_js_request *rq, const struct mg_shape *shape, void *out) {
-    if (rq->body.n && !mg_slice_eq(rq->body, MG_S("{}")) && !mg_slice_eq(rq->body, MG_S("{ }")))
-        return read_body(rq, shape, rq->js->o.strict, out);
+bool mg_js_request_filled(struct mg_js_request *rq) {
+    if (rq->body.n && !mg_slice_eq(rq->body, MG_S("{}")) && !mg_slice_eq(rq->body, MG_S("{ }"))) return true;
     mg_js_answer_fail(rq, MG_JSE_BAD_REQUEST);
     return false;
+}
+
+bool mg_js_request_required(struct mg_js_request *rq, const struct mg_shape *shape, void *out) {
+    return mg_js_request_filled(rq) && read_body(rq, shape, rq->js->o.strict, out);
 }
 
 static bool blank(mg_slice body) {

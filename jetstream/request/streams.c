@@ -118,6 +118,7 @@ static int check_create(struct mg_js *js, mg_slice token, struct mg_js_stream_re
         rc = mg_js_fail(e, MG_JSE_MAXIMUM_STREAMS_LIMIT);
     if (rc == 0) rc = mg_js_stream_check(&r->config, &env, r->pedantic, e);
     if (rc == 0) rc = mg_js_stream_check_replicas(&r->config, e);
+    if (rc == 0) rc = mg_js_stream_check_supported(&r->config, e);
     if (rc != 0) return rc;
     const struct mg_js_stream *old = mg_js_find(js, token);
     if (old != NULL)
@@ -180,6 +181,7 @@ static int check_update(struct mg_js *js, mg_slice token, struct mg_js_stream_re
     if (old == NULL || old->deleting) return mg_js_fail(e, MG_JSE_STREAM_NOT_FOUND);
     mg_js_stream_stamp(&r->config);
     rc = mg_js_stream_update(&old->config, &r->config, e);
+    if (rc == 0) rc = mg_js_stream_check_supported(&r->config, e);
     if (rc == 0) rc = check_reservation(js, &r->config, old->config.max_bytes, e);
     if (rc == 0 && collides(js, &r->config)) rc = mg_js_fail(e, MG_JSE_STREAM_SUBJECT_OVERLAP);
     if (rc == 0) rc = mg_js_stream_check_consumers(old, &r->config, e);

@@ -246,7 +246,9 @@ void mg_js_stream_take(struct mg_js_stream *s, const struct mg_js_inbound *in) {
     struct mg_js_wishes w;
     mg_slice headers = storable(in->headers, &space), to = stored_subject(s, in->subject, subject, sizeof(subject));
     bool large = s->config.storage == MG_JS_FILE && to.n + headers.n + in->payload.n > RECORD_MAX;
-    int err = large ? 0 : s->config.sealed ? MG_JSE_STREAM_SEALED : mg_js_wishes_read(&w, &s->config, headers);
+    int err = s->config.sealed ? MG_JSE_STREAM_SEALED
+                               : mg_js_wishes_check_batch(&s->config, in->reply, headers, in->payload);
+    if (!large && err == 0) err = mg_js_wishes_read(&w, &s->config, headers);
     if (large) {
         refuse_for(s, in->reply, MG_ERANGE);
     } else if (err) {
