@@ -36,7 +36,7 @@ void mg_js_do_account_info(struct mg_js_request *rq) {
 
 void mg_js_do_unclustered(struct mg_js_request *rq) { mg_js_answer_fail(rq, MG_JSE_CLUSTER_REQUIRED); }
 
-// ---- what is not there yet (spec/jetstream-streams.md 9) -------------------------------------------------------------
+// ---- what is not there yet (spec/jetstream-streams.md 9) ------------------------------------------------------------
 
 static void refuse(struct mg_js_request *rq, enum mg_js_errno err) {
     struct mg_js_error e = {0};
