@@ -13,6 +13,11 @@
 
 // ---- what is told ---------------------------------------------------------------------------------------------------
 
+static bool lost_range(const void *store, unsigned i, uint64_t *first, uint64_t *last) {
+    uint64_t count;
+    return mg_stream_lost(store, i, first, last, &count);
+}
+
 static struct mg_js_stream_state told(const struct mg_js_stream *s, const struct mg_stream_state *st) {
     bool fresh = st->last == 0 && st->msgs == 0;
     return (struct mg_js_stream_state){
@@ -20,6 +25,7 @@ static struct mg_js_stream_state told(const struct mg_js_stream *s, const struct
         .first_time = st->msgs && st->first_time ? st->first_time : INT64_MIN,
         .last_time = st->last_time ? st->last_time : INT64_MIN,
         .num_subjects = st->subjects, .num_deleted = st->deleted, .consumers = mg_js_stream_consumers(s),
+        .lost = st->lost, .lost_range = lost_range, .lost_arg = s->store,
     };
 }
 
