@@ -2,7 +2,7 @@
 // Copyright (c) The Midge Authors
 //
 // JetStream in the broker: its store is opened before anybody can connect, its streams live on shard 0, and it stops
-// behind the last connection.
+// before connections are closed: what it had taken is answered.
 #include <stdio.h>
 
 #include "jetstream/js.h"
