@@ -152,7 +152,7 @@ void mg_server_lame_duck(struct mg_server *s) {
 
 // ---- shutdown ------------------------------------------------------------------------------------------------------
 
-// JetStream goes first: those who wait for messages are told, and what it had taken is answered. Then clients are closed.
+// JetStream goes first: those who wait for messages are told, what it had taken is answered. Then clients are closed.
 static void drain_behind_js(struct mg_server *s) {
     if (s->draining || !server_js_stop(s)) return;
     s->draining = true;
