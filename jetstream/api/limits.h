@@ -30,6 +30,9 @@ enum {
     MG_JS_MAX_SUBJECT = 30000, // no client can publish or subscribe to a longer one
 };
 
+// Where a stream may begin, and a purge may move it: so much is left that its numbers never end.
+#define MG_JS_MAX_FIRST (UINT64_C(1) << 63)
+
 // Of the API, as the answers state it (spec/jetstream-streams.md 3, 16).
 enum { MG_JS_API_LEVEL = 4 };
 

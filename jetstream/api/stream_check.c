@@ -29,6 +29,7 @@ static int check_texts(const struct mg_js_stream_config *c, struct mg_js_error *
     if (c->name.n > MG_JS_MAX_NAME) return invalid(e, "stream name is too long, maximum allowed is 255");
     if (c->description.n > MG_JS_MAX_DESCRIPTION)
         return invalid(e, "stream description is too long, maximum allowed is 4096");
+    if (c->first_seq > MG_JS_MAX_FIRST) return invalid(e, "first sequence is too large");
     if (mg_map_bytes(&c->metadata) > MG_JS_MAX_METADATA)
         return invalid(e, "stream metadata exceeds maximum size of 131072 bytes");
     return 0;

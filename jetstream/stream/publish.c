@@ -175,7 +175,7 @@ static mg_slice storable(mg_slice headers, struct mg_buf *space) {
     const mg_slice line = MG_S("NATS/1.0\r\n");
     mg_slice v;
     if (headers.n == 0) return headers;
-    bool plain = mg_slice_starts(headers, line) && headers.n > line.n + 2;
+    bool plain = mg_slice_starts(headers, line); // also one that is empty
     if (plain && !mg_hdr_get(headers, MG_S("Nats-Request-Info"), &v)) return headers;
     const char *eol = memchr(headers.p, '\n', headers.n);
     if (eol == NULL) return headers;

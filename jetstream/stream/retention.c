@@ -151,9 +151,9 @@ static void sweep_from(struct mg_js_stream *s, uint64_t seq) {
 
 void mg_js_retention_sweep(struct mg_js_stream *s) {
     static const mg_slice all = {NULL, 0};
-    if (s->config.retention != MG_JS_INTEREST || s->members == NULL || s->deleting) return;
-    if (s->members->n + s->members->asleep.count > 0) sweep_from(s, 1);
-    else mg_stream_purge(s->store, all, 0, 0, NULL);
+    if (s->config.retention != MG_JS_INTEREST || s->deleting) return;
+    if (s->members && s->members->n + s->members->asleep.count > 0) sweep_from(s, 1);
+    else if (mg_stream_messages(s->store)) mg_stream_purge(s->store, all, 0, 0, NULL);
 }
 
 void mg_js_retention_stop(struct mg_js_members *ms) {
