@@ -81,7 +81,8 @@ static int take_stretch(struct mg_store *st, uint64_t id, const struct mg_row *r
         return 0;
     }
     if (g == NULL) { // reported when it was not found
-        s->unreadable += c.live;
+        if (s->unreadable_ranges == NULL) s->unreadable_ranges = mg_zalloc(sizeof(*s->unreadable_ranges));
+        s->unreadable += mg_lost_add(s->unreadable_ranges, c.first_seq, c.last_seq, c.live);
         return 0;
     }
     c.segment = mg_segment_ref_get(g);

@@ -125,6 +125,7 @@ struct mg_stream {
     uint64_t lost_operations; // that the journal lost: messages, but also removals and rows
     struct mg_lost lost_ranges;
     uint64_t unreadable;      // messages in segments that could not be opened at the start; lost for as long
+    struct mg_lost *unreadable_ranges; // NULL: none
     int64_t last_time;
     uint64_t found_last;      // of the checkpoint that the recovery began with: what is behind came from the journal
     uint32_t epoch;           // of subject rows; a purge of everything begins a new one

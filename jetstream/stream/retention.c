@@ -156,9 +156,9 @@ static void sweep(struct mg_js_stream *s, uint64_t first, uint64_t last) {
 
 void mg_js_retention_sweep(struct mg_js_stream *s) {
     static const mg_slice all = {NULL, 0};
-    if (s->config.retention != MG_JS_INTEREST || s->members == NULL || s->deleting) return;
-    if (s->members->n + s->members->asleep.count > 0) sweep(s, 1, mg_stream_visible(s->store));
-    else mg_stream_purge(s->store, all, 0, 0, NULL);
+    if (s->config.retention != MG_JS_INTEREST || s->deleting) return;
+    if (s->members && s->members->n + s->members->asleep.count > 0) sweep(s, 1, mg_stream_visible(s->store));
+    else if (mg_stream_messages(s->store)) mg_stream_purge(s->store, all, 0, 0, NULL);
 }
 
 void mg_js_retention_stop(struct mg_js_members *ms) {

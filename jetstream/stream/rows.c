@@ -322,7 +322,8 @@ mg_slice mg_js_rows_key(char kind, mg_slice name, unsigned slot, struct mg_buf *
     return mg_buf_slice(out);
 }
 
-struct mg_js_member *mg_js_member_revive(struct mg_js_stream *s, mg_slice name, struct mg_js_stored *st) {
+struct mg_js_member *mg_js_member_revive(struct mg_js_stream *s, mg_slice name, struct mg_js_stored *st,
+                                         const struct mg_js_consumer_past *past) {
     struct mg_stream_state now = {.first = 1};
     if (mg_stream_state(s->store, &now) != 0) now.first = 0;
     struct mg_js_member *m = mg_js_member_new(s, name, &st->config, st->created);
@@ -340,6 +341,7 @@ struct mg_js_member *mg_js_member_revive(struct mg_js_stream *s, mg_slice name, 
     st->has_state = false;
     if (MG_PLANTED(floor_back)) st->state.floor = (struct mg_js_pair){0, 0};
     mg_js_member_begin(m, &st->state);
+    if (past) mg_js_consumer_recall(m->c, mg_js_member_now(m), past);
     if (fresh) mg_js_member_store_state(m);
     s->js->inside++;
     if (now.first) mg_js_consumer_trim(m->c, mg_js_member_now(m), now.first);
@@ -428,7 +430,7 @@ void mg_js_rows_load(struct mg_js_stream *s) {
     if (l.n && list(&l, "d/", load_deltas) != 0) err = MG_EIO;
     if (err != 0) complain(s, MG_S("*"), "some rows cannot be read");
     for (size_t i = 0; i < l.n; i++) {
-        mg_js_member_revive(s, l.v[i].name, &l.v[i].st);
+        mg_js_member_revive(s, l.v[i].name, &l.v[i].st, NULL);
         mg_js_stored_fini(&l.v[i].st);
         mg_free((char *)(uintptr_t)l.v[i].name.p);
     }

@@ -430,6 +430,12 @@ static void short_segment(void **state) {
     assert_true(mg_store_status(d->store).lost_messages > 0);
     state_of(d, driver_find(d, "S"), &now);
     assert_true(now.lost > 0);
+    uint64_t first, last, count;
+    assert_true(mg_stream_lost(driver_find(d, "S"), 0, &first, &last, &count));
+    assert_int_equal(first, 1);
+    assert_int_equal(count, now.lost);
+    assert_true(last - first + 1 >= count && last < MESSAGES);
+    assert_false(mg_stream_lost(driver_find(d, "S"), 1, &first, &last, &count));
     assert_int_equal(driver_read(d, driver_find(d, "S"), MESSAGES), 0);
 }
 
