@@ -36,7 +36,7 @@ static void create(struct mgb_js *j, size_t n) {
     }
 }
 
-// One at a time and many at a time; then what publishing costs beside them.
+// Makes them, many at a time, and then says what publishing costs beside them.
 void mgb_js_create_row(const struct mgb_row *row, const struct mgb_target *t) {
     struct mgb_publisher p;
     struct mgb_mark a, b;
