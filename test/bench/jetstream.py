@@ -8,6 +8,7 @@ the highest ratio of one turn: where they are far apart, the machine or its disk
 """
 
 import contextlib
+import mmap
 import os
 import re
 import shutil
@@ -74,10 +75,11 @@ def table():
              Figure("median: always", of("always", "p50_us"), "us"),
              Figure("server CPU for each: midge", of("midge", "cpu_ns", 1e-3), "us")]),
         "js-latency": (
-            [Lane(name, name, "js-latency") for name in both],
+            [*(Lane(name, name, "js-latency") for name in both), Lane("durable write", "none", "", raw_writes)],
             [Figure("publish to delivery, p50, to lazy", ratio("p50_us", *both), "x", "<", 2.5, 1.5),
              Figure("publish to delivery, p99, to lazy", ratio("p99_us", *both), "x", "<", 2.5, 1.5),
-             *(Figure(f"{p}: {lane}", of(lane, f"{p}_us"), "us") for p in ("p50", "p99") for lane in both)]),
+             *(Figure(f"{p}: {lane}", of(lane, f"{p}_us"), "us")
+               for p in ("p50", "p99") for lane in (*both, "durable write"))]),
         "js-fetch": (
             [Lane(name, name, "js-fetch") for name in both],
             [Figure("fetch 1,000, explicit ack, to lazy", ratio("msgs_per_s", *both), "x", ">", 1.2, 2),
@@ -105,7 +107,7 @@ def table():
             [Figure("creation of a durable consumer", of("many", "create_us"), "us", "<", 20, 20),
              Figure("server CPU for that", of("many", "create_cpu_us"), "us"),
              Figure("memory for one that is new", of("many", "bytes_new"), "B"),
-             Figure("memory for one that sleeps", sleeping, "B", "<", 128, 128),
+             Figure("memory for one that sleeps", sleeping, "B", "<", 256, 128),
              Figure("memory for one that waits", waiting, "B", "<", 1024, 1024),
              Figure("publish beside them, to none", ratio("msgs_per_s", "many", "alone"), "x", ">", 0.8, 0.8)]),
     }
@@ -151,6 +153,24 @@ def plain(programs, lane, options):
     with new_store(options) as store:
         with Server(command(programs, lane.server, store), os.path.dirname(store)) as server:
             return [generate(programs, server, lane.row, options)]
+
+
+def raw_writes(_programs, _lane, options):
+    """What the device takes for a page that is durable, at the pace of js-latency: below that no broker gets."""
+    took, size, page = [], 4 << 20, mmap.mmap(-1, 4096)
+    with new_store(options) as path:
+        with open(path, "wb") as f:
+            f.write(bytes(size))
+            os.fsync(f.fileno())
+        fd = os.open(path, os.O_WRONLY | os.O_DIRECT | os.O_DSYNC)
+        for i in range(int(options.seconds * 2000)):
+            began = time.monotonic()
+            os.pwritev(fd, [page], i * 4096 % size)
+            took.append((time.monotonic() - began) * 1e6)
+            time.sleep(max(0.0, 0.002 - took[-1] / 1e6))
+        os.close(fd)
+    took.sort()
+    return [{"p50_us": took[len(took) // 2], "p99_us": took[len(took) * 99 // 100]}]
 
 
 def forget(folder):
