@@ -86,6 +86,9 @@ struct mg_store_part {
     atomic_bool news_out;
     uint64_t room;            // bytes of records that publishes may write before the journal is asked again
     bool publishes;           // the open batch has some
+    size_t notes;             // bytes of it that nobody waits for (mg_stream_row_note)
+    bool awaited;             // somebody waits for it all the same, or it has waited for long enough
+    struct mg_timer note;     // runs while it is notes alone
     struct mg_timer patience; // runs while changes wait for the journal
     bool impatient;           // they have waited for too long
     bool poisoned, stopping;

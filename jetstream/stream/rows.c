@@ -12,6 +12,7 @@
 // of older generations mean nothing: they need not be removed. Generations begin with the time of creation, so that a
 // consumer of the same name never takes an older one's rows for its own.
 //
+// A row that nothing waits for is a note: it goes with the next commit, and need not be the reason for one.
 // Frames that speak of a change (answers to acknowledgements, deliveries that max_deliver counts) are held until the
 // row of their turn is durable; everything that comes behind a held delivery is held, too, to keep its order.
 #include "jetstream/stream/member.h"
@@ -121,7 +122,9 @@ static mg_slice key_of(const struct mg_js_member *m, char kind, struct mg_buf *o
 
 static int put_row(struct mg_js_member *m, char kind, const struct mg_buf *value, void *ctx) {
     struct mg_buf key = MG_BUF_INIT;
-    int err = mg_stream_row_put(m->stream->store, key_of(m, kind, &key), mg_buf_slice(value), ctx);
+    struct mg_stream *store = m->stream->store;
+    mg_slice k = key_of(m, kind, &key), v = mg_buf_slice(value);
+    int err = ctx ? mg_stream_row_put(store, k, v, ctx) : mg_stream_row_note(store, k, v);
     mg_buf_fini(&key);
     return err;
 }

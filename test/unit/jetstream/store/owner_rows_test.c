@@ -91,10 +91,47 @@ static void goes_on_where_it_stopped(void **state) {
     rig_remove(&r);
 }
 
+static uint64_t commits(const struct rig *r) {
+    struct mg_store_counters c = mg_store_counters(r->st);
+    return c.commits - c.seals;
+}
+
+static bool several_turns(struct rig *r) { return --*(int *)r->user == 0; }
+static bool committed(struct rig *r) { return commits(r) > *(uint64_t *)r->user; }
+
+static void notes_go_along_or_alone(void **state) {
+    const struct mg_stream_limits none = {0};
+    struct rig r;
+    int turns = 3;
+    (void)state;
+    rig_new(&r);
+    struct mg_stream *s = rig_stream(&r, "S", &none);
+    put(&r, s, "k", "0");
+    rig_settle(&r);
+    uint64_t before = commits(&r);
+    assert_int_equal(mg_stream_row_note(s, MG_S("n1"), MG_S("a")), 0);
+    r.user = &turns;
+    rig_until(&r, several_turns);
+    put(&r, s, "k", "1");
+    rig_settle(&r);
+    assert_int_equal(commits(&r), before + 1);
+    before = commits(&r);
+    assert_int_equal(mg_stream_row_note(s, MG_S("n2"), MG_S("b")), 0);
+    r.user = &before;
+    rig_until(&r, committed);
+    assert_int_equal(mg_stream_row_note(s, MG_S("n3"), MG_S("c")), 0);
+    rig_close(&r);
+    rig_open(&r);
+    expect(mg_stream_next(r.part, NULL), "", "", 9, "k=1 n1=a n2=b n3=c ");
+    rig_close(&r);
+    rig_remove(&r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lists_all_levels),
         cmocka_unit_test(goes_on_where_it_stopped),
+        cmocka_unit_test(notes_go_along_or_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
