@@ -7,7 +7,9 @@
 // a row or a message that is on disk, a copy is kept and everything after it queues behind: order is the promise. The
 // part calls mg_stream_pump when something that was looked up has come.
 //
-// The queue is bounded (spec/jetstream-streams.md 12: 100,000 messages or 128 MiB); what does not fit gets MG_EFULL.
+// The queue is bounded for messages (spec/jetstream-streams.md 12: 100,000, 128 MiB); what does not fit gets MG_EFULL.
+// Other changes are never refused for want of room: what removes messages must get through, and rows build on each
+// other. Who makes them has bounds of its own.
 #include <string.h>
 
 #include "jetstream/store/store_impl.h"
@@ -119,7 +121,7 @@ int mg_change_submit(struct mg_stream *s, struct mg_change *proto) {
     const struct mg_store_options *o = &s->part->store->o;
     uint32_t most = o->queue_messages ? o->queue_messages : WAITING_MAX;
     uint64_t most_bytes = o->queue_bytes ? o->queue_bytes : WAITING_BYTES_MAX;
-    if (s->waiting_len >= most || s->waiting_bytes >= most_bytes) {
+    if (proto->kind == MG_CHANGE_APPEND && (s->waiting_len >= most || s->waiting_bytes >= most_bytes)) {
         mg_stream_answer(s, proto->ctx, MG_EFULL, 0, MG_ANSWER_PLAIN);
         return 0;
     }

@@ -155,7 +155,7 @@ int mg_part_admit(struct mg_store_part *p, bool publish, size_t size) {
     if (size > mg_journal_max_batch(p->store->journal)) return MG_ERANGE;
     if (publish && atomic_load_explicit(&p->store->stuck, memory_order_relaxed)) return MG_EFULL;
     mg_store_press(p->store);
-    if (p->impatient) return MG_EFULL;
+    if (publish && p->impatient) return MG_EFULL;
     if (p->wheel && !mg_timer_active(&p->patience))
         mg_timer_start(p->wheel, &p->patience, mg_loop_now(p->loop) + PATIENCE_NS);
     return MG_EAGAIN;
