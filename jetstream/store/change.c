@@ -236,8 +236,8 @@ int mg_stream_row_put(struct mg_stream *s, mg_slice key, mg_slice value, void *c
     return mg_change_submit(s, &c);
 }
 
-int mg_stream_row_note(struct mg_stream *s, mg_slice key, mg_slice value) {
-    struct mg_change c = {.kind = MG_CHANGE_ROW, .key = key, .value = value, .quiet = true};
+int mg_stream_row_note(struct mg_stream *s, mg_slice key, mg_slice value, void *ctx) {
+    struct mg_change c = {.kind = MG_CHANGE_ROW, .key = key, .value = value, .note = true, .ctx = ctx};
     return mg_change_submit(s, &c);
 }
 

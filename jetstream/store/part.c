@@ -305,7 +305,7 @@ void mg_stream_answer(struct mg_stream *s, void *ctx, int err, uint64_t seq, enu
     struct mg_pending_result r = {
         .stream = s, .ctx = ctx, .seq = seq, .batch = now ? 0 : s->batch, .err = err, .kind = kind};
     ring_add(now ? &p->at_once : &p->results, &r);
-    if (r.batch == p->batch) p->awaited = true;
+    if (!now && kind != MG_ANSWER_NOTE && p->notes > 0) p->awaited = true; // it is behind them, or speaks of them
     if (MG_PLANTED(early_visible) && kind == MG_ANSWER_APPENDED) s->visible = seq;
     s->results_out++;
 }

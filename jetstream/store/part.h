@@ -27,6 +27,7 @@ struct mg_record;
 
 enum mg_answer {
     MG_ANSWER_PLAIN,
+    MG_ANSWER_NOTE,     // there is time (mg_stream_row_note)
     MG_ANSWER_DUPLICATE,
     MG_ANSWER_APPENDED, // and the message may be seen
     MG_ANSWER_VISIBLE,  // no result: the message may be seen, its append is not done yet

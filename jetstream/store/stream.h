@@ -52,6 +52,7 @@ struct mg_change {
     struct mg_stream_limits limits;
     bool erase, delete_row, started;
     bool quiet;                   // nobody waits for its result
+    bool note;                    // of a row: its result may take a while
     uint64_t rolled_up;           // purge: it is the second half of this message's rollup; 0: it is not
     void *ctx;
     size_t size;

@@ -73,7 +73,7 @@ int mg_row_execute(struct mg_stream *s, const struct mg_change *c) {
         .payload = c->value,
     };
     mg_stream_write(s, &rec);
-    if (!c->quiet) mg_stream_answer(s, c->ctx, 0, 0, MG_ANSWER_PLAIN);
-    else if (s->storage == MG_STORAGE_FILE) s->part->notes += mg_record_view_size(&rec);
+    if (c->note && s->storage == MG_STORAGE_FILE) s->part->notes += mg_record_view_size(&rec);
+    mg_stream_answer(s, c->ctx, 0, 0, c->note ? MG_ANSWER_NOTE : MG_ANSWER_PLAIN);
     return 0;
 }

@@ -110,11 +110,12 @@ static void recorded(struct mg_js_wait *w, struct mg_js_stream *s, const struct 
     (void)s;
     // Whoever was refused hears nothing: what is not recorded has not happened.
     if (r && r->err == 0) send_frames(h);
-    if (h->m) {
-        h->m->journal.writing--;
-        if (mg_js_member_changed(h->m)) mg_js_member_wake(h->m);
-    }
+    struct mg_js_member *m = h->m;
     let_go(h);
+    if (m == NULL) return;
+    m->journal.writing--;
+    if (mg_js_member_changed(m)) mg_js_member_wake(m);
+    else mg_js_sleep_consider(m); // it could not while something was under way
 }
 
 void mg_js_member_unhold(struct mg_js_member *m) {
@@ -134,11 +135,20 @@ static mg_slice key_of(const struct mg_js_member *m, char kind, struct mg_buf *o
     return mg_js_rows_key(kind, mg_js_member_name(m), m->journal.slot, out);
 }
 
-static int put_row(struct mg_js_member *m, char kind, const struct mg_buf *value, void *ctx) {
+// A row of the state. Where nothing is held until it is durable, it need not be the reason for a commit.
+static int put_state(struct mg_js_member *m, char kind, const struct mg_buf *value, struct mg_js_hold *h) {
     struct mg_buf key = MG_BUF_INIT;
     struct mg_stream *store = m->stream->store;
     mg_slice k = key_of(m, kind, &key), v = mg_buf_slice(value);
-    int err = ctx ? mg_stream_row_put(store, k, v, ctx) : mg_stream_row_note(store, k, v);
+    void *ctx = h ? &h->wait : NULL;
+    int err = h && h->frames.len ? mg_stream_row_put(store, k, v, ctx) : mg_stream_row_note(store, k, v, ctx);
+    mg_buf_fini(&key);
+    return err;
+}
+
+static int put_row(struct mg_js_member *m, char kind, const struct mg_buf *value, void *ctx) {
+    struct mg_buf key = MG_BUF_INIT;
+    int err = mg_stream_row_put(m->stream->store, key_of(m, kind, &key), mg_buf_slice(value), ctx);
     mg_buf_fini(&key);
     return err;
 }
@@ -156,7 +166,7 @@ bool mg_js_member_changed(const struct mg_js_member *m) {
     return m->journal.hold || m->journal.whole || m->journal.deltas.len > 0;
 }
 
-static int write_snapshot(struct mg_js_member *m, void *ctx) {
+static int write_snapshot(struct mg_js_member *m, struct mg_js_hold *h) {
     struct mg_js_journal *j = &m->journal;
     struct mg_buf value = MG_BUF_INIT;
     uint64_t generation = j->generation + 1;
@@ -164,7 +174,7 @@ static int write_snapshot(struct mg_js_member *m, void *ctx) {
     mg_buf_addc(&value, (char)j->used);
     mg_buf_add(&value, &generation, sizeof(generation));
     mg_js_state_encode(mg_js_consumer_state(m->c), &value);
-    int err = put_row(m, 's', &value, ctx);
+    int err = put_state(m, 's', &value, h);
     if (err == 0) {
         j->generation = generation;
         j->slot = 0;
@@ -175,12 +185,12 @@ static int write_snapshot(struct mg_js_member *m, void *ctx) {
     return err;
 }
 
-static int write_deltas(struct mg_js_member *m, void *ctx) {
+static int write_deltas(struct mg_js_member *m, struct mg_js_hold *h) {
     struct mg_js_journal *j = &m->journal;
     struct mg_buf value = MG_BUF_INIT;
     mg_buf_add(&value, &j->generation, sizeof(j->generation));
     mg_buf_add_slice(&value, mg_buf_slice(&j->deltas));
-    int err = put_row(m, 'd', &value, ctx);
+    int err = put_state(m, 'd', &value, h);
     if (err == 0) {
         j->since += value.len;
         if (++j->slot > j->used) j->used = j->slot;
@@ -189,10 +199,10 @@ static int write_deltas(struct mg_js_member *m, void *ctx) {
     return err;
 }
 
-static int write_changes(struct mg_js_member *m, void *ctx) {
+static int write_changes(struct mg_js_member *m, struct mg_js_hold *h) {
     struct mg_js_journal *j = &m->journal;
     bool full = j->whole || j->slot == MG_JS_SLOTS || j->since + j->deltas.len > j->snapshot + SNAPSHOT_LEAST;
-    int err = full ? write_snapshot(m, ctx) : write_deltas(m, ctx);
+    int err = full ? write_snapshot(m, h) : write_deltas(m, h);
     j->whole = false;
     j->deltas.len = 0;
     j->coder = (struct mg_js_delta_coder){0};
@@ -209,7 +219,7 @@ void mg_js_member_flush(struct mg_js_member *m) {
     mg_js_wait(m->stream->js, &h->wait, recorded);
     if (!j->whole && j->deltas.len == 0) {
         mg_stream_barrier(m->stream->store, &h->wait);
-    } else if (write_changes(m, &h->wait) != 0) {
+    } else if (write_changes(m, h) != 0) {
         j->writing--;
         mg_js_wait_cancel(&h->wait);
         let_go(h);
@@ -217,7 +227,8 @@ void mg_js_member_flush(struct mg_js_member *m) {
 }
 
 void mg_js_member_write(struct mg_js_member *m) {
-    if (m->journal.writing < WRITING_MAX) mg_js_member_flush(m);
+    // What is held must not wait for notes: it takes them along.
+    if (m->journal.writing < WRITING_MAX + (m->journal.hold != NULL)) mg_js_member_flush(m);
 }
 
 uint8_t mg_js_member_row_flags(const struct mg_js_member *m) {
