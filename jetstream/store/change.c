@@ -61,7 +61,7 @@ static int execute(struct mg_stream *s, struct mg_change *c) {
         mg_stream_answer(s, c->ctx, 0, s->last, MG_ANSWER_PLAIN);
         return 0;
     case MG_CHANGE_CONFIGURE: return mg_configure_execute(s, c);
-    case MG_CHANGE_ROW: return mg_row_execute(s, c->key, c->value, c->delete_row, c->ctx);
+    case MG_CHANGE_ROW: return mg_row_execute(s, c);
     }
     return MG_EINVAL;
 }
@@ -245,6 +245,11 @@ void mg_stream_barrier(struct mg_stream *s, void *ctx) {
 
 int mg_stream_row_put(struct mg_stream *s, mg_slice key, mg_slice value, void *ctx) {
     struct mg_change c = {.kind = MG_CHANGE_ROW, .key = key, .value = value, .ctx = ctx};
+    return mg_change_submit(s, &c);
+}
+
+int mg_stream_row_note(struct mg_stream *s, mg_slice key, mg_slice value, void *ctx) {
+    struct mg_change c = {.kind = MG_CHANGE_ROW, .key = key, .value = value, .note = true, .ctx = ctx};
     return mg_change_submit(s, &c);
 }
 

@@ -52,6 +52,7 @@ struct mg_change {
     struct mg_stream_limits limits;
     bool erase, delete_row, started;
     bool quiet;                   // nobody waits for its result
+    bool note;                    // of a row: its result may take a while
     uint64_t rolled_up;           // purge: it is the second half of this message's rollup; 0: it is not
     void *ctx;
     size_t size;
@@ -216,7 +217,7 @@ void mg_stream_write(struct mg_stream *s, struct mg_record_view *rec); // comple
 // The same for a message whose headers and payload are in an extent already.
 void mg_stream_write_large(struct mg_stream *s, struct mg_record_view *rec, struct mg_extent *e);
 void mg_removals_write(struct mg_stream *s, const struct mg_removals *list, bool erase);
-int mg_row_execute(struct mg_stream *s, mg_slice key, mg_slice value, bool delete_row, void *ctx);
+int mg_row_execute(struct mg_stream *s, const struct mg_change *c);
 void mg_memory_free_all(struct mg_stream *s);
 
 // apply.c: `rec` is verified and stays where it is (`bytes`). live: not a replay.
