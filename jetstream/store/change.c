@@ -157,6 +157,9 @@ static void fail_all(struct mg_stream *s) {
         // Of one that has begun nobody knows how much of it is on disk: it is not answered, like what was in flight.
         if (!c->started) mg_stream_answer(s, c->ctx, MG_EIO, 0, MG_ANSWER_PLAIN);
         forget(s, c);
+        if (!mg_part_spent(s->part, 1)) continue;
+        mg_part_pump_later(s);
+        return;
     }
 }
 
@@ -171,11 +174,17 @@ static void refuse_behind(struct mg_stream *s) {
         if (err == 0) return;
         mg_stream_answer(s, c->ctx, err, 0, MG_ANSWER_PLAIN);
         forget(s, c);
+        if (!mg_part_spent(s->part, 1)) continue;
+        mg_part_pump_later(s);
+        return;
     }
 }
 
 void mg_stream_pump(struct mg_stream *s) {
-    if (s->part->poisoned) fail_all(s);
+    if (s->part->poisoned) {
+        fail_all(s);
+        return;
+    }
     while (!mg_list_empty(&s->waiting) && !s->part->closed) {
         struct mg_change *c = mg_container_of(s->waiting.next, struct mg_change, link);
         int err = execute(s, c);
@@ -185,6 +194,9 @@ void mg_stream_pump(struct mg_stream *s) {
         }
         mg_assert(err == 0);
         forget(s, c);
+        if (!mg_part_spent(s->part, 2)) continue;
+        if (!mg_list_empty(&s->waiting)) mg_part_pump_later(s);
+        return;
     }
 }
 

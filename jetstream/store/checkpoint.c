@@ -184,7 +184,7 @@ static int write_segments(struct checkpoint *c) {
 // ---- rows -----------------------------------------------------------------------------------------------------------
 
 static void gather(struct checkpoint *c, const struct mg_rowmap *m) {
-    for (uint32_t i = 0; i <= m->mask; i++) {
+    for (uint32_t i = mg_rowmap_end(m); i-- > 0;) {
         if (i % BREATH == 0) mg_thread_breathe();
         struct mg_cell *cell = mg_rowmap_at(m, i);
         if (cell == NULL) continue;

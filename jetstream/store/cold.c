@@ -11,7 +11,8 @@
 #include "server/proto/subject.h"
 
 #define SCAN_BYTES (256u * 1024)
-#define SCAN_STRETCHES 16u
+#define STRETCHES 16u // that a question takes along
+#define BITMAPS 128u  // looked for at a time, in each generation of rows
 
 // ---- the reader's side ----------------------------------------------------------------------------------------------
 
@@ -297,8 +298,12 @@ static void find_time(struct mg_cold_read *r) {
     for (uint32_t i = 0; i < r->cold_len; i++) {
         const struct mg_stretch *c = &r->cold[i];
         if (c->last_seq < r->q.from || !mg_stretch_reaches(c, r->q.time)) continue;
-        if (find_time_in(r, c, &x)) break;
+        if (find_time_in(r, c, &x)) {
+            mg_buf_fini(&x.bits);
+            return;
+        }
     }
+    r->covered = r->upto;
     mg_buf_fini(&x.bits);
 }
 
@@ -445,40 +450,121 @@ static void free_read(struct mg_cold_read *r) {
     mg_free(r);
 }
 
-// A scan takes the next few stretches along and asks again if they have nothing: a long stream has thousands.
+// The first stretch that may have a message that is young enough: times ascend with numbers.
+static uint32_t first_reaching(const struct mg_stream *s, int64_t time) {
+    uint32_t lo = 0, hi = s->cold_len;
+    while (lo < hi) {
+        uint32_t mid = (lo + hi) / 2;
+        if (mg_stretch_reaches(&s->cold[mid], time)) hi = mid;
+        else lo = mid + 1;
+    }
+    return lo;
+}
+
+// The stretches to take along: [*first, *end). True: there are more where the question goes on.
+static bool choose_stretches(const struct mg_cold_read *r, uint32_t *first, uint32_t *end) {
+    const struct mg_stream *s = r->stream;
+    *first = 0;
+    *end = s->cold_len;
+    if (r->q.kind == MG_COLD_SUBJECT) return false;
+    if (r->q.kind == MG_COLD_LAST) {
+        uint32_t at = mg_stream_stretch_at(s, r->q.from);
+        if (at < s->cold_len && s->cold[at].first_seq <= r->q.from) at++;
+        *end = at;
+        if (at > STRETCHES) *first = at - STRETCHES;
+        return *first > 0;
+    }
+    *first = mg_stream_stretch_at(s, r->q.from);
+    uint32_t young = r->q.kind == MG_COLD_TIME ? first_reaching(s, r->q.time) : 0;
+    if (young > *first) *first = young;
+    if (*end - *first > STRETCHES) *end = *first + STRETCHES;
+    return *end < s->cold_len;
+}
+
 static void snapshot(struct mg_cold_read *r) {
     const struct mg_stream *s = r->stream;
-    uint32_t first = 0, end = s->cold_len;
-    if (r->q.kind == MG_COLD_SCAN) {
-        first = mg_stream_stretch_at(s, r->q.from);
-        if (end - first > SCAN_STRETCHES) end = first + SCAN_STRETCHES;
-    }
-    r->cut = end < s->cold_len;
+    uint32_t first, end;
+    r->cut = choose_stretches(r, &first, &end);
     r->cold_len = end - first;
     r->cold = mg_alloc((r->cold_len ? r->cold_len : 1) * sizeof(r->cold[0]));
     for (uint32_t i = 0; i < r->cold_len; i++) {
         r->cold[i] = s->cold[first + i];
         mg_segment_ref_get(r->cold[i].segment);
     }
+    r->upto = r->cold_len ? r->cold[r->cold_len - 1].last_seq + 1 : r->q.from;
 }
 
-static void submit(struct mg_cold_read *r) {
-    struct mg_stream *s = r->stream;
+static void post(struct mg_cold_read *r) {
+    r->bits_at = MG_ANY_SEQ;
+    r->parcel.arrived = work;
+    r->part->jobs_out++;
+    mg_worker_post(mg_store_reader(r->part->store, r->stream_id), &r->parcel);
+}
+
+static void take_snapshot(struct mg_cold_read *r) {
     snapshot(r);
     r->runs = mg_runset_ref(r->part->rows.runs);
     r->installs = r->part->installs;
-    r->low = s->first;
+    r->low = r->stream->first;
+    r->memory_bits.len = 0;
+    r->bits_at = r->q.from;
+    r->gone = 0;
+}
+
+// The next slice. Bits that have left memory for runs since the snapshot would be in neither: then it begins again.
+static void gather(struct mg_cold_read *r) {
+    uint32_t left = BITMAPS;
+    if (r->installs != r->part->installs) {
+        forget_snapshot(r);
+        take_snapshot(r);
+    }
+    for (uint32_t i = 0; i < r->cold_len && left > 0; i++) {
+        const struct mg_stretch *c = &r->cold[i];
+        if (c->last_seq < r->bits_at) continue;
+        // Of a stretch that is complete none is asked for.
+        if (c->live == c->messages) r->bits_at = c->last_seq + 1;
+        else mg_stream_removed_bits(r->stream, &r->bits_at, c, &left, &r->memory_bits);
+    }
+    if (r->bits_at < r->upto) {
+        mg_list_push_back(&r->stream->gathering, &r->gathers);
+        mg_part_pump_later(r->stream);
+    } else {
+        post(r);
+    }
+}
+
+void mg_cold_gather(struct mg_stream *s) {
+    struct mg_list now;
+    mg_list_init(&now);
+    mg_list_splice(&now, &s->gathering);
+    while (!mg_list_empty(&now)) {
+        struct mg_cold_read *r = mg_container_of(now.next, struct mg_cold_read, gathers);
+        mg_list_remove(&r->gathers);
+        gather(r);
+    }
+}
+
+void mg_cold_uncount(struct mg_cold_read *r, uint64_t seq, mg_slice subject) {
+    if (seq < r->bits_at) { // it was not removed in what the reader has, or will have
+        r->gone += matches(&r->q, subject);
+        return;
+    }
+    for (uint32_t i = 0; i < r->cold_len; i++) {
+        struct mg_stretch *c = &r->cold[i];
+        if (seq >= c->first_seq && seq <= c->last_seq && c->live == c->messages) mg_stretch_set_live(c, c->live - 1u);
+    }
+}
+
+static void submit(struct mg_cold_read *r) {
+    take_snapshot(r);
     mg_cold_answer_free(r->answer); // there was one in vain
     r->answer = NULL;
     r->entries = NULL;
     r->count = r->cap = 0;
     r->total = 0;
     r->err = 0;
-    r->memory_bits.len = 0;
-    if (r->q.kind == MG_COLD_COUNT) mg_stream_removed_bits(s, r->q.from, &r->memory_bits);
-    r->parcel.arrived = work;
-    r->part->jobs_out++;
-    mg_worker_post(mg_store_reader(r->part->store, s->id), &r->parcel);
+    if (r->q.kind == MG_COLD_COUNT) gather(r);
+    else post(r);
 }
 
 static void leave_out_removed(struct mg_cold_read *r) {
@@ -498,7 +584,6 @@ static bool go_on_behind(struct mg_cold_read *r) {
     if (r->q.kind == MG_COLD_LAST) {
         uint64_t found = r->entries[0].seq;
         r->q.from = found - 1;
-        r->went_on = true;
         return found > 1;
     }
     // Times ascend with numbers: what is behind a message that is young enough is, too. Of one that cannot be read
@@ -517,6 +602,7 @@ static void tell_lost(const struct mg_cold_read *r) {
 
 static void arrived_back(struct mg_parcel *p) {
     struct mg_cold_read *r = mg_container_of(p, struct mg_cold_read, parcel);
+    uint64_t lowest = r->cold_len ? r->cold[0].first_seq : 1;
     r->part->jobs_out--;
     forget_snapshot(r);
     if (r->stream == NULL) {
@@ -527,16 +613,13 @@ static void arrived_back(struct mg_parcel *p) {
     uint32_t before = r->count;
     bool moved = r->installs != r->part->installs && !MG_PLANTED(old_snapshot);
     if (!moved) leave_out_removed(r);
-    // What was counted in memory beside it, or looked through, may have come into segments.
-    if (moved && (r->q.kind == MG_COLD_COUNT || r->q.kind == MG_COLD_LAST)) {
-        r->count = 0;
-        r->err = MG_EAGAIN;
+    if (r->q.kind == MG_COLD_COUNT) { // it is true of its snapshot
+        r->total -= r->gone;
     } else if (moved || (before && r->count == 0 && go_on_behind(r))) {
         submit(r);
         return;
-    }
-    if (r->count == 0 && r->cut && r->err == 0) {
-        r->q.from = r->covered;
+    } else if (r->count == 0 && r->cut && r->err == 0) {
+        r->q.from = r->q.kind == MG_COLD_LAST ? lowest - 1 : r->covered;
         submit(r);
         return;
     }
@@ -560,6 +643,7 @@ struct mg_cold_read *mg_cold_ask(struct mg_stream *s, const struct mg_cold_quest
     r->done = done;
     r->user = user;
     mg_list_push_back(&s->reads, &r->link);
+    mg_list_init(&r->gathers);
     submit(r);
     return r;
 }
@@ -567,6 +651,9 @@ struct mg_cold_read *mg_cold_ask(struct mg_stream *s, const struct mg_cold_quest
 void mg_cold_cancel(struct mg_cold_read *r) {
     mg_list_remove(&r->link);
     r->stream = NULL;
+    if (mg_list_empty(&r->gathers)) return; // a reader has it
+    mg_list_remove(&r->gathers);
+    free_read(r);
 }
 
 void mg_cold_cancel_all(struct mg_stream *s) {

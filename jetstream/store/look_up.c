@@ -172,6 +172,6 @@ void mg_part_look_up_now(struct mg_store_part *p) {
         p->rows.wanted = (struct mg_buf)MG_BUF_INIT;
         p->rows.wanted_len = 0;
         look_up(&l->parcel);
-        mg_inbox_open(&p->inbox);
+        mg_part_open_all(p);
     }
 }

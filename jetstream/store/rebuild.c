@@ -330,7 +330,7 @@ static void list_streams(struct rebuild *r) {
         if (get_row(r, MG_ROW_STREAM, id) == NULL) make_up_stream(r, id);
     }
     r->streams = mg_alloc((r->rows->count + 1) * sizeof(r->streams[0]));
-    for (uint32_t i = 0; i <= r->rows->mask; i++) {
+    for (uint32_t i = mg_rowmap_end(r->rows); i-- > 0;) {
         const struct mg_cell *c = mg_rowmap_at(r->rows, i);
         if (c && c->key[0] == MG_ROW_STREAM) r->streams[r->nstreams++] = mg_get_be64(c->key + 1);
     }

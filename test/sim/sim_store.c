@@ -114,6 +114,7 @@ static void draw_parts(struct world *w) { w->o.parts = 1 + (unsigned)sim_below(w
 static void world_init(struct world *w, uint64_t seed, const struct sim_args *args) {
     static const unsigned garbage[] = {0, 64, 255};
     static const uint32_t sections[] = {0, 7, 40}, big[] = {0, 3000, 20000}, extents[] = {0, 1, 100, 180, 2000};
+    static const uint32_t steps[] = {0, 1, 2, 7};
     *w = (struct world){.sim = sim_new(seed)};
     struct sim *s = w->sim;
     w->disk = sim_disk_new(s, "/store");
@@ -129,6 +130,8 @@ static void world_init(struct world *w, uint64_t seed, const struct sim_args *ar
     w->o.rows_bytes = sim_chance(s, 128) ? 1 : 0;
     w->o.cache_bytes = sim_chance(s, 128) ? 1 << 16 : 0;
     w->o.eager = sim_chance(s, 128);
+    w->o.steps = steps[sim_below(s, 4)];
+    w->o.walk = sim_chance(s, 128) ? 1 + (uint32_t)sim_below(s, 6) : 0;
     w->o.readers = 1 + (unsigned)sim_below(s, 3);
     for (size_t i = 0; i < sizeof(w->o.secret); i++) w->o.secret[i] = (uint8_t)sim_random(s);
     w->quota = 1 + sim_below(s, 200);
