@@ -35,7 +35,8 @@ int64_t mg_clock_start(struct mg_clock *c, uint64_t mono, int64_t wall, int64_t 
     if (lag.ns && !c->corrected) c->lag_until += MG_CLOCK_GRACE;
     settle(c, wall, 0);
     if (jump > MG_CLOCK_JUMP) begin_grace(c, jump);
-    return jump > MG_CLOCK_JUMP || jump < -MG_CLOCK_JUMP ? jump : 0;
+    if (jump > MG_CLOCK_JUMP) return jump;
+    return wall - last < -MG_CLOCK_JUMP ? wall - last : 0;
 }
 
 int64_t mg_clock_move(struct mg_clock *c, uint64_t mono, int64_t wall) {

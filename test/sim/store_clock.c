@@ -256,8 +256,8 @@ void clock_main(struct shard *sh) {
     if (st == NULL || shard_stuck(sh)) return;
     work(sh, st);
     if (c->max_age > HOUR || c->went_back || sim_chance(sh->w->sim, 192)) return;
-    // Whatever the clock says: in time they go.
-    pass(sh, 2 * c->max_age + MG_CLOCK_GRACE + MINUTE);
+    // Whatever the clock says: in time they go. (A stream's timer looks again every 10 minutes at least.)
+    pass(sh, 2 * c->max_age + 2 * MG_CLOCK_GRACE + MINUTE);
     first_of(sh, st, &state);
     sim_check(shard_stuck(sh) || state.msgs == 0, "%llu messages do not go", (unsigned long long)state.msgs);
 }

@@ -40,7 +40,9 @@ static void on_result(void *app, const struct mg_result *r) {
     struct slot *sl = app;
     struct model *m = &sl->model;
     if (world_over(sl->w)) return; // nobody is there to hear it
-    if (sl->shard->part->poisoned && sl->w->faulty) {
+    // The part may hear of it later than the thread of the extents.
+    bool poisoned = sl->shard->part->poisoned || atomic_load(&sl->w->store->poisoned);
+    if (poisoned && sl->w->faulty) {
         heard_after_failure(sl, r);
         return;
     }
