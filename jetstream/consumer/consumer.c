@@ -59,6 +59,18 @@ bool mg_js_consumer_dormant(const struct mg_js_consumer *c) {
     return c->waiting == NULL && (c->push == NULL || !c->push->active) && c->pin == NULL && c->replay == NULL;
 }
 
+struct mg_js_consumer_past mg_js_consumer_past(const struct mg_js_consumer *c) {
+    return (struct mg_js_consumer_past){c->last_delivered, c->last_acked, c->used, c->paused};
+}
+
+void mg_js_consumer_recall(struct mg_js_consumer *c, int64_t now, const struct mg_js_consumer_past *past) {
+    c->last_delivered = past->last_delivered;
+    c->last_acked = past->last_acked;
+    c->used = past->used;
+    c->paused = past->paused;
+    consumer_arm_inactive(c, now);
+}
+
 size_t mg_js_consumer_memory(const struct mg_js_consumer *c) {
     const struct mg_js_pending *p = &c->state.pending;
     size_t n = sizeof *c + c->name_len + p->cap * sizeof *p->log + p->heap_cap * sizeof *p->heap +

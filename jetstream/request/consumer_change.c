@@ -189,7 +189,8 @@ void mg_js_do_consumer_unpin(struct mg_js_request *rq) {
     struct mg_js_error e = {0};
     if (!mg_js_request_lenient(rq, &unpin_shape, &u)) return;
     if (u.group.n == 0) {
-        mg_js_failf(&e, MG_JSE_INVALID_JSON, "consumer group not specified");
+        mg_js_failf(&e, MG_JSE_INVALID_JSON, "%s",
+                    rq->body.n ? "consumer group not specified" : "unexpected end of JSON input");
         mg_js_answer_error(rq, &e);
     } else if (!mg_js_group_valid(u.group)) {
         mg_js_answer_fail(rq, MG_JSE_CONSUMER_INVALID_GROUP_NAME);

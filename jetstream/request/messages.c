@@ -69,7 +69,7 @@ static void do_purge(struct mg_js_request *rq, struct mg_js_stream *s, const str
     } else if (s->config.deny_purge) {
         mg_js_failf(&e, MG_JSE_STREAM_PURGE_FAILED, "stream purge not permitted");
         mg_js_answer_error(rq, &e);
-    } else if (p->seq > 0 && p->keep > 0) {
+    } else if ((p->seq > 0 && p->keep > 0) || p->seq > MG_JS_MAX_FIRST) {
         mg_js_answer_fail(rq, MG_JSE_BAD_REQUEST);
     } else {
         mg_js_members_purge(s);

@@ -14,6 +14,11 @@
 
 // ---- what is told ---------------------------------------------------------------------------------------------------
 
+static bool lost_range(const void *store, unsigned i, uint64_t *first, uint64_t *last) {
+    uint64_t count;
+    return mg_stream_lost(store, i, first, last, &count);
+}
+
 static struct mg_js_stream_state told(const struct mg_js_stream *s, const struct mg_stream_state *st) {
     bool fresh = st->last == 0 && st->msgs == 0;
     return (struct mg_js_stream_state){
@@ -21,6 +26,7 @@ static struct mg_js_stream_state told(const struct mg_js_stream *s, const struct
         .first_time = st->msgs && st->first_time ? st->first_time : INT64_MIN,
         .last_time = st->last_time ? st->last_time : INT64_MIN,
         .num_subjects = st->subjects, .num_deleted = st->deleted, .consumers = mg_js_stream_consumers(s),
+        .lost = st->lost, .lost_range = lost_range, .lost_arg = s->store,
     };
 }
 
@@ -119,6 +125,7 @@ static int check_create(struct mg_js *js, mg_slice token, struct mg_js_stream_re
         rc = mg_js_fail(e, MG_JSE_MAXIMUM_STREAMS_LIMIT);
     if (rc == 0) rc = mg_js_stream_check(&r->config, &env, r->pedantic, e);
     if (rc == 0) rc = mg_js_stream_check_replicas(&r->config, e);
+    if (rc == 0) rc = mg_js_stream_check_supported(&r->config, e);
     if (rc != 0) return rc;
     const struct mg_js_stream *old = mg_js_find(js, token);
     if (old != NULL)
@@ -181,6 +188,7 @@ static int check_update(struct mg_js *js, mg_slice token, struct mg_js_stream_re
     if (old == NULL || old->deleting) return mg_js_fail(e, MG_JSE_STREAM_NOT_FOUND);
     mg_js_stream_stamp(&r->config);
     rc = mg_js_stream_update(&old->config, &r->config, e);
+    if (rc == 0) rc = mg_js_stream_check_supported(&r->config, e);
     if (rc == 0) rc = check_reservation(js, &r->config, old->config.max_bytes, e);
     if (rc == 0 && collides(js, &r->config)) rc = mg_js_fail(e, MG_JSE_STREAM_SUBJECT_OVERLAP);
     if (rc == 0) rc = mg_js_stream_check_consumers(old, &r->config, e);

@@ -352,9 +352,18 @@ static bool walk(struct mg_js_members *ms, uint64_t visible) {
     return ms->told < visible;
 }
 
+// A purge may have moved the numbers on by any amount: what lies in front of the first one is nothing to tell of.
+static void skip_unused(struct mg_js_members *ms, uint64_t visible) {
+    struct mg_stream_state st;
+    if (visible - ms->told <= mg_stream_messages(ms->stream->store)) return;
+    mg_stream_glance(ms->stream->store, &st);
+    if (st.first <= visible && st.first > ms->told + 1) ms->told = st.first - 1;
+}
+
 static bool look_at_new(struct mg_js_members *ms) {
     uint64_t visible = mg_stream_visible(ms->stream->store);
     if (ms->walking || ms->told >= visible) return false;
+    skip_unused(ms, visible);
     uint64_t from = ms->told + 1;
     bool more = false;
     if (ms->nfiltered) more = walk(ms, visible);

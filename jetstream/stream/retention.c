@@ -112,7 +112,7 @@ static void swept(struct mg_js_members *ms) {
 static bool take(struct mg_js_members *ms) {
     struct mg_js_sweep *sw = ms->sweep;
     const struct mg_read *r = &sw->rd.r;
-    bool back = sw->next < r->seq; // meanwhile something before it was asked about
+    bool back = sw->next < r->seq && !MG_PLANTED(late_sweep); // meanwhile something before it was asked about
     if (r->err == MG_ENOTFOUND || r->msg.seq > sw->last) return back;
     if (r->err == 0) look_at(ms, &r->msg);
     if (!back) sw->next = r->msg.seq + 1;
@@ -156,9 +156,9 @@ static void sweep(struct mg_js_stream *s, uint64_t first, uint64_t last) {
 
 void mg_js_retention_sweep(struct mg_js_stream *s) {
     static const mg_slice all = {NULL, 0};
-    if (s->config.retention != MG_JS_INTEREST || s->members == NULL || s->deleting) return;
-    if (s->members->n + s->members->asleep.count > 0) sweep(s, 1, mg_stream_visible(s->store));
-    else mg_stream_purge(s->store, all, 0, 0, NULL);
+    if (s->config.retention != MG_JS_INTEREST || s->deleting) return;
+    if (s->members && s->members->n + s->members->asleep.count > 0) sweep(s, 1, mg_stream_visible(s->store));
+    else if (mg_stream_messages(s->store)) mg_stream_purge(s->store, all, 0, 0, NULL);
 }
 
 void mg_js_retention_stop(struct mg_js_members *ms) {

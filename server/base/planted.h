@@ -84,6 +84,10 @@
     X(silent_extent, store, "nobody is told that an extent cannot be read")                                            \
     X(extent_early_free, store, "room of extents is used again before the checkpoint's manifest")                      \
     X(damage_is_absence, store, "a message that cannot be read is passed over in silence")                             \
+    X(compacted_away, store, "a compaction leaves out what it cannot read")                                            \
+    X(range_passed_over, store, "of a damaged range only the first message counts")                                    \
+    X(jump_ages, store, "ages follow a clock that jumps ahead at once")                                                \
+    X(jump_forgotten, store, "a start forgets that ages are behind")                                                   \
     X(unheard_press, js, "a checkpoint that is asked for before the keeper is there is forgotten")                     \
     X(first_of_two, js, "with retention by interest the first of two acknowledgements removes a message")              \
     X(gone_at_delivery, js, "a delivery counts as the end of a message")                                               \
