@@ -5,33 +5,32 @@
 #include <stdio.h>
 
 #include "jetstream/api/reply.h"
+#include "server/base/encode.h"
 
 #define ADVISORY "$JS.EVENT.ADVISORY."
-#define TYPE     "io.nats.jetstream.advisory.v1."
+#define TYPE     "advisory.v1."
 
 static const mg_slice none = {NULL, 0};
 
-// 22 characters of base 62, as a NUID has.
-static void write_id(struct mg_jw *w, struct mg_js *js) {
-    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+static void write_nuid(struct mg_jw *w, struct mg_js *js) {
     char id[22];
-    uint64_t random = 0;
-    for (unsigned i = 0; i < sizeof(id); i++, random /= 62) {
-        if (i % 8 == 0) random = mg_shard_random(js->shard);
-        id[i] = digits[random % 62];
-    }
+    mg_base62_digits(id, 8, mg_shard_random(js->shard));
+    mg_base62_digits(id + 8, 8, mg_shard_random(js->shard));
+    mg_base62_digits(id + 16, 6, mg_shard_random(js->shard));
     mg_js_write_slice(w, "id", mg_slice_of(id, sizeof(id)));
 }
 
-static void begin(struct mg_js *js, struct mg_jw *w, struct mg_buf *out, const char *type) {
+void mg_js_event_begin(struct mg_js *js, struct mg_jw *w, struct mg_buf *out, const char *type) {
+    char whole[80];
+    snprintf(whole, sizeof(whole), "io.nats.jetstream.%s", type);
     mg_jw_init(w, out, 0);
     mg_jw_obj(w);
-    mg_jw_kstr(w, "type", type);
-    write_id(w, js);
+    mg_jw_kstr(w, "type", whole);
+    write_nuid(w, js);
     mg_js_write_time(w, "timestamp", mg_js_wall(js));
 }
 
-static void send(struct mg_js *js, mg_slice subject, struct mg_jw *w, struct mg_buf *out) {
+void mg_js_event_send(struct mg_js *js, mg_slice subject, struct mg_jw *w, struct mg_buf *out) {
     if (js->domain.n) mg_js_write_slice(w, "domain", js->domain);
     mg_jw_end_obj(w);
     mg_js_publish(js, subject, none, none, mg_buf_slice(out));
@@ -46,10 +45,10 @@ void mg_js_event_stream(struct mg_js *js, mg_slice stream, enum mg_js_happening 
     struct mg_jw w;
     mg_buf_addf(&subject, ADVISORY "STREAM.%s.%.*s", actions[what].subject, (int)stream.n, stream.p);
     if (mg_js_interest(js, mg_buf_slice(&subject))) {
-        begin(js, &w, &out, TYPE "stream_action");
+        mg_js_event_begin(js, &w, &out, TYPE "stream_action");
         mg_js_write_slice(&w, "stream", stream);
         mg_jw_kstr(&w, "action", actions[what].word);
-        send(js, mg_buf_slice(&subject), &w, &out);
+        mg_js_event_send(js, mg_buf_slice(&subject), &w, &out);
     }
     mg_buf_fini(&subject);
 }
@@ -85,12 +84,12 @@ void mg_js_event_client(struct mg_js *js, const struct mg_msg *m, struct mg_buf 
 void mg_js_event_api(struct mg_js *js, mg_slice client, mg_slice subject, mg_slice request, mg_slice response) {
     struct mg_buf out = MG_BUF_INIT;
     struct mg_jw w;
-    begin(js, &w, &out, TYPE "api_audit");
+    mg_js_event_begin(js, &w, &out, TYPE "api_audit");
     mg_js_write_slice(&w, "server", js->server_name);
     mg_jw_key(&w, "client");
     mg_jw_raw(&w, client);
     mg_js_write_slice(&w, "subject", subject);
     opt_slice(&w, "request", request);
     mg_js_write_slice(&w, "response", response);
-    send(js, MG_S(ADVISORY "API"), &w, &out);
+    mg_js_event_send(js, MG_S(ADVISORY "API"), &w, &out);
 }

@@ -7,6 +7,12 @@
 #define MG_JETSTREAM_EVENT_H
 
 #include "jetstream/js.h"
+#include "server/base/json.h"
+
+// What all events begin and end with, also those of consumers: type (behind io.nats.jetstream.), id and timestamp, and
+// the domain. mg_js_event_send frees what is in *out.
+void mg_js_event_begin(struct mg_js *js, struct mg_jw *w, struct mg_buf *out, const char *type);
+void mg_js_event_send(struct mg_js *js, mg_slice subject, struct mg_jw *w, struct mg_buf *out);
 
 enum mg_js_happening { MG_JS_CREATED, MG_JS_UPDATED, MG_JS_DELETED };
 void mg_js_event_stream(struct mg_js *js, mg_slice stream, enum mg_js_happening what);

@@ -142,6 +142,10 @@ bool mg_js_turn(struct mg_js *js) {
     bury(js);
     serve_streams(js); // first: what clients have sent goes into the batch that the store now hands over
     bool more = mg_store_part_turn(js->part);
+    if (!mg_list_empty(&js->busy)) {
+        serve_streams(js); // what became durable is delivered with its acknowledgements, before anything is written
+        more = true;       // what that changed is handed over behind the flush
+    }
     more |= mg_js_requests_run(js);
     run_tasks(js);
     return more || !mg_list_empty(&js->busy) || !mg_list_empty(&js->tasks);

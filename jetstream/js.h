@@ -38,7 +38,7 @@ struct mg_js_setup {
     const char *store_dir;  // as it is told to operators
     int64_t max_memory, max_store; // bytes; -1: no limit
     int64_t max_pending;    // bytes of an answer with several messages, if the request does not say
-    uint64_t max_requests;  // of the API that may be under way; 0: no limit
+    uint64_t max_requests, max_info_requests; // of the API that may be under way; 0: no limit
     bool strict;            // refuse unknown members of requests
     struct mg_js_limits limits;
     // Fills in what is known of the sender; may be NULL.
@@ -70,6 +70,7 @@ struct mg_js {
     struct mg_js_sub *api;
     struct mg_buf scratch;  // for one answer
     uint64_t api_total, api_errors, api_inflight;
+    uint64_t info_inflight; // of api_inflight: those that only ask for information
     uint64_t recounted;     // when `used` was brought up to date because it was too much
     uint64_t used[2], reserved[2]; // by storage (enum mg_js_storage): bytes stored, sums of max_bytes
     bool stopping;

@@ -152,6 +152,13 @@ void mg_server_lame_duck(struct mg_server *s) {
 
 // ---- shutdown ------------------------------------------------------------------------------------------------------
 
+// JetStream goes first: those who wait for messages are told, what it had taken is answered. Then clients are closed.
+static void drain_behind_js(struct mg_server *s) {
+    if (s->draining || !server_js_stop(s)) return;
+    s->draining = true;
+    post_all(s, REC_DRAIN, NULL, 0);
+}
+
 void mg_server_shutdown(struct mg_server *s) {
     if (s->shutting_down) return;
     s->shutting_down = true;
@@ -163,11 +170,11 @@ void mg_server_shutdown(struct mg_server *s) {
     s->http = NULL;
     s->http_gone = http == NULL;
     if (http) mg_http_close(http);
-    post_all(s, REC_DRAIN, NULL, 0);
+    drain_behind_js(s);
 }
 
 static void stop_when_done(struct mg_server *s) {
-    if (s->stopping || s->drained < s->n || !s->http_gone || s->questions > 0 || !server_js_stop(s)) return;
+    if (s->stopping || s->drained < s->n || !s->http_gone || s->questions > 0) return;
     s->stopping = true;
     mg_log_inf(s->log, "Server Exiting..");
     if (s->params.stopped) s->params.stopped(s->params.arg);
@@ -233,6 +240,7 @@ bool server_on_idle(void *arg) {
     server_check_drained(ctl);
     if (ctl->id != 0) return more;
     if (server_js_turn(ctl->server)) more = true;
+    if (ctl->server->shutting_down) drain_behind_js(ctl->server);
     if (ctl->server->drained == ctl->server->n) stop_when_done(ctl->server);
     return more;
 }

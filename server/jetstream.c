@@ -2,7 +2,7 @@
 // Copyright (c) The Midge Authors
 //
 // JetStream in the broker: its store is opened before anybody can connect, its streams live on shard 0, and it stops
-// behind the last connection.
+// before connections are closed: what it had taken is answered.
 #include <stdio.h>
 
 #include "jetstream/js.h"
@@ -78,6 +78,7 @@ static void fill_options(struct mg_server *s, struct mg_store_options *so) {
         uint64_t v = mg_loop_entropy(mg_shard_loop(s->shard));
         memcpy(so->secret + i, &v, sizeof(v));
     }
+    if (s->params.tune_store) s->params.tune_store(s->params.arg, so);
 }
 
 // Where there is a monitoring port, probes are answered while the store is opened: on another thread, with this shard's
@@ -147,6 +148,7 @@ void server_js_start(struct mg_server *s) {
     struct server_js *j = s->js;
     const struct mg_options *o = s->settings->opts;
     if (j == NULL) return;
+    const uint64_t requests = o->js.request_queue_limit > 0 ? (uint64_t)o->js.request_queue_limit : DEFAULT_REQUESTS;
     const struct mg_js_setup setup = {
         .shard = s->shard,
         .router = &s->ctl[0].core->router,
@@ -160,7 +162,8 @@ void server_js_start(struct mg_server *s) {
         .max_memory = max_memory(s),
         .max_store = max_store(s),
         .max_pending = o->max_pending,
-        .max_requests = o->js.request_queue_limit > 0 ? (uint64_t)o->js.request_queue_limit : DEFAULT_REQUESTS,
+        .max_requests = requests,
+        .max_info_requests = o->js.info_queue_limit > 0 ? (uint64_t)o->js.info_queue_limit : requests,
         .strict = o->js.strict,
         .client = who,
         .client_arg = s,

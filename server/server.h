@@ -19,6 +19,7 @@
 struct mg_loop;
 struct mg_reload_diff;
 struct mg_server;
+struct mg_store_options;
 
 // What monitoring says about the process; the embedding program knows how to find out.
 struct mg_figures {
@@ -38,6 +39,7 @@ struct mg_server_params {
     // New options are in force on all shards: what the program does with options itself is to follow now.
     void (*reloaded)(void *arg, const struct mg_reload_diff *diff);
     void (*stopped)(void *arg); // everything is closed: the program must close what it has on the loop
+    void (*tune_store)(void *arg, struct mg_store_options *o); // JetStream's, before it is opened: sizes, for tests
     void *arg;
 };
 

@@ -88,7 +88,7 @@ struct mg_server {
     struct mg_options *next_options; // came in meanwhile
 
     // lame duck
-    bool lame_duck, closing_clients, shutting_down, stopping;
+    bool lame_duck, closing_clients, shutting_down, draining, stopping;
     bool http_gone;
     struct mg_timer ldm_timer;
     uint64_t ldm_interval;

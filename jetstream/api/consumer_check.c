@@ -149,7 +149,7 @@ static int check_acks(const struct mg_js_consumer_config *c, struct mg_js_error 
 static int check_push(const struct mg_js_consumer_config *c, const struct mg_js_stream_config *s,
                       struct mg_js_error *e) {
     if (!mg_subject_is_literal(c->deliver_subject)) return mg_js_fail(e, MG_JSE_CONSUMER_DELIVER_TO_WILDCARDS);
-    if (!mg_subject_valid_strict(c->deliver_subject)) return mg_js_fail(e, MG_JSE_CONSUMER_INVALID_DELIVER_SUBJECT);
+    if (!mg_js_subject_valid(c->deliver_subject)) return mg_js_fail(e, MG_JSE_CONSUMER_INVALID_DELIVER_SUBJECT);
     for (size_t i = 0; i < s->subjects.n; i++)
         if (mg_subject_subset(c->deliver_subject, s->subjects.v[i]))
             return mg_js_fail(e, MG_JSE_CONSUMER_DELIVER_CYCLE);
@@ -200,7 +200,7 @@ static int check_filters(const struct mg_js_consumer_config *c, struct mg_js_err
     size_t n = mg_js_consumer_filters(c);
     for (size_t i = 0; i < n; i++) {
         mg_slice filter = mg_js_consumer_filter(c, i);
-        if (!mg_subject_valid_strict(filter)) return invalid(e, "invalid subject");
+        if (!mg_js_subject_valid(filter)) return invalid(e, "invalid subject");
         for (size_t j = 0; j < n; j++)
             if (j != i && mg_subject_subset(filter, mg_js_consumer_filter(c, j)))
                 return mg_js_fail(e, MG_JSE_CONSUMER_OVERLAPPING_SUBJECT_FILTERS);
@@ -333,4 +333,10 @@ int mg_js_consumer_check(struct mg_js_consumer_config *c, const struct mg_js_str
     if (rc == 0) rc = check_others(c, e);
     if (rc == 0) rc = check_priority(c, e);
     return rc;
+}
+
+// Acknowledgements that come in answers to flow control are for mirrors and sources (spec 12.4).
+int mg_js_consumer_check_supported(const struct mg_js_consumer_config *c, struct mg_js_error *e) {
+    if (c->ack_policy != MG_JS_ACK_FLOW_CONTROL) return 0;
+    return mg_js_failf(e, MG_JSE_CONSUMER_CREATE, "flow control ack policy is not supported by this server yet");
 }

@@ -68,6 +68,8 @@ int mg_js_consumer_admit(struct mg_js_consumer_request *req, mg_slice subject, m
 // Fills in defaults and checks everything, in the reference's order. stream is the one it belongs to.
 int mg_js_consumer_check(struct mg_js_consumer_config *c, const struct mg_js_stream_config *stream,
                          const struct mg_js_limits *limits, bool pedantic, struct mg_js_error *e);
+// What passed these checks and this server has not got all the same.
+int mg_js_consumer_check_supported(const struct mg_js_consumer_config *c, struct mg_js_error *e);
 bool mg_js_group_valid(mg_slice group); // the name of a priority group that is not empty
 // What is checked last before a new one is made: the length of its name.
 int mg_js_consumer_check_name(const struct mg_js_consumer_config *c, struct mg_js_error *e);

@@ -2,6 +2,8 @@
 // Copyright (c) The Midge Authors
 #include "jetstream/api/info.h"
 
+#define LOST_TOLD 4096u // numbers of lost messages in an answer
+
 // ---- streams ------------------------------------------------------------------------------------------------------
 
 static void write_subjects(struct mg_jw *w, const struct mg_js_stream_state *s) {
@@ -24,6 +26,21 @@ static void write_deleted(struct mg_jw *w, const struct mg_js_stream_state *s) {
     mg_jw_end_arr(w);
 }
 
+// How many bytes they had nobody knows. A range may name some that are not lost, where there are many ranges.
+static void write_lost(struct mg_jw *w, const struct mg_js_stream_state *s) {
+    uint64_t first, last, told = 0;
+    if (s->lost == 0) return;
+    mg_jw_key(w, "lost");
+    mg_jw_obj(w);
+    mg_jw_key(w, "msgs");
+    mg_jw_arr(w);
+    for (unsigned i = 0; told < LOST_TOLD && s->lost_range(s->lost_arg, i, &first, &last); i++)
+        for (; told < LOST_TOLD && first <= last; first++, told++) mg_jw_uint(w, first);
+    mg_jw_end_arr(w);
+    mg_jw_kuint(w, "bytes", 0);
+    mg_jw_end_obj(w);
+}
+
 // spec/jetstream-streams.md 7
 void mg_js_write_stream_state(struct mg_jw *w, const struct mg_js_stream_state *s) {
     mg_jw_key(w, "state");
@@ -37,6 +54,7 @@ void mg_js_write_stream_state(struct mg_jw *w, const struct mg_js_stream_state *
     if (s->num_subjects > 0) mg_jw_kuint(w, "num_subjects", s->num_subjects);
     write_subjects(w, s);
     write_deleted(w, s);
+    write_lost(w, s);
     mg_jw_kuint(w, "consumer_count", s->consumers);
     mg_jw_end_obj(w);
 }

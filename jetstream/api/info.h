@@ -23,6 +23,9 @@ struct mg_js_stream_state {
     size_t nsubjects;
     const uint64_t *deleted; // ascending; only if they were asked for
     size_t ndeleted;
+    uint64_t lost; // messages found damaged; which: lost_range gives the i-th range, false behind the last
+    bool (*lost_range)(const void *arg, unsigned i, uint64_t *first, uint64_t *last);
+    const void *lost_arg;
     uint64_t consumers;
 };
 

@@ -27,7 +27,11 @@ enum {
     MG_JS_MAX_DESCRIPTION = 4096,
     MG_JS_MAX_METADATA = 128 * 1024, // bytes of all keys and values
     MG_JS_MAX_REPLICAS = 5,
+    MG_JS_MAX_SUBJECT = 30000, // no client can publish or subscribe to a longer one
 };
+
+// Where a stream may begin, and a purge may move it: so much is left that its numbers never end.
+#define MG_JS_MAX_FIRST (UINT64_C(1) << 63)
 
 // Of the API, as the answers state it (spec/jetstream-streams.md 3, 16).
 enum { MG_JS_API_LEVEL = 4 };

@@ -29,6 +29,7 @@ static int check_texts(const struct mg_js_stream_config *c, struct mg_js_error *
     if (c->name.n > MG_JS_MAX_NAME) return invalid(e, "stream name is too long, maximum allowed is 255");
     if (c->description.n > MG_JS_MAX_DESCRIPTION)
         return invalid(e, "stream description is too long, maximum allowed is 4096");
+    if (c->first_seq > MG_JS_MAX_FIRST) return invalid(e, "first sequence is too large");
     if (mg_map_bytes(&c->metadata) > MG_JS_MAX_METADATA)
         return invalid(e, "stream metadata exceeds maximum size of 131072 bytes");
     return 0;
@@ -175,7 +176,7 @@ static int overlap(mg_slice a, mg_slice b, struct mg_js_error *e) {
 }
 
 static int check_subject(const struct mg_js_stream_config *c, mg_slice subject, struct mg_js_error *e) {
-    if (!mg_subject_valid_strict(subject)) return invalid(e, "invalid subject");
+    if (!mg_js_subject_valid(subject)) return invalid(e, "invalid subject");
     if (mg_slice_eq(subject, MG_S(">"))) {
         if (!c->no_ack) return invalid(e, "capturing all subjects requires no-ack to be true");
         if (c->num_replicas != 1) return invalid(e, "capturing all subjects requires replicas of 1");
@@ -302,4 +303,20 @@ int mg_js_stream_admit(const struct mg_js_stream_config *c, mg_slice token, stru
 
 int mg_js_stream_check_replicas(const struct mg_js_stream_config *c, struct mg_js_error *e) {
     return c->num_replicas > 1 ? mg_js_fail(e, MG_JSE_STREAM_REPLICAS_NOT_SUPPORTED) : 0;
+}
+
+int mg_js_stream_check_supported(const struct mg_js_stream_config *c, struct mg_js_error *e) {
+    const struct {
+        bool asked;
+        const char *what;
+    } missing[] = {{c->mirror != NULL, "mirrors are"},
+                   {c->sources.n > 0, "sources are"},
+                   {c->allow_atomic, "atomic batch publishing is"},
+                   {c->allow_batched, "batch publishing is"},
+                   {c->allow_msg_counter, "message counters are"},
+                   {c->allow_msg_schedules, "message schedules are"}};
+    for (size_t i = 0; i < sizeof(missing) / sizeof(missing[0]); i++)
+        if (missing[i].asked)
+            return mg_js_failf(e, MG_JSE_STREAM_INVALID_CONFIG, "%s not supported by this server yet", missing[i].what);
+    return 0;
 }

@@ -5,9 +5,11 @@
 // them: reading, writing, comparing. The rules are in stream_check.c, stream_sources.c and stream_update.c.
 #include "jetstream/api/stream_config.h"
 
+#include "jetstream/api/limits.h"
 #include "jetstream/api/metadata.h"
 #include "jetstream/api/stream_check.h"
 #include "server/base/errors.h"
+#include "server/proto/subject.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define SHAPE(type, go, fields) {go, sizeof(struct type), fields, COUNT(fields)}
@@ -201,4 +203,8 @@ bool mg_js_name_valid(mg_slice name) {
     for (size_t i = 0; i < name.n; i++)
         if (name.p[i] == '\0' || strchr(" \t\r\n\f.*>\\/", name.p[i]) != NULL) return false;
     return name.n > 0;
+}
+
+bool mg_js_subject_valid(mg_slice subject) {
+    return subject.n <= MG_JS_MAX_SUBJECT && mg_subject_valid_strict(subject);
 }

@@ -115,6 +115,8 @@ int mg_js_stream_check(struct mg_js_stream_config *c, const struct mg_js_stream_
                        struct mg_js_error *e);
 // A single server holds one replica; called behind mg_js_stream_check on create (an update checks it itself).
 int mg_js_stream_check_replicas(const struct mg_js_stream_config *c, struct mg_js_error *e);
+// What passed all checks and this server has not got all the same.
+int mg_js_stream_check_supported(const struct mg_js_stream_config *c, struct mg_js_error *e);
 // May a stream of configuration `old` become the checked *c? Sealing changes *c.
 int mg_js_stream_update(const struct mg_js_stream_config *old, struct mg_js_stream_config *c, struct mg_js_error *e);
 // Does one of the subjects collide with one of the other's?
@@ -136,6 +138,8 @@ void mg_js_stream_write_answer(const struct mg_js_stream_config *c, const char *
 
 // Names of streams and consumers: not empty, no blank, none of `. * > \ /`.
 bool mg_js_name_valid(mg_slice name);
+// Subjects that a configuration subscribes or publishes to, and filters of them: MG_JS_MAX_SUBJECT bytes at most.
+bool mg_js_subject_valid(mg_slice subject);
 
 // The shapes that other files use.
 extern const struct mg_shape mg_js_transform_shape, mg_js_external_shape;

@@ -10,6 +10,7 @@
 
 #include "server/base/assert.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 #include "server/proto/subject.h"
 
 struct mg_js_consumer *mg_js_consumer_new(struct mg_js_consumer_env *env, const struct mg_js_consumer_rules *rules,
@@ -56,6 +57,18 @@ uint64_t mg_js_consumer_next(const struct mg_js_consumer *c) { return c->next; }
 
 bool mg_js_consumer_dormant(const struct mg_js_consumer *c) {
     return c->waiting == NULL && (c->push == NULL || !c->push->active) && c->pin == NULL && c->replay == NULL;
+}
+
+struct mg_js_consumer_past mg_js_consumer_past(const struct mg_js_consumer *c) {
+    return (struct mg_js_consumer_past){c->last_delivered, c->last_acked, c->used, c->paused};
+}
+
+void mg_js_consumer_recall(struct mg_js_consumer *c, int64_t now, const struct mg_js_consumer_past *past) {
+    c->last_delivered = past->last_delivered;
+    c->last_acked = past->last_acked;
+    c->used = past->used;
+    c->paused = past->paused;
+    consumer_arm_inactive(c, now);
 }
 
 size_t mg_js_consumer_memory(const struct mg_js_consumer *c) {
@@ -127,7 +140,7 @@ void consumer_forget(struct mg_js_consumer *c, struct mg_js_entry *e, const char
 }
 
 bool consumer_park_spent(struct mg_js_consumer *c, struct mg_js_entry *e) {
-    if (c->rules->max_deliver <= 0 || e->count < c->rules->max_deliver) return false;
+    if (c->rules->max_deliver <= 0 || e->count < c->rules->max_deliver + MG_PLANTED(one_more)) return false;
     struct mg_js_notice n = {.kind = MG_JS_NOTICE_MAX_DELIVERIES, .seq = e->seq, .count = e->count};
     consumer_commit(c, MG_JS_DELTA_PARK, e->seq, 0);
     consumer_notice(c, &n);

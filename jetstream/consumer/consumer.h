@@ -113,9 +113,16 @@ const struct mg_js_state *mg_js_consumer_state(const struct mg_js_consumer *c);
 const struct mg_js_consumer_rules *mg_js_consumer_rules(const struct mg_js_consumer *c);
 mg_slice mg_js_consumer_name(const struct mg_js_consumer *c);
 void *mg_js_consumer_app(const struct mg_js_consumer *c);
-// Nothing but the state and num_pending would be lost with it: no request waits, it pushes to nobody, has no pin. It
-// may have a deadline.
+// Nothing but the state, its past and num_pending would be lost with it: no request waits, it pushes to nobody, has no
+// pin. It may have a deadline.
 bool mg_js_consumer_dormant(const struct mg_js_consumer *c);
+// What else a dormant one knows, which does not survive a restart: for another one that is made of its state.
+struct mg_js_consumer_past {
+    int64_t last_delivered, last_acked, used; // used: what inactivity is counted from
+    bool paused;                              // that its pause has ended is not told yet
+};
+struct mg_js_consumer_past mg_js_consumer_past(const struct mg_js_consumer *c);
+void mg_js_consumer_recall(struct mg_js_consumer *c, int64_t now, const struct mg_js_consumer_past *past);
 size_t mg_js_consumer_memory(const struct mg_js_consumer *c); // bytes, without the allocator's
 
 struct mg_js_consumer_facts {

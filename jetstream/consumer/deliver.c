@@ -7,6 +7,7 @@
 // request. A redelivery that max_deliver counts waits for its record to be durable: otherwise a crash would forget it
 // and deliver once too often.
 #include "jetstream/consumer/consumer_impl.h"
+#include "server/base/planted.h"
 
 #define HEADER_BEGIN "NATS/1.0\r\n"
 #define HEADER_END "\r\n"
@@ -111,6 +112,7 @@ bool consumer_deliver(struct mg_js_consumer *c, int64_t now, const struct mg_mes
     struct mg_js_delivery d = {.to = c->rules->deliver_subject, .subject = m->subject, .headers = m->headers,
                                .payload = m->payload, .seq = m->seq, .dseq = c->state.delivered.dseq + 1,
                                .count = count, .after_record = e != NULL && c->rules->max_deliver > 0};
+    if (MG_PLANTED(uncounted)) d.after_record = false;
     d.reply = ack_subject(c, m, count, pending);
     if (c->rules->headers_only) strip_payload(c, &d);
     size_t size = d.subject.n + d.reply.n + d.headers.n + d.payload.n; // spec 10.4: without the header of the pin
@@ -119,7 +121,7 @@ bool consumer_deliver(struct mg_js_consumer *c, int64_t now, const struct mg_mes
     if (c->push == NULL && (w = choose(c, now, m, size, e == NULL, &d)) == NULL) return false;
     remember(c, now, m, count);
     c->env->ops->deliver(c->app, &d);
-    if (c->rules->ack == MG_JS_ACK_NONE) c->env->ops->done(c->app, m->seq);
+    if (c->rules->ack == MG_JS_ACK_NONE || MG_PLANTED(gone_at_delivery)) c->env->ops->done(c->app, m->seq);
     if (w != NULL) settle_waiter(c, now, w);
     else push_sent(c, now, size - d.subject.n + d.to.n);
     if (c->push == NULL) consumer_used(c, now);

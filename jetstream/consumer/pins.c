@@ -4,14 +4,13 @@
 // Pinned clients: one at a time gets all messages, until it stops pulling (spec/jetstream-consumers.md 11, 19.4).
 #include "jetstream/consumer/consumer_impl.h"
 
+#include "server/base/encode.h"
 #include "server/base/mem.h"
 
 static void draw_id(struct mg_js_consumer *c, char *id) {
-    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    uint64_t random = 0;
-    for (unsigned i = 0; i < MG_JS_PIN_ID; i++, random /= 62) {
-        if (i % 8 == 0) random = c->env->ops->random(c->app); // 62^8 is below 2^64
-        id[i] = digits[random % 62];
+    for (size_t at = 0, n; at < MG_JS_PIN_ID; at += n) {
+        n = MG_JS_PIN_ID - at < 8 ? MG_JS_PIN_ID - at : 8;
+        mg_base62_digits(id + at, n, c->env->ops->random(c->app));
     }
 }
 

@@ -207,7 +207,8 @@ static bool pin_mismatch(struct mg_js_consumer *c, int64_t now, const struct mg_
     return false;
 }
 
-// spec 10.3, 7: the status for a request that does not wait, or NULL: it becomes a one-shot.
+// spec 10.3, 7: the status for a request that does not wait, or NULL: it becomes a one-shot. The messages it does not
+// see may be removed on the way to the disk only: it says what there is to deliver now, and promises nothing.
 static const char *no_wait_gate(struct mg_js_consumer *c, int64_t now, const struct mg_js_request *q) {
     uint64_t pending = c->num_pending + c->state.pending.queued;
     if (pending == 0) return q->expires == 0 ? "404 No Messages" : NULL;

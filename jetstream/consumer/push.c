@@ -5,6 +5,7 @@
 #include "jetstream/consumer/consumer_impl.h"
 
 #include "server/base/assert.h"
+#include "server/base/encode.h"
 
 bool push_may_send(const struct mg_js_consumer *c) {
     const struct mg_js_push *p = c->push;
@@ -39,10 +40,8 @@ void push_flow_subject(const struct mg_js_consumer *c, struct mg_buf *out) {
 }
 
 static void new_flow_id(struct mg_js_consumer *c) {
-    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    uint64_t random = c->env->ops->random(c->app);
     c->push->flow_id[0] = '.';
-    for (unsigned i = 1; i < MG_JS_FLOW_ID_MAX; i++, random /= 62) c->push->flow_id[i] = digits[random % 62];
+    mg_base62_digits(c->push->flow_id + 1, MG_JS_FLOW_ID_MAX - 1, c->env->ops->random(c->app));
 }
 
 static void ask(struct mg_js_consumer *c) {

@@ -17,6 +17,7 @@
 #include "jetstream/consumer/varint.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 
 #define VERSION 1
 #define FLAG_NO_ACKS 1u
@@ -175,7 +176,9 @@ int mg_js_state_replay(struct mg_js_state *s, mg_slice record) {
     struct mg_js_delta_coder c = {0};
     struct mg_js_delta d;
     int rc;
-    while ((rc = mg_js_delta_decode(&c, &record, &d)) == 0)
+    while ((rc = mg_js_delta_decode(&c, &record, &d)) == 0) {
+        if (MG_PLANTED(acked_again) && d.op == MG_JS_DELTA_DROP) continue;
         if ((rc = mg_js_state_apply(s, &d)) != 0) return rc;
+    }
     return rc == MG_EEOF ? 0 : rc;
 }

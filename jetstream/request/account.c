@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// What the API tells of the account (spec/jetstream-streams.md 3), and what it refuses because there is no cluster.
+// What the API tells of the account (spec/jetstream-streams.md 3), and what is refused: there is no cluster,
+// and snapshots are not supported yet.
 #include "jetstream/request/request.h"
 
 void mg_js_do_account_info(struct mg_js_request *rq) {
@@ -34,3 +35,19 @@ void mg_js_do_account_info(struct mg_js_request *rq) {
 }
 
 void mg_js_do_unclustered(struct mg_js_request *rq) { mg_js_answer_fail(rq, MG_JSE_CLUSTER_REQUIRED); }
+
+// ---- what is not there yet (spec/jetstream-streams.md 9) ------------------------------------------------------------
+
+static void refuse(struct mg_js_request *rq, enum mg_js_errno err) {
+    struct mg_js_error e = {0};
+    mg_js_failf(&e, err, "not supported by this server yet");
+    mg_js_answer_error(rq, &e);
+}
+
+void mg_js_do_snapshot(struct mg_js_request *rq) {
+    if (mg_js_request_filled(rq) && mg_js_request_stream(rq)) refuse(rq, MG_JSE_STREAM_SNAPSHOT);
+}
+
+void mg_js_do_restore(struct mg_js_request *rq) {
+    if (mg_js_request_filled(rq)) refuse(rq, MG_JSE_STREAM_RESTORE);
+}

@@ -7,6 +7,7 @@
 #include "jetstream/stream/member.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 
 // ---- pause ----------------------------------------------------------------------------------------------------------
 
@@ -56,7 +57,7 @@ void mg_js_do_consumer_pause(struct mg_js_request *rq) {
     pause_member(m, p->pause_until);
     void *ctx = mg_js_request_then(rq, paused);
     int err = 0;
-    if (m->persistent) err = mg_js_member_store_config(m, ctx);
+    if (m->persistent && !MG_PLANTED(unpaused)) err = mg_js_member_store_config(m, ctx);
     else mg_stream_barrier(m->stream->store, ctx);
     if (err == 0) return;
     mg_js_request_failed(rq);
@@ -188,7 +189,8 @@ void mg_js_do_consumer_unpin(struct mg_js_request *rq) {
     struct mg_js_error e = {0};
     if (!mg_js_request_lenient(rq, &unpin_shape, &u)) return;
     if (u.group.n == 0) {
-        mg_js_failf(&e, MG_JSE_INVALID_JSON, "consumer group not specified");
+        mg_js_failf(&e, MG_JSE_INVALID_JSON, "%s",
+                    rq->body.n ? "consumer group not specified" : "unexpected end of JSON input");
         mg_js_answer_error(rq, &e);
     } else if (!mg_js_group_valid(u.group)) {
         mg_js_answer_fail(rq, MG_JSE_CONSUMER_INVALID_GROUP_NAME);

@@ -12,8 +12,10 @@
 #include "jetstream/consumer/start.h"
 #include "jetstream/request/request.h"
 #include "jetstream/stream/member.h"
+#include "server/base/encode.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 
 #define NAME_LEN 8 // of a name that the server chooses
 
@@ -219,11 +221,9 @@ static void list_lasts(struct making *k) {
 }
 
 static mg_slice choose_name(const struct mg_js_stream *s, char name[NAME_LEN]) {
-    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     const mg_slice chosen = mg_slice_of(name, NAME_LEN);
     do {
-        uint64_t random = mg_shard_random(s->js->shard);
-        for (unsigned i = 0; i < NAME_LEN; i++, random /= 62) name[i] = digits[random % 62];
+        mg_base62_digits(name, NAME_LEN, mg_shard_random(s->js->shard));
     } while (mg_js_member_find(s, chosen) || mg_js_sleeper_find(s, chosen));
     return chosen;
 }
@@ -312,7 +312,7 @@ static void change(struct mg_js_request *rq, struct mg_js_member *m, struct mg_j
     m->held++;
     void *ctx = mg_js_request_then(rq, updated);
     int err = 0;
-    if (m->persistent) err = mg_js_member_store_config(m, ctx);
+    if (m->persistent && !MG_PLANTED(unsaved_rules)) err = mg_js_member_store_config(m, ctx);
     else mg_stream_barrier(m->stream->store, ctx);
     if (err == 0) return;
     m->held--;
@@ -343,6 +343,7 @@ static int admit(struct mg_js_request *rq, struct mg_js_consumer_request *r, str
     if (old) r->config.pause_until = old->config.pause_until;
     mg_js_consumer_stamp(&r->config);
     rc = mg_js_consumer_check(&r->config, &s->config, &js->o.limits, r->pedantic, e);
+    if (rc == 0) rc = mg_js_consumer_check_supported(&r->config, e);
     if (rc != 0) return rc;
     return old ? check_change(s, r, old, e) : check_new(s, r, e);
 }

@@ -20,32 +20,35 @@ struct row {
     enum mg_js_reply reply;
     void (*run)(struct mg_js_request *rq);
     unsigned stream, consumer; // which token of the subject, from 1; 0: none
+    bool info;                 // only asks for information: has a bound of its own
 };
 
 static const struct row rows[] = {
-    {"INFO", MG_JS_REPLY_ACCOUNT_INFO, mg_js_do_account_info, 0, 0},
-    {"STREAM.CREATE.*", MG_JS_REPLY_STREAM_CREATE, mg_js_do_stream_create, 5, 0},
-    {"STREAM.UPDATE.*", MG_JS_REPLY_STREAM_UPDATE, mg_js_do_stream_update, 5, 0},
-    {"STREAM.NAMES", MG_JS_REPLY_STREAM_NAMES, mg_js_do_stream_names, 0, 0},
-    {"STREAM.LIST", MG_JS_REPLY_STREAM_LIST, mg_js_do_stream_list, 0, 0},
-    {"STREAM.INFO.*", MG_JS_REPLY_STREAM_INFO, mg_js_do_stream_info, 5, 0},
-    {"STREAM.DELETE.*", MG_JS_REPLY_STREAM_DELETE, mg_js_do_stream_delete, 5, 0},
-    {"STREAM.PURGE.*", MG_JS_REPLY_STREAM_PURGE, mg_js_do_stream_purge, 5, 0},
-    {"STREAM.MSG.GET.*", MG_JS_REPLY_STREAM_MSG_GET, mg_js_do_msg_get, 6, 0},
-    {"STREAM.MSG.DELETE.*", MG_JS_REPLY_STREAM_MSG_DELETE, mg_js_do_msg_delete, 6, 0},
-    {"STREAM.LEADER.STEPDOWN.*", MG_JS_REPLY_STREAM_LEADER_STEPDOWN, mg_js_do_unclustered, 6, 0},
-    {"STREAM.PEER.REMOVE.*", MG_JS_REPLY_STREAM_REMOVE_PEER, mg_js_do_unclustered, 6, 0},
-    {"CONSUMER.CREATE.*", MG_JS_REPLY_CONSUMER_CREATE, mg_js_do_consumer_create, 5, 0},
-    {"CONSUMER.CREATE.*.>", MG_JS_REPLY_CONSUMER_CREATE, mg_js_do_consumer_create, 5, 6},
-    {"CONSUMER.DURABLE.CREATE.*.*", MG_JS_REPLY_CONSUMER_CREATE, mg_js_do_consumer_create, 6, 7},
-    {"CONSUMER.NAMES.*", MG_JS_REPLY_CONSUMER_NAMES, mg_js_do_consumer_names, 5, 0},
-    {"CONSUMER.LIST.*", MG_JS_REPLY_CONSUMER_LIST, mg_js_do_consumer_list, 5, 0},
-    {"CONSUMER.INFO.*.*", MG_JS_REPLY_CONSUMER_INFO, mg_js_do_consumer_info, 5, 6},
-    {"CONSUMER.DELETE.*.*", MG_JS_REPLY_CONSUMER_DELETE, mg_js_do_consumer_delete, 5, 6},
-    {"CONSUMER.PAUSE.*.*", MG_JS_REPLY_CONSUMER_PAUSE, mg_js_do_consumer_pause, 5, 6},
-    {"CONSUMER.RESET.*.*", MG_JS_REPLY_CONSUMER_RESET, mg_js_do_consumer_reset, 5, 6},
-    {"CONSUMER.UNPIN.*.*", MG_JS_REPLY_CONSUMER_UNPIN, mg_js_do_consumer_unpin, 5, 6},
-    {"CONSUMER.LEADER.STEPDOWN.*.*", MG_JS_REPLY_CONSUMER_LEADER_STEPDOWN, mg_js_do_unclustered, 6, 7},
+    {"INFO", MG_JS_REPLY_ACCOUNT_INFO, mg_js_do_account_info, 0, 0, true},
+    {"STREAM.CREATE.*", MG_JS_REPLY_STREAM_CREATE, mg_js_do_stream_create, 5, 0, false},
+    {"STREAM.UPDATE.*", MG_JS_REPLY_STREAM_UPDATE, mg_js_do_stream_update, 5, 0, false},
+    {"STREAM.NAMES", MG_JS_REPLY_STREAM_NAMES, mg_js_do_stream_names, 0, 0, true},
+    {"STREAM.LIST", MG_JS_REPLY_STREAM_LIST, mg_js_do_stream_list, 0, 0, true},
+    {"STREAM.INFO.*", MG_JS_REPLY_STREAM_INFO, mg_js_do_stream_info, 5, 0, true},
+    {"STREAM.DELETE.*", MG_JS_REPLY_STREAM_DELETE, mg_js_do_stream_delete, 5, 0, false},
+    {"STREAM.PURGE.*", MG_JS_REPLY_STREAM_PURGE, mg_js_do_stream_purge, 5, 0, false},
+    {"STREAM.MSG.GET.*", MG_JS_REPLY_STREAM_MSG_GET, mg_js_do_msg_get, 6, 0, false},
+    {"STREAM.MSG.DELETE.*", MG_JS_REPLY_STREAM_MSG_DELETE, mg_js_do_msg_delete, 6, 0, false},
+    {"STREAM.SNAPSHOT.*", MG_JS_REPLY_STREAM_SNAPSHOT, mg_js_do_snapshot, 5, 0, false},
+    {"STREAM.RESTORE.*", MG_JS_REPLY_STREAM_RESTORE, mg_js_do_restore, 5, 0, false},
+    {"STREAM.LEADER.STEPDOWN.*", MG_JS_REPLY_STREAM_LEADER_STEPDOWN, mg_js_do_unclustered, 6, 0, false},
+    {"STREAM.PEER.REMOVE.*", MG_JS_REPLY_STREAM_REMOVE_PEER, mg_js_do_unclustered, 6, 0, false},
+    {"CONSUMER.CREATE.*", MG_JS_REPLY_CONSUMER_CREATE, mg_js_do_consumer_create, 5, 0, false},
+    {"CONSUMER.CREATE.*.>", MG_JS_REPLY_CONSUMER_CREATE, mg_js_do_consumer_create, 5, 6, false},
+    {"CONSUMER.DURABLE.CREATE.*.*", MG_JS_REPLY_CONSUMER_CREATE, mg_js_do_consumer_create, 6, 7, false},
+    {"CONSUMER.NAMES.*", MG_JS_REPLY_CONSUMER_NAMES, mg_js_do_consumer_names, 5, 0, true},
+    {"CONSUMER.LIST.*", MG_JS_REPLY_CONSUMER_LIST, mg_js_do_consumer_list, 5, 0, true},
+    {"CONSUMER.INFO.*.*", MG_JS_REPLY_CONSUMER_INFO, mg_js_do_consumer_info, 5, 6, true},
+    {"CONSUMER.DELETE.*.*", MG_JS_REPLY_CONSUMER_DELETE, mg_js_do_consumer_delete, 5, 6, false},
+    {"CONSUMER.PAUSE.*.*", MG_JS_REPLY_CONSUMER_PAUSE, mg_js_do_consumer_pause, 5, 6, false},
+    {"CONSUMER.RESET.*.*", MG_JS_REPLY_CONSUMER_RESET, mg_js_do_consumer_reset, 5, 6, false},
+    {"CONSUMER.UNPIN.*.*", MG_JS_REPLY_CONSUMER_UNPIN, mg_js_do_consumer_unpin, 5, 6, false},
+    {"CONSUMER.LEADER.STEPDOWN.*.*", MG_JS_REPLY_CONSUMER_LEADER_STEPDOWN, mg_js_do_unclustered, 6, 7, false},
 };
 
 static mg_slice token(mg_slice subject, unsigned number) {
@@ -74,7 +77,7 @@ static struct mg_js_request *request_new(struct mg_js *js, const struct row *row
     mg_slice body = mg_slice_of(m->payload.p + m->hdr_len, m->payload.n - m->hdr_len);
     struct mg_js_request *rq = mg_alloc(sizeof(*rq) + m->subject.n + m->reply.n + body.n);
     char *at = rq->text;
-    *rq = (struct mg_js_request){.js = js, .run = row->run, .reply = row->reply};
+    *rq = (struct mg_js_request){.js = js, .run = row->run, .reply = row->reply, .info = row->info};
     rq->subject = keep(&at, m->subject);
     rq->to = keep(&at, m->reply);
     rq->body = keep(&at, body);
@@ -82,6 +85,7 @@ static struct mg_js_request *request_new(struct mg_js *js, const struct row *row
     rq->consumer = token(rq->subject, row->consumer);
     mg_js_event_client(js, m, &rq->client);
     js->api_inflight++;
+    js->info_inflight += rq->info;
     return rq;
 }
 
@@ -98,6 +102,12 @@ bool mg_js_level_too_high(const struct mg_msg *m) {
     return v.n == 0 || level > MG_JS_API_LEVEL;
 }
 
+// spec/jetstream-streams.md 1: more than that are dropped without a word.
+static bool too_many(const struct mg_js *js, bool info) {
+    uint64_t most = info ? js->o.max_info_requests : js->o.max_requests;
+    return most && (info ? js->info_inflight : js->api_inflight - js->info_inflight) >= most;
+}
+
 bool mg_js_api_message(void *arg, const struct mg_msg *m) {
     struct mg_js *js = arg;
     if (mg_slice_starts(m->subject, MG_S(PREFIX "DIRECT.GET.")) ||
@@ -105,8 +115,7 @@ bool mg_js_api_message(void *arg, const struct mg_msg *m) {
         return false;
     const struct row *row = find(m->subject);
     if (row == NULL) return true;
-    // spec/jetstream-streams.md 1: more than that are dropped without a word.
-    if (js->o.max_requests && js->api_inflight >= js->o.max_requests) return true;
+    if (too_many(js, row->info)) return true;
     struct mg_js_request *rq = request_new(js, row, m);
     if (mg_js_level_too_high(m)) mg_js_answer_fail(rq, MG_JSE_REQUIRED_API_LEVEL);
     else if (js->inside) mg_list_push_back(&js->later, &rq->wait.link);
@@ -134,6 +143,7 @@ static void free_own(struct mg_js_request *rq) {
 
 static void request_free(struct mg_js_request *rq) {
     rq->js->api_inflight--;
+    rq->js->info_inflight -= rq->info;
     free_own(rq);
     mg_buf_fini(&rq->client);
     mg_free(rq);
@@ -272,11 +282,14 @@ bool mg_js_request_lenient(struct mg_js_request *rq, const struct mg_shape *shap
     return read_body(rq, shape, false, out);
 }
 
-bool mg_js_request_required(struct mg_js_request *rq, const struct mg_shape *shape, void *out) {
-    if (rq->body.n && !mg_slice_eq(rq->body, MG_S("{}")) && !mg_slice_eq(rq->body, MG_S("{ }")))
-        return read_body(rq, shape, rq->js->o.strict, out);
+bool mg_js_request_filled(struct mg_js_request *rq) {
+    if (rq->body.n && !mg_slice_eq(rq->body, MG_S("{}")) && !mg_slice_eq(rq->body, MG_S("{ }"))) return true;
     mg_js_answer_fail(rq, MG_JSE_BAD_REQUEST);
     return false;
+}
+
+bool mg_js_request_required(struct mg_js_request *rq, const struct mg_shape *shape, void *out) {
+    return mg_js_request_filled(rq) && read_body(rq, shape, rq->js->o.strict, out);
 }
 
 static bool blank(mg_slice body) {

@@ -32,7 +32,7 @@ struct telling {
     size_t ncounts, counts_cap;
     uint64_t total;
     struct mg_buf deleted; // of uint64_t
-    uint64_t next;
+    uint64_t next, last; // of the stream's numbers
 };
 
 static void drop_telling(struct mg_js_request *rq) {
@@ -51,8 +51,8 @@ static void tell(struct mg_js_request *rq, struct mg_js_stream *s, const struct 
     struct telling *t = rq->own;
     struct mg_js_stream_info info;
     struct mg_js_page page = {0, 0, 0};
-    (void)r;
-    if (!mg_js_stream_tell(s, &info)) {
+    bool known = mg_js_stream_tell(s, &info);
+    if (!known && (r == NULL || r->err == 0)) { // with a failed journal it never will be
         mg_js_request_barrier(rq, s, tell);
         return;
     }
@@ -84,10 +84,15 @@ static void note_deleted(struct telling *t, uint64_t before) {
     for (; t->next < before; t->next++) mg_buf_add(&t->deleted, &t->next, sizeof(t->next));
 }
 
+static void scanned(struct telling *t) {
+    note_deleted(t, t->last + 1);
+    finish_telling(t);
+}
+
 static void scan_more(struct mg_js_reading *rd) {
     struct telling *t = mg_container_of(rd, struct telling, scan);
     if (rd->r.err == MG_ENOTFOUND) {
-        finish_telling(t);
+        scanned(t);
         return;
     }
     note_deleted(t, rd->r.msg.seq);
@@ -122,7 +127,7 @@ static void scan_some(struct telling *t) {
         rd->gone = scan_gone;
         if (mg_js_read(t->stream, rd) != 0) return;
         if (rd->r.err == MG_ENOTFOUND) {
-            finish_telling(t);
+            scanned(t);
             return;
         }
         note_deleted(t, rd->r.msg.seq);
@@ -138,6 +143,7 @@ static void begin_deleted(struct telling *t) {
         return;
     }
     t->next = st.first;
+    t->last = st.last;
     scan_some(t);
 }
 

@@ -35,9 +35,14 @@ static void tell_purged(struct mg_js_request *rq, struct mg_js_stream *s, const 
     const struct purge *p = rq->own;
     struct mg_stream_state st;
     struct mg_buf out = MG_BUF_INIT;
-    (void)r;
-    if (mg_stream_state(s->store, &st) == MG_EAGAIN) {
+    bool unknown = mg_stream_state(s->store, &st) == MG_EAGAIN;
+    if (unknown && r->err == 0) {
         mg_js_request_barrier(rq, s, tell_purged);
+        return;
+    }
+    if (unknown) { // the journal has failed since
+        mg_js_members_purge_failed(s);
+        mg_js_answer_nothing(rq);
         return;
     }
     mg_js_members_purged(s, filter_of(p), st.msgs ? st.first : st.last + 1, p->seq == 0 && p->keep == 0);
@@ -64,7 +69,7 @@ static void do_purge(struct mg_js_request *rq, struct mg_js_stream *s, const str
     } else if (s->config.deny_purge) {
         mg_js_failf(&e, MG_JSE_STREAM_PURGE_FAILED, "stream purge not permitted");
         mg_js_answer_error(rq, &e);
-    } else if (p->seq > 0 && p->keep > 0) {
+    } else if ((p->seq > 0 && p->keep > 0) || p->seq > MG_JS_MAX_FIRST) {
         mg_js_answer_fail(rq, MG_JSE_BAD_REQUEST);
     } else {
         mg_js_members_purge(s);

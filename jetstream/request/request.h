@@ -27,6 +27,7 @@ struct mg_js_request {
     void *own;                              // the handler's; NULL: nothing
     void (*run)(struct mg_js_request *rq); // its handler
     enum mg_js_reply reply;
+    bool info;                  // counts in info_inflight
     bool tell_anyway;           // mg_js_answer_behind: even if nothing becomes durable any more
     struct mg_buf client;       // who asks, as JSON; empty: nobody wants to know of it
     mg_slice subject, to, body; // to: where the answer goes; empty: nowhere
@@ -72,6 +73,7 @@ void mg_js_request_barrier(struct mg_js_request *rq, struct mg_js_stream *s,
 // Bodies that are optional: read only if they look like JSON. Required: not empty, not {}. Answers on error.
 bool mg_js_request_optional(struct mg_js_request *rq, const struct mg_shape *shape, void *out);
 bool mg_js_request_required(struct mg_js_request *rq, const struct mg_shape *shape, void *out);
+bool mg_js_request_filled(struct mg_js_request *rq); // the same without reading it
 
 // The same for a body that may have members which nobody knows, whatever the server's rule is.
 bool mg_js_request_lenient(struct mg_js_request *rq, const struct mg_shape *shape, void *out);
@@ -96,6 +98,8 @@ void mg_js_do_stream_purge(struct mg_js_request *rq);
 void mg_js_do_msg_get(struct mg_js_request *rq);
 void mg_js_do_msg_delete(struct mg_js_request *rq);
 void mg_js_do_unclustered(struct mg_js_request *rq); // what only a cluster can do
+void mg_js_do_snapshot(struct mg_js_request *rq);    // this and the next are refused
+void mg_js_do_restore(struct mg_js_request *rq);
 
 void mg_js_do_consumer_create(struct mg_js_request *rq);
 void mg_js_do_consumer_names(struct mg_js_request *rq);

@@ -10,8 +10,14 @@
 
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 
 // ---- what is told ---------------------------------------------------------------------------------------------------
+
+static bool lost_range(const void *store, unsigned i, uint64_t *first, uint64_t *last) {
+    uint64_t count;
+    return mg_stream_lost(store, i, first, last, &count);
+}
 
 static struct mg_js_stream_state told(const struct mg_js_stream *s, const struct mg_stream_state *st) {
     bool fresh = st->last == 0 && st->msgs == 0;
@@ -20,6 +26,7 @@ static struct mg_js_stream_state told(const struct mg_js_stream *s, const struct
         .first_time = st->msgs && st->first_time ? st->first_time : INT64_MIN,
         .last_time = st->last_time ? st->last_time : INT64_MIN,
         .num_subjects = st->subjects, .num_deleted = st->deleted, .consumers = mg_js_stream_consumers(s),
+        .lost = st->lost, .lost_range = lost_range, .lost_arg = s->store,
     };
 }
 
@@ -55,8 +62,8 @@ static void answer_info(struct mg_js_request *rq, struct mg_js_stream *s, const 
 
 static void tell_created(struct mg_js_request *rq, struct mg_js_stream *s, const struct mg_result *r) {
     struct mg_js_stream_info info;
-    (void)r;
-    if (!mg_js_stream_tell(s, &info)) {
+    bool known = mg_js_stream_tell(s, &info);
+    if (!known && r->err == 0) { // with a failed journal it never will be
         mg_js_request_barrier(rq, s, tell_created);
         return;
     }
@@ -66,8 +73,8 @@ static void tell_created(struct mg_js_request *rq, struct mg_js_stream *s, const
 
 static void tell_updated(struct mg_js_request *rq, struct mg_js_stream *s, const struct mg_result *r) {
     struct mg_js_stream_info info;
-    (void)r;
-    if (!mg_js_stream_tell(s, &info)) {
+    bool known = mg_js_stream_tell(s, &info);
+    if (!known && r->err == 0) { // with a failed journal it never will be
         mg_js_request_barrier(rq, s, tell_updated);
         return;
     }
@@ -118,6 +125,7 @@ static int check_create(struct mg_js *js, mg_slice token, struct mg_js_stream_re
         rc = mg_js_fail(e, MG_JSE_MAXIMUM_STREAMS_LIMIT);
     if (rc == 0) rc = mg_js_stream_check(&r->config, &env, r->pedantic, e);
     if (rc == 0) rc = mg_js_stream_check_replicas(&r->config, e);
+    if (rc == 0) rc = mg_js_stream_check_supported(&r->config, e);
     if (rc != 0) return rc;
     const struct mg_js_stream *old = mg_js_find(js, token);
     if (old != NULL)
@@ -180,6 +188,7 @@ static int check_update(struct mg_js *js, mg_slice token, struct mg_js_stream_re
     if (old == NULL || old->deleting) return mg_js_fail(e, MG_JSE_STREAM_NOT_FOUND);
     mg_js_stream_stamp(&r->config);
     rc = mg_js_stream_update(&old->config, &r->config, e);
+    if (rc == 0) rc = mg_js_stream_check_supported(&r->config, e);
     if (rc == 0) rc = check_reservation(js, &r->config, old->config.max_bytes, e);
     if (rc == 0 && collides(js, &r->config)) rc = mg_js_fail(e, MG_JSE_STREAM_SUBJECT_OVERLAP);
     if (rc == 0) rc = mg_js_stream_check_consumers(old, &r->config, e);
@@ -210,7 +219,8 @@ void mg_js_do_stream_update(struct mg_js_request *rq) {
     struct mg_stream_limits limits = mg_js_stream_limits(&r.config);
     struct mg_buf text = MG_BUF_INIT;
     stored_form(&r.config, &text);
-    int err = mg_stream_configure(s->store, mg_buf_slice(&text), &limits, mg_js_request_then(rq, updated));
+    mg_slice kept = MG_PLANTED(unsaved_config) ? mg_stream_config(s->store) : mg_buf_slice(&text);
+    int err = mg_stream_configure(s->store, kept, &limits, mg_js_request_then(rq, updated));
     mg_buf_fini(&text);
     if (err == 0) {
         mg_js_stream_reconfigure(s, &r.config);

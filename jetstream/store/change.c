@@ -61,7 +61,7 @@ static int execute(struct mg_stream *s, struct mg_change *c) {
         mg_stream_answer(s, c->ctx, 0, s->last, MG_ANSWER_PLAIN);
         return 0;
     case MG_CHANGE_CONFIGURE: return mg_configure_execute(s, c);
-    case MG_CHANGE_ROW: return mg_row_execute(s, c->key, c->value, c->delete_row, c->ctx);
+    case MG_CHANGE_ROW: return mg_row_execute(s, c);
     }
     return MG_EINVAL;
 }
@@ -103,10 +103,10 @@ void mg_change_free(struct mg_change *c) {
     mg_free(c);
 }
 
-// One that would be refused need not be written. 0: the answer is queued.
+// One that would be refused need not be written: nothing stands before it. 0: the answer is queued.
 static int refuse_large(struct mg_stream *s, const struct mg_change *c) {
     int err = mg_part_refuses(s->part);
-    if (err == 0) return MG_EAGAIN;
+    if (err == 0) return mg_append_refused(s, &c->append, c->ctx) ? 0 : MG_EAGAIN;
     mg_stream_answer(s, c->ctx, err, 0, MG_ANSWER_PLAIN);
     return 0;
 }
@@ -245,6 +245,11 @@ void mg_stream_barrier(struct mg_stream *s, void *ctx) {
 
 int mg_stream_row_put(struct mg_stream *s, mg_slice key, mg_slice value, void *ctx) {
     struct mg_change c = {.kind = MG_CHANGE_ROW, .key = key, .value = value, .ctx = ctx};
+    return mg_change_submit(s, &c);
+}
+
+int mg_stream_row_note(struct mg_stream *s, mg_slice key, mg_slice value, void *ctx) {
+    struct mg_change c = {.kind = MG_CHANGE_ROW, .key = key, .value = value, .note = true, .ctx = ctx};
     return mg_change_submit(s, &c);
 }
 

@@ -90,7 +90,7 @@ static void add_entry(struct mg_cold_read *r, uint64_t seq, uint64_t last_seq, c
         r->entries = mg_realloc(r->entries, r->cap * sizeof(r->entries[0]));
     }
     struct mg_cold_entry *e = &r->entries[r->count++];
-    *e = (struct mg_cold_entry){.seq = seq, .last_seq = err ? last_seq : seq, .err = err};
+    *e = (struct mg_cold_entry){.seq = seq, .last_seq = err ? last_seq : seq, .time = INT64_MAX, .err = err};
     if (err) return;
     // Offsets for now: the buffer may move. They become pointers when all is there.
     e->time = v->head.time;
@@ -112,8 +112,35 @@ static void add_unreadable(struct mg_cold_read *r, const struct mg_stretch *c, u
     uint64_t seq = from > c->first_seq ? from : c->first_seq;
     bool gone = true;
     for (; gone && r->err == 0 && seq <= c->last_seq; seq += gone) r->err = is_removed(x, seq, &gone);
-    if (r->err == 0 && !gone) add_entry(r, seq, c->last_seq, NULL, err);
+    if (r->err == 0 && !gone) {
+        add_entry(r, seq, c->last_seq, NULL, err);
+        r->entries[r->count - 1].time = mg_stretch_latest(c);
+    }
     r->covered = c->last_seq + 1;
+}
+
+// Of a damaged range, what is of the stretch, behind `from`, and not below the first message.
+static void clip(const struct mg_cold_read *r, const struct mg_stretch *c, uint64_t from, struct mg_section_entry *e) {
+    if (from < r->low) from = r->low;
+    if (from < c->first_seq) from = c->first_seq;
+    if (e->seq < from) e->seq = from;
+    if (e->last_seq > c->last_seq) e->last_seq = c->last_seq;
+}
+
+// What can be told of a message whose record is damaged: the leaf knows how long that is, and its head may be whole.
+static void describe(struct mg_cold_entry *out, const struct mg_section_scan *scan, const struct mg_section *at,
+                     const struct mg_section_entry *e) {
+    const uint8_t *p = mg_section_scan_record(scan);
+    struct mg_record_view v;
+    out->time = at->max_time;
+    if (e->seq != e->last_seq || e->length < MG_RECORD_SIZE) return;
+    out->size = mg_stored_size(0, 0, e->length - MG_RECORD_SIZE);
+    uint32_t length;
+    if (out->err != MG_ECORRUPT || p == NULL || mg_record_measure(&length, p, MG_RECORD_SIZE) || length != e->length)
+        return;
+    mg_record_borrow(&v, p);
+    if (v.head.stream == at->stream && v.head.seq == e->seq)
+        out->size = mg_stored_size(v.subject.n, v.headers.n, v.payload.n);
 }
 
 // From `from` on through one stretch. True: go on with the next one.
@@ -136,11 +163,16 @@ static bool scan_stretch(struct mg_cold_read *r, const struct mg_stretch *c, uin
             struct mg_record_view v;
             int err = mg_section_scan_next(scan, &e, &v);
             if (err == MG_ENOTFOUND) break;
-            bool gone;
-            r->err = is_removed(x, e.seq, &gone);
+            bool gone = true;
+            if (err) clip(r, c, from, &e);
+            for (uint64_t seq = e.seq; gone && r->err == 0 && seq <= e.last_seq; seq++) {
+                r->err = is_removed(x, seq, &gone);
+                e.seq = seq;
+            }
             if (r->err) more = false;
             bool hidden = err && MG_PLANTED(damage_is_absence);
             if (more && !gone && !hidden) add_entry(r, e.seq, e.last_seq, &v, err);
+            if (err && more && !gone && !hidden) describe(&r->entries[r->count - 1], scan, &at, &e);
             r->covered = (err ? e.last_seq : e.seq) + 1;
             if (enough(r)) more = false;
         }
@@ -179,10 +211,16 @@ static void find_last_in(struct mg_cold_read *r, const struct mg_segment *g, con
     mg_section_walk_seek(w, r->q.from + 1);
     for (;;) {
         struct mg_section_entry e;
-        bool gone;
+        bool gone = true;
         int err = mg_section_walk_prev(w, &e);
         if (err == MG_ENOTFOUND) break;
-        r->err = is_removed(x, e.seq, &gone);
+        uint64_t low = e.seq > at->first_seq ? e.seq : at->first_seq;
+        uint64_t seq = e.last_seq < r->q.from ? e.last_seq : r->q.from;
+        if (low < r->low) low = r->low;
+        for (; gone && r->err == 0 && seq >= low && seq > 0; seq--) {
+            r->err = is_removed(x, seq, &gone);
+            e.seq = e.last_seq = seq;
+        }
         if (r->err) break;
         if (gone) continue;
         read_entry(r, g, at, &e, err);
@@ -234,21 +272,39 @@ static int first_in(const struct mg_cold_read *r, const struct mg_stretch *c, st
     return err;
 }
 
+// In one stretch. False: nothing, go on with the next one.
+static bool find_time_in(struct mg_cold_read *r, const struct mg_stretch *c, struct removed *x) {
+    struct mg_section_entry e;
+    bool gone = true;
+    while (gone && r->err == 0 && c->last_seq >= r->q.from) {
+        int err = first_in(r, c, &e);
+        if (err == MG_ENOTFOUND) return false;
+        if (err == 0) {
+            scan(r, e.seq);
+            return true;
+        }
+        // One that cannot be read may be it, unless it was removed.
+        uint64_t seq = e.seq > r->q.from ? e.seq : r->q.from;
+        uint64_t last = e.last_seq < c->last_seq ? e.last_seq : c->last_seq;
+        for (; gone && r->err == 0 && seq <= last; seq += gone) r->err = is_removed(x, seq, &gone);
+        r->q.from = r->covered = last + 1;
+        if (r->err == 0 && !gone) add_entry(r, seq, last, NULL, err);
+    }
+    return r->err || !gone;
+}
+
 static void find_time(struct mg_cold_read *r) {
+    struct removed x = {.r = r, .chunk = UINT64_MAX};
     for (uint32_t i = 0; i < r->cold_len; i++) {
         const struct mg_stretch *c = &r->cold[i];
-        struct mg_section_entry e;
         if (c->last_seq < r->q.from || !mg_stretch_reaches(c, r->q.time)) continue;
-        int err = first_in(r, c, &e);
-        if (err == MG_ENOTFOUND) continue;
-        if (err) {
-            add_entry(r, e.seq, e.last_seq, NULL, err);
+        if (find_time_in(r, c, &x)) {
+            mg_buf_fini(&x.bits);
             return;
         }
-        scan(r, e.seq);
-        return;
     }
     r->covered = r->upto;
+    mg_buf_fini(&x.bits);
 }
 
 static void count_stretch(struct mg_cold_read *r, const struct mg_stretch *c, struct removed *x) {
@@ -515,7 +571,10 @@ static void leave_out_removed(struct mg_cold_read *r) {
     uint32_t kept = 0;
     uint64_t clean = UINT64_MAX;
     for (uint32_t i = 0; i < r->count; i++) {
-        if (!mg_stream_known_removed_in_turn(r->stream, r->entries[i].seq, &clean)) r->entries[kept++] = r->entries[i];
+        struct mg_cold_entry e = r->entries[i];
+        if (e.err && e.seq < r->stream->first) e.seq = r->stream->first;
+        while (e.seq <= e.last_seq && mg_stream_known_removed_in_turn(r->stream, e.seq, &clean)) e.seq++;
+        if (e.seq <= e.last_seq) r->entries[kept++] = e;
     }
     r->count = kept;
 }
@@ -527,8 +586,9 @@ static bool go_on_behind(struct mg_cold_read *r) {
         r->q.from = found - 1;
         return found > 1;
     }
-    // Times ascend with numbers: what is behind a message that is young enough is, too.
-    r->q.kind = MG_COLD_SCAN;
+    // Times ascend with numbers: what is behind a message that is young enough is, too. Of one that cannot be read
+    // nobody knows whether it was.
+    if (!r->entries[0].err) r->q.kind = MG_COLD_SCAN;
     r->q.from = r->covered;
     return true;
 }

@@ -18,7 +18,8 @@
 struct mg_cold_entry {
     uint64_t seq;
     uint64_t last_seq; // the same, or, with err, the last one that may be damaged
-    int64_t time;
+    int64_t time;      // with err: it is not younger
+    uint32_t size;     // with err: what it counted in `bytes`, as far as anything tells; 0: nothing does
     mg_slice subject, headers, payload;
     int err; // MG_ECORRUPT, MG_EIO: it is there and cannot be read
 };

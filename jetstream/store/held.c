@@ -57,6 +57,7 @@ int mg_read_settle(struct mg_stream *s, struct mg_read *r) {
         return 0;
     }
     copy_message(r);
+    if (r->batch == p->batch) p->awaited = true;
     mg_list_push_back(&s->held, &r->waits);
     if (mg_list_empty(&s->holds)) mg_list_push_back(&p->holding, &s->holds);
     return MG_EAGAIN;

@@ -16,11 +16,13 @@
 
 #include "jetstream/store/compact.h"
 #include "jetstream/store/erase.h"
+#include "jetstream/store/heal.h"
 #include "jetstream/store/scrub.h"
 #include "jetstream/store/space.h"
 #include "jetstream/store/store_impl.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 #include "server/shard/bell.h"
 
 #define BREAK_MAX UINT64_C(50000000)    // ns
@@ -37,14 +39,21 @@ static void pressed(struct mg_parcel *p) {
     struct mg_keeper *k = mg_container_of(p, struct mg_keeper, press);
     struct mg_store *st = k->store;
     // From here on it can be asked for again: what the committer has to say during the checkpoint must not be lost.
+    atomic_store(&k->press_out, false);
     atomic_store(&st->pressed, false);
     k->pressed = true;
 }
 
-void mg_store_press(struct mg_store *st) {
-    if (st->keeper == NULL || atomic_exchange(&st->pressed, true)) return;
+static void post_press(struct mg_store *st) {
     atomic_store(&st->keeping->resting, false);
-    mg_worker_post(st->keeper, &st->keeping->press);
+    if (!atomic_exchange(&st->keeping->press_out, true)) mg_worker_post(st->keeper, &st->keeping->press);
+}
+
+// The committer asks once, perhaps before the keeper is there: then it finds the wish when it starts.
+void mg_store_press(struct mg_store *st) {
+    if (MG_PLANTED(unheard_press) && !atomic_load(&st->keeping->running)) return;
+    if (atomic_exchange(&st->pressed, true)) return;
+    if (atomic_load(&st->keeping->running)) post_press(st);
 }
 
 static void nothing(struct mg_parcel *p) { (void)p; }
@@ -133,10 +142,13 @@ static uint64_t next_job(void *arg) {
         k->look = !ends(st) && (mg_compact(st) || merged);
         return 0;
     }
+    uint64_t heal = mg_heal_step(st);
+    if (heal == 0) return 0;
     if (mg_warm_runs(st)) return 0;
     uint64_t until = mg_space_idle(st), scrub = mg_scrub_step(st);
     if (scrub < until) until = scrub;
     if (erase < until) until = erase;
+    if (heal < until) until = heal;
     if (until > now && k->erase_len == 0) atomic_store(&k->resting, true);
     return atomic_load(&st->pressed_soon) && soon < until ? soon : until;
 }
@@ -150,7 +162,11 @@ int mg_keeper_start(struct mg_store *st) {
     k->checkpoint_at = mg_bell_clock();
     k->runs_closed = 1;
     mg_space_start(st);
-    return mg_worker_start(&st->keeper, "store-keep", next_job, st);
+    int err = mg_worker_start(&st->keeper, "store-keep", next_job, st);
+    if (err) return err;
+    atomic_store(&k->running, true);
+    if (atomic_load(&st->pressed)) post_press(st);
+    return 0;
 }
 
 void mg_keeper_stop(struct mg_store *st) {

@@ -206,8 +206,9 @@ void mg_stream_arm_age(struct mg_stream *s) {
     struct mg_head_message m;
     uint64_t wait = EXPIRE_EVERY;
     if (mg_head_next(s, &walk, &m) == 0) {
-        int64_t left = m.time + (int64_t)s->limits.max_age - mg_part_aging_time(s->part);
-        if (left > 0 && (uint64_t)left > wait) wait = (uint64_t)left;
+        int64_t age = mg_part_aging_time(s->part) - m.time;
+        uint64_t reached = age > 0 ? (uint64_t)age : 0, left = s->limits.max_age - reached;
+        if (reached < s->limits.max_age && left > wait) wait = left;
     }
     if (wait > MG_CLOCK_GRACE) wait = MG_CLOCK_GRACE; // ages may jump at its end
     mg_timer_start(s->part->wheel, &s->age_timer, mg_loop_now(s->part->loop) + wait);

@@ -34,6 +34,9 @@
 // Changes wait so long for pages of the journal before they are refused.
 #define PATIENCE_NS UINT64_C(5000000000)
 
+// A batch of notes alone waits so long for something else to go with. For a burst of them that is one commit.
+#define NOTE_NS UINT64_C(5000000)
+
 #define LOOK_EVERY 16u    // us of work, as it is guessed: then the clock is looked at
 #define GARBAGE_MAX 4096u // records freed in a turn
 
@@ -51,6 +54,7 @@ static void move_clock(struct mg_store_part *p) {
     uint64_t mono = mg_loop_now(p->loop);
     if (mono == p->clock.mono) return;
     int64_t jump = mg_clock_move(&p->clock, mono, mg_loop_wall(p->loop));
+    if (jump) mg_store_press(p->store);
     if (jump && p->index == 0)
         mg_store_say(p->store, MG_LOG_WRN, "The clock jumped %.1f hours ahead: for 10 minutes nothing expires by it",
                      (double)jump / 3.6e12);
@@ -73,7 +77,8 @@ int64_t mg_store_part_aging(struct mg_store_part *p) { return mg_part_aging_time
 
 static void start_clock(struct mg_store_part *p) {
     int64_t last = p->store->last_time;
-    int64_t jump = mg_clock_start(&p->clock, mg_loop_now(p->loop), mg_loop_wall(p->loop), last);
+    int64_t jump = mg_clock_start(&p->clock, mg_loop_now(p->loop), mg_loop_wall(p->loop), last, p->store->lag);
+    if (jump > 0) mg_store_press(p->store); // how far ages are behind must survive the process
     if (jump == 0 || p->index != 0) return;
     if (jump > 0)
         mg_store_say(p->store, MG_LOG_WRN, "The clock is %.1f hours ahead of what was stored last: for 10 minutes "
@@ -265,12 +270,26 @@ void mg_part_submit(struct mg_store_part *p) {
     p->publishes = false;
     p->room = 0; // to be asked for again
     p->batch_at = p->chunk->used;
+    p->notes = 0;
+    p->awaited = false;
+    if (p->wheel && mg_timer_active(&p->note)) mg_timer_stop(p->wheel, &p->note);
     if (p->unsent_len == 0 && send(p, b)) return;
     if (p->unsent_len == p->unsent_cap) {
         p->unsent_cap = p->unsent_cap ? p->unsent_cap * 2 : 8;
         p->unsent = mg_realloc(p->unsent, p->unsent_cap * sizeof(p->unsent[0]));
     }
     p->unsent[p->unsent_len++] = b;
+}
+
+static void noted(struct mg_timer *t) { mg_container_of(t, struct mg_store_part, note)->awaited = true; }
+
+// Whoever delivers one message after the other writes a note for each. A commit of its own for each would be in the way
+// of the next publish, which can take the note along.
+static bool may_wait(struct mg_store_part *p) {
+    size_t open = p->chunk ? p->chunk->used - p->batch_at : 0;
+    if (open == 0 || open > p->notes || p->awaited || p->stopping || p->wheel == NULL) return false;
+    if (!mg_timer_active(&p->note)) mg_timer_start(p->wheel, &p->note, mg_loop_now(p->loop) + NOTE_NS);
+    return true;
 }
 
 // ---- results --------------------------------------------------------------------------------------------------------
@@ -294,6 +313,7 @@ void mg_stream_answer(struct mg_stream *s, void *ctx, int err, uint64_t seq, enu
     struct mg_pending_result r = {
         .stream = s, .ctx = ctx, .seq = seq, .batch = now ? 0 : s->batch, .err = err, .kind = kind};
     ring_add(now ? &p->at_once : &p->results, &r);
+    if (!now && kind != MG_ANSWER_NOTE && p->notes > 0) p->awaited = true; // it is behind them, or speaks of them
     if (MG_PLANTED(early_visible) && kind == MG_ANSWER_APPENDED) s->visible = seq;
     s->results_out++;
 }
@@ -530,7 +550,7 @@ bool mg_store_part_turn(struct mg_store_part *p) {
     bool had = open_some(p);
     send_unsent(p);
     pump(p);
-    mg_part_submit(p);
+    if (!may_wait(p)) mg_part_submit(p);
     mg_part_look_up(p);
     const uint64_t durable = MG_PLANTED(early_ack) ? p->batch : p->durable;
     bool gave = give_ready(p, &p->at_once, 0);
@@ -552,6 +572,7 @@ void mg_store_part_start(struct mg_store_part *p, struct mg_loop *loop, struct m
     p->loop = loop;
     p->wheel = wheel;
     mg_timer_init(&p->patience, lost_patience);
+    mg_timer_init(&p->note, noted);
     start_clock(p);
     p->inbox.ring = ring;
     p->inbox.arg = p;

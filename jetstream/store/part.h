@@ -27,6 +27,7 @@ struct mg_record;
 
 enum mg_answer {
     MG_ANSWER_PLAIN,
+    MG_ANSWER_NOTE,     // there is time (mg_stream_row_note)
     MG_ANSWER_DUPLICATE,
     MG_ANSWER_APPENDED, // and the message may be seen
     MG_ANSWER_VISIBLE,  // no result: the message may be seen, its append is not done yet
@@ -88,6 +89,9 @@ struct mg_store_part {
     atomic_bool news_out;
     uint64_t room;            // bytes of records that publishes may write before the journal is asked again
     bool publishes;           // the open batch has some
+    size_t notes;             // bytes of it that nobody waits for (mg_stream_row_note)
+    bool awaited;             // somebody waits for it all the same, or it has waited for long enough
+    struct mg_timer note;     // runs while it is notes alone
     struct mg_timer patience; // runs while changes wait for the journal
     bool impatient;           // they have waited for too long
     bool poisoned, stopping;

@@ -162,8 +162,9 @@ void mg_purge_older(struct mg_stream *s, mg_slice filter, uint64_t below, void *
     c.cursor = s->first;
     c.started = true;
     const struct mg_subject_row *row;
-    // The subject's row says where they begin and how many they are: with the new one there is one more.
-    if (filter.n && mg_stream_subject_row(s, filter, &row) == 0 && row) {
+    // The subject's row says where they begin and how many they are: with the new one there is one more. A publish to
+    // `a.*` rolls up all that this matches, which no row knows of.
+    if (filter.n && mg_subject_is_literal(filter) && mg_stream_subject_row(s, filter, &row) == 0 && row) {
         if (row->count <= 1) {
             answer(s, &c, 0);
             return;

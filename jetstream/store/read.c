@@ -169,10 +169,12 @@ static bool from_ahead(struct mg_stream *s, struct mg_read *r, uint64_t from) {
     struct mg_read_ahead *a = r->ahead;
     // After an install, removals may have left memory that the batch does not know of.
     if (a == NULL || a->installs != s->part->installs || from < a->from || from >= a->covered) return false;
-    while (a->next > 0 && a->entries[a->next - 1].seq >= from) a->next--;
+    while (a->next > 0 && a->entries[a->next - 1].last_seq >= from) a->next--;
     for (; a->next < a->count; a->next++) {
         const struct mg_cold_entry *e = &a->entries[a->next];
-        if (e->seq < from) continue;
+        if (e->last_seq < from) continue;
+        // A damaged range: which of it is there?
+        if (e->seq < e->last_seq && !MG_PLANTED(range_passed_over)) return false;
         if (a->removals != s->removals && mg_stream_known_removed(s, e->seq)) continue;
         answer_entry(r, e);
         a->next += r->err != MG_ENOTFOUND;

@@ -81,7 +81,8 @@ static int take_stretch(struct mg_store *st, uint64_t id, const struct mg_row *r
         return 0;
     }
     if (g == NULL) { // reported when it was not found
-        s->unreadable += c.live;
+        if (s->unreadable_ranges == NULL) s->unreadable_ranges = mg_zalloc(sizeof(*s->unreadable_ranges));
+        s->unreadable += mg_lost_add(s->unreadable_ranges, c.first_seq, c.last_seq, c.live);
         return 0;
     }
     c.segment = mg_segment_ref_get(g);
@@ -244,7 +245,19 @@ static void tell_orphans(struct mg_store *st) {
     mg_orphans_fini(&st->orphans);
 }
 
+static void take_clock(struct mg_store *st) {
+    char key[MG_CLOCK_KEY];
+    struct mg_buf value = MG_BUF_INIT;
+    mg_clock_key(key);
+    bool kept = mg_runset_get(st->runs, mg_slice_of(key, sizeof(key)), &value) == 0 && value.len == 16;
+    if (kept && !MG_PLANTED(jump_forgotten))
+        st->lag = (struct mg_clock_lag){(int64_t)mg_get_u64(value.p), (int64_t)mg_get_u64(value.p + 8)};
+    if (st->lag.ns < 0) st->lag.ns = 0;
+    mg_buf_fini(&value);
+}
+
 void mg_recover_end(struct mg_store *st) {
+    take_clock(st);
     tell_lost_extents(st);
     tell_orphans(st);
     for (unsigned i = 0; i < st->o.parts; i++) {

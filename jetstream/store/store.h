@@ -254,6 +254,9 @@ int mg_stream_purge(struct mg_stream *s, mg_slice filter, uint64_t up_to, uint64
 
 // Rows of the owner (consumers and their state): key -> value, in the stream's order with everything else.
 int mg_stream_row_put(struct mg_stream *s, mg_slice key, mg_slice value, void *ctx);
+// The same for what nobody is told: it becomes durable with the next change or answer of any stream of the part, or
+// within some milliseconds.
+int mg_stream_row_note(struct mg_stream *s, mg_slice key, mg_slice value, void *ctx);
 int mg_stream_row_delete(struct mg_stream *s, mg_slice key, void *ctx);
 // Lists the rows, newest state, whose keys begin with `prefix`, in order of their bytes, from the key `from` on (empty:
 // all), until each() says false: who wants it in parts goes on behind the last key. It may read from disk and blocks,
@@ -339,7 +342,11 @@ struct mg_subjects_read {
     void (*each)(struct mg_subjects_read *r, mg_slice subject, uint64_t count, uint64_t last);
     void (*done)(struct mg_subjects_read *r, int err, uint64_t total);
     void *user;
-    struct mg_list waits; // the store's
+    // The store's. Zeroed before the first use.
+    struct mg_list waits;
+    bool heals;              // some rows could not be read: it waits until they are written anew
+    uint32_t installs;
+    uint64_t heals_failed;
 };
 void mg_stream_subjects(struct mg_stream *s, struct mg_subjects_read *r);
 

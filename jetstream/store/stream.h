@@ -52,6 +52,7 @@ struct mg_change {
     struct mg_stream_limits limits;
     bool erase, delete_row, started;
     bool quiet;                   // nobody waits for its result
+    bool note;                    // of a row: its result may take a while
     uint64_t rolled_up;           // purge: it is the second half of this message's rollup; 0: it is not
     void *ctx;
     size_t size;
@@ -125,6 +126,7 @@ struct mg_stream {
     uint64_t lost_operations; // that the journal lost: messages, but also removals and rows
     struct mg_lost lost_ranges;
     uint64_t unreadable;      // messages in segments that could not be opened at the start; lost for as long
+    struct mg_lost *unreadable_ranges; // NULL: none
     int64_t last_time;
     uint64_t found_last;      // of the checkpoint that the recovery began with: what is behind came from the journal
     uint32_t epoch;           // of subject rows; a purge of everything begins a new one
@@ -191,6 +193,9 @@ void mg_stream_tell_removed(struct mg_stream *s, uint64_t seq, mg_slice subject)
 // append.c: 0 decided (record written, result queued), MG_EAGAIN: needs something from disk, try again.
 // *extent: of headers and payload, or NULL; becomes NULL when there is a record, which has it now.
 int mg_append_execute(struct mg_stream *s, const struct mg_append *a, struct mg_extent **extent, void *ctx);
+// As things are now it would be refused, or is a duplicate: then the answer is queued. False: it would not, or that
+// cannot be known without the disk.
+bool mg_append_refused(struct mg_stream *s, const struct mg_append *a, void *ctx);
 int mg_stream_subject_row(struct mg_stream *s, mg_slice subject, const struct mg_subject_row **out); // or MG_EAGAIN
 // purge.c
 int mg_remove_execute(struct mg_stream *s, uint64_t seq, bool erase, void *ctx);
@@ -212,7 +217,7 @@ void mg_stream_write(struct mg_stream *s, struct mg_record_view *rec); // comple
 // The same for a message whose headers and payload are in an extent already.
 void mg_stream_write_large(struct mg_stream *s, struct mg_record_view *rec, struct mg_extent *e);
 void mg_removals_write(struct mg_stream *s, const struct mg_removals *list, bool erase);
-int mg_row_execute(struct mg_stream *s, mg_slice key, mg_slice value, bool delete_row, void *ctx);
+int mg_row_execute(struct mg_stream *s, const struct mg_change *c);
 void mg_memory_free_all(struct mg_stream *s);
 
 // apply.c: `rec` is verified and stays where it is (`bytes`). live: not a replay.

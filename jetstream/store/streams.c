@@ -76,6 +76,7 @@ void mg_stream_free(struct mg_stream *s) {
     mg_buf_fini(&s->wild.subject);
     for (uint32_t i = 0; i < s->cold_len; i++) mg_segment_ref_put(s->cold[i].segment);
     mg_free(s->cold);
+    mg_free(s->unreadable_ranges);
     mg_free((char *)(uintptr_t)s->name.p);
     mg_free((char *)(uintptr_t)s->config.p);
     mg_free(s);
@@ -307,10 +308,15 @@ int64_t mg_stream_created(const struct mg_stream *s) { return s->created; }
 uint64_t mg_stream_visible(const struct mg_stream *s) { return s->visible; }
 
 bool mg_stream_lost(const struct mg_stream *s, unsigned i, uint64_t *first, uint64_t *last, uint64_t *count) {
-    if (i >= s->lost_ranges.len) return false;
-    *first = s->lost_ranges.at[i].first;
-    *last = s->lost_ranges.at[i].last;
-    *count = s->lost_ranges.at[i].count;
+    const struct mg_lost *l = &s->lost_ranges;
+    if (i >= l->len && s->unreadable_ranges) {
+        i -= l->len;
+        l = s->unreadable_ranges;
+    }
+    if (i >= l->len) return false;
+    *first = l->at[i].first;
+    *last = l->at[i].last;
+    *count = l->at[i].count;
     return true;
 }
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "jetstream/store/heal.h"
 #include "jetstream/store/merge.h"
 #include "jetstream/store/row_copy.h"
 #include "jetstream/store/store_impl.h"
@@ -174,11 +175,31 @@ static void free_listing(struct listing *l) {
     mg_free(l);
 }
 
+// Rows that cannot be read are counted anew by the keeper (heal.c); a checkpoint brings them. Then all begins again.
+static bool wait_for_heal(struct listing *l) {
+    struct mg_subjects_read *r = l->read;
+    struct mg_store *st = l->part->store;
+    if (l->err != MG_ECORRUPT && l->err != MG_EIO) return false;
+    uint64_t failed = atomic_load(&st->keeping->heal_failed);
+    if (st->keeper == NULL || atomic_load(&st->poisoned) || (r->heals && r->heals_failed != failed)) return false;
+    if (!r->heals) r->heals_failed = failed;
+    r->heals = true;
+    r->installs = l->part->installs;
+    mg_heal_want(st);
+    mg_list_push_back(&l->stream->listings_wait, &r->waits);
+    mg_part_want(l->stream);
+    return true;
+}
+
 static void listed(struct mg_parcel *p) {
     struct listing *l = mg_container_of(p, struct listing, parcel);
     l->part->jobs_out--;
     if (l->stream) {
         mg_list_remove(&l->link);
+        if (wait_for_heal(l)) {
+            free_listing(l);
+            return;
+        }
         for (uint32_t i = 0; i < l->count && l->err == 0; i++) {
             const struct found *f = &l->found[i];
             l->read->each(l->read, mg_slice_of(l->subjects.p + f->subject_at, f->subject_len), f->count, f->last);
@@ -221,6 +242,7 @@ static void start(struct mg_stream *s, struct mg_subjects_read *r) {
 
 void mg_stream_subjects(struct mg_stream *s, struct mg_subjects_read *r) {
     mg_list_init(&r->waits);
+    r->heals = false;
     if (s->unresolved == 0) {
         start(s, r);
         return;
@@ -235,8 +257,11 @@ void mg_subjects_pump(struct mg_stream *s) {
         struct listing *l = mg_container_of(at, struct listing, link);
         if (l->copying) go_on(l);
     }
-    while (s->unresolved == 0 && !mg_list_empty(&s->listings_wait)) {
-        struct mg_subjects_read *r = mg_container_of(s->listings_wait.next, struct mg_subjects_read, waits);
+    for (struct mg_list *at = s->listings_wait.next, *next; s->unresolved == 0 && at != &s->listings_wait; at = next) {
+        struct mg_subjects_read *r = mg_container_of(at, struct mg_subjects_read, waits);
+        next = at->next;
+        bool failed = s->part->poisoned || r->heals_failed != atomic_load(&s->part->store->keeping->heal_failed);
+        if (r->heals && r->installs == s->part->installs && !failed) continue;
         mg_list_remove(&r->waits);
         start(s, r);
     }

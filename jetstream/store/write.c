@@ -66,13 +66,14 @@ void mg_memory_free_all(struct mg_stream *s) {
         mg_part_garbage(s->part, (void *)(uintptr_t)bytes);
 }
 
-int mg_row_execute(struct mg_stream *s, mg_slice key, mg_slice value, bool delete_row, void *ctx) {
+int mg_row_execute(struct mg_stream *s, const struct mg_change *c) {
     struct mg_record_view rec = {
-        .head = {.type = MG_RECORD_ROW, .flags = delete_row ? MG_RECORD_ROW_DELETED : 0},
-        .extra = key,
-        .payload = value,
+        .head = {.type = MG_RECORD_ROW, .flags = c->delete_row ? MG_RECORD_ROW_DELETED : 0},
+        .extra = c->key,
+        .payload = c->value,
     };
     mg_stream_write(s, &rec);
-    mg_stream_answer(s, ctx, 0, 0, MG_ANSWER_PLAIN);
+    if (c->note && s->storage == MG_STORAGE_FILE) s->part->notes += mg_record_view_size(&rec);
+    mg_stream_answer(s, c->ctx, 0, 0, c->note ? MG_ANSWER_NOTE : MG_ANSWER_PLAIN);
     return 0;
 }

@@ -3,12 +3,10 @@
 //
 // Events of a consumer, for whoever subscribes to them (spec/jetstream-consumers.md 16). Nothing is written when nobody
 // does.
-#include <stdio.h>
-
 #include "jetstream/api/reply.h"
+#include "jetstream/event.h"
 #include "jetstream/stream/member.h"
 #include "server/base/log.h"
-#include "server/base/mem.h"
 
 #define PREFIX "$JS.EVENT."
 
@@ -30,18 +28,6 @@ static const struct event events[] = {
     [MG_JS_NOTICE_UNPINNED] = {"ADVISORY.CONSUMER.UNPINNED", "advisory.v1.consumer_group_unpinned"},
 };
 
-// 22 characters of base 62, as a NUID has.
-static void write_id(struct mg_jw *w, struct mg_js *js) {
-    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    char id[22];
-    uint64_t random = 0;
-    for (unsigned i = 0; i < sizeof(id); i++, random /= 62) {
-        if (i % 8 == 0) random = mg_shard_random(js->shard);
-        id[i] = digits[random % 62];
-    }
-    mg_js_write_slice(w, "id", mg_slice_of(id, sizeof(id)));
-}
-
 // False: nobody wants it. Else w stands behind stream and consumer, or before them.
 static bool begin(struct mg_js_stream *s, mg_slice name, const struct event *e, bool account, struct mg_buf *subject,
                   struct mg_buf *out, struct mg_jw *w) {
@@ -49,25 +35,11 @@ static bool begin(struct mg_js_stream *s, mg_slice name, const struct event *e, 
     mg_slice stream = mg_js_stream_name(s);
     mg_buf_addf(subject, PREFIX "%s.%.*s.%.*s", e->subject, (int)stream.n, stream.p, (int)name.n, name.p);
     if (!mg_js_interest(js, mg_buf_slice(subject))) return false;
-    char type[80];
-    snprintf(type, sizeof(type), "io.nats.jetstream.%s", e->type);
-    mg_jw_init(w, out, 0);
-    mg_jw_obj(w);
-    mg_jw_kstr(w, "type", type);
-    write_id(w, js);
-    mg_js_write_time(w, "timestamp", mg_js_wall(js));
+    mg_js_event_begin(js, w, out, e->type);
     if (account) mg_jw_kstr(w, "account", "$G");
     mg_js_write_slice(w, "stream", stream);
     mg_js_write_slice(w, "consumer", name);
     return true;
-}
-
-static void send(struct mg_js *js, const struct mg_buf *subject, struct mg_buf *out, struct mg_jw *w) {
-    static const mg_slice none = {NULL, 0};
-    mg_slice domain = js->domain;
-    if (domain.n) mg_js_write_slice(w, "domain", domain);
-    mg_jw_end_obj(w);
-    mg_js_publish(js, mg_buf_slice(subject), none, none, mg_buf_slice(out));
 }
 
 void mg_js_advise_action(struct mg_js_stream *s, mg_slice consumer, bool is_new) {
@@ -75,10 +47,9 @@ void mg_js_advise_action(struct mg_js_stream *s, mg_slice consumer, bool is_new)
     struct mg_jw w;
     if (begin(s, consumer, is_new ? &created : &deleted, false, &subject, &out, &w)) {
         mg_jw_kstr(&w, "action", is_new ? "create" : "delete");
-        send(s->js, &subject, &out, &w);
+        mg_js_event_send(s->js, mg_buf_slice(&subject), &w, &out);
     }
     mg_buf_fini(&subject);
-    mg_buf_fini(&out);
 }
 
 static void write_delivery(struct mg_jw *w, const struct mg_js_notice *n) {
@@ -132,8 +103,7 @@ void mg_js_advise(struct mg_js_member *m, const struct mg_js_notice *n) {
     bool pins = n->kind == MG_JS_NOTICE_PINNED || n->kind == MG_JS_NOTICE_UNPINNED;
     if (begin(m->stream, mg_js_member_name(m), &events[n->kind], pins, &subject, &out, &w)) {
         write_members(&w, n);
-        send(m->stream->js, &subject, &out, &w);
+        mg_js_event_send(m->stream->js, mg_buf_slice(&subject), &w, &out);
     }
     mg_buf_fini(&subject);
-    mg_buf_fini(&out);
 }

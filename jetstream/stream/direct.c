@@ -168,7 +168,7 @@ static const char *refusal(const struct mg_js_ask *a, bool by_key, mg_slice key)
 
 static void begin(struct mg_js_direct *d) {
     if (d->ask.multi_last.n) mg_js_direct_multi(d);
-    else if (d->ask.batch > 0) mg_js_direct_batch(d);
+    else if (d->ask.batch != 0) mg_js_direct_batch(d);
     else mg_js_direct_one(d);
 }
 

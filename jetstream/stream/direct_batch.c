@@ -37,6 +37,10 @@ static void more(struct mg_js_direct *d) {
 static void counted(struct mg_js_direct *d) {
     d->pending = d->rd.r.err == 0 ? d->rd.r.count : 0;
     d->rd.r.sequential = true;
+    if (d->ask.batch < 0) { // none is wanted
+        end(d);
+        return;
+    }
     mg_js_direct_read(d, MG_READ_NEXT, d->ask.seq, deliver);
 }
 

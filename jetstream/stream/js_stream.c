@@ -193,8 +193,8 @@ void mg_js_stream_reconfigure(struct mg_js_stream *s, struct mg_js_stream_config
     subscribe(s);
     reserve(s, s->config.max_bytes);
     mg_js_expiry_update(s);
-    if (s->config.retention == MG_JS_LIMITS || s->members == NULL) return;
-    mg_js_sleepers_wake_all(s->members); // what they need has to be known now
+    if (s->config.retention == MG_JS_LIMITS) return;
+    if (s->members) mg_js_sleepers_wake_all(s->members); // what they need has to be known now
     mg_js_retention_sweep(s);
 }
 

@@ -9,12 +9,13 @@
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 #include "server/router/hash.h"
 
 #define DEFAULT_INACTIVE INT64_C(5000000000) // spec 4
 #define BURST (UINT64_C(1) << 20) // of a rate limit, in bytes, where the stream does not bound its messages
 
-static const mg_slice none = {NULL, 0};
+static const mg_slice none = {"", 0};
 
 // ---- rules ----------------------------------------------------------------------------------------------------------
 
@@ -92,7 +93,7 @@ static void op_deliver(void *app, const struct mg_js_delivery *d) {
 
 static void op_send(void *app, mg_slice to, mg_slice reply, mg_slice headers) {
     struct mg_js_member *m = app;
-    bool answer = headers.n == 0; // to an acknowledgement
+    bool answer = headers.n == 0 && !MG_PLANTED(confirmed_at_once); // to an acknowledgement
     if (m->persistent && (answer || m->journal.ordered)) mg_js_member_hold(m, to, to, reply, headers, none, !answer);
     else mg_js_publish(m->stream->js, to, reply, headers, none);
 }

@@ -226,7 +226,8 @@ int mg_js_stored_snapshot(struct mg_js_stored *st, mg_slice value); // MG_ECORRU
 bool mg_js_stored_deltas(struct mg_js_stored *st, unsigned slot, mg_slice value, bool *damaged); // false: older
 void mg_js_stored_fini(struct mg_js_stored *st);
 // A consumer in service of what was stored, which it takes over.
-struct mg_js_member *mg_js_member_revive(struct mg_js_stream *s, mg_slice name, struct mg_js_stored *st);
+struct mg_js_member *mg_js_member_revive(struct mg_js_stream *s, mg_slice name, struct mg_js_stored *st,
+                                         const struct mg_js_consumer_past *past);
 
 // ---- sleep.c --------------------------------------------------------------------------------------------------------
 
@@ -236,6 +237,7 @@ struct mg_js_sleeper {
     struct mg_js_waking *waking; // NULL: it sleeps
     struct mg_timer timer;       // when it has to wake by itself
     struct mg_js_row_head head;
+    struct mg_js_consumer_past past; // used 0: it sleeps from the start
     uint32_t name_len;
     char name[];
 };

@@ -16,6 +16,7 @@
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 #include "server/proto/subject.h"
 
 #define WALK_SLICE 4096u    // new messages that are told in one turn
@@ -351,9 +352,18 @@ static bool walk(struct mg_js_members *ms, uint64_t visible) {
     return ms->told < visible;
 }
 
+// A purge may have moved the numbers on by any amount: what lies in front of the first one is nothing to tell of.
+static void skip_unused(struct mg_js_members *ms, uint64_t visible) {
+    struct mg_stream_state st;
+    if (visible - ms->told <= mg_stream_messages(ms->stream->store)) return;
+    mg_stream_glance(ms->stream->store, &st);
+    if (st.first <= visible && st.first > ms->told + 1) ms->told = st.first - 1;
+}
+
 static bool look_at_new(struct mg_js_members *ms) {
     uint64_t visible = mg_stream_visible(ms->stream->store);
     if (ms->walking || ms->told >= visible) return false;
+    skip_unused(ms, visible);
     uint64_t from = ms->told + 1;
     bool more = false;
     if (ms->nfiltered) more = walk(ms, visible);
@@ -386,7 +396,8 @@ struct removal {
 };
 
 static void forget_one(struct mg_js_member *m, const struct removal *r, uint64_t seq, mg_slice subject) {
-    if (seq >= mg_js_consumer_next(m->c)) m->stale = m->stale || mg_js_consumer_matches(m->c, subject);
+    bool waits = seq >= mg_js_consumer_next(m->c);
+    if (waits) m->stale = m->stale || (mg_js_consumer_matches(m->c, subject) && !MG_PLANTED(stale_pending));
     else if (r->silent) mg_js_consumer_purged_one(m->c, seq);
     else mg_js_consumer_removed(m->c, mg_js_member_now(m), seq, subject);
 }

@@ -14,6 +14,7 @@
 #include "jetstream/stream/wishes.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 #include "server/proto/headers.h"
 
 #define RECORD_MAX (32u * 1024 * 1024)
@@ -175,7 +176,7 @@ static mg_slice storable(mg_slice headers, struct mg_buf *space) {
     const mg_slice line = MG_S("NATS/1.0\r\n");
     mg_slice v;
     if (headers.n == 0) return headers;
-    bool plain = mg_slice_starts(headers, line) && headers.n > line.n + 2;
+    bool plain = mg_slice_starts(headers, line); // also one that is empty
     if (plain && !mg_hdr_get(headers, MG_S("Nats-Request-Info"), &v)) return headers;
     const char *eol = memchr(headers.p, '\n', headers.n);
     if (eol == NULL) return headers;
@@ -219,7 +220,7 @@ static struct mg_append append_of(const struct mg_js_wishes *w) {
     bool rollup = w->rollup_subject || w->rollup_all;
     return (struct mg_append){
         .msg_id = w->msg_id,
-        .expect_last = w->last,
+        .expect_last = MG_PLANTED(expect_behind) ? MG_ANY_SEQ : w->last,
         .expect_subject_last = w->subject_last,
         .expect_subject = w->subject,
         .expects_id = w->last_msg_id.n > 0,
@@ -246,7 +247,9 @@ void mg_js_stream_take(struct mg_js_stream *s, const struct mg_js_inbound *in) {
     struct mg_js_wishes w;
     mg_slice headers = storable(in->headers, &space), to = stored_subject(s, in->subject, subject, sizeof(subject));
     bool large = s->config.storage == MG_JS_FILE && to.n + headers.n + in->payload.n > RECORD_MAX;
-    int err = large ? 0 : s->config.sealed ? MG_JSE_STREAM_SEALED : mg_js_wishes_read(&w, &s->config, headers);
+    int err = s->config.sealed ? MG_JSE_STREAM_SEALED
+                               : mg_js_wishes_check_batch(&s->config, in->reply, headers, in->payload);
+    if (!large && err == 0) err = mg_js_wishes_read(&w, &s->config, headers);
     if (large) {
         refuse_for(s, in->reply, MG_ERANGE);
     } else if (err) {

@@ -13,6 +13,7 @@
 #include "jetstream/stream/member.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 
 #define SWEEP_SLICE 1024u // messages looked at in one turn
 
@@ -70,7 +71,8 @@ static void sweep(struct mg_js_stream *s, uint64_t first, uint64_t last);
 static void remove_unneeded(struct mg_js_members *ms, const uint64_t *seqs, size_t n) {
     struct question q = {seqs, mg_zalloc(n), n};
     uint64_t lowest = UINT64_MAX, highest = 0; // of those for which it depends on the subject
-    if (ms->stream->config.retention == MG_JS_INTEREST && ms->n > 1) mg_js_members_each(ms, ask, &q);
+    bool shared = ms->stream->config.retention == MG_JS_INTEREST && ms->n > 1;
+    if (shared && !MG_PLANTED(first_of_two)) mg_js_members_each(ms, ask, &q);
     for (size_t i = 0; i < n; i++) {
         if (q.need[i] == NO) remove_message(ms->stream, seqs[i]);
         if (q.need[i] != PERHAPS) continue;
@@ -110,7 +112,7 @@ static void swept(struct mg_js_members *ms) {
 static bool take(struct mg_js_members *ms) {
     struct mg_js_sweep *sw = ms->sweep;
     const struct mg_read *r = &sw->rd.r;
-    bool back = sw->next < r->seq; // meanwhile something before it was asked about
+    bool back = sw->next < r->seq && !MG_PLANTED(late_sweep); // meanwhile something before it was asked about
     if (r->err == MG_ENOTFOUND || r->msg.seq > sw->last) return back;
     if (r->err == 0) look_at(ms, &r->msg);
     if (!back) sw->next = r->msg.seq + 1;
@@ -154,9 +156,9 @@ static void sweep(struct mg_js_stream *s, uint64_t first, uint64_t last) {
 
 void mg_js_retention_sweep(struct mg_js_stream *s) {
     static const mg_slice all = {NULL, 0};
-    if (s->config.retention != MG_JS_INTEREST || s->members == NULL || s->deleting) return;
-    if (s->members->n + s->members->asleep.count > 0) sweep(s, 1, mg_stream_visible(s->store));
-    else mg_stream_purge(s->store, all, 0, 0, NULL);
+    if (s->config.retention != MG_JS_INTEREST || s->deleting) return;
+    if (s->members && s->members->n + s->members->asleep.count > 0) sweep(s, 1, mg_stream_visible(s->store));
+    else if (mg_stream_messages(s->store)) mg_stream_purge(s->store, all, 0, 0, NULL);
 }
 
 void mg_js_retention_stop(struct mg_js_members *ms) {

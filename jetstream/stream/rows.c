@@ -13,6 +13,7 @@
 // of older generations mean nothing: they need not be removed. Generations begin with the time of creation, so that a
 // consumer of the same name never takes an older one's rows for its own.
 //
+// A row that nothing waits for is a note: it goes with the next commit, and need not be the reason for one.
 // Frames that speak of a change (answers to acknowledgements, deliveries that max_deliver counts) are held until the
 // row of their turn is durable; everything that comes behind a held delivery is held, too, to keep its order.
 #include "jetstream/stream/member.h"
@@ -22,6 +23,7 @@
 #include "server/base/errors.h"
 #include "server/base/log.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 
 #define VERSION 1
 #define SNAPSHOT_LEAST 4096u // bytes of changes that are worth a new snapshot
@@ -109,11 +111,12 @@ static void recorded(struct mg_js_wait *w, struct mg_js_stream *s, const struct 
     (void)s;
     // Whoever was refused hears nothing: what is not recorded has not happened.
     if (r && r->err == 0) send_frames(h);
-    if (h->m) {
-        h->m->journal.writing--;
-        if (mg_js_member_changed(h->m)) mg_js_member_wake(h->m);
-    }
+    struct mg_js_member *m = h->m;
     let_go(h);
+    if (m == NULL) return;
+    m->journal.writing--;
+    if (mg_js_member_changed(m)) mg_js_member_wake(m);
+    else mg_js_sleep_consider(m); // it could not while something was under way
 }
 
 void mg_js_member_unhold(struct mg_js_member *m) {
@@ -131,6 +134,17 @@ void mg_js_member_unhold(struct mg_js_member *m) {
 
 static mg_slice key_of(const struct mg_js_member *m, char kind, struct mg_buf *out) {
     return mg_js_rows_key(kind, mg_js_member_name(m), m->journal.slot, out);
+}
+
+// A row of the state. Where nothing is held until it is durable, it need not be the reason for a commit.
+static int put_state(struct mg_js_member *m, char kind, const struct mg_buf *value, struct mg_js_hold *h) {
+    struct mg_buf key = MG_BUF_INIT;
+    struct mg_stream *store = m->stream->store;
+    mg_slice k = key_of(m, kind, &key), v = mg_buf_slice(value);
+    void *ctx = h ? &h->wait : NULL;
+    int err = h && h->frames.len ? mg_stream_row_put(store, k, v, ctx) : mg_stream_row_note(store, k, v, ctx);
+    mg_buf_fini(&key);
+    return err;
 }
 
 static int put_row(struct mg_js_member *m, char kind, const struct mg_buf *value, void *ctx) {
@@ -153,15 +167,15 @@ bool mg_js_member_changed(const struct mg_js_member *m) {
     return m->journal.hold || m->journal.whole || m->journal.deltas.len > 0;
 }
 
-static int write_snapshot(struct mg_js_member *m, void *ctx) {
+static int write_snapshot(struct mg_js_member *m, struct mg_js_hold *h) {
     struct mg_js_journal *j = &m->journal;
     struct mg_buf value = MG_BUF_INIT;
-    uint64_t generation = j->generation + 1;
+    uint64_t generation = j->generation + (MG_PLANTED(same_generation) ? 0 : 1);
     mg_buf_addc(&value, VERSION);
     mg_buf_addc(&value, (char)j->used);
     mg_buf_add(&value, &generation, sizeof(generation));
     mg_js_state_encode(mg_js_consumer_state(m->c), &value);
-    int err = put_row(m, 's', &value, ctx);
+    int err = put_state(m, 's', &value, h);
     if (err == 0) {
         j->generation = generation;
         j->slot = 0;
@@ -172,12 +186,12 @@ static int write_snapshot(struct mg_js_member *m, void *ctx) {
     return err;
 }
 
-static int write_deltas(struct mg_js_member *m, void *ctx) {
+static int write_deltas(struct mg_js_member *m, struct mg_js_hold *h) {
     struct mg_js_journal *j = &m->journal;
     struct mg_buf value = MG_BUF_INIT;
     mg_buf_add(&value, &j->generation, sizeof(j->generation));
     mg_buf_add_slice(&value, mg_buf_slice(&j->deltas));
-    int err = put_row(m, 'd', &value, ctx);
+    int err = put_state(m, 'd', &value, h);
     if (err == 0) {
         j->since += value.len;
         if (++j->slot > j->used) j->used = j->slot;
@@ -186,10 +200,10 @@ static int write_deltas(struct mg_js_member *m, void *ctx) {
     return err;
 }
 
-static int write_changes(struct mg_js_member *m, void *ctx) {
+static int write_changes(struct mg_js_member *m, struct mg_js_hold *h) {
     struct mg_js_journal *j = &m->journal;
     bool full = j->whole || j->slot == MG_JS_SLOTS || j->since + j->deltas.len > j->snapshot + SNAPSHOT_LEAST;
-    int err = full ? write_snapshot(m, ctx) : write_deltas(m, ctx);
+    int err = full ? write_snapshot(m, h) : write_deltas(m, h);
     j->whole = false;
     j->deltas.len = 0;
     j->coder = (struct mg_js_delta_coder){0};
@@ -204,9 +218,9 @@ void mg_js_member_flush(struct mg_js_member *m) {
     j->hold = NULL;
     j->writing++;
     mg_js_wait(m->stream->js, &h->wait, recorded);
-    if (!j->whole && j->deltas.len == 0) {
+    if ((!j->whole && j->deltas.len == 0) || (h->frames.len && MG_PLANTED(late_row))) {
         mg_stream_barrier(m->stream->store, &h->wait);
-    } else if (write_changes(m, &h->wait) != 0) {
+    } else if (write_changes(m, h) != 0) {
         j->writing--;
         mg_js_wait_cancel(&h->wait);
         let_go(h);
@@ -214,7 +228,8 @@ void mg_js_member_flush(struct mg_js_member *m) {
 }
 
 void mg_js_member_write(struct mg_js_member *m) {
-    if (m->journal.writing < WRITING_MAX) mg_js_member_flush(m);
+    // What is held must not wait for notes: it takes them along.
+    if (m->journal.writing < WRITING_MAX + (m->journal.hold != NULL)) mg_js_member_flush(m);
 }
 
 uint8_t mg_js_member_row_flags(const struct mg_js_member *m) {
@@ -321,7 +336,8 @@ mg_slice mg_js_rows_key(char kind, mg_slice name, unsigned slot, struct mg_buf *
     return mg_buf_slice(out);
 }
 
-struct mg_js_member *mg_js_member_revive(struct mg_js_stream *s, mg_slice name, struct mg_js_stored *st) {
+struct mg_js_member *mg_js_member_revive(struct mg_js_stream *s, mg_slice name, struct mg_js_stored *st,
+                                         const struct mg_js_consumer_past *past) {
     struct mg_stream_state now = {.first = 1};
     if (mg_stream_state(s->store, &now) != 0) now.first = 0;
     struct mg_js_member *m = mg_js_member_new(s, name, &st->config, st->created);
@@ -337,7 +353,9 @@ struct mg_js_member *mg_js_member_revive(struct mg_js_stream *s, mg_slice name, 
     m->journal.since = st->since;
     m->journal.snapshot = st->snapshot;
     st->has_state = false;
+    if (MG_PLANTED(floor_back)) st->state.floor = (struct mg_js_pair){0, 0};
     mg_js_member_begin(m, &st->state);
+    if (past) mg_js_consumer_recall(m->c, mg_js_member_now(m), past);
     if (fresh) mg_js_member_store_state(m);
     s->js->inside++;
     if (now.first) mg_js_consumer_trim(m->c, mg_js_member_now(m), now.first);
@@ -426,7 +444,7 @@ void mg_js_rows_load(struct mg_js_stream *s) {
     if (l.n && list(&l, "d/", load_deltas) != 0) err = MG_EIO;
     if (err != 0) complain(s, MG_S("*"), "some rows cannot be read");
     for (size_t i = 0; i < l.n; i++) {
-        mg_js_member_revive(s, l.v[i].name, &l.v[i].st);
+        mg_js_member_revive(s, l.v[i].name, &l.v[i].st, NULL);
         mg_js_stored_fini(&l.v[i].st);
         mg_free((char *)(uintptr_t)l.v[i].name.p);
     }

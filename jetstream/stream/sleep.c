@@ -84,6 +84,7 @@ static void fall_asleep(struct mg_js_member *m) {
     struct mg_js_row_head head = {mg_js_member_row_flags(m), m->created, m->config.max_ack_pending,
                                   m->config.inactive_threshold};
     struct mg_js_sleeper *sl = mg_js_sleeper_new(m->stream, mg_js_member_name(m), &head);
+    sl->past = mg_js_consumer_past(m->c);
     if (mg_timer_active(&m->timer)) mg_timer_at(js->shard, &sl->timer, m->timer.at);
     mg_js_member_drop(m);
 }
@@ -138,11 +139,12 @@ static void wake_up(struct mg_js_waking *w) {
     struct mg_js_sleeper *sl = w->sl;
     struct mg_js_stream *s = sl->stream;
     struct mg_js_member *m = NULL;
+    const struct mg_js_consumer_past past = sl->past;
     struct mg_buf name = MG_BUF_INIT;
     mg_buf_add_slice(&name, mg_js_sleeper_name(sl));
     if (w->stage == BROKEN) complain(sl, "its configuration cannot be read: it is out of service");
     sleeper_remove(sl);
-    if (w->stage == AWAKE) m = mg_js_member_revive(s, mg_buf_slice(&name), &w->st);
+    if (w->stage == AWAKE) m = mg_js_member_revive(s, mg_buf_slice(&name), &w->st, past.used ? &past : NULL);
     mg_buf_fini(&name);
     give_parcels(w, m);
     run_requests(s->js, w);

@@ -8,6 +8,7 @@
 #include "server/base/mem.h"
 
 struct mg_js_taken_node {
+    struct mg_js_taken_node *parent;  // NULL: the root
     mg_slice token;                   // owned
     struct mg_js_taken_node **kids;   // sorted by token
     uint32_t nkids, kids_cap;
@@ -64,14 +65,13 @@ static node *grow(node *n, mg_slice token) {
     memmove(&n->kids[at + 1], &n->kids[at], (n->nkids - at) * sizeof(n->kids[0]));
     n->nkids++;
     node *k = mg_zalloc(sizeof(*k));
+    k->parent = n;
     k->token = mg_slice_of(mg_slice_dup(token), token.n);
     n->kids[at] = k;
     return k;
 }
 
 static void node_free(node *n) {
-    if (n == NULL) return;
-    for (uint32_t i = 0; i < n->nkids; i++) node_free(n->kids[i]);
     mg_free(n->kids);
     mg_free(n->owners);
     mg_free((char *)(uintptr_t)n->token.p);
@@ -96,68 +96,114 @@ static void forget(node *n, const void *owner) {
     }
 }
 
-// Returns true if the node is of no use any more.
-static bool prune(node *n, mg_slice pattern, const void *owner) {
-    mg_slice rest = pattern;
-    if (pattern.p == NULL) {
-        forget(n, owner);
-    } else {
-        bool found;
-        uint32_t at = place(n, first_token(pattern, &rest), &found);
-        if (found && prune(n->kids[at], rest, owner)) {
-            node_free(n->kids[at]);
-            n->nkids--;
-            memmove(&n->kids[at], &n->kids[at + 1], (n->nkids - at) * sizeof(n->kids[0]));
-        }
-    }
-    return n->nkids == 0 && n->nowners == 0;
+static void unlink_from(node *parent, node *n) {
+    bool found;
+    uint32_t at = place(parent, n->token, &found);
+    mg_assert(found && parent->kids[at] == n);
+    parent->nkids--;
+    memmove(&parent->kids[at], &parent->kids[at + 1], (parent->nkids - at) * sizeof(parent->kids[0]));
 }
 
 void mg_js_taken_remove(struct mg_js_taken *t, mg_slice pattern, const void *owner) {
-    if (t->root && prune(t->root, pattern, owner)) mg_js_taken_fini(t);
+    node *n = t->root;
+    for (mg_slice rest = pattern; n && rest.p;) n = child(n, first_token(rest, &rest));
+    if (n == NULL) return;
+    forget(n, owner);
+    while (n && n->nkids == 0 && n->nowners == 0) { // of no use any more
+        node *parent = n->parent;
+        if (parent) unlink_from(parent, n);
+        else t->root = NULL;
+        node_free(n);
+        n = parent;
+    }
 }
 
 void mg_js_taken_fini(struct mg_js_taken *t) {
-    node_free(t->root);
+    for (node *n = t->root; n;) {
+        node *parent = n->parent;
+        if (n->nkids) {
+            n = n->kids[--n->nkids];
+        } else {
+            node_free(n);
+            n = parent;
+        }
+    }
     t->root = NULL;
 }
 
 // ---- collisions -----------------------------------------------------------------------------------------------------
 
+// Level by level with the set of nodes that are met so far, not by recursion: a pattern can have 15,000 tokens. The set
+// never holds a node twice, as each has one parent.
+struct set {
+    const node **v;
+    size_t n, cap;
+};
+
+static void put(struct set *s, const node *n) {
+    if (n == NULL) return;
+    if (s->n == s->cap) {
+        s->cap = s->cap ? s->cap * 2 : 16;
+        s->v = mg_realloc(s->v, s->cap * sizeof(s->v[0]));
+    }
+    s->v[s->n++] = n;
+}
+
+static void put_kids(struct set *s, const node *n) {
+    for (uint32_t i = 0; i < n->nkids; i++) put(s, n->kids[i]);
+}
+
 static bool ends_for_other(const node *n, const void *owner) {
-    for (uint32_t i = 0; i < n->nowners; i++)
+    for (uint32_t i = 0; n && i < n->nowners; i++)
         if (n->owners[i] != owner) return true;
     return false;
 }
 
-// Is anything of somebody else at or below n?
-static bool any_below(const node *n, const void *owner) {
-    if (ends_for_other(n, owner)) return true;
-    for (uint32_t i = 0; i < n->nkids; i++)
-        if (any_below(n->kids[i], owner)) return true;
+static bool any_ends(const struct set *s, const void *owner) {
+    for (size_t i = 0; i < s->n; i++)
+        if (ends_for_other(s->v[i], owner)) return true;
     return false;
 }
 
-static bool collides(const node *n, mg_slice pattern, const void *owner) {
-    mg_slice rest;
-    if (pattern.p == NULL) return ends_for_other(n, owner);
-    mg_slice token = first_token(pattern, &rest);
-    const node *tail = child(n, MG_S(">")); // it takes one token or more, and there is one
-    if (tail && ends_for_other(tail, owner)) return true;
-    if (is(token, '>')) {
-        for (uint32_t i = 0; i < n->nkids; i++)
-            if (any_below(n->kids[i], owner)) return true;
-        return false;
+// Is anything of somebody else at or below these? Uses the set up.
+static bool any_below(struct set *s, const void *owner) {
+    while (s->n) {
+        const node *n = s->v[--s->n];
+        if (ends_for_other(n, owner)) return true;
+        put_kids(s, n);
     }
-    if (is(token, '*')) {
-        for (uint32_t i = 0; i < n->nkids; i++)
-            if (collides(n->kids[i], rest, owner)) return true;
-        return false;
+    return false;
+}
+
+// What this token meets below the nodes of `at`. A `>` there takes it and all that follows: true if it is another's.
+static bool descend(const struct set *at, mg_slice token, struct set *next, const void *owner) {
+    bool all = is(token, '*') || is(token, '>');
+    for (size_t i = 0; i < at->n; i++) {
+        const node *n = at->v[i];
+        if (ends_for_other(child(n, MG_S(">")), owner)) return true;
+        if (all) {
+            put_kids(next, n);
+        } else {
+            put(next, child(n, token));
+            put(next, child(n, MG_S("*")));
+        }
     }
-    const node *same = child(n, token), *star = child(n, MG_S("*"));
-    return (same && collides(same, rest, owner)) || (star && collides(star, rest, owner));
+    return is(token, '>') && any_below(next, owner);
 }
 
 bool mg_js_taken_collides(const struct mg_js_taken *t, mg_slice pattern, const void *owner) {
-    return t->root && pattern.n > 0 && collides(t->root, pattern, owner);
+    struct set at = {0}, next = {0};
+    bool met = false;
+    put(&at, t->root);
+    for (mg_slice rest = pattern; !met && at.n && rest.p;) {
+        next.n = 0;
+        met = descend(&at, first_token(rest, &rest), &next, owner);
+        struct set used = at;
+        at = next;
+        next = used;
+    }
+    if (!met && pattern.n) met = any_ends(&at, owner);
+    mg_free(at.v);
+    mg_free(next.v);
+    return met;
 }

@@ -69,11 +69,24 @@ static bool is_increment(mg_slice v) {
     return true;
 }
 
+static bool too_large(const struct mg_js_stream_config *c, mg_slice headers, mg_slice payload) {
+    return c->max_msg_size >= 0 && headers.n + payload.n > (size_t)c->max_msg_size;
+}
+
+// Batches are not there (spec/jetstream-streams.md 18, 19). The reply of a fast one says that it is.
+int mg_js_wishes_check_batch(const struct mg_js_stream_config *c, mg_slice reply, mg_slice headers, mg_slice payload) {
+    static const mg_slice suffix = {".$FI", 4};
+    mg_slice v;
+    bool fast = reply.n > suffix.n && memcmp(reply.p + reply.n - suffix.n, suffix.p, suffix.n) == 0;
+    if (!fast && !(headers.n && get(headers, MG_S("Nats-Batch-Id"), &v))) return 0;
+    if (too_large(c, headers, payload)) return MG_JSE_STREAM_MESSAGE_EXCEEDS_MAXIMUM;
+    return fast ? MG_JSE_BATCH_PUBLISH_DISABLED : MG_JSE_ATOMIC_PUBLISH_DISABLED;
+}
+
 int mg_js_wishes_read(struct mg_js_wishes *w, const struct mg_js_stream_config *c, mg_slice headers) {
     mg_slice v;
     *w = (struct mg_js_wishes){.last = MG_ANY_SEQ, .subject_last = MG_ANY_SEQ};
     if (headers.n == 0) return 0;
-    if (get(headers, MG_S("Nats-Batch-Id"), &v)) return MG_JSE_ATOMIC_PUBLISH_DISABLED;
     if (get(headers, MG_S("Nats-Incr"), &v))
         return is_increment(v) ? MG_JSE_MESSAGE_INCR_DISABLED : MG_JSE_MESSAGE_INCR_INVALID;
     if (get(headers, MG_S("Nats-Expected-Stream"), &v) && !mg_slice_eq(v, c->name)) return MG_JSE_STREAM_NOT_MATCH;
@@ -121,7 +134,6 @@ int mg_js_wishes_check_early(const struct mg_js_stream_config *c, mg_slice subje
 int mg_js_wishes_check_late(const struct mg_js_wishes *w, const struct mg_js_stream_config *c, mg_slice headers,
                             mg_slice payload) {
     if (w->rollup_forbidden || w->bad_rollup.n) return MG_JSE_STREAM_ROLLUP_FAILED;
-    if (c->max_msg_size >= 0 && headers.n + payload.n > (size_t)c->max_msg_size)
-        return MG_JSE_STREAM_MESSAGE_EXCEEDS_MAXIMUM;
+    if (too_large(c, headers, payload)) return MG_JSE_STREAM_MESSAGE_EXCEEDS_MAXIMUM;
     return headers.n > HEADER_MAX ? MG_JSE_STREAM_HEADER_EXCEEDS_MAXIMUM : 0;
 }

@@ -25,6 +25,8 @@ struct mg_js_wishes {
 };
 
 // All return 0, or what the message is refused for (enum mg_js_errno).
+// Is it part of a batch? Comes first.
+int mg_js_wishes_check_batch(const struct mg_js_stream_config *c, mg_slice reply, mg_slice headers, mg_slice payload);
 int mg_js_wishes_read(struct mg_js_wishes *w, const struct mg_js_stream_config *c, mg_slice headers);
 // What comes behind the check of the expected sequences, and before duplicates are found.
 int mg_js_wishes_check_early(const struct mg_js_stream_config *c, mg_slice subject, mg_slice headers);

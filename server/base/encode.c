@@ -31,6 +31,11 @@ int mg_base64url_decode(mg_slice text, uint8_t *out, size_t cap, size_t *n) {
 
 int mg_base64_decode(mg_slice text, uint8_t *out, size_t cap, size_t *n) { return decode64(text, out, cap, n, STD); }
 
+void mg_base62_digits(char *out, size_t n, uint64_t v) {
+    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    for (size_t i = 0; i < n; i++, v /= 62) out[i] = digits[v % 62];
+}
+
 static const char base32_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 size_t mg_base32_encode(char *out, const uint8_t *p, size_t n) {

@@ -26,4 +26,8 @@ int mg_base64url_decode(mg_slice text, uint8_t *out, size_t cap, size_t *n);
 int mg_base64_decode(mg_slice text, uint8_t *out, size_t cap, size_t *n);
 int mg_base32_decode(mg_slice text, uint8_t *out, size_t cap, size_t *n);
 
+// The n lowest digits of v in base 62 (0-9, A-Z, a-z), the lowest first, without NUL. Random names are made of these,
+// at most 8 digits of one random v: 62^8 is far below 2^64, so all are nearly as likely.
+void mg_base62_digits(char *out, size_t n, uint64_t v);
+
 #endif

@@ -82,7 +82,27 @@
     X(extent_unchecked, store, "the hash of an extent is not compared")                                                \
     X(silent_extent, store, "nobody is told that an extent cannot be read")                                            \
     X(extent_early_free, store, "room of extents is used again before the checkpoint's manifest")                      \
-    X(damage_is_absence, store, "a message that cannot be read is passed over in silence")
+    X(damage_is_absence, store, "a message that cannot be read is passed over in silence")                             \
+    X(compacted_away, store, "a compaction leaves out what it cannot read")                                            \
+    X(range_passed_over, store, "of a damaged range only the first message counts")                                    \
+    X(jump_ages, store, "ages follow a clock that jumps ahead at once")                                                \
+    X(jump_forgotten, store, "a start forgets that ages are behind")                                                   \
+    X(unheard_press, js, "a checkpoint that is asked for before the keeper is there is forgotten")                     \
+    X(late_sweep, js, "a sweep that is told to begin earlier while it reads does not")                                 \
+    X(first_of_two, js, "with retention by interest the first of two acknowledgements removes a message")              \
+    X(gone_at_delivery, js, "a delivery counts as the end of a message")                                               \
+    X(confirmed_at_once, js, "an acknowledgement is confirmed before it is durable")                                   \
+    X(late_row, js, "an acknowledgement is confirmed, and written in a later turn")                                    \
+    X(acked_again, js, "replay forgets the ends of messages")                                                          \
+    X(floor_back, js, "a restart forgets the floor of a consumer")                                                     \
+    X(one_more, js, "a message is delivered once more than max_deliver")                                               \
+    X(uncounted, js, "a delivery that max_deliver counts leaves before that is durable")                               \
+    X(same_generation, js, "changes older than a consumer's snapshot are replayed onto it")                            \
+    X(unsaved_rules, js, "the new configuration of a consumer is not written")                                         \
+    X(unsaved_config, js, "the new configuration of a stream is not written")                                          \
+    X(unpaused, js, "a pause does not survive a restart")                                                              \
+    X(stale_pending, js, "a message that is removed still counts as waiting for a consumer")                           \
+    X(expect_behind, js, "an expected last sequence is not compared")
 
 #ifdef MG_PLANTED_BUGS
 #include <stdbool.h>

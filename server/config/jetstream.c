@@ -189,18 +189,15 @@ static const struct mg_conf_value *member(const struct mg_conf_value *map, const
     return NULL;
 }
 
-// What has no effect is named as the config names it, with the block in front.
-static void note_idle(struct mg_conf_ctx *c, const struct mg_conf_value *v, const struct key *keys) {
+// What has no effect is named as the configuration names it, with the blocks in front.
+static void note_idle(struct mg_conf_ctx *c, const struct mg_conf_value *v, const struct key *keys, const char *block) {
     for (const struct key *k = keys; k->names; k++) {
         const struct mg_conf_value *m = member(v, k->names);
         if (m == NULL) continue;
-        if (k->kind == BLOCK) {
-            if (m->type == MG_CONF_MAP) note_idle(c, m, k->sub);
-            continue;
-        }
         char name[80];
-        snprintf(name, sizeof(name), "jetstream.%.*s", (int)strcspn(k->names, " "), k->names);
-        if (k->effect != WORKS) mg_options_add_inactive(c->o, name, k->effect == REFUSE);
+        snprintf(name, sizeof(name), "%s.%.*s", block, (int)strcspn(k->names, " "), k->names);
+        if (k->kind == BLOCK && m->type == MG_CONF_MAP) note_idle(c, m, k->sub, name);
+        else if (k->effect != WORKS) mg_options_add_inactive(c->o, name, k->effect == REFUSE);
     }
 }
 
@@ -229,7 +226,7 @@ void mg_conf_block_jetstream(struct mg_conf_ctx *c, const struct mg_conf_value *
     read_block(c, v, jetstream_keys, js);
     check_domain(c, v);
     c->o->jetstream = js->enabled;
-    if (js->enabled) note_idle(c, v, jetstream_keys);
+    if (js->enabled) note_idle(c, v, jetstream_keys, "jetstream");
     const struct mg_conf_value *dir = member(v, "store_dir store storedir");
     if (dir != NULL && c->o->store_dir != NULL) mg_conf_error(c, dir, "Duplicate 'store_dir' configuration");
     else if (dir != NULL && js->store_dir) mg_str_set(&c->o->store_dir, js->store_dir);

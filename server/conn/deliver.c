@@ -11,7 +11,7 @@
 #include "server/conn/conn.h"
 
 static inline char *put(char *at, mg_slice s) {
-    memcpy(at, s.p, s.n);
+    if (s.n) memcpy(at, s.p, s.n);
     return at + s.n;
 }
 

@@ -8,7 +8,7 @@
 //   main.c         arguments and the table of rows          flow.c     publisher to subscribers, throughput
 //   conn.c         connections, counting of what arrives    request.c  requests and replies, latency
 //   gauge.c        clocks, the server's CPU and memory      idle.c     idle connections, memory, handshakes
-//   tls_mbedtls.c  the client's side of TLS
+//   tls_mbedtls.c  the client's side of TLS                 js*.c      JetStream; see js.h
 #ifndef MG_TEST_BENCH_H
 #define MG_TEST_BENCH_H
 
@@ -32,6 +32,10 @@ struct mgb_target {
     size_t conns;   // idle connections of the memory rows
     bool split;     // publisher is connection 1, subscriber connection 2
     struct mgb_tls_env *tls; // NULL: plain TCP
+    size_t consumers; // of the rows with many of them
+    uint64_t bytes;   // stored by the row js-fill
+    uint64_t since;   // when the server was started, by mgb_now: for the row js-first
+    unsigned part;    // JetStream rows do 1/part of what they count, not time
 };
 
 // One line of the table in main.c. A row uses the fields that concern it.
@@ -47,6 +51,10 @@ struct mgb_row {
     size_t in_flight;  // request rows: outstanding requests a connection
     bool old_style;    // request rows: a fresh inbox subscription for each request
     bool tls;          // needs --tls
+    bool js;           // needs a server with JetStream
+    size_t streams;    // JetStream: published to in turn
+    size_t subjects;   // JetStream: of each stream, published to in turn; 0: as many as there are consumers
+    size_t keep;       // JetStream: max_msgs_per_subject; 0: all
 };
 
 void mgb_flow_row(const struct mgb_row *row, const struct mgb_target *t);
@@ -54,6 +62,14 @@ void mgb_request_row(const struct mgb_row *row, const struct mgb_target *t);
 void mgb_idle_row(const struct mgb_row *row, const struct mgb_target *t);
 void mgb_conns_row(const struct mgb_row *row, const struct mgb_target *t);
 void mgb_handshake_row(const struct mgb_row *row, const struct mgb_target *t);
+void mgb_js_publish_row(const struct mgb_row *row, const struct mgb_target *t);
+void mgb_js_latency_row(const struct mgb_row *row, const struct mgb_target *t);
+void mgb_js_fetch_row(const struct mgb_row *row, const struct mgb_target *t);
+void mgb_js_consume_row(const struct mgb_row *row, const struct mgb_target *t);
+void mgb_js_create_row(const struct mgb_row *row, const struct mgb_target *t);
+void mgb_js_wake_row(const struct mgb_row *row, const struct mgb_target *t);
+void mgb_js_fill_row(const struct mgb_row *row, const struct mgb_target *t);
+void mgb_js_first_row(const struct mgb_row *row, const struct mgb_target *t);
 
 // ---- gauge.c
 
@@ -71,6 +87,17 @@ void mgb_print(const struct mgb_row *row, const char *metric, double value);
 // Prints what every load has in common: `count` things (`unit`: "msgs", "reqs", ...) done between a and b.
 void mgb_print_load(const struct mgb_row *row, const char *unit, uint64_t count, const struct mgb_mark *a,
                     const struct mgb_mark *b, pid_t server);
+// Latencies in ns; memory is touched only as far as it is used, and what comes beyond MGB_SAMPLES is not kept.
+#define MGB_SAMPLES ((size_t)8 << 20)
+struct mgb_samples {
+    uint32_t *ns;
+    size_t n;
+};
+void mgb_samples_init(struct mgb_samples *s);
+void mgb_samples_fini(struct mgb_samples *s);
+void mgb_sample(struct mgb_samples *s, uint64_t ns);
+// Sorts them and prints p50_us and p99_us.
+void mgb_samples_print(const struct mgb_row *row, struct mgb_samples *s);
 _Noreturn void mgb_die(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 // ---- conn.c
@@ -80,6 +107,8 @@ struct mgb_conn {
     struct mgb_tls *tls; // NULL: plain
 };
 
+// Says whether somebody listens at the target's port.
+bool mgb_conn_possible(const struct mgb_target *t);
 // Connects, says CONNECT, sends `hello` (NUL-terminated protocol lines, may be "") and waits for the PONG that covers
 // it. Then the socket is non-blocking and nothing that was sent up to the PONG is left unread.
 void mgb_conn_open(struct mgb_conn *c, const struct mgb_target *t, const char *hello);

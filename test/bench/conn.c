@@ -82,6 +82,13 @@ static void take_line(struct mgb_conn *c, char *line, size_t cap) {
     line[have] = '\0';
 }
 
+bool mgb_conn_possible(const struct mgb_target *t) {
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool there = fd >= 0 && connect(fd, (const struct sockaddr *)&t->addr, sizeof t->addr) == 0;
+    close(fd);
+    return there;
+}
+
 static void dial(struct mgb_conn *c, const struct mgb_target *t) {
     int on = 1;
     c->tls = NULL;

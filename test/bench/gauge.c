@@ -66,6 +66,33 @@ void mgb_print_load(const struct mgb_row *row, const char *unit, uint64_t count,
     mgb_print(row, "peak_kb", mgb_status_kb(server, "VmHWM"));
 }
 
+void mgb_samples_init(struct mgb_samples *s) {
+    s->n = 0;
+    s->ns = malloc(MGB_SAMPLES * sizeof *s->ns);
+    if (s->ns == NULL)
+        mgb_die("out of memory");
+}
+
+void mgb_samples_fini(struct mgb_samples *s) { free(s->ns); }
+
+void mgb_sample(struct mgb_samples *s, uint64_t ns) {
+    if (s->n < MGB_SAMPLES)
+        s->ns[s->n++] = ns < UINT32_MAX ? (uint32_t)ns : UINT32_MAX;
+}
+
+static int by_value(const void *a, const void *b) {
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+void mgb_samples_print(const struct mgb_row *row, struct mgb_samples *s) {
+    if (s->n == 0)
+        mgb_die("%s: nothing was done in the time given", row->name);
+    qsort(s->ns, s->n, sizeof *s->ns, by_value);
+    mgb_print(row, "p50_us", s->ns[(s->n - 1) * 50 / 100] / 1e3);
+    mgb_print(row, "p99_us", s->ns[(s->n - 1) * 99 / 100] / 1e3);
+}
+
 void mgb_die(const char *fmt, ...) {
     va_list ap;
     va_start(ap, fmt);

@@ -21,7 +21,6 @@
 
 #define SUBJECT "bench.echo"
 #define BUFFER ((size_t)128 << 10)
-#define MAX_SAMPLES ((size_t)8 << 20)
 #define MAX_SLOTS 10
 
 struct peer {
@@ -37,8 +36,7 @@ struct echo {
     struct peer responder, *requesters;
     int epoll;
     uint64_t requests, replies; // sent, received, by all requesters
-    uint32_t *samples;          // latencies in ns
-    size_t nsamples;
+    struct mgb_samples samples;
     char payload[1024];
 };
 
@@ -113,8 +111,7 @@ static void take_reply(struct echo *e, struct peer *p, const struct msg *m) {
     size_t slot = (size_t)(m->subject[m->subject_len - 1] - '0');
     if (slot >= e->row->in_flight || p->sent_at[slot] == 0)
         mgb_die("a reply to nothing: %.*s", (int)m->subject_len, m->subject);
-    if (e->nsamples < MAX_SAMPLES)
-        e->samples[e->nsamples++] = (uint32_t)(mgb_now() - p->sent_at[slot]);
+    mgb_sample(&e->samples, mgb_now() - p->sent_at[slot]);
     e->replies++;
     put_request(e, p, slot);
 }
@@ -165,9 +162,9 @@ static void echo_open(struct echo *e, const struct mgb_row *row, const struct mg
     memset(e, 0, sizeof *e);
     e->row = row;
     e->requesters = calloc(row->requesters, sizeof *e->requesters);
-    e->samples = malloc(MAX_SAMPLES * sizeof *e->samples); // touched only as far as it is used
+    mgb_samples_init(&e->samples);
     e->epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (e->requesters == NULL || e->samples == NULL || e->epoll < 0)
+    if (e->requesters == NULL || e->epoll < 0)
         mgb_die("out of memory or descriptors");
     memset(e->payload, 'x', row->payload);
     memcpy(e->payload + row->payload, "\r\n", 2);
@@ -191,7 +188,7 @@ static void echo_close(struct echo *e) {
         close_peer(&e->requesters[i]);
     close(e->epoll);
     free(e->requesters);
-    free(e->samples);
+    mgb_samples_fini(&e->samples);
 }
 
 static void run_until(struct echo *e, uint64_t deadline) {
@@ -208,15 +205,6 @@ static void run_until(struct echo *e, uint64_t deadline) {
     }
 }
 
-static int by_value(const void *a, const void *b) {
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return x < y ? -1 : x > y;
-}
-
-static double percentile_us(const struct echo *e, size_t percent) {
-    return e->samples[(e->nsamples - 1) * percent / 100] / 1e3;
-}
-
 void mgb_request_row(const struct mgb_row *row, const struct mgb_target *t) {
     struct echo e;
     struct mgb_mark a, b;
@@ -224,13 +212,11 @@ void mgb_request_row(const struct mgb_row *row, const struct mgb_target *t) {
     echo_open(&e, row, t);
     run_until(&e, mgb_now() + span / 4);
     uint64_t before = e.replies;
-    e.nsamples = 0;
+    e.samples.n = 0;
     mgb_mark_now(&a, t->pid);
     run_until(&e, a.wall + span);
     mgb_mark_now(&b, t->pid);
     mgb_print_load(row, "reqs", e.replies - before, &a, &b, t->pid);
-    qsort(e.samples, e.nsamples, sizeof *e.samples, by_value);
-    mgb_print(row, "p50_us", percentile_us(&e, 50));
-    mgb_print(row, "p99_us", percentile_us(&e, 99));
+    mgb_samples_print(row, &e.samples);
     echo_close(&e);
 }

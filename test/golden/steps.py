@@ -372,6 +372,16 @@ class Runner(Requests):
         if not wait_for(holds, self.timeout):
             raise Failed(f"does not hold: {rest}")
 
+    def step_spoil(self, rest, step):
+        """spoil NAME text: in a file of the test's folder, inverts the bits of the text where it stands first."""
+        name, text = self._fill(rest).split(" ", 1)
+        with open(os.path.join(self.folder, name), "r+b") as f:
+            at = f.read().find(text.encode())
+            if at < 0:
+                raise Failed(f"{name} does not hold {text}")
+            f.seek(at)
+            f.write(bytes(b ^ 255 for b in text.encode()))
+
     def step_rename(self, rest, step):
         old, new = (os.path.join(self.folder, name) for name in rest.split())
         os.rename(old, new)

@@ -9,12 +9,14 @@ generous deadline, so a slow machine makes the tests slow, not wrong.
 import glob
 import json
 import os
+import re
 import signal
 import subprocess
 import time
 from urllib.parse import urlsplit
 
 POLL = 0.005
+REPORT = re.compile("runtime error: |ERROR: [A-Za-z]+Sanitizer|WARNING: ThreadSanitizer")
 
 
 class ServerError(Exception):
@@ -111,6 +113,12 @@ class Server:
 
     def tail(self, count=30):
         return "\n".join(self.log_lines()[-count:]) if os.path.exists(self.log_path) else ""
+
+    def sanitizer_report(self):
+        """What a sanitizer has told in the log, of this process or of one before it; else nothing."""
+        lines = self.log_lines()
+        at = next((i for i, line in enumerate(lines) if REPORT.search(line)), len(lines))
+        return "\n".join(lines[at:at + 40])
 
     def stop(self):
         if self.process and self.process.poll() is None:

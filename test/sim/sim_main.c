@@ -25,6 +25,8 @@
 #include <sanitizer/common_interface_defs.h>
 #endif
 
+#define PATIENCE 300 // seconds: a seed that takes longer spins within one step
+
 // Of the program that runs: read by handlers of the end of the process, which get no argument.
 static struct {
     char again[256]; // the command, up to the seed
@@ -158,6 +160,7 @@ int sim_main(int argc, char **argv, uint64_t seeds, void (*run)(uint64_t seed, c
     struct sim_args args = {.first = 1, .last = seeds};
     parse(argc, argv, &args);
     signal(SIGABRT, on_abort);
+    signal(SIGALRM, on_abort);
 #ifdef HAVE_SANITIZER
     __sanitizer_set_death_callback(say_seed);
 #else
@@ -168,6 +171,7 @@ int sim_main(int argc, char **argv, uint64_t seeds, void (*run)(uint64_t seed, c
     for (uint64_t seed = args.first; seed <= args.last; seed++, n++) {
         if (args.seconds > 0 && seconds() - began > args.seconds) break;
         program.seed = seed;
+        alarm(PATIENCE);
         run(seed, &args);
     }
     printf("%llu seeds passed\n", (unsigned long long)n);

@@ -19,6 +19,7 @@ func jetStreamTests() []named {
 		{"work queue: kills", workQueue(syscall.SIGKILL, syscall.SIGKILL)},
 		{"kv: concurrent updates, watch, history", kvConcurrentUpdates},
 		{"kv: watch through restarts", kvWatchThroughRestarts},
+		{"kv: updates through restarts", kvUpdatesThroughRestarts},
 		{"kv: expiry of a bucket", kvExpiry},
 		{"kv: expiry of a key", kvKeyExpiry},
 		{"kv: many buckets", kvManyBuckets},

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -121,6 +122,48 @@ func kvWatchThroughRestarts(t *T) {
 	t.must(err)
 	t.check(entry.Revision() == last["k7"] && string(entry.Value()) == "147", "k7 is %s at %d", entry.Value(),
 		entry.Revision())
+}
+
+// kvUpdatesThroughRestarts: a confirmed update has happened once, one that was cut off once or not at all.
+func kvUpdatesThroughRestarts(t *T) {
+	const clients, goal = 8, 600
+	s, ctx := t.streaming(), t.context()
+	kv := t.bucket(s, jetstream.KeyValueConfig{History: 64})
+	_, err := kv.Create(ctx, "count", []byte("0"))
+	t.must(err)
+	var confirmed, unclear atomic.Int64
+	var workers sync.WaitGroup
+	for range clients {
+		own, err := t.new(t.lasting(s)).KeyValue(ctx, "B")
+		t.must(err)
+		workers.Go(func() {
+			for confirmed.Load() < goal && ctx.Err() == nil {
+				once, cancel := context.WithTimeout(ctx, confirm)
+				if increment(once, own) == nil {
+					confirmed.Add(1)
+				} else {
+					unclear.Add(1)
+				}
+				cancel()
+			}
+		})
+	}
+	for part, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL, syscall.SIGKILL} {
+		t.until("the counting to go on", func() bool { return confirmed.Load() >= int64(part+1)*goal/4 })
+		s.stop(signal)
+		s.start(s.port)
+	}
+	workers.Wait()
+	history, err := kv.History(ctx, "count")
+	t.must(err)
+	t.check(len(history) == 64, "%d entries of history", len(history))
+	last, err := strconv.Atoi(string(history[63].Value()))
+	t.must(err)
+	for i, entry := range history {
+		t.check(string(entry.Value()) == strconv.Itoa(last-63+i), "history %d is %s", i, entry.Value())
+	}
+	t.check(confirmed.Load() <= int64(last) && int64(last) <= confirmed.Load()+unclear.Load(),
+		"counted to %d with %d confirmed and %d unclear", last, confirmed.Load(), unclear.Load())
 }
 
 func kvExpiry(t *T) {

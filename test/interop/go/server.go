@@ -20,6 +20,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -50,6 +51,12 @@ func (b *safeBuffer) Write(p []byte) (int, error) {
 	return b.Buffer.Write(p)
 }
 
+func (b *safeBuffer) text() string {
+	b.Lock()
+	defer b.Unlock()
+	return b.Buffer.String()
+}
+
 // Server is a server process on random ports, known from its ports file.
 type Server struct {
 	t      *T
@@ -70,9 +77,17 @@ func (t *T) serverWith(config string, args ...string) *Server {
 	s := &Server{t: t, folder: t.folder(), args: args}
 	t.must(os.WriteFile(filepath.Join(s.folder, "server.conf"), []byte("logtime: true\n"+config), 0o600))
 	s.start("-1")
-	t.cleanup(func() { s.stop(syscall.SIGKILL) })
+	t.cleanup(func() {
+		s.stop(syscall.SIGKILL)
+		if at := report.FindStringIndex(s.log.text()); at != nil {
+			t.late = s.log.text()[at[0]:min(at[0]+4000, len(s.log.text()))]
+		}
+	})
 	return s
 }
+
+// report is how what a sanitizer tells begins.
+var report = regexp.MustCompile(`runtime error: |ERROR: [A-Za-z]+Sanitizer`)
 
 func (s *Server) start(port string) {
 	ports := filepath.Join(s.folder, "ports")
@@ -178,6 +193,7 @@ func (t *T) certificate(folder, name string, leaf, parent *x509.Certificate,
 // T is one test: a failed check ends it, cleanups run in reverse order.
 type T struct {
 	cleanups []func()
+	late     string // what went wrong behind its end
 }
 
 type failure string
@@ -211,6 +227,9 @@ func (t *T) run(test func(*T)) (wrong string) {
 		}
 		for i := len(t.cleanups) - 1; i >= 0; i-- {
 			t.cleanups[i]()
+		}
+		if wrong == "" {
+			wrong = t.late
 		}
 	}()
 	test(t)

@@ -7,9 +7,11 @@ package main
 import (
 	"context"
 	"math/rand"
+	"net"
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -58,22 +60,21 @@ func (w *worksheet) take(msg jetstream.Msg) {
 	}
 }
 
-// handle does one message, or does not; false: the worker crashes.
-func (w *worksheet) handle(ctx context.Context, msg jetstream.Msg, dice *rand.Rand) bool {
-	switch roll := dice.Intn(1000); {
-	case roll < 3:
-		return false
-	case roll < 40:
+// handle does one message, or does not.
+func (w *worksheet) handle(ctx context.Context, nc *nats.Conn, msg jetstream.Msg, dice *rand.Rand) {
+	switch roll := dice.Intn(100); {
+	case roll < 4:
 		w.Lock()
 		w.naks++
 		w.Unlock()
 		msg.Nak()
-	case roll < 60:
+	case roll < 6:
 		msg.NakWithDelay(time.Duration(dice.Intn(200)) * time.Millisecond)
-	case roll < 80:
-		// A term has no confirmation in the API.
+	case roll < 8:
+		// A term is never confirmed, but it must have left before the worker vanishes.
 		w.note(w.unclear, msg)
 		msg.TermWithReason("no good")
+		nc.FlushTimeout(confirm)
 	default:
 		once, cancel := context.WithTimeout(ctx, confirm)
 		defer cancel()
@@ -86,16 +87,19 @@ func (w *worksheet) handle(ctx context.Context, msg jetstream.Msg, dice *rand.Ra
 			w.note(w.unclear, msg)
 		}
 	}
-	return true
 }
 
-// work fetches and handles until a crash, which leaves the rest of a batch to others.
+// life is how many messages a worker handles at most before it vanishes.
+const life = 100
+
+// work fetches and handles until the worker vanishes, which leaves the rest of a batch to others.
 func (w *worksheet) work(ctx context.Context, nc *nats.Conn, dice *rand.Rand) {
 	js, err := jetstream.New(nc)
 	if err != nil {
 		return
 	}
 	consumer, err := js.Consumer(ctx, "S", "D")
+	left := life/10 + dice.Intn(life-life/10)
 	for err == nil && ctx.Err() == nil {
 		batch, err := consumer.Fetch(10, jetstream.FetchMaxWait(heartbeat))
 		if err != nil {
@@ -107,22 +111,46 @@ func (w *worksheet) work(ctx context.Context, nc *nats.Conn, dice *rand.Rand) {
 			messages = append(messages, msg)
 		}
 		for _, msg := range messages {
-			if !w.handle(ctx, msg, dice) {
+			if left--; left == 0 {
 				return
 			}
+			w.handle(ctx, nc, msg, dice)
 		}
 	}
 }
 
-// worker works, crashes and comes back, until the context ends.
+// A line is a dialer whose connection can be cut without a word, and without what is still to be sent.
+type line struct {
+	conn atomic.Pointer[net.TCPConn]
+}
+
+func (l *line) Dial(network, address string) (net.Conn, error) {
+	conn, err := net.DialTimeout(network, address, patience)
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		l.conn.Store(tcp)
+	}
+	return conn, err
+}
+
+func (l *line) cut() {
+	if conn := l.conn.Load(); conn != nil {
+		conn.SetLinger(0)
+		conn.Close()
+	}
+}
+
+// worker works, vanishes and comes back, until the context ends.
 func (w *worksheet) worker(ctx context.Context, s *Server, seed int64) {
 	dice := rand.New(rand.NewSource(seed))
 	for ctx.Err() == nil {
-		nc, err := nats.Connect(s.url(), nats.MaxReconnects(-1), nats.ReconnectWait(20*time.Millisecond))
+		var own line
+		nc, err := nats.Connect(s.url(), nats.MaxReconnects(-1), nats.ReconnectWait(20*time.Millisecond),
+			nats.SetCustomDialer(&own), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 		if err != nil {
 			continue
 		}
 		w.work(ctx, nc, dice)
+		own.cut()
 		nc.Close()
 		w.Lock()
 		w.crashes++
@@ -169,7 +197,7 @@ func workQueue(signals ...syscall.Signal) func(*T) {
 }
 
 func (w *worksheet) judge(t *T, count int, interrupted bool) {
-	t.check(w.crashes > 5 && w.naks > 0, "%d crashes, %d naks", w.crashes, w.naks)
+	t.check(w.crashes >= count/life && w.naks > 0, "%d crashes, %d naks", w.crashes, w.naks)
 	t.check(w.again == "", "message %s came again after its ack was confirmed", w.again)
 	for i := range count {
 		text := strconv.Itoa(i + 1)

@@ -14,6 +14,7 @@ import { certificates, Server, until } from "./server.mjs";
 import "./jetstream.mjs";
 import "./kv.mjs";
 import "./object.mjs";
+import "./workqueue.mjs";
 
 test("publish and subscribe", () => withServer("", async (client) => {
   const [a, b] = [await client({ name: "a" }), await client()];

@@ -11,11 +11,11 @@ import { nanos } from "@nats-io/transport-node";
 import { binary, test, text, withStreams } from "./bed.mjs";
 import { until } from "./server.mjs";
 
-const LIMIT = 180000;
+export const LIMIT = 180000;
 const HEARTBEAT = 1000;
 export const VOLUME = Number(process.env.INTEROP_MESSAGES ?? 100000);
 
-const durable = { name: "D", durable_name: "D", ack_policy: AckPolicy.Explicit, ack_wait: nanos(3000),
+export const durable = { name: "D", durable_name: "D", ack_policy: AckPolicy.Explicit, ack_wait: nanos(3000),
   max_ack_pending: 10000 };
 const push = { ...durable, deliver_subject: "to.D", idle_heartbeat: nanos(HEARTBEAT), flow_control: true };
 
@@ -38,7 +38,7 @@ const ways = {
 };
 
 /** Publishes the numbers from first to last, up to 1,000 at a time, each until it is acked; stored tells where. */
-async function publish(js, first, last, stored, options = {}) {
+export async function publish(js, first, last, stored, options = {}) {
   let next = first;
   const worker = async () => {
     while (next <= last) {

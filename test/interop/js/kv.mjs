@@ -5,6 +5,7 @@
 
 import assert from "node:assert/strict";
 
+import { jetstream } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 
 import { status, test, withStreams } from "./bed.mjs";
@@ -65,6 +66,36 @@ test("kv: watch through restarts", () => withStreams(async (client, server) => {
   assert.equal(keys.length, 19);
   assert.equal((await kv.get("k0")).operation, "DEL");
   assert.equal((await kv.get("k7")).string(), "147");
+}), 120000);
+
+// A confirmed update has happened once, one that was cut off once or not at all.
+test("kv: updates through restarts", () => withStreams(async (client, server) => {
+  const [clients, goal] = [8, 600];
+  const kv = await new Kvm(await client()).create("B", { history: 64 });
+  await kv.create("count", "0");
+  let [confirmed, unclear] = [0, 0];
+  const counting = Promise.all(Array.from({ length: clients }, async () => {
+    const own = await new Kvm(jetstream(await client(), { timeout: 2000 })).open("B");
+    while (confirmed < goal) {
+      try {
+        const entry = await own.get("count");
+        await own.update("count", String(Number(entry.string()) + 1), entry.revision);
+        confirmed++;
+      } catch (error) {
+        if (!/wrong last sequence/.test(error.message)) unclear++;
+      }
+    }
+  }));
+  for (const [at, signal] of [[goal / 4, "SIGTERM"], [goal / 2, "SIGKILL"], [goal * 3 / 4, "SIGKILL"]]) {
+    await Promise.race([until("the counting to go on", () => confirmed >= at), counting]);
+    await server.restart(signal);
+  }
+  await counting;
+  const values = [];
+  for await (const entry of await kv.history({ key: "count" })) values.push(Number(entry.string()));
+  assert.deepEqual(values, Array.from({ length: 64 }, (_, i) => values[0] + i));
+  const last = values.at(-1);
+  assert.ok(confirmed <= last && last <= confirmed + unclear, `${last}: ${confirmed} confirmed, ${unclear} unclear`);
 }), 120000);
 
 test("kv: expiry of a bucket and of a key", () => withStreams(async (client) => {

@@ -25,6 +25,7 @@ export class Server {
 
   constructor(binary, config = "") {
     this.binary = binary;
+    this.log = "";
     this.folder = mkdtempSync(join(tmpdir(), "interop-js-"));
     this.config = join(this.folder, "server.conf");
     writeFileSync(this.config, `# made by a test\nlogtime: true\n${config}`);
@@ -37,7 +38,6 @@ export class Server {
       join(this.folder, "ports"), "-m", "-1", "-c", this.config, ...args], { cwd: this.folder,
       stdio: ["ignore", "ignore", "pipe"] });
     this.args = args;
-    this.log = "";
     this.process.stderr.on("data", (data) => this.log += data);
     this.exited = new Promise((resolve) => this.process.on("exit", resolve));
     Server.running.add(this);
@@ -79,6 +79,8 @@ export class Server {
   async remove() {
     await this.stop("SIGKILL");
     rmSync(this.folder, { recursive: true, force: true });
+    const at = this.log.search(/runtime error: |ERROR: [A-Za-z]+Sanitizer/);
+    if (at >= 0) throw new Error(this.log.slice(at, at + 4000));
   }
 }
 

@@ -60,7 +60,9 @@ class Bed:
             with contextlib.suppress(Exception):
                 await nc.close()
         self.server.stop()
+        report = self.server.sanitizer_report()
         self.folder.cleanup()
+        assert not report, report
 
     async def client(self, scheme="nats", host="127.0.0.1", **options):
         nc = await nats.connect(f"{scheme}://{host}:{self.port}", **{"connect_timeout": 10, **options})

@@ -14,6 +14,7 @@ import nats.errors
 
 import kv  # noqa: F401
 import streams  # noqa: F401
+import workqueue  # noqa: F401
 from bed import PATIENCE, Bed, run_tests, take, test, until
 
 from pylib import certs

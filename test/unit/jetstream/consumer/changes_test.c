@@ -335,6 +335,43 @@ static void test_inactive_jitter(void **state) {
     world_free(w);
 }
 
+// One that is made of the state of another and recalls its past goes on as if nothing had happened.
+static void test_recalls_its_past(void **state) {
+    (void)state;
+    struct world *w = world_new();
+    w->rules.inactive_after = 60 * SEC;
+    w->rules.pause_until = WORLD_T0 + 20 * SEC;
+    world_pubs(w, 1);
+    world_begin(w, 1);
+    world_pass(w, 10 * SEC);
+    struct mg_js_consumer_past past = mg_js_consumer_past(w->c);
+    world_pass(w, 5 * SEC);
+    world_restart(w);
+    mg_js_consumer_recall(w->c, w->now, &past);
+    world_expect(w, "");
+    past = mg_js_consumer_past(w->c);
+    w->now += 10 * SEC; // the pause ends while there is none
+    world_restart(w);
+    mg_js_consumer_recall(w->c, w->now, &past);
+    world_pass(w, 0);
+    world_expect(w, "! resumed\n");
+    world_pull(w, "r", "1");
+    world_expect(w, "r<a s1 d1 x1 p0\n");
+    world_ack(w, 1, "");
+    past = mg_js_consumer_past(w->c);
+    assert_int_equal(past.last_delivered, w->now);
+    world_pass(w, 50 * SEC);
+    world_restart(w);
+    assert_int_equal(mg_js_consumer_facts(w->c, w->now, 1, 1).last_acked, 0);
+    mg_js_consumer_recall(w->c, w->now, &past);
+    assert_int_equal(mg_js_consumer_facts(w->c, w->now, 1, 1).last_acked, w->now - 50 * SEC);
+    assert_int_equal(mg_js_consumer_facts(w->c, w->now, 1, 1).last_delivered, w->now - 50 * SEC);
+    w->log.len = 0;
+    world_pass(w, 10 * SEC);
+    world_expect(w, "! inactive\n");
+    world_free(w);
+}
+
 static void test_info_is_clamped(void **state) {
     (void)state;
     struct world *w = world_new();
@@ -368,7 +405,7 @@ int main(void) {
         cmocka_unit_test(test_stale_reads),   cmocka_unit_test(test_reset),
         cmocka_unit_test(test_reset_refused), cmocka_unit_test(test_inactive_pull),
         cmocka_unit_test(test_inactive_jitter), cmocka_unit_test(test_last_number_there_is),
-        cmocka_unit_test(test_info_is_clamped),
+        cmocka_unit_test(test_recalls_its_past), cmocka_unit_test(test_info_is_clamped),
         cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

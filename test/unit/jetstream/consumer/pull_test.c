@@ -47,7 +47,7 @@ static void test_refusals(void **state) {
     static const struct {
         const char *body, *answer;
     } cases[] = {
-        {"{\"batch\":}", "r<NATS/1.0 400 Bad Request - invalid JSON||\n"},
+        {"{\"batch\":}", "r<NATS/1.0 400 Bad Request - invalid character '}' looking for beginning of value||\n"},
         {"{\"batch\":\"1\"}", "r<NATS/1.0 400 Bad Request - json: cannot unmarshal string into Go struct field "
                               "JSApiConsumerGetNextRequest.batch of type int||\n"},
         {"{\"batch\":1.5}", "r<NATS/1.0 400 Bad Request - json: cannot unmarshal number 1.5 into Go struct field "

@@ -69,6 +69,11 @@ static void put(struct rig *r, struct mg_stream *s, const char *key, const char 
     assert_int_equal(mg_stream_row_put(s, mg_cstr(key), mg_cstr(value), r), 0);
 }
 
+static void note(struct rig *r, struct mg_stream *s, const char *key, const char *value) {
+    r->asked++;
+    assert_int_equal(mg_stream_row_note(s, mg_cstr(key), mg_cstr(value), r), 0);
+}
+
 static void drop(struct rig *r, struct mg_stream *s, const char *key) {
     r->asked++;
     assert_int_equal(mg_stream_row_delete(s, mg_cstr(key), r), 0);
@@ -170,11 +175,48 @@ static void ends_early(void **state) {
     rig_remove(&r);
 }
 
+static uint64_t commits(const struct rig *r) {
+    struct mg_store_counters c = mg_store_counters(r->st);
+    uint64_t n = 0;
+    for (unsigned i = 0; i < MG_STORE_BUCKETS; i++) n += c.commit_ns[i];
+    return n;
+}
+
+static void notes_go_along_or_alone(void **state) {
+    const struct mg_stream_limits none = {0};
+    struct rig r;
+    (void)state;
+    rig_new(&r);
+    struct mg_stream *s = rig_stream(&r, "S", &none);
+    put(&r, s, "k", "0");
+    rig_settle(&r);
+    uint64_t before = commits(&r);
+    note(&r, s, "n1", "a");
+    mg_store_part_turn(r.part); // hands over what cannot wait
+    put(&r, s, "k", "1");
+    rig_settle(&r);
+    assert_int_equal(commits(&r), before + 1);
+    note(&r, s, "n2", "b");
+    rig_settle(&r);
+    assert_int_equal(commits(&r), before + 2);
+    note(&r, s, "n3", "c");
+    mg_stream_barrier(s, &r);
+    r.asked++;
+    rig_settle(&r);
+    note(&r, s, "n4", "d"); // at the end it is not waited for
+    rig_close(&r);
+    rig_open(&r);
+    expect(mg_stream_next(r.part, NULL), "", "", 9, "k=1 n1=a n2=b n3=c n4=d ");
+    rig_close(&r);
+    rig_remove(&r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lists_all_levels),
         cmocka_unit_test(goes_on_where_it_stopped),
         cmocka_unit_test(ends_early),
+        cmocka_unit_test(notes_go_along_or_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #include "jetstream/stream/taken.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "server/proto/subject.h"
 #include "test/unit/cmocka_inc.h"
@@ -65,7 +66,31 @@ static void as_all_with_all(void **state) {
     assert_null(t.root);
 }
 
+// As deep as a subject can be, many times over: nothing here may need a stack for it.
+static void deep(void **state) {
+    enum { TOKENS = 1000000 };
+    struct mg_js_taken t = {NULL};
+    static const char owner, other;
+    char *text = malloc(2 * TOKENS);
+    (void)state;
+    for (size_t i = 0; i < TOKENS; i++) memcpy(text + 2 * i, "a.", 2);
+    const mg_slice all = mg_slice_of(text, 2 * TOKENS - 1), half = mg_slice_of(text, TOKENS - 1);
+    mg_js_taken_add(&t, all, &owner);
+    assert_true(mg_js_taken_collides(&t, all, &other));
+    assert_false(mg_js_taken_collides(&t, all, &owner));
+    assert_false(mg_js_taken_collides(&t, half, &other));
+    assert_true(mg_js_taken_collides(&t, MG_S(">"), &other));
+    assert_true(mg_js_taken_collides(&t, MG_S("*.>"), &other));
+    mg_js_taken_add(&t, half, &other);
+    mg_js_taken_remove(&t, all, &owner);
+    assert_false(mg_js_taken_collides(&t, all, &owner));
+    assert_true(mg_js_taken_collides(&t, half, &owner));
+    mg_js_taken_add(&t, all, &owner);
+    mg_js_taken_fini(&t);
+    free(text);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(as_all_with_all)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(as_all_with_all), cmocka_unit_test(deep)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -89,8 +89,18 @@ static void test_round_trip(void **state) {
     }
 }
 
+static void base62(void **state) {
+    char text[9] = "........";
+    (void)state;
+    mg_base62_digits(text, 8, 61 + 62 * (10 + 62 * 36));
+    assert_string_equal(text, "zAa00000");
+    mg_base62_digits(text, 2, 62);
+    assert_string_equal(text, "01a00000");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(base62),
         cmocka_unit_test(test_rfc_vectors),
         cmocka_unit_test(test_url_alphabet),
         cmocka_unit_test(test_refuses),

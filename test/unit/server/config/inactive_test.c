@@ -115,12 +115,13 @@ static void jetstream_values(void **state) {
     assert_int_equal(js->duplicate_window, 3 * MG_SEC);
     assert_int_equal(o->ninactive, 0);
     mg_options_free(o);
-    o = load_ok("jetstream {sync: always, extension_hint: no_extend, limits {max_ha_assets: 1}}");
+    o = load_ok("jetstream {sync: always, extension_hint: no_extend, limits {max_ha_assets: 1, batch {max_msgs: 2}}}");
     assert_true(o->js.strict && !o->js.max_memory_set);
     assert_int_equal(o->js.sync_interval, 0);
     assert_non_null(mg_options_inactive(o, "jetstream.extension_hint"));
-    assert_non_null(mg_options_inactive(o, "jetstream.max_ha_assets"));
-    assert_false(mg_options_inactive(o, "jetstream.max_ha_assets")->refuse);
+    assert_non_null(mg_options_inactive(o, "jetstream.limits.max_ha_assets"));
+    assert_false(mg_options_inactive(o, "jetstream.limits.max_ha_assets")->refuse);
+    assert_non_null(mg_options_inactive(o, "jetstream.limits.batch.max_msgs"));
     mg_options_free(o);
     o = load_ok("jetstream {key: secret}");
     assert_true(mg_options_inactive(o, "jetstream.key")->refuse);
