@@ -112,7 +112,7 @@ static void swept(struct mg_js_members *ms) {
 static bool take(struct mg_js_members *ms) {
     struct mg_js_sweep *sw = ms->sweep;
     const struct mg_read *r = &sw->rd.r;
-    bool back = sw->next < r->seq && !MG_PLANTED(late_sweep); // meanwhile something before it was asked about
+    bool back = sw->next < r->seq; // meanwhile something before it was asked about
     if (r->err == MG_ENOTFOUND || r->msg.seq > sw->last) return back;
     if (r->err == 0) look_at(ms, &r->msg);
     if (!back) sw->next = r->msg.seq + 1;

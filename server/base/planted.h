@@ -88,7 +88,6 @@
     X(jump_ages, store, "ages follow a clock that jumps ahead at once")                                                \
     X(jump_forgotten, store, "a start forgets that ages are behind")                                                   \
     X(unheard_press, js, "a checkpoint that is asked for before the keeper is there is forgotten")                     \
-    X(late_sweep, js, "a sweep that is told to begin earlier while it reads does not")                                 \
     X(first_of_two, js, "with retention by interest the first of two acknowledgements removes a message")              \
     X(gone_at_delivery, js, "a delivery counts as the end of a message")                                               \
     X(confirmed_at_once, js, "an acknowledgement is confirmed before it is durable")                                   \

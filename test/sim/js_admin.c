@@ -28,7 +28,7 @@ struct js_consumer *js_some_consumer(struct js_client *cl, bool push) {
     return NULL;
 }
 
-// ---- streams ----------------------------------------------------------------------------------------------------------
+// ---- streams -------------------------------------------------------------------------------------------------------
 
 static void draw_stream(struct js_client *cl, struct js_stream *s) {
     js_stream_new_generation(s);
@@ -129,7 +129,7 @@ static void delete_message(struct js_client *cl, struct js_stream *s) {
     js_end(&call);
 }
 
-// ---- consumers --------------------------------------------------------------------------------------------------------
+// ---- consumers -----------------------------------------------------------------------------------------------------
 
 static void draw_waits(struct js_client *cl, struct js_consumer *c) {
     c->ack_wait = c->backoff[0] = 1000000 * (300 + js_below(cl, 3000));
@@ -234,7 +234,8 @@ static void pause_until(struct js_client *cl, struct js_consumer *c, uint64_t at
     snprintf(body, sizeof(body), "{\"pause_until\":\"%s\"}",
              mg_fmt_time(text, wall + (int64_t)(at - sim_now(cl->w->sim))));
     c->paused = 0; // what holds until the answer is not known
-    if (js_ask(cl, &call, subject, at ? body : "{}") && s->generation == generation && js_error(&call.body) == 0 && at) {
+    bool done = js_ask(cl, &call, subject, at ? body : "{}") && s->generation == generation;
+    if (done && js_error(&call.body) == 0 && at) {
         c->paused = js_tick(s->m);
         c->paused_until = at;
     }
@@ -263,7 +264,7 @@ bool js_look(struct js_client *cl, struct js_consumer *c, struct js_facts *f) {
     return there;
 }
 
-// ---- what is done -----------------------------------------------------------------------------------------------------
+// ---- what is done --------------------------------------------------------------------------------------------------
 
 static void with_consumer(struct js_client *cl, struct js_consumer *c) {
     struct js_facts f;

@@ -12,7 +12,7 @@
 
 #define TRIES 4u
 
-// ---- what survived ----------------------------------------------------------------------------------------------------
+// ---- what survived -------------------------------------------------------------------------------------------------
 
 // g<generation>v<version>.: of what was asked for, and not older than what was confirmed.
 static unsigned check_version(const struct js_call *info, const char *what, unsigned no, unsigned generation,
@@ -69,7 +69,7 @@ static bool find_stream(struct js_client *cl, struct js_stream *s, uint64_t *fir
     return there && !cl->lost;
 }
 
-// ---- reading all of it ------------------------------------------------------------------------------------------------
+// ---- reading all of it ---------------------------------------------------------------------------------------------
 
 static bool header(const struct js_call *c, const char *name, char *out, size_t n) {
     const char *p = c->header.len ? strstr(c->header.p, name) : NULL;
@@ -115,7 +115,7 @@ static void read_all(struct js_client *cl, struct js_stream *s) {
     s->looked = js_tick(s->m);
 }
 
-// ---- the verdict ------------------------------------------------------------------------------------------------------
+// ---- the verdict ---------------------------------------------------------------------------------------------------
 
 static void judge(struct js_client *cl, struct js_stream *s) {
     char why[200];
@@ -143,7 +143,7 @@ void js_audit(struct js_client *cl) {
     for (unsigned i = 0; i < JS_STREAMS && !cl->lost; i++) judge(cl, &cl->w->model.streams[i]);
 }
 
-// ---- the end ----------------------------------------------------------------------------------------------------------
+// ---- the end -------------------------------------------------------------------------------------------------------
 
 static void run_empty(struct js_client *cl, struct js_consumer *c) {
     struct js_stream *s = c->stream;

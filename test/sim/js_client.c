@@ -15,7 +15,7 @@
 uint64_t js_below(struct js_client *cl, uint64_t n) { return sim_below(cl->w->sim, n); }
 bool js_chance(struct js_client *cl, unsigned of256) { return sim_chance(cl->w->sim, of256); }
 
-// ---- what comes -------------------------------------------------------------------------------------------------------
+// ---- what comes ----------------------------------------------------------------------------------------------------
 
 static void ring(struct js_client *cl) { cl->rung = true; }
 
@@ -88,7 +88,7 @@ static void on_turn(struct sim_client *c) { (void)c; }
 static const struct sim_client_ops ops = {
     .ready = on_ready, .pong = on_pong, .msg = on_msg, .err = on_err, .closed = on_closed, .turn = on_turn};
 
-// ---- the fiber --------------------------------------------------------------------------------------------------------
+// ---- the fiber -----------------------------------------------------------------------------------------------------
 
 void js_wait(struct js_client *cl, uint64_t until) {
     if (!cl->rung && !cl->lost) sim_sleep(cl->w->sim, &cl->rung, until);
@@ -127,7 +127,7 @@ void js_client_lose(struct js_client *cl) {
     ring(cl);
 }
 
-// ---- requests ---------------------------------------------------------------------------------------------------------
+// ---- requests ------------------------------------------------------------------------------------------------------
 
 static void publish(struct js_client *cl, const char *subject, const char *reply, const char *headers,
                     const char *body) {
@@ -193,7 +193,7 @@ bool js_fence(struct js_client *cl) {
     return !cl->lost;
 }
 
-// ---- answers ----------------------------------------------------------------------------------------------------------
+// ---- answers -------------------------------------------------------------------------------------------------------
 
 bool js_number(const struct mg_buf *body, const char *at, const char *key, uint64_t *out) {
     char quoted[48];

@@ -72,7 +72,7 @@ static void pulled(struct js_call *call, const struct sim_msg *m) {
     call->done = true;
 }
 
-// ---- what is done with them -------------------------------------------------------------------------------------------
+// ---- what is done with them ----------------------------------------------------------------------------------------
 
 static bool confirm(struct js_client *cl, struct pull *p, const struct held *h, const char *verb) {
     struct js_call call = {.came = NULL};
@@ -120,7 +120,7 @@ static void finish_all(struct js_client *cl, struct pull *p) {
     p->n = 0;
 }
 
-// ---- pulling ----------------------------------------------------------------------------------------------------------
+// ---- pulling -------------------------------------------------------------------------------------------------------
 
 static void request(struct js_client *cl, struct pull *p, uint64_t expires, bool no_wait) {
     char subject[64], body[96];
@@ -165,7 +165,7 @@ void js_drain(struct js_client *cl, struct js_consumer *c) {
     }
 }
 
-// ---- listening --------------------------------------------------------------------------------------------------------
+// ---- listening -----------------------------------------------------------------------------------------------------
 
 static void listened(struct js_client *cl, const struct sim_msg *m) {
     struct pull *p = cl->listener_arg;

@@ -32,7 +32,7 @@ struct js_seen *js_seen(struct js_consumer *c, uint64_t seq) {
     return &c->seen[seq];
 }
 
-// ---- deliveries -------------------------------------------------------------------------------------------------------
+// ---- deliveries ----------------------------------------------------------------------------------------------------
 
 static struct js_first *by_dseq(struct js_consumer *c, uint64_t dseq) {
     if (dseq >= c->ndseq) {
@@ -98,7 +98,7 @@ void js_received(struct js_consumer *c, const struct js_delivery *d, uint64_t as
     if (s->m->draining) seen->drained = true;
 }
 
-// ---- acknowledgements -------------------------------------------------------------------------------------------------
+// ---- acknowledgements ----------------------------------------------------------------------------------------------
 
 static void note(struct js_stream *s, uint64_t seq, uint8_t bit) {
     if (seq >= s->nended) {
@@ -160,7 +160,7 @@ bool js_must_be_done(struct js_stream *s, uint64_t seq, unsigned subject) {
     return true;
 }
 
-// ---- its state --------------------------------------------------------------------------------------------------------
+// ---- its state -----------------------------------------------------------------------------------------------------
 
 void js_told(struct js_consumer *c, const struct js_facts *f, uint64_t asked) {
     struct js_stream *s = c->stream;

@@ -142,7 +142,7 @@ static inline uint64_t js_tick(struct js_model *m) { return ++m->tick; }
 // The server has died or ended: what is open will never be answered.
 void js_model_new_life(struct js_model *m);
 
-// ---- messages (js_streams.c) ----------------------------------------------------------------------------------------
+// ---- messages (js_streams.c) ---------------------------------------------------------------------------------------
 
 void js_stream_new_generation(struct js_stream *s); // nothing is in it, and it has no consumers
 struct js_msg *js_publish(struct js_stream *s, unsigned subject, unsigned publisher);
@@ -158,7 +158,7 @@ struct js_removal *js_remove(struct js_stream *s);
 // nothing. What it says may be different in a moment (something still settles).
 const char *js_stream_judge(struct js_stream *s, uint64_t first, uint64_t last, char *why, size_t n);
 
-// ---- consumers (js_consumers.c) -------------------------------------------------------------------------------------
+// ---- consumers (js_consumers.c) ------------------------------------------------------------------------------------
 
 struct js_delivery {
     uint64_t count, seq, dseq, pending;

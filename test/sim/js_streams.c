@@ -48,7 +48,7 @@ void js_model_new_life(struct js_model *m) {
     }
 }
 
-// ---- what happens to messages -----------------------------------------------------------------------------------------
+// ---- what happens to messages --------------------------------------------------------------------------------------
 
 void js_stream_new_generation(struct js_stream *s) {
     s->generation++;
@@ -111,7 +111,7 @@ static void place(struct js_msg *msg, uint64_t seq) {
 static void answered(struct js_msg *msg, enum js_fate fate) {
     struct js_model *m = msg->stream->m;
     sim_check(msg->fate == JS_OPEN || (msg->fate == JS_STORED && msg->answered == 0 && fate == JS_STORED),
-              "message %llu is answered twice, or otherwise than it is seen", (unsigned long long)js_msg_number(m, msg));
+              "message %llu is answered twice, or not as it is seen", (unsigned long long)js_msg_number(m, msg));
     msg->fate = fate;
     msg->answered = js_tick(m);
     msg->answered_at = sim_now(m->sim);
@@ -161,7 +161,7 @@ struct js_removal *js_remove(struct js_stream *s) {
     return r;
 }
 
-// ---- what may be missing, and what must -------------------------------------------------------------------------------
+// ---- what may be missing, and what must ----------------------------------------------------------------------------
 
 static bool hits(const struct js_removal *r, const struct js_msg *msg) {
     if (r->failed) return false;
@@ -216,7 +216,7 @@ static const char *must_be_gone(struct js_stream *s, const struct js_msg *msg) {
     return removed(s, msg, true) ? "removed" : NULL;
 }
 
-// ---- the whole stream -------------------------------------------------------------------------------------------------
+// ---- the whole stream ----------------------------------------------------------------------------------------------
 
 static void check_order(const struct js_stream *s) {
     for (size_t i = 0; i < s->m->nmsgs; i++) {
@@ -225,7 +225,7 @@ static void check_order(const struct js_stream *s) {
         for (size_t k = i + 1; k < s->m->nmsgs; k++) {
             const struct js_msg *b = s->m->msgs[k];
             if (b->stream != s || b->seq == 0 || b->generation != s->generation) continue;
-            sim_check(a->publisher != b->publisher || a->seq < b->seq, "messages %zu and %zu of a publisher: %llu, %llu",
+            sim_check(a->publisher != b->publisher || a->seq < b->seq, "messages %zu, %zu of a publisher: %llu, %llu",
                       i, k, (unsigned long long)a->seq, (unsigned long long)b->seq);
             if (a->id && a->id == b->id && s->dedupe && s->kind != JS_INTEREST) {
                 uint64_t end = b->answered_at > a->answered_at ? b->answered_at : a->answered_at;

@@ -58,7 +58,7 @@ struct js_world {
     bool eager;
 };
 
-// ---- js_client.c ------------------------------------------------------------------------------------------------------
+// ---- js_client.c ---------------------------------------------------------------------------------------------------
 
 void js_client_start(struct js_world *w, struct js_client *cl, void (*script)(struct js_client *cl), const char *name);
 void js_client_lose(struct js_client *cl); // the server is dead
@@ -91,7 +91,7 @@ bool js_number(const struct mg_buf *body, const char *at, const char *key, uint6
 unsigned js_error(const struct mg_buf *body); // its code; 0: none
 static inline const char *js_body(const struct js_call *c) { return c->body.len ? c->body.p : ""; }
 
-// ---- scripts ----------------------------------------------------------------------------------------------------------
+// ---- scripts -------------------------------------------------------------------------------------------------------
 
 struct js_stream *js_some_stream(struct js_client *cl); // that is there; NULL: none
 struct js_consumer *js_some_consumer(struct js_client *cl, bool push);
