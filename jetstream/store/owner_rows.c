@@ -28,8 +28,8 @@ static void copy_rows(const struct listing *l, const struct mg_rowmap *from, str
         bool added;
         if (!mg_slice_starts(key, mg_buf_slice(&l->prefix))) continue;
         if (mg_cell_compare(key, mg_buf_slice(&l->low)) < 0) continue;
+        if (mg_rowmap_get(to, mg_row_hash(0, key), key)) continue; // a newer generation has it
         struct mg_cell *copy = mg_rowmap_put(to, mg_row_hash(0, key), key, c->value_len, &added);
-        if (!added) continue; // a newer generation has it
         if (c->value_len) memcpy(copy->value, c->value, c->value_len);
         copy->flags = c->flags;
     }

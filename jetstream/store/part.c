@@ -537,7 +537,11 @@ void mg_part_open_all(struct mg_store_part *p) {
 static void free_garbage(struct mg_store_part *p) {
     uint32_t n = p->garbage_len < GARBAGE_MAX ? p->garbage_len : GARBAGE_MAX;
     for (uint32_t i = 0; i < n; i++) mg_free(p->garbage[--p->garbage_len]);
-    p->pump |= p->garbage_len > 0; // another turn
+    struct mg_chunk *c = p->chunks_dead;
+    if (c) p->chunks_dead = c->next;
+    mg_chunk_unref(c);
+    bool more = mg_rows_bury(&p->rows);
+    p->pump |= more || p->chunks_dead || p->garbage_len > 0; // another turn
 }
 
 bool mg_store_part_turn(struct mg_store_part *p) {

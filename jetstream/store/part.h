@@ -84,6 +84,7 @@ struct mg_store_part {
     struct mg_seal *seal;     // the checkpoint that is being made; NULL: none
     struct mg_chunk *large;   // of records with an extent (extent.h), in no order
     struct mg_chunk *chunks_first, *chunks_last; // all chunks that memtables point into, the open one last
+    struct mg_chunk *chunks_dead; // that memtables do not point into any more: freed one a turn
     struct mg_parcel news;    // from the store: it was poisoned, or its room for changes has changed
     atomic_bool news_out;
     uint64_t room;            // bytes of records that publishes may write before the journal is asked again

@@ -91,7 +91,6 @@ static int next_in_memory(struct mg_stream *s, struct mg_read *r, uint64_t from)
 static int look_at_newer(struct mg_stream *s, struct mg_read *r, uint64_t upto) {
     struct mg_record_view v;
     uint32_t looked = 0;
-    if (MG_PLANTED(passed_over)) return MG_ENOTFOUND;
     if (upto > r->from && r->from + 1 < mg_stream_cold_end(s)) return 0;
     for (uint64_t seq = r->from + 1; seq <= upto; seq++) {
         const uint8_t *bytes = mg_memtable_next(&s->mem, &seq);

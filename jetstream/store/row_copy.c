@@ -19,8 +19,9 @@ void mg_row_copy_begin(struct mg_row_copy *c, const struct mg_rows *rows, bool w
 static void copy(struct mg_row_copy *c, const struct mg_cell *cell) {
     bool added;
     mg_slice key = mg_cell_key(cell);
-    struct mg_cell *to = mg_rowmap_put(c->rows, mg_row_hash(0, key), key, cell->value_len, &added);
-    if (!added) return; // a newer generation has it
+    uint64_t hash = mg_row_hash(0, key);
+    if (mg_rowmap_get(c->rows, hash, key)) return; // a newer generation has it
+    struct mg_cell *to = mg_rowmap_put(c->rows, hash, key, cell->value_len, &added);
     if (cell->value_len) memcpy(to->value, cell->value, cell->value_len);
     to->flags = cell->flags;
 }

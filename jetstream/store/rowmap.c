@@ -11,6 +11,7 @@
 
 #define FIRST_SLOTS 64u
 #define TAKEN_AT_ONCE 4u
+#define FREED_AT_ONCE 2u // blocks: the system takes half a megabyte back
 #define BLOCK_FIRST 1024u
 // A ref is 1 + (number of the block, place in it in units of 8 bytes): 32 GB a generation.
 #define PLACE_BITS 15u
@@ -67,6 +68,16 @@ struct mg_rowmap *mg_rowmap_new(void) {
 struct mg_rowmap *mg_rowmap_ref(struct mg_rowmap *m) {
     atomic_fetch_add_explicit(&m->refs, 1, memory_order_relaxed);
     return m;
+}
+
+bool mg_rowmap_unref_some(struct mg_rowmap *m) {
+    uint32_t left = FREED_AT_ONCE;
+    if (atomic_load_explicit(&m->refs, memory_order_acquire) == 1) { // nobody else has it any more
+        while (m->blocks_len > 0 && left-- > 0) mg_free(m->blocks[--m->blocks_len]);
+        if (m->blocks_len > 0) return false;
+    }
+    mg_rowmap_unref(m);
+    return true;
 }
 
 void mg_rowmap_unref(struct mg_rowmap *m) {

@@ -69,6 +69,8 @@ struct mg_rowmap {
 struct mg_rowmap *mg_rowmap_new(void); // one reference
 struct mg_rowmap *mg_rowmap_ref(struct mg_rowmap *m);
 void mg_rowmap_unref(struct mg_rowmap *m);
+// The same in slices: takes the reference; false: there is more to free, call again.
+bool mg_rowmap_unref_some(struct mg_rowmap *m);
 
 static inline mg_slice mg_cell_key(const struct mg_cell *r) { return mg_slice_of(r->key, r->key_len); }
 static inline mg_slice mg_cell_value(const struct mg_cell *r) { return mg_slice_of(r->value, r->value_len); }

@@ -49,6 +49,7 @@ void mg_rows_init(struct mg_rows *rows, uint64_t seed) {
 void mg_rows_fini(struct mg_rows *rows) {
     mg_rowmap_unref(rows->active);
     for (unsigned i = 0; i < rows->frozen_len; i++) mg_rowmap_unref(rows->frozen[i]);
+    for (unsigned i = 0; i < rows->dying_len; i++) mg_rowmap_unref(rows->dying[i]);
     mg_runset_unref(rows->runs);
     mg_buf_fini(&rows->wanted);
     memset(rows, 0, sizeof(*rows));
@@ -178,7 +179,13 @@ void mg_rows_written(struct mg_rows *rows, struct mg_rowmap *frozen, size_t byte
     while (rows->written > 0 && (kept > bytes || rows->frozen_len > MG_ROW_LEVELS / 2)) {
         struct mg_rowmap *oldest = rows->frozen[--rows->frozen_len];
         kept -= oldest->bytes;
-        mg_rowmap_unref(oldest);
+        if (rows->dying_len < MG_ROW_LEVELS) rows->dying[rows->dying_len++] = oldest;
+        else mg_rowmap_unref(oldest);
         rows->written--;
     }
+}
+
+bool mg_rows_bury(struct mg_rows *rows) {
+    if (rows->dying_len > 0 && mg_rowmap_unref_some(rows->dying[rows->dying_len - 1])) rows->dying_len--;
+    return rows->dying_len > 0;
 }

@@ -199,7 +199,8 @@ static void drop_chunks(struct mg_store_part *p, uint32_t generation) {
         struct mg_chunk *c = p->chunks_first;
         p->chunks_first = c->next;
         if (p->chunks_first == NULL) p->chunks_last = NULL;
-        mg_chunk_unref(c);
+        c->next = p->chunks_dead;
+        p->chunks_dead = c;
     }
 }
 

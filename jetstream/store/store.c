@@ -260,9 +260,12 @@ static void free_part(struct mg_store_part *p) {
     mg_seal_free(p->seal);
     while (!mg_list_empty(&p->streams)) mg_stream_free(mg_container_of(p->streams.next, struct mg_stream, link));
     mg_rows_fini(&p->rows);
-    for (struct mg_chunk *c = p->chunks_first, *next; c; c = next) {
-        next = c->next;
-        mg_chunk_unref(c);
+    struct mg_chunk *all[] = {p->chunks_first, p->chunks_dead};
+    for (unsigned i = 0; i < 2; i++) {
+        for (struct mg_chunk *c = all[i], *next; c; c = next) {
+            next = c->next;
+            mg_chunk_unref(c);
+        }
     }
     mg_extent_seal(p, UINT32_MAX);
     mg_extent_drop(p, UINT32_MAX);

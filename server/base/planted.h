@@ -70,7 +70,6 @@
     X(risen_stream, store, "a deleted stream keeps its row")                                                           \
     X(old_snapshot, store, "an answer from files is believed though a checkpoint came between")                        \
     X(blind_walk, store, "a read goes on in memory though a checkpoint has taken away what is there")                  \
-    X(passed_over, store, "a read of the last message does not look at what came between two slices")                  \
     X(rollup_half_done, store, "a rollup is acknowledged before it has removed anything")                              \
     X(row_at_once, store, "a read of a row does not wait until the row is durable")                                    \
     X(silent_clear, store, "nobody is told of a purge of everything")                                                  \

@@ -2,8 +2,8 @@
 // Copyright (c) The Midge Authors
 //
 // worker.mjs PORT SEED LIFE: a worker at the queue, in a process of its own because it vanishes without a word, after
-// LIFE messages at most. It says on stdout what came and what it did, each time as `word number time`, and goes on until
-// stdin ends.
+// LIFE messages at most. It says on stdout what came and what it did, each time as `word number time`, and goes on
+// until stdin ends.
 
 import { writeSync } from "node:fs";
 

@@ -110,6 +110,9 @@ static void lists_all_levels(void **state) {
     put(&r, s, "c/a", "3");
     expect(s, "", "", 99, "c/= c/a=3 c/b=2 c/c=2 s/a=x ");
     expect(s, "none", "", 99, "");
+    rig_checkpoint(&r);
+    put(&r, s, "c/a", "longer"); // than in the generation before
+    expect(s, "c/", "", 99, "c/= c/a=longer c/b=2 c/c=2 ");
     rig_settle(&r);
     rig_close(&r);
     rig_remove(&r);
