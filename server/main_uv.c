@@ -215,11 +215,17 @@ static void on_stopped(void *arg) {
     for (int i = 0; i < SIGNALS; i++) uv_close((uv_handle_t *)&p->signals[i], NULL);
 }
 
+// Of the machine, or less in a container. Without a limit, cgroups say either nothing or something huge.
+static uint64_t usable_memory(void) {
+    uint64_t machine = uv_get_total_memory(), limit = uv_get_constrained_memory();
+    return limit > 0 && limit < machine ? limit : machine;
+}
+
 static void on_figures(void *arg, struct mg_figures *out) {
     struct program *p = arg;
     double seconds = mg_process_cpu_seconds();
     *out = (struct mg_figures){
-        .ram = uv_get_constrained_memory() ? uv_get_constrained_memory() : uv_get_total_memory(),
+        .ram = usable_memory(),
         .rss = mg_process_rss(), .open_fds = mg_process_open_fds(), .cpu_seconds = seconds,
         .cpu_percent = mg_cpu_meter_sample(&p->cpu, uv_hrtime(), seconds), .cores = mg_process_cores(),
     };

@@ -66,7 +66,8 @@ void mg_js_state_encode(const struct mg_js_state *s, struct mg_buf *out) {
     mg_varint_add(out, s->skip->left);
     mg_varint_add(out, s->skip->head);
     mg_varint_add(out, s->skip->packed.len - s->skip->at);
-    mg_buf_add(out, s->skip->packed.p + s->skip->at, s->skip->packed.len - s->skip->at);
+    if (s->skip->packed.len > s->skip->at)
+        mg_buf_add(out, s->skip->packed.p + s->skip->at, s->skip->packed.len - s->skip->at);
 }
 
 // ---- reading --------------------------------------------------------------------------------------------------------

@@ -269,31 +269,38 @@ static void answer_appended(struct mg_stream *s, const struct mg_append *a, uint
     mg_purge_older(s, a->rollup_all ? (mg_slice){NULL, 0} : a->subject, seq, ctx);
 }
 
-int mg_append_execute(struct mg_stream *s, const struct mg_append *a, struct mg_extent **extent, void *ctx) {
+// Conditions, limits, what it evicts; changes nothing. 0: a record can be written. 1: the answer is queued. MG_EAGAIN.
+static int prepare(struct mg_stream *s, const struct mg_append *a, struct decision *d, void *ctx) {
+    *d = (struct decision){.a = a, .seq = s->last + 1, .msgs = s->msgs, .bytes = s->bytes};
+    d->size = mg_stream_size_of(s, a->subject.n, a->headers.n, a->payload.n);
     int err = check_conditions(s, a, ctx);
-    if (err == 1 || err == MG_EAGAIN) return err == 1 ? 0 : err;
-    if (err) { // what the condition speaks of cannot be read
-        mg_stream_answer(s, ctx, err, 0, MG_ANSWER_PLAIN);
-        return 0;
-    }
-    struct decision d = {.a = a, .seq = s->last + 1, .msgs = s->msgs, .bytes = s->bytes, .extent = *extent};
-    d.size = mg_stream_size_of(s, a->subject.n, a->headers.n, a->payload.n);
-    err = decide(s, &d);
-    if (err == 0 && a->facts && a->facts->want_previous)
-        err = last_of_subject(s, a->subject, &a->facts->previous);
+    if (err == 1) return 1;
+    if (err == 0) err = decide(s, d);
+    if (err == 0 && a->facts && a->facts->want_previous) err = last_of_subject(s, a->subject, &a->facts->previous);
+    return err == 0 || err == MG_EAGAIN ? err : refused(s, err, ctx); // or what it needs to know cannot be read
+}
+
+bool mg_append_refused(struct mg_stream *s, const struct mg_append *a, void *ctx) {
+    struct decision d;
+    bool answered = prepare(s, a, &d, ctx) == 1;
+    mg_removals_fini(&d.list);
+    return answered;
+}
+
+int mg_append_execute(struct mg_stream *s, const struct mg_append *a, struct mg_extent **extent, void *ctx) {
+    struct decision d;
+    int err = prepare(s, a, &d, ctx);
     if (err == 0) {
         int64_t time = a->time ? a->time : mg_part_time(s->part);
         if (time < s->last_time) time = s->last_time;
         if (a->facts) a->facts->time = time;
+        d.extent = *extent;
         write_record(s, &d, time);
         *extent = NULL;
         remember_id(s, a->msg_id);
         answer_appended(s, a, d.seq, ctx);
         mg_stream_appended(s);
-    } else if (err != MG_EAGAIN) {
-        mg_stream_answer(s, ctx, err, 0, MG_ANSWER_PLAIN);
-        err = 0;
     }
     mg_removals_fini(&d.list);
-    return err;
+    return err == MG_EAGAIN ? err : 0;
 }

@@ -203,25 +203,32 @@ bool mg_stream_known_removed_in_turn(const struct mg_stream *s, uint64_t seq, ui
     return removed;
 }
 
-void mg_stream_removed_bits(const struct mg_stream *s, uint64_t from, struct mg_buf *out) {
-    uint64_t end = mg_stream_cold_end(s);
-    if (from < s->first) from = s->first;
-    for (uint64_t seq = from; seq < end; seq = (seq / MG_REMOVED_SPAN + 1) * MG_REMOVED_SPAN) {
-        char key[MG_ROW_KEY_HEAD + 8];
-        mg_slice k = mg_slice_of(key, removed_key(s, seq, key));
-        uint64_t hash = mg_row_hash(s->rows->seed, k), chunk = seq / MG_REMOVED_SPAN;
-        size_t at = out->len;
-        for (int i = -1; i < (int)s->rows->frozen_len; i++) {
-            const struct mg_cell *r = mg_rowmap_get(i < 0 ? s->rows->active : s->rows->frozen[i], hash, k);
-            if (r == NULL || r->value_len != MG_REMOVED_BYTES) continue;
-            if (out->len == at) {
-                mg_buf_add(out, &chunk, sizeof(chunk));
-                mg_buf_add(out, r->value, MG_REMOVED_BYTES);
-            } else {
-                for (size_t b = 0; b < MG_REMOVED_BYTES; b++)
-                    out->p[at + 8 + b] = (char)(out->p[at + 8 + b] | r->value[b]);
-            }
+// Of one chunk of numbers, of all generations together.
+static void add_bits(const struct mg_stream *s, uint64_t chunk, struct mg_buf *out) {
+    char key[MG_ROW_KEY_HEAD + 8];
+    mg_slice k = mg_slice_of(key, removed_key(s, chunk * MG_REMOVED_SPAN, key));
+    uint64_t hash = mg_row_hash(s->rows->seed, k);
+    size_t at = out->len;
+    for (int i = -1; i < (int)s->rows->frozen_len; i++) {
+        const struct mg_cell *r = mg_rowmap_get(i < 0 ? s->rows->active : s->rows->frozen[i], hash, k);
+        if (r == NULL || r->value_len != MG_REMOVED_BYTES) continue;
+        if (out->len == at) {
+            mg_buf_add(out, &chunk, sizeof(chunk));
+            mg_buf_add(out, r->value, MG_REMOVED_BYTES);
+        } else {
+            for (size_t b = 0; b < MG_REMOVED_BYTES; b++) out->p[at + 8 + b] = (char)(out->p[at + 8 + b] | r->value[b]);
         }
+    }
+}
+
+void mg_stream_removed_bits(const struct mg_stream *s, uint64_t *from, const struct mg_stretch *c, uint32_t *left,
+                            struct mg_buf *out) {
+    if (*from < s->first) *from = s->first;
+    if (*from < c->first_seq) *from = c->first_seq;
+    for (; *from <= c->last_seq && *left > 0; --*left) {
+        uint64_t chunk = *from / MG_REMOVED_SPAN;
+        add_bits(s, chunk, out);
+        *from = (chunk + 1) * MG_REMOVED_SPAN; // the next stretch may begin in front of it
     }
 }
 
@@ -280,7 +287,9 @@ static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool 
         s->first++;
         s->first_exact = false;
     }
-    if (live) mg_stream_tell_removed(s, r->seq, subject);
+    if (!live) return;
+    mg_reads_removed(s, r->seq, subject);
+    mg_stream_tell_removed(s, r->seq, subject);
 }
 
 static void apply_removals(struct mg_stream *s, mg_slice list, bool live) {
@@ -312,6 +321,7 @@ static void apply_clear(struct mg_stream *s, uint64_t last, bool live) {
     s->first = s->last + 1;
     s->first_exact = true;
     s->gone_batch = s->batch;
+    mg_reads_cleared(s);
     if (live && !MG_PLANTED(silent_clear)) mg_stream_answer(s, NULL, 0, s->last, MG_ANSWER_CLEARED);
 }
 

@@ -1,26 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// What a change needs to know of messages in segments. Only the change at the head of a stream's queue is being
-// decided, so one question at a time is enough: it is asked, the change waits (MG_EAGAIN), and when it is tried again
-// the answer is here. An answer is used once.
+// What a change needs to know of messages in segments, or of many. Only the change at the head of a stream's queue is
+// being decided, so one question at a time is enough: it is asked, the change waits (MG_EAGAIN), and when it is tried
+// again the answer is here. An answer is used once.
 #include <string.h>
 
 #include "jetstream/store/cold.h"
+#include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
-#include "server/proto/subject.h"
 
 void mg_assist_reset(struct mg_stream *s) {
     struct mg_assist *a = &s->assist;
     if (a->asked) mg_cold_cancel(a->asked);
     mg_cold_answer_free(a->answer);
+    mg_stream_read_end(&a->read);
+    mg_buf_fini(&a->filter);
     memset(a, 0, sizeof(*a));
 }
 
+// A read that is under way knows itself what happens; what does not match never will.
 void mg_assist_stale(struct mg_stream *s) {
-    if (s->assist.asked == NULL) s->assist.kind = MG_ASSIST_NONE;
+    if (s->assist.asked || s->assist.reading || s->assist.kind == MG_ASSIST_OLDEST_HERE) return;
+    s->assist.kind = MG_ASSIST_NONE;
 }
 
 static void answered(struct mg_cold_read *r) {
@@ -30,7 +34,6 @@ static void answered(struct mg_cold_read *r) {
     a->entries = r->entries;
     a->count = r->count;
     a->covered = r->covered;
-    a->total += r->total;
     a->err = r->err;
     a->installs = s->part->installs;
     a->answer = r->answer;
@@ -87,34 +90,98 @@ int mg_assist_slice(struct mg_stream *s, uint64_t *cursor, uint64_t end, mg_slic
     return a->err;
 }
 
+// ---- what readers ask, too ------------------------------------------------------------------------------------------
+
+static void read_done(struct mg_read *r) {
+    struct mg_stream *s = r->user;
+    s->assist.reading = false;
+    s->assist.err = r->err;
+    mg_part_pump_later(s);
+}
+
+// 0: the answer to exactly this question is in s->assist.read.
+static int have_read(struct mg_stream *s, enum mg_assist_kind kind, enum mg_read_kind read, uint64_t seq,
+                     mg_slice filter) {
+    struct mg_assist *a = &s->assist;
+    if (a->kind == kind && a->seq == seq && mg_slice_eq(filter, mg_buf_slice(&a->filter)))
+        return a->reading ? MG_EAGAIN : 0;
+    mg_assist_reset(s);
+    a->kind = kind;
+    a->seq = seq;
+    mg_buf_add_slice(&a->filter, filter);
+    a->filters[0] = mg_buf_slice(&a->filter);
+    a->read = (struct mg_read){.kind = read, .inside = true, .seq = seq, .filters = a->filters,
+                               .filters_len = filter.n > 0, .done = read_done, .user = s};
+    int err = mg_stream_read(s, &a->read);
+    a->reading = err != 0;
+    a->err = a->read.err;
+    return err;
+}
+
+int mg_assist_last(struct mg_stream *s, mg_slice subject, uint64_t seq, uint64_t *out) {
+    if (have_read(s, MG_ASSIST_LAST, MG_READ_LAST, seq, subject) != 0) return MG_EAGAIN;
+    int err = s->assist.err;
+    *out = err == MG_ENOTFOUND ? 0 : s->assist.read.msg.seq;
+    s->assist.kind = MG_ASSIST_NONE;
+    return err == MG_ENOTFOUND ? 0 : err; // one that cannot be read may be the one
+}
+
+int mg_assist_count(struct mg_stream *s, mg_slice filter, uint64_t from, uint64_t *out) {
+    if (have_read(s, MG_ASSIST_COUNT, MG_READ_COUNT, from, filter) != 0) return MG_EAGAIN;
+    *out = s->assist.read.count;
+    s->assist.kind = MG_ASSIST_NONE;
+    return s->assist.err;
+}
+
+// ---- the oldest -----------------------------------------------------------------------------------------------------
+
 static bool of_subject(const uint8_t *bytes, mg_slice subject, struct mg_record_view *v) {
     mg_record_borrow(v, bytes);
     return mg_slice_eq(v->subject, subject);
 }
 
-int mg_assist_last(struct mg_stream *s, mg_slice subject, uint64_t seq, uint64_t *out) {
+// It has found nothing yet, up to `walked`.
+static bool walks(const struct mg_stream *s, mg_slice subject, uint64_t from) {
+    const struct mg_assist *a = &s->assist;
+    return a->kind == MG_ASSIST_OLDEST_HERE && a->seq == from && a->installs == s->part->installs &&
+           mg_slice_eq(subject, mg_buf_slice(&a->filter));
+}
+
+static int walk_on(struct mg_stream *s, mg_slice subject, uint64_t from, uint64_t at) {
+    struct mg_assist *a = &s->assist;
+    mg_assist_reset(s);
+    a->kind = MG_ASSIST_OLDEST_HERE;
+    a->seq = from;
+    a->walked = at;
+    a->installs = s->part->installs;
+    mg_buf_add_slice(&a->filter, subject);
+    mg_part_pump_later(s);
+    return MG_EAGAIN;
+}
+
+static int oldest_in_memory(struct mg_stream *s, mg_slice subject, uint64_t from, uint64_t n, struct mg_removals *list,
+                            uint64_t *bytes) {
     struct mg_record_view v;
-    uint64_t at = seq;
-    for (const uint8_t *b; (b = mg_memtable_prev(&s->mem, &at)); at--) {
-        mg_record_borrow(&v, b);
-        if (!mg_subject_match(v.subject, subject)) continue;
-        *out = at;
-        return 0;
+    uint32_t looked = 0;
+    uint64_t at = walks(s, subject, from) ? s->assist.walked : from;
+    for (const uint8_t *b; n > 0 && (b = mg_memtable_next(&s->mem, &at)); at++) {
+        if (looked++ == s->part->store->o.walk) {
+            if (list->count > 0) break;
+            return walk_on(s, subject, from, at);
+        }
+        if (!of_subject(b, subject, &v)) continue;
+        uint32_t size = mg_stream_size_of(s, v.subject.n, v.headers.n, v.payload.n);
+        bool named = mg_memtable_where(&s->mem, at) != MG_MEM_OPEN;
+        mg_removals_add(list, &(struct mg_removal){.seq = at, .size = size, .named = named, .subject = v.subject});
+        *bytes += size;
+        n--;
     }
-    *out = 0;
-    if (s->cold_len == 0) return 0;
-    struct mg_cold_question q = {.kind = MG_COLD_LAST, .from = seq, .filters = &subject, .filters_len = 1};
-    if (!have(s, MG_ASSIST_LAST, seq, &q)) return MG_EAGAIN;
-    s->assist.kind = MG_ASSIST_NONE;
-    if (s->assist.err == MG_EAGAIN) return mg_assist_last(s, subject, seq, out);
-    if (s->assist.err) return s->assist.err;
-    if (s->assist.count) *out = s->assist.entries[0].seq;
-    return s->assist.count ? s->assist.entries[0].err : 0; // one that cannot be read may be the one
+    return 0;
 }
 
 int mg_assist_oldest(struct mg_stream *s, mg_slice subject, uint64_t from, uint64_t n, struct mg_removals *list,
                      uint64_t *bytes) {
-    if (from < mg_stream_cold_end(s)) {
+    if (from < mg_stream_cold_end(s) && !walks(s, subject, from)) {
         struct mg_cold_question q = {.kind = MG_COLD_SCAN, .from = from, .filters = &subject, .filters_len = 1,
                                      .max = n > 4096 ? 4096 : (uint32_t)n};
         if (!have(s, MG_ASSIST_OLDEST, from, &q)) return MG_EAGAIN;
@@ -129,27 +196,5 @@ int mg_assist_oldest(struct mg_stream *s, mg_slice subject, uint64_t from, uint6
         if (s->assist.err) return s->assist.err;
         if (s->assist.covered < mg_stream_cold_end(s)) return 0; // those in memory are younger than what is left
     }
-    struct mg_record_view v;
-    uint64_t at = from;
-    for (const uint8_t *b; n > 0 && (b = mg_memtable_next(&s->mem, &at)); at++) {
-        if (!of_subject(b, subject, &v)) continue;
-        uint32_t size = mg_stream_size_of(s, v.subject.n, v.headers.n, v.payload.n);
-        bool named = mg_memtable_where(&s->mem, at) != MG_MEM_OPEN;
-        mg_removals_add(list, &(struct mg_removal){.seq = at, .size = size, .named = named, .subject = v.subject});
-        *bytes += size;
-        n--;
-    }
-    return 0;
-}
-
-// The part in memory is counted when the question is asked: both parts speak of that moment.
-int mg_assist_count(struct mg_stream *s, mg_slice filter, uint64_t from, uint64_t *out) {
-    struct mg_cold_question q = {.kind = MG_COLD_COUNT, .from = from, .filters = &filter, .filters_len = 1};
-    bool under_way = s->assist.kind == MG_ASSIST_COUNT && s->assist.seq == from && s->assist.asked;
-    bool ready = have(s, MG_ASSIST_COUNT, from, &q);
-    if (!ready && !under_way) s->assist.total = mg_count_memory(s, &filter, 1, from);
-    if (!ready) return MG_EAGAIN;
-    *out = s->assist.total;
-    s->assist.kind = MG_ASSIST_NONE;
-    return s->assist.err == MG_EAGAIN ? mg_assist_count(s, filter, from, out) : s->assist.err;
+    return oldest_in_memory(s, subject, from, n, list, bytes);
 }

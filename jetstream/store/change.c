@@ -7,7 +7,9 @@
 // a row or a message that is on disk, a copy is kept and everything after it queues behind: order is the promise. The
 // part calls mg_stream_pump when something that was looked up has come.
 //
-// The queue is bounded (spec/jetstream-streams.md 12: 100,000 messages or 128 MiB); what does not fit gets MG_EFULL.
+// The queue is bounded for messages (spec/jetstream-streams.md 12: 100,000, 128 MiB); what does not fit gets MG_EFULL.
+// Other changes are never refused for want of room: what removes messages must get through, and rows build on each
+// other. Who makes them has bounds of its own.
 #include <string.h>
 
 #include "jetstream/store/store_impl.h"
@@ -101,10 +103,10 @@ void mg_change_free(struct mg_change *c) {
     mg_free(c);
 }
 
-// One that would be refused need not be written. 0: the answer is queued.
+// One that would be refused need not be written: nothing stands before it. 0: the answer is queued.
 static int refuse_large(struct mg_stream *s, const struct mg_change *c) {
     int err = mg_part_refuses(s->part);
-    if (err == 0) return MG_EAGAIN;
+    if (err == 0) return mg_append_refused(s, &c->append, c->ctx) ? 0 : MG_EAGAIN;
     mg_stream_answer(s, c->ctx, err, 0, MG_ANSWER_PLAIN);
     return 0;
 }
@@ -119,7 +121,7 @@ int mg_change_submit(struct mg_stream *s, struct mg_change *proto) {
     const struct mg_store_options *o = &s->part->store->o;
     uint32_t most = o->queue_messages ? o->queue_messages : WAITING_MAX;
     uint64_t most_bytes = o->queue_bytes ? o->queue_bytes : WAITING_BYTES_MAX;
-    if (s->waiting_len >= most || s->waiting_bytes >= most_bytes) {
+    if (proto->kind == MG_CHANGE_APPEND && (s->waiting_len >= most || s->waiting_bytes >= most_bytes)) {
         mg_stream_answer(s, proto->ctx, MG_EFULL, 0, MG_ANSWER_PLAIN);
         return 0;
     }
@@ -155,6 +157,9 @@ static void fail_all(struct mg_stream *s) {
         // Of one that has begun nobody knows how much of it is on disk: it is not answered, like what was in flight.
         if (!c->started) mg_stream_answer(s, c->ctx, MG_EIO, 0, MG_ANSWER_PLAIN);
         forget(s, c);
+        if (!mg_part_spent(s->part, 1)) continue;
+        mg_part_pump_later(s);
+        return;
     }
 }
 
@@ -169,11 +174,17 @@ static void refuse_behind(struct mg_stream *s) {
         if (err == 0) return;
         mg_stream_answer(s, c->ctx, err, 0, MG_ANSWER_PLAIN);
         forget(s, c);
+        if (!mg_part_spent(s->part, 1)) continue;
+        mg_part_pump_later(s);
+        return;
     }
 }
 
 void mg_stream_pump(struct mg_stream *s) {
-    if (s->part->poisoned) fail_all(s);
+    if (s->part->poisoned) {
+        fail_all(s);
+        return;
+    }
     while (!mg_list_empty(&s->waiting) && !s->part->closed) {
         struct mg_change *c = mg_container_of(s->waiting.next, struct mg_change, link);
         int err = execute(s, c);
@@ -183,6 +194,9 @@ void mg_stream_pump(struct mg_stream *s) {
         }
         mg_assert(err == 0);
         forget(s, c);
+        if (!mg_part_spent(s->part, 2)) continue;
+        if (!mg_list_empty(&s->waiting)) mg_part_pump_later(s);
+        return;
     }
 }
 

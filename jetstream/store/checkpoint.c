@@ -184,7 +184,7 @@ static int write_segments(struct checkpoint *c) {
 // ---- rows -----------------------------------------------------------------------------------------------------------
 
 static void gather(struct checkpoint *c, const struct mg_rowmap *m) {
-    for (uint32_t i = 0; i <= m->mask; i++) {
+    for (uint32_t i = mg_rowmap_end(m); i-- > 0;) {
         if (i % BREATH == 0) mg_thread_breathe();
         struct mg_cell *cell = mg_rowmap_at(m, i);
         if (cell == NULL) continue;
@@ -237,8 +237,26 @@ static void put_store_row(struct checkpoint *c) {
     }
 }
 
+// How far ages are behind, for the next start.
+static void put_clock(struct checkpoint *c) {
+    char key[MG_CLOCK_KEY], value[16];
+    struct mg_clock_lag lag = c->seals[0]->lag;
+    bool added;
+    for (unsigned i = 1; i < c->st->o.parts; i++) {
+        if (c->seals[i]->lag.ns > lag.ns) lag = c->seals[i]->lag;
+    }
+    if (lag.ns == 0 && c->st->lag.ns == 0) return;
+    mg_clock_key(key);
+    mg_put_u64(value, (uint64_t)lag.ns);
+    mg_put_u64(value + 8, (uint64_t)lag.at);
+    mg_slice k = mg_slice_of(key, sizeof(key));
+    memcpy(mg_rowmap_put(c->extra, mg_row_hash(0, k), k, sizeof(value), &added)->value, value, sizeof(value));
+    c->st->lag = lag;
+}
+
 static int write_rows(struct checkpoint *c) {
     put_store_row(c);
+    put_clock(c);
     gather(c, c->extra);
     for (unsigned i = 0; i < c->st->o.parts; i++) gather(c, c->seals[i]->rows);
     int err = write_run(c, &c->primary, true);

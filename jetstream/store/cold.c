@@ -11,7 +11,8 @@
 #include "server/proto/subject.h"
 
 #define SCAN_BYTES (256u * 1024)
-#define SCAN_STRETCHES 16u
+#define STRETCHES 16u // that a question takes along
+#define BITMAPS 128u  // looked for at a time, in each generation of rows
 
 // ---- the reader's side ----------------------------------------------------------------------------------------------
 
@@ -89,7 +90,7 @@ static void add_entry(struct mg_cold_read *r, uint64_t seq, uint64_t last_seq, c
         r->entries = mg_realloc(r->entries, r->cap * sizeof(r->entries[0]));
     }
     struct mg_cold_entry *e = &r->entries[r->count++];
-    *e = (struct mg_cold_entry){.seq = seq, .last_seq = err ? last_seq : seq, .err = err};
+    *e = (struct mg_cold_entry){.seq = seq, .last_seq = err ? last_seq : seq, .time = INT64_MAX, .err = err};
     if (err) return;
     // Offsets for now: the buffer may move. They become pointers when all is there.
     e->time = v->head.time;
@@ -111,8 +112,35 @@ static void add_unreadable(struct mg_cold_read *r, const struct mg_stretch *c, u
     uint64_t seq = from > c->first_seq ? from : c->first_seq;
     bool gone = true;
     for (; gone && r->err == 0 && seq <= c->last_seq; seq += gone) r->err = is_removed(x, seq, &gone);
-    if (r->err == 0 && !gone) add_entry(r, seq, c->last_seq, NULL, err);
+    if (r->err == 0 && !gone) {
+        add_entry(r, seq, c->last_seq, NULL, err);
+        r->entries[r->count - 1].time = mg_stretch_latest(c);
+    }
     r->covered = c->last_seq + 1;
+}
+
+// Of a damaged range, what is of the stretch, behind `from`, and not below the first message.
+static void clip(const struct mg_cold_read *r, const struct mg_stretch *c, uint64_t from, struct mg_section_entry *e) {
+    if (from < r->low) from = r->low;
+    if (from < c->first_seq) from = c->first_seq;
+    if (e->seq < from) e->seq = from;
+    if (e->last_seq > c->last_seq) e->last_seq = c->last_seq;
+}
+
+// What can be told of a message whose record is damaged: the leaf knows how long that is, and its head may be whole.
+static void describe(struct mg_cold_entry *out, const struct mg_section_scan *scan, const struct mg_section *at,
+                     const struct mg_section_entry *e) {
+    const uint8_t *p = mg_section_scan_record(scan);
+    struct mg_record_view v;
+    out->time = at->max_time;
+    if (e->seq != e->last_seq || e->length < MG_RECORD_SIZE) return;
+    out->size = mg_stored_size(0, 0, e->length - MG_RECORD_SIZE);
+    uint32_t length;
+    if (out->err != MG_ECORRUPT || p == NULL || mg_record_measure(&length, p, MG_RECORD_SIZE) || length != e->length)
+        return;
+    mg_record_borrow(&v, p);
+    if (v.head.stream == at->stream && v.head.seq == e->seq)
+        out->size = mg_stored_size(v.subject.n, v.headers.n, v.payload.n);
 }
 
 // From `from` on through one stretch. True: go on with the next one.
@@ -135,11 +163,16 @@ static bool scan_stretch(struct mg_cold_read *r, const struct mg_stretch *c, uin
             struct mg_record_view v;
             int err = mg_section_scan_next(scan, &e, &v);
             if (err == MG_ENOTFOUND) break;
-            bool gone;
-            r->err = is_removed(x, e.seq, &gone);
+            bool gone = true;
+            if (err) clip(r, c, from, &e);
+            for (uint64_t seq = e.seq; gone && r->err == 0 && seq <= e.last_seq; seq++) {
+                r->err = is_removed(x, seq, &gone);
+                e.seq = seq;
+            }
             if (r->err) more = false;
             bool hidden = err && MG_PLANTED(damage_is_absence);
             if (more && !gone && !hidden) add_entry(r, e.seq, e.last_seq, &v, err);
+            if (err && more && !gone && !hidden) describe(&r->entries[r->count - 1], scan, &at, &e);
             r->covered = (err ? e.last_seq : e.seq) + 1;
             if (enough(r)) more = false;
         }
@@ -178,10 +211,16 @@ static void find_last_in(struct mg_cold_read *r, const struct mg_segment *g, con
     mg_section_walk_seek(w, r->q.from + 1);
     for (;;) {
         struct mg_section_entry e;
-        bool gone;
+        bool gone = true;
         int err = mg_section_walk_prev(w, &e);
         if (err == MG_ENOTFOUND) break;
-        r->err = is_removed(x, e.seq, &gone);
+        uint64_t low = e.seq > at->first_seq ? e.seq : at->first_seq;
+        uint64_t seq = e.last_seq < r->q.from ? e.last_seq : r->q.from;
+        if (low < r->low) low = r->low;
+        for (; gone && r->err == 0 && seq >= low && seq > 0; seq--) {
+            r->err = is_removed(x, seq, &gone);
+            e.seq = e.last_seq = seq;
+        }
         if (r->err) break;
         if (gone) continue;
         read_entry(r, g, at, &e, err);
@@ -233,20 +272,39 @@ static int first_in(const struct mg_cold_read *r, const struct mg_stretch *c, st
     return err;
 }
 
+// In one stretch. False: nothing, go on with the next one.
+static bool find_time_in(struct mg_cold_read *r, const struct mg_stretch *c, struct removed *x) {
+    struct mg_section_entry e;
+    bool gone = true;
+    while (gone && r->err == 0 && c->last_seq >= r->q.from) {
+        int err = first_in(r, c, &e);
+        if (err == MG_ENOTFOUND) return false;
+        if (err == 0) {
+            scan(r, e.seq);
+            return true;
+        }
+        // One that cannot be read may be it, unless it was removed.
+        uint64_t seq = e.seq > r->q.from ? e.seq : r->q.from;
+        uint64_t last = e.last_seq < c->last_seq ? e.last_seq : c->last_seq;
+        for (; gone && r->err == 0 && seq <= last; seq += gone) r->err = is_removed(x, seq, &gone);
+        r->q.from = r->covered = last + 1;
+        if (r->err == 0 && !gone) add_entry(r, seq, last, NULL, err);
+    }
+    return r->err || !gone;
+}
+
 static void find_time(struct mg_cold_read *r) {
+    struct removed x = {.r = r, .chunk = UINT64_MAX};
     for (uint32_t i = 0; i < r->cold_len; i++) {
         const struct mg_stretch *c = &r->cold[i];
-        struct mg_section_entry e;
         if (c->last_seq < r->q.from || !mg_stretch_reaches(c, r->q.time)) continue;
-        int err = first_in(r, c, &e);
-        if (err == MG_ENOTFOUND) continue;
-        if (err) {
-            add_entry(r, e.seq, e.last_seq, NULL, err);
+        if (find_time_in(r, c, &x)) {
+            mg_buf_fini(&x.bits);
             return;
         }
-        scan(r, e.seq);
-        return;
     }
+    r->covered = r->upto;
+    mg_buf_fini(&x.bits);
 }
 
 static void count_stretch(struct mg_cold_read *r, const struct mg_stretch *c, struct removed *x) {
@@ -392,47 +450,131 @@ static void free_read(struct mg_cold_read *r) {
     mg_free(r);
 }
 
-// A scan takes the next few stretches along and asks again if they have nothing: a long stream has thousands.
+// The first stretch that may have a message that is young enough: times ascend with numbers.
+static uint32_t first_reaching(const struct mg_stream *s, int64_t time) {
+    uint32_t lo = 0, hi = s->cold_len;
+    while (lo < hi) {
+        uint32_t mid = (lo + hi) / 2;
+        if (mg_stretch_reaches(&s->cold[mid], time)) hi = mid;
+        else lo = mid + 1;
+    }
+    return lo;
+}
+
+// The stretches to take along: [*first, *end). True: there are more where the question goes on.
+static bool choose_stretches(const struct mg_cold_read *r, uint32_t *first, uint32_t *end) {
+    const struct mg_stream *s = r->stream;
+    *first = 0;
+    *end = s->cold_len;
+    if (r->q.kind == MG_COLD_SUBJECT) return false;
+    if (r->q.kind == MG_COLD_LAST) {
+        uint32_t at = mg_stream_stretch_at(s, r->q.from);
+        if (at < s->cold_len && s->cold[at].first_seq <= r->q.from) at++;
+        *end = at;
+        if (at > STRETCHES) *first = at - STRETCHES;
+        return *first > 0;
+    }
+    *first = mg_stream_stretch_at(s, r->q.from);
+    uint32_t young = r->q.kind == MG_COLD_TIME ? first_reaching(s, r->q.time) : 0;
+    if (young > *first) *first = young;
+    if (*end - *first > STRETCHES) *end = *first + STRETCHES;
+    return *end < s->cold_len;
+}
+
 static void snapshot(struct mg_cold_read *r) {
     const struct mg_stream *s = r->stream;
-    uint32_t first = 0, end = s->cold_len;
-    if (r->q.kind == MG_COLD_SCAN) {
-        first = mg_stream_stretch_at(s, r->q.from);
-        if (end - first > SCAN_STRETCHES) end = first + SCAN_STRETCHES;
-    }
-    r->cut = end < s->cold_len;
+    uint32_t first, end;
+    r->cut = choose_stretches(r, &first, &end);
     r->cold_len = end - first;
     r->cold = mg_alloc((r->cold_len ? r->cold_len : 1) * sizeof(r->cold[0]));
     for (uint32_t i = 0; i < r->cold_len; i++) {
         r->cold[i] = s->cold[first + i];
         mg_segment_ref_get(r->cold[i].segment);
     }
+    r->upto = r->cold_len ? r->cold[r->cold_len - 1].last_seq + 1 : r->q.from;
 }
 
-static void submit(struct mg_cold_read *r) {
-    struct mg_stream *s = r->stream;
+static void post(struct mg_cold_read *r) {
+    r->bits_at = MG_ANY_SEQ;
+    r->parcel.arrived = work;
+    r->part->jobs_out++;
+    mg_worker_post(mg_store_reader(r->part->store, r->stream_id), &r->parcel);
+}
+
+static void take_snapshot(struct mg_cold_read *r) {
     snapshot(r);
     r->runs = mg_runset_ref(r->part->rows.runs);
     r->installs = r->part->installs;
-    r->low = s->first;
+    r->low = r->stream->first;
+    r->memory_bits.len = 0;
+    r->bits_at = r->q.from;
+    r->gone = 0;
+}
+
+// The next slice. Bits that have left memory for runs since the snapshot would be in neither: then it begins again.
+static void gather(struct mg_cold_read *r) {
+    uint32_t left = BITMAPS;
+    if (r->installs != r->part->installs) {
+        forget_snapshot(r);
+        take_snapshot(r);
+    }
+    for (uint32_t i = 0; i < r->cold_len && left > 0; i++) {
+        const struct mg_stretch *c = &r->cold[i];
+        if (c->last_seq < r->bits_at) continue;
+        // Of a stretch that is complete none is asked for.
+        if (c->live == c->messages) r->bits_at = c->last_seq + 1;
+        else mg_stream_removed_bits(r->stream, &r->bits_at, c, &left, &r->memory_bits);
+    }
+    if (r->bits_at < r->upto) {
+        mg_list_push_back(&r->stream->gathering, &r->gathers);
+        mg_part_pump_later(r->stream);
+    } else {
+        post(r);
+    }
+}
+
+void mg_cold_gather(struct mg_stream *s) {
+    struct mg_list now;
+    mg_list_init(&now);
+    mg_list_splice(&now, &s->gathering);
+    while (!mg_list_empty(&now)) {
+        struct mg_cold_read *r = mg_container_of(now.next, struct mg_cold_read, gathers);
+        mg_list_remove(&r->gathers);
+        gather(r);
+    }
+}
+
+void mg_cold_uncount(struct mg_cold_read *r, uint64_t seq, mg_slice subject) {
+    if (seq < r->bits_at) { // it was not removed in what the reader has, or will have
+        r->gone += matches(&r->q, subject);
+        return;
+    }
+    for (uint32_t i = 0; i < r->cold_len; i++) {
+        struct mg_stretch *c = &r->cold[i];
+        if (seq >= c->first_seq && seq <= c->last_seq && c->live == c->messages) mg_stretch_set_live(c, c->live - 1u);
+    }
+}
+
+static void submit(struct mg_cold_read *r) {
+    take_snapshot(r);
     mg_cold_answer_free(r->answer); // there was one in vain
     r->answer = NULL;
     r->entries = NULL;
     r->count = r->cap = 0;
     r->total = 0;
     r->err = 0;
-    r->memory_bits.len = 0;
-    if (r->q.kind == MG_COLD_COUNT) mg_stream_removed_bits(s, r->q.from, &r->memory_bits);
-    r->parcel.arrived = work;
-    r->part->jobs_out++;
-    mg_worker_post(mg_store_reader(r->part->store, s->id), &r->parcel);
+    if (r->q.kind == MG_COLD_COUNT) gather(r);
+    else post(r);
 }
 
 static void leave_out_removed(struct mg_cold_read *r) {
     uint32_t kept = 0;
     uint64_t clean = UINT64_MAX;
     for (uint32_t i = 0; i < r->count; i++) {
-        if (!mg_stream_known_removed_in_turn(r->stream, r->entries[i].seq, &clean)) r->entries[kept++] = r->entries[i];
+        struct mg_cold_entry e = r->entries[i];
+        if (e.err && e.seq < r->stream->first) e.seq = r->stream->first;
+        while (e.seq <= e.last_seq && mg_stream_known_removed_in_turn(r->stream, e.seq, &clean)) e.seq++;
+        if (e.seq <= e.last_seq) r->entries[kept++] = e;
     }
     r->count = kept;
 }
@@ -442,11 +584,11 @@ static bool go_on_behind(struct mg_cold_read *r) {
     if (r->q.kind == MG_COLD_LAST) {
         uint64_t found = r->entries[0].seq;
         r->q.from = found - 1;
-        r->went_on = true;
         return found > 1;
     }
-    // Times ascend with numbers: what is behind a message that is young enough is, too.
-    r->q.kind = MG_COLD_SCAN;
+    // Times ascend with numbers: what is behind a message that is young enough is, too. Of one that cannot be read
+    // nobody knows whether it was.
+    if (!r->entries[0].err) r->q.kind = MG_COLD_SCAN;
     r->q.from = r->covered;
     return true;
 }
@@ -460,6 +602,7 @@ static void tell_lost(const struct mg_cold_read *r) {
 
 static void arrived_back(struct mg_parcel *p) {
     struct mg_cold_read *r = mg_container_of(p, struct mg_cold_read, parcel);
+    uint64_t lowest = r->cold_len ? r->cold[0].first_seq : 1;
     r->part->jobs_out--;
     forget_snapshot(r);
     if (r->stream == NULL) {
@@ -470,16 +613,13 @@ static void arrived_back(struct mg_parcel *p) {
     uint32_t before = r->count;
     bool moved = r->installs != r->part->installs && !MG_PLANTED(old_snapshot);
     if (!moved) leave_out_removed(r);
-    // What was counted in memory beside it, or looked through, may have come into segments.
-    if (moved && (r->q.kind == MG_COLD_COUNT || r->q.kind == MG_COLD_LAST)) {
-        r->count = 0;
-        r->err = MG_EAGAIN;
+    if (r->q.kind == MG_COLD_COUNT) { // it is true of its snapshot
+        r->total -= r->gone;
     } else if (moved || (before && r->count == 0 && go_on_behind(r))) {
         submit(r);
         return;
-    }
-    if (r->count == 0 && r->cut && r->err == 0) {
-        r->q.from = r->covered;
+    } else if (r->count == 0 && r->cut && r->err == 0) {
+        r->q.from = r->q.kind == MG_COLD_LAST ? lowest - 1 : r->covered;
         submit(r);
         return;
     }
@@ -503,6 +643,7 @@ struct mg_cold_read *mg_cold_ask(struct mg_stream *s, const struct mg_cold_quest
     r->done = done;
     r->user = user;
     mg_list_push_back(&s->reads, &r->link);
+    mg_list_init(&r->gathers);
     submit(r);
     return r;
 }
@@ -510,6 +651,9 @@ struct mg_cold_read *mg_cold_ask(struct mg_stream *s, const struct mg_cold_quest
 void mg_cold_cancel(struct mg_cold_read *r) {
     mg_list_remove(&r->link);
     r->stream = NULL;
+    if (mg_list_empty(&r->gathers)) return; // a reader has it
+    mg_list_remove(&r->gathers);
+    free_read(r);
 }
 
 void mg_cold_cancel_all(struct mg_stream *s) {

@@ -6,6 +6,10 @@
 // the reader looks at itself, those in memory the shard applies when the answer comes. (A generation that moves from
 // memory into runs meanwhile could be missed by both: then `installs` of the part has changed, and the question is
 // asked again.)
+//
+// A long stream has thousands of stretches, so a question takes some of them along and goes on by itself with the next
+// ones while it has found nothing. COUNT does not: it speaks of the messages below `upto`, as they were when it was
+// asked; whoever asks tells it what is removed meanwhile (mg_cold_uncount) and goes on behind.
 #ifndef MG_JETSTREAM_STORE_COLD_H
 #define MG_JETSTREAM_STORE_COLD_H
 
@@ -14,7 +18,8 @@
 struct mg_cold_entry {
     uint64_t seq;
     uint64_t last_seq; // the same, or, with err, the last one that may be damaged
-    int64_t time;
+    int64_t time;      // with err: it is not younger
+    uint32_t size;     // with err: what it counted in `bytes`, as far as anything tells; 0: nothing does
     mg_slice subject, headers, payload;
     int err; // MG_ECORRUPT, MG_EIO: it is there and cannot be read
 };
@@ -23,7 +28,7 @@ enum mg_cold_kind {
     MG_COLD_SCAN,  // messages from `from` on, below `end`
     MG_COLD_LAST,  // the last one at or below `from`
     MG_COLD_TIME,  // the first one from `from` on that is not older than `time`
-    MG_COLD_COUNT, // how many from `from` on
+    MG_COLD_COUNT, // how many from `from` on below `upto`, which the asking says
     MG_COLD_SUBJECT, // the row of a subject (the filter), as the tables should have it: in the bytes of the answer
 };
 
@@ -64,7 +69,8 @@ struct mg_cold_read {
     uint64_t stream_id, low;   // messages below `low` are removed
     struct mg_stretch *cold;   // copies, with references
     uint32_t cold_len;
-    bool cut;                  // SCAN: the stream has more of them behind
+    bool cut;                  // the stream has more of them behind (LAST: in front)
+    uint64_t upto;             // COUNT
     struct mg_runset *runs;
     uint32_t installs;
     struct mg_buf filters;     // bytes of the filters
@@ -74,12 +80,18 @@ struct mg_cold_read {
     uint32_t count, cap;
     uint64_t covered;          // SCAN: every message below was looked at
     uint64_t total;            // COUNT
-    bool went_on;              // LAST: what was found first had been removed meanwhile
-    int err;                   // the question as a whole could not be answered; MG_EAGAIN: ask again (COUNT, LAST)
-    struct mg_buf memory_bits; // COUNT: bitmaps of removed messages that are in memory
+    int err;                   // the question as a whole could not be answered
+    // COUNT: bitmaps of removed messages that are in memory, gathered in slices before the reader gets it.
+    struct mg_list gathers;    // of the stream's list
+    struct mg_buf memory_bits;
+    uint64_t bits_at;          // those of numbers below are gathered; MG_ANY_SEQ: the reader has it
+    uint64_t gone;             // of its messages, removed since it was asked
 };
 
 struct mg_cold_read *mg_cold_ask(struct mg_stream *s, const struct mg_cold_question *q, mg_cold_done done, void *user);
+// COUNT: a message that was below `upto` and not below `from` is just being removed.
+void mg_cold_uncount(struct mg_cold_read *r, uint64_t seq, mg_slice subject);
+void mg_cold_gather(struct mg_stream *s); // the next slices
 void mg_cold_cancel(struct mg_cold_read *r); // done is not called
 void mg_cold_cancel_all(struct mg_stream *s);
 

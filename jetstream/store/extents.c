@@ -184,6 +184,8 @@ static void give_back(struct mg_extents *x, struct mg_extent *e) {
     mg_assert(e->placed && f->live > 0 && x->held >= e->room);
     e->placed = false;
     x->held -= e->room;
+    // The last one in its file, if it was refused: what comes takes its place.
+    if (f->used == e->at.offset + e->room) f->used = e->at.offset;
     if (--f->live == 0) f->used = 0;
 }
 

@@ -70,7 +70,7 @@ static void refilled(struct mg_cold_read *r) {
         h->entries[h->count++] = (struct mg_head_entry){
             .seq = e->seq,
             .time = e->time,
-            .size = e->err ? 0 : mg_stream_size_of(s, e->subject.n, e->headers.n, e->payload.n), // 0: not known
+            .size = e->err ? e->size : mg_stream_size_of(s, e->subject.n, e->headers.n, e->payload.n),
             .subject_at = (uint32_t)h->subjects.len,
             .subject_len = (uint32_t)e->subject.n,
             .gone = mg_stream_known_removed(s, e->seq),

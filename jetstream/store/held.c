@@ -70,6 +70,11 @@ static void give(struct mg_read *r, int err) {
     mg_free(copy);
 }
 
+// Of a memory stream nothing has to become durable, but its results may not all have been given.
+static bool is_ahead(const struct mg_stream *s, const struct mg_read *r) {
+    return s->storage == MG_STORAGE_MEMORY && r->err == 0 && r->kind != MG_READ_ROW && r->msg.seq > s->visible;
+}
+
 // Reads may be begun and given up meanwhile; the stream stays, since nothing is deleted at this point of a turn.
 static void release(struct mg_stream *s, uint64_t durable) {
     struct mg_list now;
@@ -78,10 +83,15 @@ static void release(struct mg_stream *s, uint64_t durable) {
     while (!mg_list_empty(&now)) {
         struct mg_read *r = mg_container_of(now.next, struct mg_read, waits);
         mg_list_remove(&r->waits);
-        if (r->batch <= durable) give(r, 0);
+        if (r->batch <= durable && !is_ahead(s, r)) give(r, 0);
         else if (s->part->poisoned) give(r, MG_EIO);
         else mg_list_push_back(&s->held, &r->waits);
+        if (!mg_part_spent(s->part, 1)) continue;
+        s->part->pump |= !mg_list_empty(&now); // another turn
+        break;
     }
+    mg_list_splice(&now, &s->held);
+    mg_list_splice(&s->held, &now);
 }
 
 void mg_reads_release(struct mg_store_part *p, uint64_t durable) {

@@ -16,6 +16,7 @@
 
 #include "jetstream/store/compact.h"
 #include "jetstream/store/erase.h"
+#include "jetstream/store/heal.h"
 #include "jetstream/store/scrub.h"
 #include "jetstream/store/space.h"
 #include "jetstream/store/store_impl.h"
@@ -133,10 +134,13 @@ static uint64_t next_job(void *arg) {
         k->look = !ends(st) && (mg_compact(st) || merged);
         return 0;
     }
+    uint64_t heal = mg_heal_step(st);
+    if (heal == 0) return 0;
     if (mg_warm_runs(st)) return 0;
     uint64_t until = mg_space_idle(st), scrub = mg_scrub_step(st);
     if (scrub < until) until = scrub;
     if (erase < until) until = erase;
+    if (heal < until) until = heal;
     if (until > now && k->erase_len == 0) atomic_store(&k->resting, true);
     return atomic_load(&st->pressed_soon) && soon < until ? soon : until;
 }

@@ -34,6 +34,9 @@ struct mg_keeper {
     bool scrub_hurry;         // and runs
     uint64_t scrub_at, scrub_id; // when it goes on (0: not known yet), behind which file
     size_t scrubbed;          // since the last break
+    atomic_bool heal_now;     // rows of subjects cannot be read (heal.c)
+    atomic_uint_fast64_t heal_failed; // so many times
+    uint64_t heal_at;         // not again before
     struct mg_parcel room, full; // see space.h
     bool ballast, ballast_wanted, ballast_told;
     uint64_t ballast_next;    // when it is tried again

@@ -20,7 +20,7 @@
 #include "server/base/errors.h"
 #include "server/base/mem.h"
 
-#define SLICE 256u
+#define SLICE 128u
 #define SUBJECTS 256u // listed at a time
 #define EXPIRE_EVERY UINT64_C(250000000) // spec/jetstream-streams.md 13a: not more often than every 250 ms
 #define EXPIRE_ON UINT64_C(1000000)      // there is more to remove
@@ -142,7 +142,7 @@ static int trim_found(struct mg_stream *s) {
             t->at += sizeof(n) + n;
             t->cursor = 0;
         }
-        if (mg_part_slice_over(s->part)) {
+        if (mg_part_spent(s->part, SLICE)) {
             mg_part_pump_later(s);
             return MG_EAGAIN;
         }
@@ -180,7 +180,7 @@ int mg_limits_apply(struct mg_stream *s) {
     while (over(s) && err == MG_EFULL) {
         err = trim(s, limits_exceeded);
         if (err == MG_EAGAIN) return err;
-        if (err == MG_EFULL && mg_part_slice_over(s->part)) {
+        if (err == MG_EFULL && mg_part_spent(s->part, SLICE)) {
             mg_part_pump_later(s);
             return MG_EAGAIN;
         }

@@ -8,6 +8,7 @@
 // with the tables and segments of the moment when that is asked. The row stays unresolved until then, so no checkpoint
 // comes between. From the next checkpoint on the tables have it again.
 #include "jetstream/store/cold.h"
+#include "jetstream/store/heal.h"
 #include "jetstream/store/part.h"
 #include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
@@ -103,6 +104,7 @@ static void looked_up(struct mg_parcel *parcel) {
         const struct look_up_answer *a = &l->rows->answers[i];
         bool unreadable = a->err && a->err != MG_ENOTFOUND;
         if (unreadable) mg_store_row_lost(p->store, key, a->err);
+        if (unreadable && key.p[0] == MG_ROW_SUBJECT) mg_heal_want(p->store);
         if (unreadable && compute_row(p, key)) continue;
         mg_slice value = a->err ? (mg_slice){NULL, 0} : mg_slice_of(l->rows->values.p + a->at, a->len);
         mg_rows_resolve(&p->rows, key, value, merged, p);
@@ -170,6 +172,6 @@ void mg_part_look_up_now(struct mg_store_part *p) {
         p->rows.wanted = (struct mg_buf)MG_BUF_INIT;
         p->rows.wanted_len = 0;
         look_up(&l->parcel);
-        mg_inbox_open(&p->inbox);
+        mg_part_open_all(p);
     }
 }

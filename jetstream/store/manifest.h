@@ -127,5 +127,8 @@ struct mg_file_check {
 // the newer generation may have listed it; intents must then stay in the manifest.
 int mg_manifest_check_files(struct mg_disk *d, const struct mg_manifest *m, const struct mg_manifest_loaded *loaded,
                             struct mg_file_check *check, struct mg_disk_why *why);
+// Moves a file into lost+found, where it is called `as`, with a number behind if that name is taken: what is there is
+// never overwritten.
+int mg_put_aside(struct mg_disk *d, const char *name, const char *as);
 
 #endif

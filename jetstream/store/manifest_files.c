@@ -126,18 +126,16 @@ static bool intended(const struct mg_manifest *m, uint64_t id) {
     return false;
 }
 
-// Moves a file to lost+found. A name that is taken there gets a number.
-static int put_aside(struct mg_disk *d, const char *name) {
-    const char *base = strchr(name, '/') + 1;
+int mg_put_aside(struct mg_disk *d, const char *name, const char *as) {
     char to[MG_DISK_NAME_MAX + 32];
     int err = mg_disk_mkdir(d, "lost+found", NULL);
     if (err && err != MG_EEXISTS) return err;
     for (int i = 0; i < 1000; i++) {
         struct mg_file *f;
         if (i == 0)
-            snprintf(to, sizeof to, "lost+found/%s", base);
+            snprintf(to, sizeof to, "lost+found/%s", as);
         else
-            snprintf(to, sizeof to, "lost+found/%s.%d", base, i);
+            snprintf(to, sizeof to, "lost+found/%s.%d", as, i);
         if (strlen(to) > MG_DISK_NAME_MAX) return MG_ERANGE;
         err = mg_file_open(d, &f, to, MG_FILE_READ, NULL);
         if (err == MG_ENOTFOUND) return mg_disk_rename(d, name, to, NULL);
@@ -160,7 +158,7 @@ static void clear(struct mg_disk *d, const struct mg_manifest *m, struct mg_file
     } else {
         f.fate = MG_FATE_ASIDE;
         c->aside++;
-        if (!c->look_only) f.err = put_aside(d, e->name);
+        if (!c->look_only) f.err = mg_put_aside(d, e->name, strchr(e->name, '/') + 1);
     }
     if (f.err) f.fate = MG_FATE_FAILED;
     tell(c, &f);

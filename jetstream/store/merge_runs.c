@@ -6,6 +6,7 @@
 // (merge_pick.c). Rows that the facts call garbage are left out: the facts are those of the last checkpoint, so no
 // input is newer (facts.c says why that is enough).
 #include "jetstream/store/files.h"
+#include "jetstream/store/heal.h"
 #include "jetstream/store/keeper.h"
 #include "jetstream/store/merge.h"
 #include "jetstream/store/merge_pick.h"
@@ -101,6 +102,7 @@ static bool merge_kind(struct mg_store *st, bool primary, uint64_t most) {
     mg_free(runs);
     if (err && err != MG_ECLOSED) {
         mg_store_say(st, MG_LOG_ERR, "tables could not be merged: %s", mg_strerror(err));
+        if (!primary && (err == MG_ECORRUPT || err == MG_EIO)) mg_heal_want(st);
         st->keeping->merge_at = mg_bell_clock() + RETRY_NS;
     }
     return k > 0 && err == 0;

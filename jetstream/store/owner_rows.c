@@ -2,11 +2,14 @@
 // Copyright (c) The Midge Authors
 //
 // Listing the owner's rows of a stream: those in memory and those in the table runs, merged in order of their keys; of
-// equal keys memory's row counts, and of generations the newest. It reads on the caller's thread: for the start, when a
-// shard does not serve yet.
+// equal keys memory's row counts, and of generations the newest. At the start, when a shard does not serve yet, that is
+// done on its thread. In service the shard copies what memory has, in slices, and a reader does the rest.
 #include "jetstream/store/merge.h"
+#include "jetstream/store/row_copy.h"
 #include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
+#include "jetstream/store/worker.h"
+#include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
 
@@ -18,7 +21,7 @@ struct listing {
 };
 
 static void copy_rows(const struct listing *l, const struct mg_rowmap *from, struct mg_rowmap *to) {
-    for (uint32_t i = 0; i <= from->mask; i++) {
+    for (uint32_t i = mg_rowmap_end(from); i-- > 0;) {
         const struct mg_cell *c = mg_rowmap_at(from, i);
         if (c == NULL || (c->flags & MG_CELL_UNRESOLVED)) continue;
         mg_slice key = mg_cell_key(c);
@@ -83,4 +86,135 @@ int mg_stream_rows(struct mg_stream *s, mg_slice prefix, mg_slice from,
     mg_buf_fini(&l.low);
     mg_buf_fini(&l.prefix);
     return err;
+}
+
+// ---- in service -----------------------------------------------------------------------------------------------------
+
+struct job {
+    struct mg_parcel parcel;
+    struct mg_list link;      // of the stream's jobs
+    struct mg_stream *stream; // NULL: it is gone
+    struct mg_store_part *part;
+    struct mg_rows_read *read;
+    struct listing l;
+    struct mg_row_copy copy;
+    bool copying;
+    uint64_t most;
+    struct mg_buf found;      // u32 bytes of the key, u32 of the value, both
+    int err;
+};
+
+static bool wanted(const void *arg, mg_slice key) {
+    const struct listing *l = arg;
+    return mg_slice_starts(key, mg_buf_slice(&l->prefix)) && mg_cell_compare(key, mg_buf_slice(&l->low)) >= 0;
+}
+
+static bool keep(void *arg, mg_slice key, mg_slice value) {
+    struct job *j = arg;
+    uint32_t n[2] = {(uint32_t)key.n, (uint32_t)value.n};
+    mg_buf_add(&j->found, n, sizeof(n));
+    mg_buf_add_slice(&j->found, key);
+    mg_buf_add_slice(&j->found, value);
+    return --j->most > 0;
+}
+
+static void free_job(struct job *j) {
+    mg_row_copy_end(&j->copy);
+    mg_buf_fini(&j->found);
+    mg_buf_fini(&j->l.low);
+    mg_buf_fini(&j->l.prefix);
+    mg_free(j);
+}
+
+static void listed(struct mg_parcel *p) {
+    struct job *j = mg_container_of(p, struct job, parcel);
+    struct mg_rows_read *r = j->read;
+    j->part->jobs_out--;
+    if (j->stream) {
+        mg_list_remove(&j->link);
+        for (size_t at = 0; at < j->found.len;) {
+            uint32_t n[2];
+            const char *text = j->found.p + at + sizeof(n);
+            memcpy(n, j->found.p + at, sizeof(n));
+            r->each(r, mg_slice_of(text, n[0]), mg_slice_of(text + n[0], n[1]));
+            at += sizeof(n) + n[0] + n[1];
+        }
+        r->done(r, j->err);
+    }
+    free_job(j);
+}
+
+static void list(struct mg_parcel *p) {
+    struct job *j = mg_container_of(p, struct job, parcel);
+    struct mg_cell **sorted = mg_rowmap_sorted(j->copy.rows);
+    struct mg_merge *m = j->copy.runs ? mg_runset_merge(j->copy.runs, true, false) : NULL;
+    j->err = walk(&j->l, m, sorted, j->copy.rows->count);
+    if (m) mg_merge_free(m);
+    mg_free(sorted);
+    j->parcel.arrived = listed;
+    mg_inbox_post(&j->part->inbox, &j->parcel);
+}
+
+static void go_on(struct job *j) {
+    j->copying = !mg_row_copy_more(&j->copy, wanted, &j->l);
+    if (j->copying) {
+        mg_part_pump_later(j->stream);
+        return;
+    }
+    j->parcel.arrived = list;
+    j->part->jobs_out++;
+    mg_worker_post(mg_store_reader(j->part->store, j->stream->id), &j->parcel);
+}
+
+void mg_stream_read_rows(struct mg_stream *s, struct mg_rows_read *r) {
+    struct job *j = mg_zalloc(sizeof(*j));
+    char head[MG_ROW_KEY_HEAD];
+    mg_assert(r->max > 0);
+    j->stream = s;
+    j->part = s->part;
+    j->read = r;
+    j->most = r->max;
+    j->l = (struct listing){.each = keep, .arg = j};
+    mg_row_key_head(head, MG_ROW_OWNER, s->id);
+    mg_buf_add(&j->l.prefix, head, sizeof(head));
+    mg_buf_add_slice(&j->l.prefix, r->prefix);
+    mg_buf_add(&j->l.low, head, sizeof(head));
+    mg_buf_add_slice(&j->l.low, mg_slice_cmp(r->from, r->prefix) > 0 ? r->from : r->prefix);
+    mg_row_copy_begin(&j->copy, s->rows, s->storage == MG_STORAGE_FILE);
+    mg_list_push_back(&s->row_reads, &j->link);
+    j->copying = true;
+    mg_part_pump_later(s);
+}
+
+bool mg_rows_pump(struct mg_stream *s) {
+    bool more = false;
+    for (struct mg_list *at = s->row_reads.next; at != &s->row_reads; at = at->next) {
+        struct job *j = mg_container_of(at, struct job, link);
+        if (j->copying) go_on(j);
+        more |= j->copying;
+    }
+    return more;
+}
+
+static void give_up(struct job *j) {
+    mg_list_remove(&j->link);
+    j->stream = NULL;
+    if (j->copying) free_job(j);
+}
+
+void mg_stream_read_rows_end(struct mg_stream *s, struct mg_rows_read *r) {
+    for (struct mg_list *at = s->row_reads.next, *next; at != &s->row_reads; at = next) {
+        struct job *j = mg_container_of(at, struct job, link);
+        next = at->next;
+        if (j->read == r) give_up(j);
+    }
+}
+
+void mg_rows_give_up(struct mg_stream *s) {
+    while (!mg_list_empty(&s->row_reads)) {
+        struct job *j = mg_container_of(s->row_reads.next, struct job, link);
+        struct mg_rows_read *r = j->read;
+        give_up(j);
+        r->done(r, MG_ECLOSED);
+    }
 }

@@ -9,6 +9,9 @@
 //
 // A checkpoint makes durable what it has sealed, sent or not: so a full journal cannot keep it waiting.
 //
+// No turn is long, however much has come: each kind of work has a share of it (mg_part_spent), what is left over comes
+// first in the next one, and that follows at once.
+//
 // What always holds: `durable` <= the numbers of batches in flight < `batch`, the open one; the results' ring is in the
 // order of calls, and a result leaves only when its batch and all before it are durable.
 #include "jetstream/store/part.h"
@@ -31,6 +34,9 @@
 // Changes wait so long for pages of the journal before they are refused.
 #define PATIENCE_NS UINT64_C(5000000000)
 
+#define LOOK_EVERY 16u    // us of work, as it is guessed: then the clock is looked at
+#define GARBAGE_MAX 4096u // records freed in a turn
+
 struct part_batch {
     struct mg_batch batch;
     struct mg_span span;
@@ -45,6 +51,7 @@ static void move_clock(struct mg_store_part *p) {
     uint64_t mono = mg_loop_now(p->loop);
     if (mono == p->clock.mono) return;
     int64_t jump = mg_clock_move(&p->clock, mono, mg_loop_wall(p->loop));
+    if (jump) mg_store_press(p->store);
     if (jump && p->index == 0)
         mg_store_say(p->store, MG_LOG_WRN, "The clock jumped %.1f hours ahead: for 10 minutes nothing expires by it",
                      (double)jump / 3.6e12);
@@ -67,7 +74,8 @@ int64_t mg_store_part_aging(struct mg_store_part *p) { return mg_part_aging_time
 
 static void start_clock(struct mg_store_part *p) {
     int64_t last = p->store->last_time;
-    int64_t jump = mg_clock_start(&p->clock, mg_loop_now(p->loop), mg_loop_wall(p->loop), last);
+    int64_t jump = mg_clock_start(&p->clock, mg_loop_now(p->loop), mg_loop_wall(p->loop), last, p->store->lag);
+    if (jump > 0) mg_store_press(p->store); // how far ages are behind must survive the process
     if (jump == 0 || p->index != 0) return;
     if (jump > 0)
         mg_store_say(p->store, MG_LOG_WRN, "The clock is %.1f hours ahead of what was stored last: for 10 minutes "
@@ -152,7 +160,7 @@ int mg_part_admit(struct mg_store_part *p, bool publish, size_t size) {
     if (size > mg_journal_max_batch(p->store->journal)) return MG_ERANGE;
     if (publish && atomic_load_explicit(&p->store->stuck, memory_order_relaxed)) return MG_EFULL;
     mg_store_press(p->store);
-    if (p->impatient) return MG_EFULL;
+    if (publish && p->impatient) return MG_EFULL;
     if (p->wheel && !mg_timer_active(&p->patience))
         mg_timer_start(p->wheel, &p->patience, mg_loop_now(p->loop) + PATIENCE_NS);
     return MG_EAGAIN;
@@ -340,16 +348,27 @@ static void give(struct mg_store_part *p, const struct mg_pending_result *r) {
     if (s->deleted && s->results_out == 0 && !s->in_seal) mg_stream_free(s);
 }
 
+static void begin_share(struct mg_store_part *p);
+
 static bool give_ready(struct mg_store_part *p, struct mg_result_ring *ring, uint64_t durable) {
     bool any = false;
+    begin_share(p);
     while (ring->len > 0 && ring->at[ring->head].batch <= durable) {
         struct mg_pending_result r = ring->at[ring->head];
         ring->head = (ring->head + 1) & (ring->cap - 1);
         ring->len--;
         give(p, &r);
         any = true;
+        if (mg_part_spent(p, 1)) break;
     }
     return any;
+}
+
+// Messages of batches up to this one are visible.
+static uint64_t given(const struct mg_store_part *p, uint64_t durable) {
+    const struct mg_result_ring *ring = &p->results;
+    if (ring->len == 0 || ring->at[ring->head].batch > durable) return durable;
+    return ring->at[ring->head].batch ? ring->at[ring->head].batch - 1 : 0;
 }
 
 static void tell_visible(struct mg_store_part *p) {
@@ -427,10 +446,13 @@ void mg_part_pump_later(struct mg_stream *s) {
     s->part->pump = true;
 }
 
-void mg_part_pump_all(struct mg_store_part *p) {
-    if (p->closed) return;
+void mg_part_pump_all(struct mg_store_part *p) { p->pump = true; }
+
+static void pump(struct mg_store_part *p) {
     struct mg_list now;
-    if (p->closed) return;
+    if (!p->pump || p->closed) return;
+    p->pump = false;
+    begin_share(p);
     mg_list_init(&now);
     mg_list_splice(&now, &p->wanting);
     while (!mg_list_empty(&now)) {
@@ -439,26 +461,71 @@ void mg_part_pump_all(struct mg_store_part *p) {
         if (s->deleted) continue;
         mg_stream_pump(s);
         mg_reads_pump(s);
+        mg_cold_gather(s);
         mg_subjects_pump(s);
-        if (!mg_list_empty(&s->waiting) || !mg_list_empty(&s->slow) || !mg_list_empty(&s->listings_wait))
+        bool more = mg_rows_pump(s);
+        if (more || !mg_list_empty(&s->waiting) || !mg_list_empty(&s->slow) || !mg_list_empty(&s->listings_wait) ||
+            !mg_list_empty(&s->gathering))
             mg_part_want(s);
+        if (!mg_part_spent(p, 1)) continue;
+        p->pump |= !mg_list_empty(&now);
+        break;
     }
+    mg_list_splice(&now, &p->wanting); // those who had their turn stand behind the others
+    mg_list_splice(&p->wanting, &now);
 }
 
-static void pump(struct mg_store_part *p) {
-    if (!p->pump) return;
-    p->pump = false;
-    p->slices = 0;
-    mg_part_pump_all(p);
+// ---- shares of a turn -----------------------------------------------------------------------------------------------
+
+static void begin_share(struct mg_store_part *p) {
+    p->cost = p->steps = 0;
+    if (p->loop) p->spent_at = mg_loop_clock(p->loop) + MG_PART_SHARE;
 }
 
-bool mg_part_slice_over(struct mg_store_part *p) { return ++p->slices % 4 == 0; }
+bool mg_part_spent(struct mg_store_part *p, uint32_t cost) {
+    if (p->loop == NULL || p->closed) return false;
+    if (p->store->o.steps && ++p->steps >= p->store->o.steps) return true;
+    p->cost += cost;
+    if (p->cost < LOOK_EVERY) return false;
+    p->cost = 0;
+    return mg_loop_clock(p->loop) >= p->spent_at;
+}
+
+static bool open_one(struct mg_store_part *p) {
+    struct mg_mail *m = p->opened;
+    if (m == NULL) return false;
+    p->opened = m->next;
+    struct mg_parcel *parcel = (struct mg_parcel *)(void *)m;
+    parcel->arrived(parcel);
+    return true;
+}
+
+// What has come. One after the other: what is left is older than what comes meanwhile.
+static bool open_some(struct mg_store_part *p) {
+    if (p->opened == NULL) p->opened = mg_mailbox_drain(&p->inbox.box);
+    begin_share(p);
+    if (!open_one(p)) return false;
+    while (!mg_part_spent(p, LOOK_EVERY) && open_one(p)) continue;
+    return true;
+}
+
+void mg_part_open_all(struct mg_store_part *p) {
+    do {
+        while (open_one(p)) continue;
+        p->opened = mg_mailbox_drain(&p->inbox.box);
+    } while (p->opened);
+}
+
+static void free_garbage(struct mg_store_part *p) {
+    uint32_t n = p->garbage_len < GARBAGE_MAX ? p->garbage_len : GARBAGE_MAX;
+    for (uint32_t i = 0; i < n; i++) mg_free(p->garbage[--p->garbage_len]);
+    p->pump |= p->garbage_len > 0; // another turn
+}
 
 bool mg_store_part_turn(struct mg_store_part *p) {
-    for (uint32_t i = 0; i < p->garbage_len; i++) mg_free(p->garbage[i]);
-    p->garbage_len = 0;
+    free_garbage(p);
     mg_mailbox_awake(&p->inbox.box);
-    bool had = mg_inbox_open(&p->inbox);
+    bool had = open_some(p);
     send_unsent(p);
     pump(p);
     mg_part_submit(p);
@@ -467,10 +534,11 @@ bool mg_store_part_turn(struct mg_store_part *p) {
     bool gave = give_ready(p, &p->at_once, 0);
     gave |= give_ready(p, &p->results, durable);
     tell_visible(p);
-    mg_reads_release(p, durable);
+    begin_share(p);
+    mg_reads_release(p, given(p, durable));
     mg_seal_step(p);
     // From here on who posts rings; what came just before means another turn.
-    return had || gave || p->pump || !mg_mailbox_sleep(&p->inbox.box, MG_ASLEEP);
+    return had || gave || p->pump || p->opened || !mg_mailbox_sleep(&p->inbox.box, MG_ASLEEP);
 }
 
 static void ring(void *arg) {
@@ -495,7 +563,7 @@ void mg_store_part_start(struct mg_store_part *p, struct mg_loop *loop, struct m
 bool mg_store_part_stop(struct mg_store_part *p) {
     p->stopping = true;
     mg_store_part_turn(p);
-    if (p->jobs_out > 0 || p->at_once.len > 0) return false;
+    if (p->jobs_out > 0 || p->at_once.len > 0 || p->opened) return false;
     // On a full disk what was not written yet is not waited for: nobody was told about it.
     bool hopeless = is_full(p) || atomic_load(&p->store->stuck);
     if (!hopeless && (p->batches_out > 0 || (p->results.len > 0 && !p->poisoned))) return false;

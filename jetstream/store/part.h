@@ -73,6 +73,7 @@ struct mg_store_part {
     struct mg_result_ring at_once; // of memory streams: wait for the end of the turn
 
     struct mg_inbox inbox;    // from the store's threads
+    struct mg_mail *opened;   // what was taken from it and waits for the next turn
     struct mg_wheel *wheel;   // the shard's
     void **garbage;           // records of memory streams, freed at the next turn
     uint32_t garbage_len, garbage_cap;
@@ -94,7 +95,8 @@ struct mg_store_part {
     struct mg_stream **by_id; // open addressing, a power of two
     uint32_t by_id_len, by_id_cap;
     bool pump;                // a stream wants to be pumped at the next turn
-    unsigned slices;          // of long work in this turn
+    uint64_t spent_at;        // when the time of this kind of work is over (mg_part_spent)
+    uint32_t cost, steps;     // since the clock was looked at; since this kind of work began
     struct mg_list told;      // streams whose `visible` has moved since it was told
     struct mg_list holding;   // streams with answers of reads that are not durable yet
 };
@@ -130,9 +132,14 @@ void mg_part_unindex(struct mg_store_part *p, struct mg_stream *s);
 // The stream has something that waits: it is pumped whenever rows, messages or pages of the journal have come.
 void mg_part_want(struct mg_stream *s);
 void mg_part_pump_later(struct mg_stream *s); // and at the next turn in any case
-void mg_part_pump_all(struct mg_store_part *p);
-// True when a long piece of work has used up its time in this turn.
-bool mg_part_slice_over(struct mg_store_part *p);
+void mg_part_pump_all(struct mg_store_part *p); // at the next turn, or in this one: a turn takes what has come first
+// What has come from the store's threads, all of it: where there are no turns.
+void mg_part_open_all(struct mg_store_part *p);
+// A turn does several kinds of work one after the other: what has come, changes and reads that wait, results, answers
+// of reads. Each may take so long; what is left waits for the next turn. One piece of each is done in any case.
+#define MG_PART_SHARE UINT64_C(100000) // ns
+// A piece was done that costs about so many us. True: the time is over.
+bool mg_part_spent(struct mg_store_part *p, uint32_t cost);
 // Sends the keys that were wanted to a reader.
 void mg_part_look_up(struct mg_store_part *p);
 // Looks them up on this thread, until none is wanted: for a store without threads.

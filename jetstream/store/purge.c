@@ -15,7 +15,7 @@
 #include "server/base/mem.h"
 #include "server/proto/subject.h"
 
-#define SLICE 256u
+#define SLICE 128u
 
 // What removing seq needs to know, from memory: 0, MG_ENOTFOUND (it is in no memtable).
 static int find_in_memory(struct mg_stream *s, uint64_t seq, struct mg_removal *out) {
@@ -147,7 +147,7 @@ int mg_purge_execute(struct mg_stream *s, struct mg_change *c) {
             fail(s, c, err);
             return 0;
         }
-        if (more && mg_part_slice_over(s->part)) {
+        if (more && mg_part_spent(s->part, SLICE)) {
             mg_part_pump_later(s);
             return MG_EAGAIN;
         }

@@ -2,18 +2,27 @@
 // Copyright (c) The Midge Authors
 //
 // Reads. What is in memory is answered at once; what is in segments goes to a reader thread (cold.c). A walk through
-// the memtable that finds nothing for long is cut into slices.
+// the memtable that finds nothing for long is cut into slices. Between two of them messages come and go, and
+// checkpoints take them from memory into segments:
+//
+//   NEXT    goes on from its number, wherever that is by then
+//   COUNT   goes up by numbers, through segments and memory alike. What it has counted is taken off when it is removed,
+//           so a count is exact at the moment of its answer
+//   LAST    goes down by numbers. Before it goes on or answers it looks at what has come since; what it has passed does
+//           not match and never will. So it does not miss what has taken the place of a message in front of it
 #include <string.h>
 
 #include "jetstream/store/cold.h"
+#include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 #include "server/proto/subject.h"
 
-#define SLICE 8192u  // messages of the memtable looked at in one go
-#define AHEAD 1024u  // entries read ahead
+#define AHEAD 1024u   // entries read ahead
+#define READ_COST 16u // us, more or less
 
 struct mg_read_ahead {
     struct mg_cold_answer *answer; // owned
@@ -41,7 +50,9 @@ static int answer_record(struct mg_read *r, uint64_t seq, const struct mg_record
     return answer(r, 0);
 }
 
+// A message may be in a segment before the result of its append was given.
 static int answer_entry(struct mg_read *r, const struct mg_cold_entry *e) {
+    if (e->seq > r->stream->visible && r->kind != MG_READ_LAST && !r->last_of_subject) return answer(r, MG_ENOTFOUND);
     r->msg = (struct mg_message){e->seq, e->time, e->subject, e->headers, e->payload};
     return answer(r, e->err);
 }
@@ -51,6 +62,13 @@ static int wait_slow(struct mg_read *r) {
     mg_part_want(r->stream);
     return MG_EAGAIN;
 }
+
+static int go_on_later(struct mg_read *r) {
+    mg_part_pump_later(r->stream);
+    return wait_slow(r);
+}
+
+static uint32_t walk_most(const struct mg_stream *s) { return s->part->store->o.walk; }
 
 // ---- memory ---------------------------------------------------------------------------------------------------------
 
@@ -62,25 +80,44 @@ static int next_in_memory(struct mg_stream *s, struct mg_read *r, uint64_t from)
         if (bytes == NULL || seq > s->visible) return answer(r, MG_ENOTFOUND);
         mg_record_borrow(&v, bytes);
         if (matches(r->filters, r->filters_len, v.subject)) return answer_record(r, seq, &v);
-        if (++looked == SLICE) {
-            r->partial = seq + 1;
-            mg_part_pump_later(s);
-            return wait_slow(r);
-        }
+        if (++looked < walk_most(s)) continue;
+        r->partial = seq + 1;
+        return go_on_later(r);
     }
 }
 
-// Not in slices: what takes the place of a message that was not looked at yet must not be passed over.
-static bool last_in_memory(struct mg_stream *s, struct mg_read *r, uint64_t upto) {
+// What has come since: [r->from + 1, upto]. 0: something matches, or is in a segment already; MG_ENOTFOUND: nothing
+// does; MG_EAGAIN: there is more.
+static int look_at_newer(struct mg_stream *s, struct mg_read *r, uint64_t upto) {
     struct mg_record_view v;
-    for (uint64_t seq = upto;; seq--) {
-        const uint8_t *bytes = mg_memtable_prev(&s->mem, &seq);
-        if (bytes == NULL) return false;
+    uint32_t looked = 0;
+    if (MG_PLANTED(passed_over)) return MG_ENOTFOUND;
+    if (upto > r->from && r->from + 1 < mg_stream_cold_end(s)) return 0;
+    for (uint64_t seq = r->from + 1; seq <= upto; seq++) {
+        const uint8_t *bytes = mg_memtable_next(&s->mem, &seq);
+        if (bytes == NULL || seq > upto) break;
         mg_record_borrow(&v, bytes);
-        if (!matches(r->filters, r->filters_len, v.subject)) continue;
-        answer_record(r, seq, &v);
-        return true;
+        if (matches(r->filters, r->filters_len, v.subject)) return 0;
+        r->from = seq;
+        if (++looked == walk_most(s)) return MG_EAGAIN;
     }
+    r->from = upto;
+    return MG_ENOTFOUND;
+}
+
+// From r->partial down. 0: answered; MG_ENOTFOUND: memory has none; MG_EAGAIN: there is more.
+static int last_in_memory(struct mg_stream *s, struct mg_read *r) {
+    struct mg_record_view v;
+    uint32_t looked = 0;
+    for (uint64_t seq = r->partial; r->partial > 0; seq = r->partial) {
+        const uint8_t *bytes = mg_memtable_prev(&s->mem, &seq);
+        if (bytes == NULL) break;
+        mg_record_borrow(&v, bytes);
+        if (matches(r->filters, r->filters_len, v.subject)) return answer_record(r, seq, &v);
+        r->partial = seq - 1;
+        if (++looked == walk_most(s) && r->partial > 0) return MG_EAGAIN;
+    }
+    return MG_ENOTFOUND;
 }
 
 // Times ascend with numbers.
@@ -104,17 +141,6 @@ static int time_in_memory(struct mg_stream *s, struct mg_read *r) {
     return answer_record(r, lo, &v);
 }
 
-uint64_t mg_count_memory(const struct mg_stream *s, const mg_slice *filters, unsigned n, uint64_t from) {
-    uint64_t count = 0;
-    struct mg_record_view v;
-    for (uint64_t seq = from;; seq++) {
-        const uint8_t *bytes = mg_memtable_next(&s->mem, &seq);
-        if (bytes == NULL) return count;
-        mg_record_borrow(&v, bytes);
-        count += matches(filters, n, v.subject);
-    }
-}
-
 // ---- segments -------------------------------------------------------------------------------------------------------
 
 static void free_ahead(struct mg_read *r) {
@@ -124,9 +150,8 @@ static void free_ahead(struct mg_read *r) {
     r->ahead = NULL;
 }
 
-static void keep_ahead(struct mg_read *r, struct mg_cold_read *cold) {
+static void keep_answer(struct mg_read *r, struct mg_cold_read *cold) {
     free_ahead(r);
-    if (cold->count < 2) return;
     r->ahead = mg_alloc(sizeof(*r->ahead));
     *r->ahead = (struct mg_read_ahead){
         .answer = cold->answer,
@@ -145,45 +170,83 @@ static bool from_ahead(struct mg_stream *s, struct mg_read *r, uint64_t from) {
     struct mg_read_ahead *a = r->ahead;
     // After an install, removals may have left memory that the batch does not know of.
     if (a == NULL || a->installs != s->part->installs || from < a->from || from >= a->covered) return false;
-    while (a->next > 0 && a->entries[a->next - 1].seq >= from) a->next--;
+    while (a->next > 0 && a->entries[a->next - 1].last_seq >= from) a->next--;
     for (; a->next < a->count; a->next++) {
         const struct mg_cold_entry *e = &a->entries[a->next];
-        if (e->seq < from) continue;
+        if (e->last_seq < from) continue;
+        // A damaged range: which of it is there?
+        if (e->seq < e->last_seq && !MG_PLANTED(range_passed_over)) return false;
         if (a->removals != s->removals && mg_stream_known_removed(s, e->seq)) continue;
         answer_entry(r, e);
-        a->next++;
+        a->next += r->err != MG_ENOTFOUND;
         return true;
     }
     return false;
 }
 
-// What took the place of a message that was the last one may have been written while that was looked for.
-static bool newer_in_memory(struct mg_stream *s, struct mg_read *r, const struct mg_cold_read *cold) {
-    uint64_t bound = s->part->poisoned ? s->visible : s->last;
-    uint64_t found = cold->count ? cold->entries[0].seq : 0;
-    return last_in_memory(s, r, r->seq < bound ? r->seq : bound) && r->msg.seq > found;
+// A LAST that segments have answered, when nothing newer has come. False: that one has been removed.
+static bool last_from_ahead(struct mg_stream *s, struct mg_read *r) {
+    const struct mg_read_ahead *a = r->ahead;
+    if (a->installs != s->part->installs) return false; // removals may have left memory
+    if (a->count == 0) {
+        answer(r, MG_ENOTFOUND);
+        return true;
+    }
+    if (mg_stream_known_removed(s, a->entries[0].seq)) return false;
+    answer_entry(r, &a->entries[0]);
+    return true;
+}
+
+// Holds the answer back until it is durable. Then there is a copy of it.
+static int settle(struct mg_stream *s, struct mg_read *r) {
+    if (r->inside) return 0;
+    int err = mg_read_settle(s, r);
+    if (err == MG_EAGAIN && r->kind == MG_READ_LAST) free_ahead(r);
+    return err;
+}
+
+// Only a sequential NEXT keeps what it has read ahead.
+static void tell(struct mg_read *r) {
+    struct mg_read_ahead *a = NULL;
+    if (r->kind == MG_READ_LAST) {
+        a = r->ahead;
+        r->ahead = NULL;
+    }
+    r->done(r); // may free it
+    if (a) mg_cold_answer_free(a->answer);
+    mg_free(a);
 }
 
 static int execute(struct mg_stream *s, struct mg_read *r);
+
+static int stop_counting(struct mg_read *r, int err) {
+    mg_list_remove(&r->counts);
+    return answer(r, err);
+}
+
+static int counted_cold(struct mg_stream *s, struct mg_read *r, const struct mg_cold_read *cold) {
+    if (cold->err) return stop_counting(r, cold->err);
+    r->count += cold->total;
+    r->partial = cold->upto;
+    if (r->seq < r->partial - 1) r->seq = r->partial - 1; // what has come from memory meanwhile
+    return execute(s, r);
+}
 
 static void cold_done(struct mg_cold_read *cold) {
     struct mg_read *r = cold->user;
     struct mg_stream *s = cold->stream;
     int err = 0;
     r->cold = NULL;
-    if (cold->err == MG_EAGAIN) {
-        if (r->kind == MG_READ_COUNT) r->seq = cold->q.from;
-        err = execute(s, r);
-    } else if (r->kind == MG_READ_LAST && cold->went_on && newer_in_memory(s, r, cold)) {
-        err = 0;
+    if (r->kind == MG_READ_COUNT) {
+        err = counted_cold(s, r, cold);
     } else if (cold->err) {
         answer(r, cold->err);
-    } else if (r->kind == MG_READ_COUNT) {
-        r->count += cold->total;
-        answer(r, 0);
+    } else if (r->kind == MG_READ_LAST) {
+        keep_answer(r, cold);
+        err = execute(s, r);
     } else if (cold->count && (r->kind != MG_READ_SEQ || cold->entries[0].seq == r->seq)) {
         answer_entry(r, &cold->entries[0]);
-        if (r->kind == MG_READ_NEXT && r->sequential) keep_ahead(r, cold);
+        if (r->kind == MG_READ_NEXT && r->sequential && cold->count > 1) keep_answer(r, cold);
     } else if (r->kind == MG_READ_NEXT) {
         err = next_in_memory(s, r, cold->covered);
     } else if (r->kind == MG_READ_TIME) {
@@ -197,8 +260,8 @@ static void cold_done(struct mg_cold_read *cold) {
     } else {
         answer(r, MG_ENOTFOUND);
     }
-    if (err == 0) err = mg_read_settle(s, r);
-    if (err == 0) r->done(r);
+    if (err == 0) err = settle(s, r);
+    if (err == 0) tell(r);
 }
 
 static int ask(struct mg_stream *s, struct mg_read *r, enum mg_cold_kind kind, uint64_t from, uint32_t max) {
@@ -239,7 +302,7 @@ static int narrow(struct mg_stream *s, const struct mg_read *r, uint64_t *from, 
 }
 
 static int read_next(struct mg_stream *s, struct mg_read *r) {
-    uint64_t from = r->seq > s->first ? r->seq : s->first;
+    uint64_t begin = r->partial > r->seq ? r->partial : r->seq, from = begin > s->first ? begin : s->first;
     const struct mg_subject_row *row;
     if (from <= s->visible && narrow(s, r, &from, &row) != 0) return wait_slow(r);
     if (from > s->visible) return answer(r, MG_ENOTFOUND);
@@ -276,15 +339,28 @@ static int read_last_of_subject(struct mg_stream *s, struct mg_read *r, uint64_t
 static int read_last(struct mg_stream *s, struct mg_read *r) {
     uint64_t bound = s->part->poisoned ? s->visible : s->last, upto = r->seq < bound ? r->seq : bound;
     if (s->msgs == 0 || upto < s->first) return answer(r, MG_ENOTFOUND);
-    if (r->filters_len == 1 && r->seq >= bound && r->filters[0].n <= UINT16_MAX &&
-        mg_subject_is_literal(r->filters[0])) {
-        bool answered;
-        int err = read_last_of_subject(s, r, bound, &answered);
-        if (answered) return err;
+    if (r->partial == 0 && r->ahead == NULL) {
+        if (r->filters_len == 1 && r->seq >= bound && r->filters[0].n <= UINT16_MAX &&
+            mg_subject_is_literal(r->filters[0])) {
+            bool answered;
+            int err = read_last_of_subject(s, r, bound, &answered);
+            if (answered) return err;
+        }
+        r->from = r->partial = upto;
     }
-    if (last_in_memory(s, r, upto)) return 0;
-    if (s->cold_len == 0) return answer(r, MG_ENOTFOUND);
-    return ask(s, r, MG_COLD_LAST, upto, 1);
+    int err = look_at_newer(s, r, upto);
+    if (err == MG_EAGAIN) return go_on_later(r);
+    if (err == 0 || (r->ahead && !last_from_ahead(s, r))) { // from the end again
+        free_ahead(r);
+        r->from = r->partial = upto;
+    } else if (r->ahead) {
+        return 0;
+    }
+    err = last_in_memory(s, r);
+    if (err == 0) return 0;
+    if (err == MG_EAGAIN) return go_on_later(r);
+    if (s->cold_len == 0 || r->partial == 0) return answer(r, MG_ENOTFOUND);
+    return ask(s, r, MG_COLD_LAST, r->partial, 1);
 }
 
 static int read_time(struct mg_stream *s, struct mg_read *r) {
@@ -319,39 +395,62 @@ static bool count_of_subject(struct mg_stream *s, struct mg_read *r) {
     return true;
 }
 
-// Memory first, in slices, then segments. What moves from one to the other meanwhile would be counted twice, or not at
-// all: then it begins again.
+// r->partial: all below is counted (of what a reader is just counting: mg_reads_removed).
 static int read_count(struct mg_stream *s, struct mg_read *r) {
     struct mg_record_view v;
     uint32_t looked = 0;
-    if (r->partial == 0 || r->installs != s->part->installs) {
-        if (r->partial == 0) r->from = r->seq > s->first ? r->seq : s->first;
-        r->installs = s->part->installs;
-        r->partial = r->from;
+    if (r->partial == 0) {
+        r->from = r->seq > s->first ? r->seq : s->first;
         r->seq = s->last;
         r->count = s->msgs;
         if (r->filters_len == 0 && r->from <= s->first) return answer(r, 0);
         r->count = 0;
         if (count_of_subject(s, r)) return answer(r, 0);
+        r->partial = r->from;
+        mg_list_push_back(&s->counts, &r->counts);
     }
-    for (uint64_t seq = r->partial;; seq++) {
-        const uint8_t *bytes = mg_memtable_next(&s->mem, &seq);
-        if (bytes == NULL || seq > r->seq) break;
+    if (r->partial < s->first) r->partial = s->first;
+    while (r->partial <= r->seq) {
+        if (r->partial < mg_stream_cold_end(s)) return ask(s, r, MG_COLD_COUNT, r->partial, 0);
+        const uint8_t *bytes = mg_memtable_next(&s->mem, &r->partial);
+        if (bytes == NULL || r->partial > r->seq) break;
         mg_record_borrow(&v, bytes);
         r->count += matches(r->filters, r->filters_len, v.subject);
-        if (++looked < SLICE) continue;
-        r->partial = seq + 1;
-        mg_part_pump_later(s);
-        return wait_slow(r);
+        r->partial++;
+        if (++looked == walk_most(s)) return go_on_later(r);
     }
-    r->partial = 0;
-    return r->from < mg_stream_cold_end(s) ? ask(s, r, MG_COLD_COUNT, r->from, 0) : answer(r, 0);
+    return stop_counting(r, 0);
+}
+
+// What was counted is not there any more.
+void mg_reads_removed(struct mg_stream *s, uint64_t seq, mg_slice subject) {
+    for (struct mg_list *l = s->counts.next; l != &s->counts; l = l->next) {
+        struct mg_read *r = mg_container_of(l, struct mg_read, counts);
+        if (seq < r->from) continue;
+        if (seq < r->partial) r->count -= matches(r->filters, r->filters_len, subject);
+        else if (r->cold && seq < r->cold->upto) mg_cold_uncount(r->cold, seq, subject);
+    }
+}
+
+void mg_reads_cleared(struct mg_stream *s) {
+    for (struct mg_list *l = s->counts.next; l != &s->counts; l = l->next) {
+        struct mg_read *r = mg_container_of(l, struct mg_read, counts);
+        r->count = 0;
+        r->partial = s->first;
+        if (r->seq < s->last) r->seq = s->last;
+        if (r->cold == NULL) continue; // it is among the slow ones
+        mg_cold_cancel(r->cold);
+        r->cold = NULL;
+        go_on_later(r);
+    }
 }
 
 static int execute(struct mg_stream *s, struct mg_read *r) {
     switch (r->kind) {
     case MG_READ_SEQ: return read_seq(s, r, r->seq, s->visible);
-    case MG_READ_NEXT: return r->partial ? next_in_memory(s, r, r->partial) : read_next(s, r);
+    case MG_READ_NEXT:
+        if (MG_PLANTED(blind_walk) && r->partial) return next_in_memory(s, r, r->partial);
+        return read_next(s, r);
     case MG_READ_LAST: return read_last(s, r);
     case MG_READ_TIME: return read_time(s, r);
     case MG_READ_ROW: return read_row(s, r);
@@ -366,10 +465,12 @@ int mg_stream_read(struct mg_stream *s, struct mg_read *r) {
     r->partial = 0;
     r->last_of_subject = false;
     mg_list_init(&r->waits);
+    mg_list_init(&r->counts);
     r->err = 0;
+    if (r->kind == MG_READ_LAST) free_ahead(r); // of another question
     if (s->deleted) return answer(r, MG_ECLOSED);
     int err = execute(s, r);
-    return err ? err : mg_read_settle(s, r);
+    return err ? err : settle(s, r);
 }
 
 void mg_stream_read_end(struct mg_read *r) {
@@ -377,6 +478,7 @@ void mg_stream_read_end(struct mg_read *r) {
     if (r->cold) mg_cold_cancel(r->cold);
     r->cold = NULL;
     if (r->waits.next) mg_list_remove(&r->waits);
+    if (r->counts.next) mg_list_remove(&r->counts);
     mg_free(r->copy);
     r->copy = NULL;
     free_ahead(r);
@@ -390,9 +492,23 @@ void mg_reads_pump(struct mg_stream *s) {
         struct mg_read *r = mg_container_of(now.next, struct mg_read, waits);
         mg_list_remove(&r->waits);
         int err = execute(s, r);
-        if (err == 0) err = mg_read_settle(s, r);
-        if (err == 0) r->done(r);
+        if (err == 0) err = settle(s, r);
+        if (err == 0) tell(r);
+        if (!mg_part_spent(s->part, READ_COST)) continue;
+        if (!mg_list_empty(&now)) mg_part_pump_later(s);
+        break;
     }
+    mg_list_splice(&now, &s->slow); // those who had their turn stand behind the others
+    mg_list_splice(&s->slow, &now);
+    if (s->deleted) mg_reads_fail(s); // by one who was told
+}
+
+static void fail(struct mg_read *r) {
+    mg_list_remove(&r->counts);
+    mg_free(r->copy);
+    r->copy = NULL;
+    answer(r, MG_ECLOSED);
+    tell(r);
 }
 
 void mg_reads_fail(struct mg_stream *s) {
@@ -400,10 +516,7 @@ void mg_reads_fail(struct mg_stream *s) {
     while (!mg_list_empty(&s->slow)) {
         struct mg_read *r = mg_container_of(s->slow.next, struct mg_read, waits);
         mg_list_remove(&r->waits);
-        mg_free(r->copy);
-        r->copy = NULL;
-        answer(r, MG_ECLOSED);
-        r->done(r);
+        fail(r);
     }
     for (struct mg_list *l = s->reads.next, *next; l != &s->reads; l = next) {
         next = l->next;
@@ -412,7 +525,6 @@ void mg_reads_fail(struct mg_stream *s) {
         struct mg_read *r = cold->user;
         mg_cold_cancel(cold);
         r->cold = NULL;
-        answer(r, MG_ECLOSED);
-        r->done(r);
+        fail(r);
     }
 }

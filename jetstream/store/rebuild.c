@@ -330,7 +330,7 @@ static void list_streams(struct rebuild *r) {
         if (get_row(r, MG_ROW_STREAM, id) == NULL) make_up_stream(r, id);
     }
     r->streams = mg_alloc((r->rows->count + 1) * sizeof(r->streams[0]));
-    for (uint32_t i = 0; i <= r->rows->mask; i++) {
+    for (uint32_t i = mg_rowmap_end(r->rows); i-- > 0;) {
         const struct mg_cell *c = mg_rowmap_at(r->rows, i);
         if (c && c->key[0] == MG_ROW_STREAM) r->streams[r->nstreams++] = mg_get_be64(c->key + 1);
     }
@@ -443,15 +443,16 @@ static int write_primary(struct rebuild *r, struct mg_run_ref **out) {
     return mg_run_write_close(&w, err, out);
 }
 
-static void put_slots_aside(struct rebuild *r) {
-    for (int i = 0; i < 2; i++) {
-        char from[16], to[40];
+static int put_slots_aside(struct rebuild *r) {
+    int err = 0;
+    for (int i = 0; i < 2 && err == 0; i++) {
+        char from[16], as[32];
         if (r->loaded.slots[i] != MG_SLOT_DAMAGED) continue;
         snprintf(from, sizeof(from), "manifest-%d", i);
-        snprintf(to, sizeof(to), "lost+found/%s.damaged", from);
-        mg_disk_mkdir(r->st->disk, "lost+found", NULL);
-        mg_disk_rename(r->st->disk, from, to, NULL);
+        snprintf(as, sizeof(as), "%s.damaged", from);
+        err = mg_put_aside(r->st->disk, from, as);
     }
+    return err;
 }
 
 static void add_run(struct mg_manifest *m, const struct mg_run_ref *r) {
@@ -524,7 +525,7 @@ static int write_manifest(struct rebuild *r, const struct mg_run_ref *primary, c
         mg_manifest_add_segment(&m, &about);
     }
     int err = r->loaded.used < 0 ? find_replay_from(r, &m.head) : 0;
-    if (err == 0) put_slots_aside(r);
+    if (err == 0) err = put_slots_aside(r);
     for (int i = 0; i < 2 && err == 0; i++) err = mg_manifest_store(r->st->disk, &m, &r->why);
     struct mg_manifest_loaded both = {.slots = {MG_SLOT_VALID, MG_SLOT_VALID}};
     struct mg_file_check check = {.found = moved, .arg = r};

@@ -69,7 +69,8 @@ static void count_stretch(struct mg_recount *r, struct mg_rowmap *rows, const st
         r->unreadable += mg_lost_add(&r->lost, at->first_seq, at->last_seq, at->live);
         return;
     }
-    struct mg_section_scan *scan = mg_section_scan_new(g, &section, NULL, 0, true);
+    struct mg_section_filter *filter = r->match ? mg_section_filter_new(g, &section, r->match) : NULL;
+    struct mg_section_scan *scan = mg_section_scan_new(g, &section, filter, 0, true);
     struct mg_section_entry e;
     struct mg_record_view v;
     for (int err; (err = mg_section_scan_next(scan, &e, &v)) != MG_ENOTFOUND;) {
@@ -86,6 +87,7 @@ static void count_stretch(struct mg_recount *r, struct mg_rowmap *rows, const st
         count_subject(r, rows, e.seq, v.subject, size);
     }
     mg_section_scan_free(scan);
+    mg_section_filter_free(filter);
     mg_stretch_close(at);
 }
 

@@ -17,6 +17,7 @@ struct mg_recount {
     const struct mg_stretch *stretches;
     uint32_t stretches_len;
     const struct mg_runset *runs; // rows of removed messages
+    const struct mg_subject_match *match; // only these subjects; NULL: all
     // Found.
     uint64_t first, last, msgs, bytes, subjects, unreadable;
     struct mg_lost lost;    // the unreadable ones

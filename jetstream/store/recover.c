@@ -245,7 +245,19 @@ static void tell_orphans(struct mg_store *st) {
     mg_orphans_fini(&st->orphans);
 }
 
+static void take_clock(struct mg_store *st) {
+    char key[MG_CLOCK_KEY];
+    struct mg_buf value = MG_BUF_INIT;
+    mg_clock_key(key);
+    bool kept = mg_runset_get(st->runs, mg_slice_of(key, sizeof(key)), &value) == 0 && value.len == 16;
+    if (kept && !MG_PLANTED(jump_forgotten))
+        st->lag = (struct mg_clock_lag){(int64_t)mg_get_u64(value.p), (int64_t)mg_get_u64(value.p + 8)};
+    if (st->lag.ns < 0) st->lag.ns = 0;
+    mg_buf_fini(&value);
+}
+
 void mg_recover_end(struct mg_store *st) {
+    take_clock(st);
     tell_lost_extents(st);
     tell_orphans(st);
     for (unsigned i = 0; i < st->o.parts; i++) {

@@ -10,6 +10,7 @@
 #include "server/base/mem.h"
 
 #define FIRST_SLOTS 64u
+#define TAKEN_AT_ONCE 4u
 #define BLOCK_FIRST 1024u
 // A ref is 1 + (number of the block, place in it in units of 8 bytes): 32 GB a generation.
 #define PLACE_BITS 15u
@@ -21,12 +22,45 @@ struct mg_row_block {
     _Alignas(8) char bytes[];
 };
 
+// ---- tables ---------------------------------------------------------------------------------------------------------
+
+static uint32_t page_slots(const struct mg_row_table *t) { return t->mask < MG_ROW_PAGE ? t->mask + 1 : MG_ROW_PAGE; }
+static uint32_t page_count(const struct mg_row_table *t) { return t->pages ? t->mask / MG_ROW_PAGE + 1 : 0; }
+
+static void new_table(struct mg_rowmap *m, uint32_t slots) {
+    m->now.mask = slots - 1;
+    m->now.pages = mg_zalloc((m->now.mask / MG_ROW_PAGE + 1) * sizeof(m->now.pages[0]));
+}
+
+static void free_table(struct mg_row_table *t) {
+    for (uint32_t i = 0; i < page_count(t); i++) mg_free(t->pages[i]);
+    mg_free(t->pages);
+    t->pages = NULL;
+}
+
+static struct mg_row_slot slot_at(const struct mg_row_table *t, uint32_t i) {
+    const struct mg_row_slot *page = t->pages[i / MG_ROW_PAGE];
+    return page ? page[i % MG_ROW_PAGE] : (struct mg_row_slot){0, 0};
+}
+
+static void put_slot(struct mg_rowmap *m, struct mg_row_slot slot) {
+    struct mg_row_table *t = &m->now;
+    uint32_t i = slot.tag & t->mask;
+    while (slot_at(t, i).ref) i = (i + 1) & t->mask;
+    struct mg_row_slot **page = &t->pages[i / MG_ROW_PAGE];
+    if (*page == NULL) {
+        *page = mg_zalloc(page_slots(t) * sizeof(**page));
+        m->bytes += page_slots(t) * sizeof(**page);
+    }
+    (*page)[i % MG_ROW_PAGE] = slot;
+}
+
+// ---- life -----------------------------------------------------------------------------------------------------------
+
 struct mg_rowmap *mg_rowmap_new(void) {
     struct mg_rowmap *m = mg_zalloc(sizeof(*m));
     atomic_init(&m->refs, 1);
-    m->mask = FIRST_SLOTS - 1;
-    m->slots = mg_zalloc(FIRST_SLOTS * sizeof(*m->slots));
-    m->bytes = FIRST_SLOTS * sizeof(*m->slots);
+    new_table(m, FIRST_SLOTS);
     return m;
 }
 
@@ -39,7 +73,8 @@ void mg_rowmap_unref(struct mg_rowmap *m) {
     if (m == NULL || atomic_fetch_sub_explicit(&m->refs, 1, memory_order_acq_rel) > 1) return;
     for (uint32_t i = 0; i < m->blocks_len; i++) mg_free(m->blocks[i]);
     mg_free(m->blocks);
-    mg_free(m->slots);
+    free_table(&m->now);
+    free_table(&m->before);
     mg_free(m);
 }
 
@@ -81,43 +116,53 @@ static struct mg_cell *cell_of(const struct mg_rowmap *m, uint32_t ref) {
     return (struct mg_cell *)(void *)p;
 }
 
-struct mg_cell *mg_rowmap_at(const struct mg_rowmap *m, uint32_t i) {
-    return m->slots[i].ref ? cell_of(m, m->slots[i].ref) : NULL;
+uint32_t mg_rowmap_end(const struct mg_rowmap *m) {
+    return m->now.mask + 1 + (m->before.pages ? m->before.mask + 1 : 0);
 }
 
-// The key's slot, or the free one where it would be.
-static struct mg_row_slot *find_slot(const struct mg_rowmap *m, uint64_t hash, mg_slice key, struct mg_cell **cell) {
-    *cell = NULL;
-    for (uint32_t i = (uint32_t)hash & m->mask;; i = (i + 1) & m->mask) {
-        struct mg_row_slot *s = &m->slots[i];
-        if (s->ref == 0) return s;
-        if (s->tag != (uint32_t)hash) continue;
-        struct mg_cell *r = cell_of(m, s->ref);
-        if (r->key_len != key.n || memcmp(r->key, key.p, key.n) != 0) continue;
-        *cell = r;
-        return s;
+// The older table stands behind the newer one: cells move down only.
+struct mg_cell *mg_rowmap_at(const struct mg_rowmap *m, uint32_t i) {
+    struct mg_row_slot slot = {0, 0};
+    if (i <= m->now.mask) slot = slot_at(&m->now, i);
+    else if (m->before.pages && i - m->now.mask - 1 >= m->taken) slot = slot_at(&m->before, i - m->now.mask - 1);
+    return slot.ref ? cell_of(m, slot.ref) : NULL;
+}
+
+static struct mg_cell *find(const struct mg_rowmap *m, const struct mg_row_table *t, uint64_t hash, mg_slice key) {
+    for (uint32_t i = (uint32_t)hash & t->mask;; i = (i + 1) & t->mask) {
+        struct mg_row_slot s = slot_at(t, i);
+        if (s.ref == 0) return NULL;
+        if (s.tag != (uint32_t)hash) continue;
+        struct mg_cell *r = cell_of(m, s.ref);
+        if (r->key_len == key.n && memcmp(r->key, key.p, key.n) == 0) return r;
     }
 }
 
+// Slots that were taken over stay as they are: others are found behind them.
 struct mg_cell *mg_rowmap_get(const struct mg_rowmap *m, uint64_t hash, mg_slice key) {
-    struct mg_cell *cell;
-    find_slot(m, hash, key, &cell);
-    return cell;
+    struct mg_cell *cell = find(m, &m->now, hash, key);
+    return cell || m->before.pages == NULL ? cell : find(m, &m->before, hash, key);
+}
+
+// More of them than new rows, so it is done long before the new table is full.
+static void take_over(struct mg_rowmap *m) {
+    uint32_t end = m->taken + TAKEN_AT_ONCE;
+    if (m->before.pages == NULL) return;
+    for (; m->taken < end && m->taken <= m->before.mask; m->taken++) {
+        struct mg_row_slot slot = slot_at(&m->before, m->taken);
+        if (slot.ref) put_slot(m, slot);
+    }
+    if (m->taken <= m->before.mask) return;
+    for (uint32_t i = 0; i < page_count(&m->before); i++)
+        m->bytes -= m->before.pages[i] ? page_slots(&m->before) * sizeof(struct mg_row_slot) : 0;
+    free_table(&m->before);
 }
 
 static void grow(struct mg_rowmap *m) {
-    uint32_t old = m->mask + 1, mask = old * 2 - 1;
-    struct mg_row_slot *slots = mg_zalloc((size_t)(mask + 1) * sizeof(*slots));
-    for (uint32_t k = 0; k < old; k++) {
-        if (m->slots[k].ref == 0) continue;
-        uint32_t i = m->slots[k].tag & mask;
-        while (slots[i].ref) i = (i + 1) & mask;
-        slots[i] = m->slots[k];
-    }
-    mg_free(m->slots);
-    m->slots = slots;
-    m->mask = mask;
-    m->bytes += (size_t)old * sizeof(*slots);
+    mg_assert(m->before.pages == NULL);
+    m->before = m->now;
+    m->taken = 0;
+    new_table(m, (m->before.mask + 1) * 2);
 }
 
 void mg_rowmap_resize(struct mg_rowmap *m, struct mg_cell *r, uint32_t value_len) {
@@ -134,17 +179,14 @@ void mg_rowmap_resize(struct mg_rowmap *m, struct mg_cell *r, uint32_t value_len
 }
 
 struct mg_cell *mg_rowmap_put(struct mg_rowmap *m, uint64_t hash, mg_slice key, uint32_t value_len, bool *added) {
-    struct mg_cell *r;
-    struct mg_row_slot *slot = find_slot(m, hash, key, &r);
+    struct mg_cell *r = mg_rowmap_get(m, hash, key);
     *added = r == NULL;
     if (r) {
         if (r->value_len != value_len) mg_rowmap_resize(m, r, value_len);
         return r;
     }
-    if ((m->count + 1) * 4ull > (m->mask + 1) * 3ull) {
-        grow(m);
-        slot = find_slot(m, hash, key, &r);
-    }
+    if ((m->count + 1) * 4ull > (m->now.mask + 1) * 3ull) grow(m);
+    take_over(m);
     size_t head = (sizeof(struct mg_cell) + key.n + 7) & ~(size_t)7, place;
     r = arena_alloc(m, head + value_len, &place);
     r->key_len = (uint32_t)key.n;
@@ -153,7 +195,8 @@ struct mg_cell *mg_rowmap_put(struct mg_rowmap *m, uint64_t hash, mg_slice key, 
     memcpy(r->key, key.p, key.n);
     r->value = (char *)r + head;
     memset(r->value, 0, value_len);
-    *slot = (struct mg_row_slot){(uint32_t)hash, 1 + ((m->blocks_len - 1) << PLACE_BITS | (uint32_t)(place / 8))};
+    uint32_t ref = 1 + ((m->blocks_len - 1) << PLACE_BITS | (uint32_t)(place / 8));
+    put_slot(m, (struct mg_row_slot){(uint32_t)hash, ref});
     m->count++;
     return r;
 }
@@ -175,8 +218,9 @@ void mg_cells_sort(struct mg_cell **cells, uint32_t n) {
 struct mg_cell **mg_rowmap_sorted(const struct mg_rowmap *m) {
     struct mg_cell **rows = mg_alloc((m->count ? m->count : 1) * sizeof(struct mg_cell *));
     uint32_t n = 0;
-    for (uint32_t i = 0; i <= m->mask; i++) {
-        if (m->slots[i].ref) rows[n++] = mg_rowmap_at(m, i);
+    for (uint32_t i = mg_rowmap_end(m); i-- > 0;) {
+        struct mg_cell *r = mg_rowmap_at(m, i);
+        if (r) rows[n++] = r;
     }
     mg_assert(n == m->count);
     mg_cells_sort(rows, n);

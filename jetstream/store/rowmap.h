@@ -16,6 +16,9 @@
 // A slot has 32 bits of the hash and says block and place of the cell in 32 more: who looks for a key that is not there
 // touches the slots only, and there are as many such look-ups as generations.
 //
+// Growing never takes long. Slots lie in pages that come with their first cell, so a larger table costs nothing when it
+// is made; the smaller one stays beside it, is asked second, and each new row takes a few of its slots over.
+//
 // Owned by one shard while active; immutable and counted afterwards (the count is atomic: keeper and readers hold
 // generations, too).
 #ifndef MG_JETSTREAM_STORE_ROWMAP_H
@@ -46,10 +49,17 @@ struct mg_row_slot {
     uint32_t ref; // 0: free
 };
 
+#define MG_ROW_PAGE 4096u // slots
+struct mg_row_table {
+    uint32_t mask;
+    struct mg_row_slot **pages; // NULL: all its slots are free; NULL itself: there is no table
+};
+
 struct mg_rowmap {
     atomic_uint refs;
-    uint32_t count, mask;
-    struct mg_row_slot *slots;
+    uint32_t count;
+    struct mg_row_table now, before; // before: as long as it is taken over
+    uint32_t taken;                  // slots of it that were
     struct mg_row_block **blocks;
     uint32_t blocks_len, blocks_cap;
     size_t bytes; // of the arena and the slots
@@ -66,7 +76,10 @@ static inline mg_slice mg_cell_value(const struct mg_cell *r) { return mg_slice_
 // The hash of a key, the same for all generations. Secret against chosen subjects through the store's seed.
 uint64_t mg_row_hash(uint64_t seed, mg_slice key);
 
-// The cell in slot i <= mask; NULL: none.
+// To see all cells: at(i) for i from end - 1 down to 0; NULL: none there. If rows are added meanwhile, what was there
+// at the beginning is seen (perhaps twice) as long as `grown` has not changed.
+static inline uint32_t mg_rowmap_grown(const struct mg_rowmap *m) { return m->now.mask; }
+uint32_t mg_rowmap_end(const struct mg_rowmap *m);
 struct mg_cell *mg_rowmap_at(const struct mg_rowmap *m, uint32_t i);
 // NULL if this generation says nothing about the key.
 struct mg_cell *mg_rowmap_get(const struct mg_rowmap *m, uint64_t hash, mg_slice key);

@@ -35,6 +35,11 @@ void mg_row_key_head(char *out, enum mg_row_kind kind, uint64_t stream) {
     mg_put_be64(out + 1, stream);
 }
 
+void mg_clock_key(char out[MG_CLOCK_KEY]) {
+    mg_row_key_head(out, MG_ROW_OWNER, 0);
+    memcpy(out + MG_ROW_KEY_HEAD, "clock", MG_CLOCK_KEY - MG_ROW_KEY_HEAD);
+}
+
 void mg_rows_init(struct mg_rows *rows, uint64_t seed) {
     memset(rows, 0, sizeof(*rows));
     rows->seed = seed;

@@ -40,6 +40,9 @@ enum mg_row_kind {
 static inline bool mg_row_kind_primary(uint8_t kind) { return kind < MG_ROW_SUBJECT; }
 // Writes the head of a key into out (MG_ROW_KEY_HEAD bytes).
 void mg_row_key_head(char *out, enum mg_row_kind kind, uint64_t stream);
+// The store's own row about its clock: {i64 lag, i64 at}, clock.h.
+#define MG_CLOCK_KEY (MG_ROW_KEY_HEAD + 5u)
+void mg_clock_key(char out[MG_CLOCK_KEY]);
 void mg_put_be64(char *out, uint64_t v);
 void mg_put_be32(char *out, uint32_t v);
 uint64_t mg_get_be64(const char *p);

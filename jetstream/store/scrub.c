@@ -10,6 +10,7 @@
 #include "jetstream/store/scrub.h"
 
 #include "jetstream/store/compact.h"
+#include "jetstream/store/heal.h"
 #include "jetstream/store/store_impl.h"
 #include "server/base/errors.h"
 #include "server/shard/bell.h"
@@ -71,6 +72,7 @@ static void verify_run(struct mg_store *st, struct mg_run_ref *r) {
         mg_store_say(st, MG_LOG_WRN, "table %016llx was written again", (unsigned long long)r->id);
     } else {
         mg_store_say(st, MG_LOG_ERR, "table %016llx is damaged", (unsigned long long)r->id);
+        if (!r->primary) mg_heal_want(st);
     }
 }
 

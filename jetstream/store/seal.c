@@ -78,7 +78,8 @@ static uint64_t bytes_of(const struct mg_sealed_stream *z) {
 
 static void seal_streams(struct mg_store_part *p, struct mg_seal *seal) {
     uint32_t n = 0;
-    int64_t now = mg_part_time(p);
+    int64_t now = mg_part_aging_time(p);
+    seal->lag = mg_clock_lag(&p->clock);
     for (struct mg_list *l = p->streams.next; l != &p->streams; l = l->next) n++;
     seal->streams = mg_zalloc((n ? n : 1) * sizeof(*seal->streams));
     seal->dropped = mg_alloc((n ? n : 1) * sizeof(*seal->dropped));

@@ -26,6 +26,7 @@
 #define BIG_STREAM (8u * 1024 * 1024)
 _Static_assert(MG_STORE_BUCKETS == MG_JOURNAL_BUCKETS, "of the same histograms");
 
+#define WALK 1024u // some 100 us
 #define IDLE_SEAL_NS UINT64_C(20000000)
 
 // ---- small things ---------------------------------------------------------------------------------------------------
@@ -191,6 +192,7 @@ static void set_defaults(struct mg_store_options *o) {
     if (o->readers > MG_READERS_MAX) o->readers = MG_READERS_MAX;
     if (o->parts == 0) o->parts = 1;
     if (o->extent_bytes == 0) o->extent_bytes = MG_EXTENT_MIN;
+    if (o->walk == 0) o->walk = WALK;
 }
 
 static int recover(struct mg_store *st, struct mg_disk_why *why) {
@@ -254,7 +256,7 @@ static void free_part(struct mg_store_part *p) {
     if (p == NULL) return;
     p->closed = true;
     for (struct mg_stream *s = mg_stream_next(p, NULL); s; s = mg_stream_next(p, s)) mg_stream_give_up(s);
-    mg_inbox_open(&p->inbox); // what came after the last turn
+    mg_part_open_all(p); // what came after the last turn
     mg_seal_free(p->seal);
     while (!mg_list_empty(&p->streams)) mg_stream_free(mg_container_of(p->streams.next, struct mg_stream, link));
     mg_rows_fini(&p->rows);

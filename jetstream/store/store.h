@@ -57,6 +57,8 @@ struct mg_store_options {
     uint32_t big_stream_bytes; // a stream with so much in a checkpoint gets a segment of its own; 0: 8 MB
     uint32_t extent_bytes;   // headers and payload of so many bytes do not go through the journal; 0: 256 KB
     uint64_t extent_room;    // bytes of them that wait for a checkpoint; 0: as many as the ring's
+    uint32_t steps;          // of each kind of work in a turn; 0: by the clock (mg_part_spent)
+    uint32_t walk;           // messages in memory, or rows, that one read looks at in one go; 0: 1024
     bool eager;                // background jobs let others in whenever they can, not only when they are long
     uint64_t ballast_bytes;  // kept free for a checkpoint when the disk is full; 0: by the ring; or MG_NO_BALLAST
     uint8_t secret[24];      // random bytes; a new store takes its id and salt from them
@@ -258,6 +260,18 @@ int mg_stream_row_delete(struct mg_stream *s, mg_slice key, void *ctx);
 // so it is for the start, before the shard serves. MG_ECORRUPT, MG_EIO: some could not be read, the others were given.
 int mg_stream_rows(struct mg_stream *s, mg_slice prefix, mg_slice from,
                    bool (*each)(void *arg, mg_slice key, mg_slice value), void *arg);
+// The same in service: nothing blocks. At most `max` rows, then done() with 0, MG_ECORRUPT, MG_EIO (some could not be
+// read) or MG_ECLOSED; never before the call has returned. What is changed meanwhile may be among them or not. The
+// struct and its slices are the caller's until done or end.
+struct mg_rows_read {
+    mg_slice prefix, from;
+    uint64_t max;
+    void (*each)(struct mg_rows_read *r, mg_slice key, mg_slice value);
+    void (*done)(struct mg_rows_read *r, int err);
+    void *user;
+};
+void mg_stream_read_rows(struct mg_stream *s, struct mg_rows_read *r);
+void mg_stream_read_rows_end(struct mg_stream *s, struct mg_rows_read *r); // gives it up: done is not called
 
 // ---- reads ----------------------------------------------------------------------------------------------------------
 
@@ -268,7 +282,8 @@ enum mg_read_kind {
     MG_READ_TIME,  // the first stored at `time` or later
     MG_READ_ROW,   // the owner's row `key`; msg.payload is the value
     MG_READ_COUNT, // how many messages with a number >= seq match a filter, invisible ones included; `seq` becomes the
-                   // number of the last message that was looked at
+                   // number of the last message that was looked at. The count is exact for those up to it, at the
+                   // moment of the answer
 };
 
 // A read. The struct and the slices it points to are the caller's until it is done.
@@ -295,10 +310,10 @@ struct mg_read {
     struct mg_stream *stream;
     struct mg_cold_read *cold;
     struct mg_read_ahead *ahead;
-    struct mg_list waits;
+    struct mg_list waits, counts;
     uint64_t partial, from, batch;
-    uint32_t installs;
     char *copy;
+    bool inside; // the store's own: of the newest state, durable or not
     bool last_of_subject;
 };
 // 0: answered at once, see r->err; done is not called. MG_EAGAIN: done will be called.
@@ -324,7 +339,11 @@ struct mg_subjects_read {
     void (*each)(struct mg_subjects_read *r, mg_slice subject, uint64_t count, uint64_t last);
     void (*done)(struct mg_subjects_read *r, int err, uint64_t total);
     void *user;
-    struct mg_list waits; // the store's
+    // The store's. Zeroed before the first use.
+    struct mg_list waits;
+    bool heals;              // some rows could not be read: it waits until they are written anew
+    uint32_t installs;
+    uint64_t heals_failed;
 };
 void mg_stream_subjects(struct mg_stream *s, struct mg_subjects_read *r);
 

@@ -43,6 +43,7 @@ struct mg_store {
     struct mg_segment_pool pool; // segments that are open
     struct mg_orphans orphans;   // the start's
     int64_t last_time;           // the newest that was stored before the start
+    struct mg_clock_lag lag;     // of ages then; the keeper's after the start: what tables have
     uint64_t seed;               // of hashes of rows, from the salt
     struct mg_store_part **parts;
     atomic_uint_fast64_t next_stream;

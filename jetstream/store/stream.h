@@ -78,13 +78,18 @@ struct mg_head {
 // What the change at the head of the queue has asked segments for.
 struct mg_assist {
     struct mg_cold_read *asked; // under way; NULL: answered, or nothing was asked
+    struct mg_read read;        // LAST, COUNT
+    struct mg_buf filter;       // its filter
+    mg_slice filters[1];
+    bool reading;
+    uint64_t walked;            // OLDEST: numbers below were looked at in memory
     enum mg_assist_kind { MG_ASSIST_NONE, MG_ASSIST_META, MG_ASSIST_SLICE, MG_ASSIST_LAST, MG_ASSIST_OLDEST,
-                          MG_ASSIST_COUNT } kind;
+                          MG_ASSIST_OLDEST_HERE, MG_ASSIST_COUNT } kind;
     uint64_t seq;             // with which it was asked
     struct mg_cold_answer *answer; // owned
     struct mg_cold_entry *entries; // in it
     uint32_t count;
-    uint64_t covered, total;
+    uint64_t covered;
     uint32_t installs;        // of the part, when it was answered
     int err;
 };
@@ -154,7 +159,10 @@ struct mg_stream {
     struct mg_list reads;     // of struct mg_cold_read that wait
     struct mg_list slow;      // of struct mg_read that wait for a row or have more of the memtable to look at
     struct mg_list held;      // of struct mg_read that are answered when what they speak of is durable
+    struct mg_list counts;    // of struct mg_read that are counting
+    struct mg_list gathering; // of struct mg_cold_read that are not with a reader yet
     struct mg_list listings, listings_wait; // of subjects (subjects.c)
+    struct mg_list row_reads; // of the owner's rows (owner_rows.c)
     struct mg_assist assist;
     struct mg_buf last_id;    // of the last message; empty: it had none
     bool last_id_known;
@@ -184,6 +192,9 @@ void mg_stream_tell_removed(struct mg_stream *s, uint64_t seq, mg_slice subject)
 // append.c: 0 decided (record written, result queued), MG_EAGAIN: needs something from disk, try again.
 // *extent: of headers and payload, or NULL; becomes NULL when there is a record, which has it now.
 int mg_append_execute(struct mg_stream *s, const struct mg_append *a, struct mg_extent **extent, void *ctx);
+// As things are now it would be refused, or is a duplicate: then the answer is queued. False: it would not, or that
+// cannot be known without the disk.
+bool mg_append_refused(struct mg_stream *s, const struct mg_append *a, void *ctx);
 int mg_stream_subject_row(struct mg_stream *s, mg_slice subject, const struct mg_subject_row **out); // or MG_EAGAIN
 // purge.c
 int mg_remove_execute(struct mg_stream *s, uint64_t seq, bool erase, void *ctx);
@@ -225,8 +236,10 @@ void mg_stream_subject_last_is(struct mg_stream *s, mg_slice subject, uint64_t s
 bool mg_stream_known_removed(const struct mg_stream *s, uint64_t seq);
 // The same for numbers that ascend: *clean is the last chunk of which memory knows nothing; begin with UINT64_MAX.
 bool mg_stream_known_removed_in_turn(const struct mg_stream *s, uint64_t seq, uint64_t *clean);
-// The bitmaps of removed messages that memory knows of, from a number on: {u64 chunk, bitmap}, ascending.
-void mg_stream_removed_bits(const struct mg_stream *s, uint64_t from, struct mg_buf *out);
+// The bitmaps of removed messages of a stretch that memory knows of, from *from on: {u64 chunk, bitmap}, ascending. At
+// most *left chunks; what they tell of is below *from then.
+void mg_stream_removed_bits(const struct mg_stream *s, uint64_t *from, const struct mg_stretch *c, uint32_t *left,
+                            struct mg_buf *out);
 // Where messages are in memory only: the first number that no segment can hold.
 uint64_t mg_stream_cold_end(const struct mg_stream *s);
 uint32_t mg_stream_stretch_at(const struct mg_stream *s, uint64_t seq); // index of the first that ends at or behind it
@@ -237,7 +250,8 @@ size_t mg_subject_key(const struct mg_stream *s, mg_slice subject, char *out);
 // The row is among sealed ones (frozen) or not.
 void mg_stream_subject_merged(struct mg_stream *s, mg_slice before, const struct mg_cell *after, bool frozen);
 
-// assist.c: what a change needs from segments. MG_EAGAIN: asked for, the queue is pumped when it has come.
+// assist.c: what a change needs from segments, or from a long walk. MG_EAGAIN: asked for, the queue is pumped when it
+// has come.
 int mg_assist_meta(struct mg_stream *s, uint64_t seq, struct mg_removal *out); // MG_ENOTFOUND
 // Adds up to `max` messages from *cursor on, below `end`, that match; moves *cursor behind what was looked at.
 int mg_assist_slice(struct mg_stream *s, uint64_t *cursor, uint64_t end, mg_slice filter, uint32_t max,
@@ -257,8 +271,9 @@ void mg_reads_fail(struct mg_stream *s); // the stream goes: all that wait get M
 // held.c: the answer is in r. 0: it may leave; MG_EAGAIN: it will, when what it speaks of is durable.
 int mg_read_settle(struct mg_stream *s, struct mg_read *r);
 void mg_reads_release(struct mg_store_part *p, uint64_t durable);
-// Messages in memory with a number >= from that match.
-uint64_t mg_count_memory(const struct mg_stream *s, const mg_slice *filters, unsigned n, uint64_t from);
+// A message is being removed; all are: whoever counts has to know.
+void mg_reads_removed(struct mg_stream *s, uint64_t seq, mg_slice subject);
+void mg_reads_cleared(struct mg_stream *s);
 
 // head.c
 // Makes `first` exact or asks for what is needed. True: exact.
@@ -278,6 +293,10 @@ struct mg_head_walk mg_head_walk_of(const struct mg_stream *s);
 int mg_head_next(struct mg_stream *s, struct mg_head_walk *w, struct mg_head_message *out);
 void mg_head_removed(struct mg_stream *s, uint64_t seq);
 void mg_head_reset(struct mg_stream *s);
+
+// owner_rows.c
+bool mg_rows_pump(struct mg_stream *s); // true: there is more to do
+void mg_rows_give_up(struct mg_stream *s);
 
 // subjects.c
 void mg_subjects_pump(struct mg_stream *s);

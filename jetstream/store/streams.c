@@ -31,7 +31,10 @@ struct mg_stream *mg_stream_new(struct mg_store_part *p, uint64_t id) {
     mg_list_init(&s->reads);
     mg_list_init(&s->slow);
     mg_list_init(&s->held);
+    mg_list_init(&s->counts);
+    mg_list_init(&s->gathering);
     mg_list_init(&s->listings);
+    mg_list_init(&s->row_reads);
     mg_list_init(&s->listings_wait);
     mg_memtable_init(&s->mem);
     mg_timer_init(&s->age_timer, mg_stream_age_due);
@@ -45,6 +48,7 @@ void mg_stream_give_up(struct mg_stream *s) {
     mg_assist_reset(s);
     mg_reads_fail(s);
     mg_subjects_fail(s);
+    mg_rows_give_up(s);
     mg_cold_cancel_all(s);
 }
 

@@ -23,6 +23,8 @@ bool mg_stretch_reaches(const struct mg_stretch *c, int64_t time) {
     return coarse(time) <= c->max_time;
 }
 
+int64_t mg_stretch_latest(const struct mg_stretch *c) { return ((int64_t)c->max_time + 1) << COARSE; }
+
 uint64_t mg_stretch_bytes(const struct mg_stretch *c) {
     uint64_t all = c->segment->messages;
     return all ? c->segment->size / all * c->messages : 0;

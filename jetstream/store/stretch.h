@@ -32,6 +32,8 @@ static inline void mg_stretch_set_live(struct mg_stretch *c, uint64_t live) {
 }
 // May one of its messages be of this time (ns) or later? To some seconds.
 bool mg_stretch_reaches(const struct mg_stretch *c, int64_t time);
+// None of its messages is of a later time (ns).
+int64_t mg_stretch_latest(const struct mg_stretch *c);
 // About how many bytes of the segment it has.
 uint64_t mg_stretch_bytes(const struct mg_stretch *c);
 

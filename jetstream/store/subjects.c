@@ -4,14 +4,15 @@
 // Listing the subjects of a stream: the rows in memory and those in the table runs, merged in order; rows in memory
 // win. Nothing here depends on the number of messages.
 //
-//   shard    copies what memory has beyond the runs, newest generation first, a slice in each turn. What changes
-//            meanwhile may be in the copy or not; what was there at the beginning is, for the generations are kept.
+//   shard    copies what memory has beyond the runs, a slice in each turn (row_copy.h).
 //   reader   walks the runs beside the copy, from the literal beginning of the filter on; in slices, too, for others
 //            wait for the reader.
 #include <stdlib.h>
 #include <string.h>
 
+#include "jetstream/store/heal.h"
 #include "jetstream/store/merge.h"
+#include "jetstream/store/row_copy.h"
 #include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
 #include "jetstream/store/worker.h"
@@ -19,8 +20,6 @@
 #include "server/base/mem.h"
 #include "server/proto/subject.h"
 
-#define LOOK_AT_ONCE 4096u  // slots of a generation in a turn of the shard
-#define COPY_AT_ONCE 512u   // rows
 #define WALK_AT_ONCE 50000u // rows of runs until the reader does something else
 
 struct found {
@@ -39,13 +38,9 @@ struct listing {
     struct mg_buf filter, after;
     uint64_t skip, max, above;
     bool brief;
-    struct mg_runset *runs;
-    // The generations that are not in the runs, newest first, and where the copy has got to.
-    struct mg_rowmap *levels[MG_ROW_LEVELS + 1];
-    uint32_t nlevels, level, slot, mask;
+    struct mg_row_copy copy;
     bool copying;
-    struct mg_rowmap *memory;  // copies: key -> row
-    struct mg_cell **sorted;
+    struct mg_cell **sorted;   // its rows
     uint32_t next;             // of them
     struct mg_merge *merge;
     size_t prefix;             // bytes of the filter that all keys begin with
@@ -68,7 +63,8 @@ static void key_from(const struct listing *l, struct mg_buf *out) {
     mg_buf_add(out, l->filter.p, l->prefix);
 }
 
-static bool wanted(const struct listing *l, mg_slice key) {
+static bool wanted(const void *arg, mg_slice key) {
+    const struct listing *l = arg;
     if (key.n < HEAD || key.p[0] != MG_ROW_SUBJECT || mg_get_be64(key.p + 1) != l->id ||
         mg_get_be32(key.p + MG_ROW_KEY_HEAD) != l->epoch)
         return false;
@@ -121,29 +117,29 @@ static int seek(struct listing *l, mg_slice from) {
 static int walk(struct listing *l) {
     struct mg_buf from = MG_BUF_INIT;
     struct mg_merge *m = l->merge;
-    uint32_t rows = 0;
+    uint32_t rows = 0, ours = l->copy.rows->count;
     int err = MG_ENOTFOUND;
     key_from(l, &from);
     if (m) {
         err = mg_merge_next(m);
     } else {
-        m = l->merge = mg_runset_merge(l->runs, false, false);
+        m = l->merge = mg_runset_merge(l->copy.runs, false, false);
         if (m) err = seek(l, mg_buf_slice(&from));
     }
     for (; err == 0 && !is_enough(l) && !knows_enough(l); err = mg_merge_next(m)) {
         const struct mg_row *row = mg_merge_row(m);
         if (row->key.n < from.len || memcmp(row->key.p, from.p, from.len) != 0) break;
         int order = -1;
-        while (l->next < l->memory->count && (order = mg_cell_compare(mg_cell_key(l->sorted[l->next]), row->key)) < 0)
+        while (l->next < ours && (order = mg_cell_compare(mg_cell_key(l->sorted[l->next]), row->key)) < 0)
             add_memory(l, l->sorted[l->next++]);
-        bool newer = l->next < l->memory->count && order == 0;
+        bool newer = l->next < ours && order == 0;
         if (!newer && wanted(l, row->key)) add(l, row->key, row->value);
         if (++rows == WALK_AT_ONCE) break;
     }
     mg_buf_fini(&from);
     if (!knows_enough(l)) {
         if (err == 0 && rows == WALK_AT_ONCE) return MG_EAGAIN;
-        while (l->next < l->memory->count) add_memory(l, l->sorted[l->next++]);
+        while (l->next < ours) add_memory(l, l->sorted[l->next++]);
     }
     if (knows_enough(l)) l->total = l->all;
     return err == MG_ENOTFOUND ? 0 : err;
@@ -153,7 +149,7 @@ static void listed(struct mg_parcel *p);
 
 static void list(struct mg_parcel *p) {
     struct listing *l = mg_container_of(p, struct listing, parcel);
-    if (l->sorted == NULL) l->sorted = mg_rowmap_sorted(l->memory);
+    if (l->sorted == NULL) l->sorted = mg_rowmap_sorted(l->copy.rows);
     l->err = walk(l);
     // Once the store closes, nothing is posted any more that would find the part gone.
     if (l->err == MG_EAGAIN && !atomic_load(&l->given_up) && !atomic_load(&l->part->store->keeping->closing)) {
@@ -169,9 +165,7 @@ static void list(struct mg_parcel *p) {
 // ---- the shard's side -----------------------------------------------------------------------------------------------
 
 static void free_listing(struct listing *l) {
-    mg_runset_unref(l->runs);
-    for (uint32_t i = 0; i < l->nlevels; i++) mg_rowmap_unref(l->levels[i]);
-    mg_rowmap_unref(l->memory);
+    mg_row_copy_end(&l->copy);
     if (l->merge) mg_merge_free(l->merge);
     mg_free(l->sorted);
     mg_free(l->found);
@@ -181,11 +175,31 @@ static void free_listing(struct listing *l) {
     mg_free(l);
 }
 
+// Rows that cannot be read are counted anew by the keeper (heal.c); a checkpoint brings them. Then all begins again.
+static bool wait_for_heal(struct listing *l) {
+    struct mg_subjects_read *r = l->read;
+    struct mg_store *st = l->part->store;
+    if (l->err != MG_ECORRUPT && l->err != MG_EIO) return false;
+    uint64_t failed = atomic_load(&st->keeping->heal_failed);
+    if (st->keeper == NULL || atomic_load(&st->poisoned) || (r->heals && r->heals_failed != failed)) return false;
+    if (!r->heals) r->heals_failed = failed;
+    r->heals = true;
+    r->installs = l->part->installs;
+    mg_heal_want(st);
+    mg_list_push_back(&l->stream->listings_wait, &r->waits);
+    mg_part_want(l->stream);
+    return true;
+}
+
 static void listed(struct mg_parcel *p) {
     struct listing *l = mg_container_of(p, struct listing, parcel);
     l->part->jobs_out--;
     if (l->stream) {
         mg_list_remove(&l->link);
+        if (wait_for_heal(l)) {
+            free_listing(l);
+            return;
+        }
         for (uint32_t i = 0; i < l->count && l->err == 0; i++) {
             const struct found *f = &l->found[i];
             l->read->each(l->read, mg_slice_of(l->subjects.p + f->subject_at, f->subject_len), f->count, f->last);
@@ -195,36 +209,8 @@ static void listed(struct mg_parcel *p) {
     free_listing(l);
 }
 
-static void copy_row(struct listing *l, const struct mg_cell *c) {
-    bool added;
-    mg_slice key = mg_cell_key(c);
-    struct mg_cell *copy = mg_rowmap_put(l->memory, mg_row_hash(0, key), key, c->value_len, &added);
-    if (!added) return; // a newer generation has it
-    memcpy(copy->value, c->value, c->value_len);
-    copy->flags = c->flags;
-}
-
-// The next slice. False: there is more.
-static bool copy_rows(struct listing *l) {
-    uint32_t looked = 0, copied = 0;
-    for (; l->level < l->nlevels; l->level++, l->slot = 0) {
-        const struct mg_rowmap *m = l->levels[l->level];
-        if (l->slot > 0 && l->mask != m->mask) l->slot = 0; // it has grown: from the beginning, what is there is there
-        l->mask = m->mask;
-        for (; l->slot <= m->mask; l->slot++) {
-            if (looked++ == LOOK_AT_ONCE || copied == COPY_AT_ONCE) return false;
-            const struct mg_cell *c = mg_rowmap_at(m, l->slot);
-            // A change whose older value is on its way is younger than this listing.
-            if (c == NULL || c->value_len == 0 || c->flags & MG_CELL_UNRESOLVED || !wanted(l, mg_cell_key(c))) continue;
-            copy_row(l, c);
-            copied++;
-        }
-    }
-    return true;
-}
-
 static void go_on(struct listing *l) {
-    l->copying = !copy_rows(l);
+    l->copying = !mg_row_copy_more(&l->copy, wanted, l);
     if (l->copying) {
         mg_part_pump_later(l->stream);
         return;
@@ -236,7 +222,6 @@ static void go_on(struct listing *l) {
 
 static void start(struct mg_stream *s, struct mg_subjects_read *r) {
     struct listing *l = mg_zalloc(sizeof(*l));
-    const struct mg_rows *rows = s->rows;
     l->stream = s;
     l->part = s->part;
     l->read = r;
@@ -250,17 +235,14 @@ static void start(struct mg_stream *s, struct mg_subjects_read *r) {
     mg_buf_add_slice(&l->filter, r->filter);
     mg_buf_add_slice(&l->after, mg_slice_of(r->after.p, r->after.n > UINT16_MAX ? UINT16_MAX : r->after.n));
     l->prefix = mg_subject_literal_prefix(r->filter);
-    l->runs = s->storage == MG_STORAGE_FILE ? mg_runset_ref(s->part->rows.runs) : NULL;
-    l->levels[l->nlevels++] = mg_rowmap_ref(rows->active);
-    for (unsigned i = 0; i < rows->frozen_len - rows->written; i++)
-        l->levels[l->nlevels++] = mg_rowmap_ref(rows->frozen[i]);
-    l->memory = mg_rowmap_new();
+    mg_row_copy_begin(&l->copy, s->rows, s->storage == MG_STORAGE_FILE);
     mg_list_push_back(&s->listings, &l->link);
     go_on(l);
 }
 
 void mg_stream_subjects(struct mg_stream *s, struct mg_subjects_read *r) {
     mg_list_init(&r->waits);
+    r->heals = false;
     if (s->unresolved == 0) {
         start(s, r);
         return;
@@ -275,8 +257,11 @@ void mg_subjects_pump(struct mg_stream *s) {
         struct listing *l = mg_container_of(at, struct listing, link);
         if (l->copying) go_on(l);
     }
-    while (s->unresolved == 0 && !mg_list_empty(&s->listings_wait)) {
-        struct mg_subjects_read *r = mg_container_of(s->listings_wait.next, struct mg_subjects_read, waits);
+    for (struct mg_list *at = s->listings_wait.next, *next; s->unresolved == 0 && at != &s->listings_wait; at = next) {
+        struct mg_subjects_read *r = mg_container_of(at, struct mg_subjects_read, waits);
+        next = at->next;
+        bool failed = s->part->poisoned || r->heals_failed != atomic_load(&s->part->store->keeping->heal_failed);
+        if (r->heals && r->installs == s->part->installs && !failed) continue;
         mg_list_remove(&r->waits);
         start(s, r);
     }

@@ -32,6 +32,8 @@ struct mg_js_expiry {
     struct mg_timer timer;
     struct mg_js_task task;
     struct mg_js_dues dues;
+    struct mg_rows_read rows;
+    bool loading;      // the rows are being looked at
     uint64_t age_next; // the walk of max_age
     int64_t age_at;    // when the message there is too old; 0: to be found out, INT64_MAX: there is none
     // The message that is being decided.
@@ -73,21 +75,32 @@ static void forget_row(struct mg_js_expiry *x) {
     mg_stream_row_delete(x->s->store, mg_slice_of(key, sizeof(key)), NULL);
 }
 
-static bool load_row(void *arg, mg_slice key, mg_slice value) {
-    struct mg_js_expiry *x = arg;
+static void load_row(struct mg_rows_read *r, mg_slice key, mg_slice value) {
+    struct mg_js_expiry *x = r->user;
     (void)value;
-    if (key.n != MG_JS_EXPIRY_KEY + 8) return true;
+    if (key.n != MG_JS_EXPIRY_KEY + 8) return;
     mg_js_dues_add(&x->dues, (struct mg_js_due){(int64_t)get_be64(key.p + 1), get_be64(key.p + MG_JS_EXPIRY_KEY)});
-    return !x->dues.cut;
 }
 
-static void load(struct mg_js_expiry *x) {
-    x->dues.cut = false;
-    int err = mg_stream_rows(x->s->store, MG_S("T"), mg_slice_of(NULL, 0), load_row, x);
+static void loaded(struct mg_rows_read *r, int err) {
+    struct mg_js_expiry *x = r->user;
+    x->loading = false;
+    if (err == MG_ECLOSED) return;
     mg_slice name = mg_js_stream_name(x->s);
     if (err)
         mg_log_err(x->s->js->log, "JetStream: when messages of stream %.*s expire cannot all be read: %s", (int)name.n,
                    name.p, mg_strerror(err));
+    if (!x->reading) work(x);
+}
+
+// More rows than the heap holds, so that it is cut if there are more. What is added meanwhile is in it already, perhaps
+// twice: the second time nothing is there.
+static void load(struct mg_js_expiry *x) {
+    x->dues.cut = false;
+    x->loading = true;
+    x->rows = (struct mg_rows_read){
+        .prefix = MG_S("T"), .max = MG_JS_DUES_MAX + 1, .each = load_row, .done = loaded, .user = x};
+    mg_stream_read_rows(x->s->store, &x->rows);
 }
 
 // ---- markers --------------------------------------------------------------------------------------------------------
@@ -265,10 +278,7 @@ static void arm(struct mg_js_expiry *x) {
 // The next thing that is due: false if nothing is.
 static bool one(struct mg_js_expiry *x) {
     const struct mg_js_due *d = mg_js_dues_first(&x->dues);
-    if (d == NULL && x->dues.cut) {
-        load(x);
-        d = mg_js_dues_first(&x->dues);
-    }
+    if (d == NULL && x->dues.cut && !x->loading) load(x);
     if (d && d->at <= now(x)) {
         struct mg_js_due due = *d;
         mg_js_dues_pop(&x->dues);
@@ -319,6 +329,7 @@ void mg_js_expiry_free(struct mg_js_stream *s) {
     if (x == NULL) return;
     mg_timer_stop(mg_shard_wheel(s->js->shard), &x->timer);
     mg_list_remove(&x->task.link);
+    if (x->loading) mg_stream_read_rows_end(s->store, &x->rows);
     mg_js_reading_end(&x->rd);
     mg_js_dues_fini(&x->dues);
     mg_buf_fini(&x->subject);

@@ -42,7 +42,9 @@ struct mg_js_parcel {
 struct mg_js_journal {
     struct mg_buf deltas;
     struct mg_js_delta_coder coder;
-    struct mg_js_hold *hold;  // frames that leave when this turn's row is durable; NULL: none
+    struct mg_js_hold *hold;  // frames that leave when the next row is durable; NULL: none
+    unsigned writing;         // rows that are not durable yet
+    bool whole;               // the changes have grown too many to be kept: the next row is a snapshot
     struct mg_list holds;     // of struct mg_js_hold: all that are not durable yet
     unsigned ordered;         // how many of them hold deliveries: what comes later must not overtake
     uint64_t generation;      // of the last snapshot
@@ -74,6 +76,7 @@ struct mg_js_member {
     struct mg_js_reading *count; // NULL: num_pending is not being counted
     struct mg_list knowing;   // of struct mg_js_knowing
     struct mg_list pulls;     // of struct mg_js_parcel: they wait for num_pending, which says what becomes of them
+    unsigned npulls;
     uint64_t counted;         // num_pending knows of messages up to this one
     uint64_t clear;           // nothing before this number matches; UINT64_MAX: nothing that was told so far
     int64_t count_paid;       // when a count that had to wait was done
@@ -187,8 +190,11 @@ void mg_js_member_record(struct mg_js_member *m, const struct mg_js_delta *d);
 // Keeps a frame until the changes so far are durable.
 void mg_js_member_hold(struct mg_js_member *m, mg_slice to, mg_slice subject, mg_slice reply, mg_slice headers,
                        mg_slice payload, bool delivery);
-// Writes what has changed.
-void mg_js_member_flush(struct mg_js_member *m);
+// Writes what has changed: at the end of a turn, unless rows enough are under way (the changes then wait for these, so
+// that a slow disk meets few large rows and not many small ones).
+void mg_js_member_write(struct mg_js_member *m);
+void mg_js_member_flush(struct mg_js_member *m); // in any case: something that speaks of it is behind
+bool mg_js_member_changed(const struct mg_js_member *m); // is there something to write?
 // Writes configuration and the whole state. 0 or MG_E...
 int mg_js_member_store_config(struct mg_js_member *m, void *ctx);
 int mg_js_member_store_state(struct mg_js_member *m);

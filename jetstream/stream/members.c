@@ -19,6 +19,7 @@
 #include "server/proto/subject.h"
 
 #define WALK_SLICE 4096u    // new messages that are told in one turn
+#define PULLS_MAX 4096u     // requests that wait for num_pending of one consumer
 #define ACCOUNT "szMpdrwD"  // hash of the only account, $G (spec 7.2)
 
 // ---- from clients ---------------------------------------------------------------------------------------------------
@@ -65,7 +66,12 @@ void mg_js_member_take(struct mg_js_member *m, const struct mg_js_parcel *p) {
         mg_js_member_flow(m, p->subject);
     } else if (mg_list_empty(&m->pulls) && (!needs_count(m, p->body) || mg_js_member_counted(m))) {
         mg_js_member_pull(m, p->reply, p->body);
+    } else if (m->npulls >= PULLS_MAX) {
+        static const mg_slice none = {NULL, 0};
+        if (p->reply.n)
+            mg_js_publish(m->stream->js, p->reply, none, MG_S("NATS/1.0 409 Exceeded MaxWaiting\r\n\r\n"), none);
     } else {
+        m->npulls++;
         mg_list_push_back(&m->pulls, &copy(p)->link);
     }
 }
@@ -491,7 +497,7 @@ static void finish(struct mg_js_members *ms, struct mg_list *worked) {
     while (!mg_list_empty(worked)) {
         struct mg_js_member *m = mg_container_of(worked->next, struct mg_js_member, active);
         mg_list_remove(&m->active);
-        mg_js_member_flush(m);
+        mg_js_member_write(m);
         mg_js_member_arm(m);
         if (m->more) mg_list_push_back(&ms->active, &m->active);
         mg_js_sleep_consider(m);

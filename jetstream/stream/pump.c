@@ -137,6 +137,7 @@ static void take_pulls(struct mg_js_member *m) {
     while (!mg_list_empty(&m->pulls)) {
         struct mg_js_parcel *p = mg_container_of(m->pulls.next, struct mg_js_parcel, link);
         mg_list_remove(&p->link);
+        m->npulls--;
         mg_js_member_pull(m, p->reply, p->body);
         mg_free(p);
     }

@@ -64,18 +64,20 @@ static void ask(void *arg, struct mg_js_member *m) {
     }
 }
 
-// Where it depends on the subject, the messages from there on are looked through.
-static void sweep_from(struct mg_js_stream *s, uint64_t seq);
+// Looks at these messages, a slice a turn.
+static void sweep(struct mg_js_stream *s, uint64_t first, uint64_t last);
 
 static void remove_unneeded(struct mg_js_members *ms, const uint64_t *seqs, size_t n) {
     struct question q = {seqs, mg_zalloc(n), n};
-    uint64_t lowest = UINT64_MAX;
+    uint64_t lowest = UINT64_MAX, highest = 0; // of those for which it depends on the subject
     if (ms->stream->config.retention == MG_JS_INTEREST && ms->n > 1) mg_js_members_each(ms, ask, &q);
     for (size_t i = 0; i < n; i++) {
         if (q.need[i] == NO) remove_message(ms->stream, seqs[i]);
-        if (q.need[i] == PERHAPS && seqs[i] < lowest) lowest = seqs[i];
+        if (q.need[i] != PERHAPS) continue;
+        if (seqs[i] < lowest) lowest = seqs[i];
+        if (seqs[i] > highest) highest = seqs[i];
     }
-    if (lowest != UINT64_MAX) sweep_from(ms->stream, lowest);
+    if (highest) sweep(ms->stream, lowest, highest);
     mg_free(q.need);
 }
 
@@ -96,7 +98,6 @@ static void look_at(struct mg_js_members *ms, const struct mg_message *m) {
     struct asked a = {m->seq, m->subject, false};
     mg_js_members_each(ms, ask_one, &a);
     if (!a.needed) remove_message(ms->stream, m->seq);
-    ms->sweep->next = m->seq + 1;
 }
 
 static void swept(struct mg_js_members *ms) {
@@ -107,10 +108,12 @@ static void swept(struct mg_js_members *ms) {
 
 // What was read; false: that was all.
 static bool take(struct mg_js_members *ms) {
-    const struct mg_read *r = &ms->sweep->rd.r;
-    if (r->err == MG_ENOTFOUND || r->msg.seq > ms->sweep->last) return false;
+    struct mg_js_sweep *sw = ms->sweep;
+    const struct mg_read *r = &sw->rd.r;
+    bool back = sw->next < r->seq; // meanwhile something before it was asked about
+    if (r->err == MG_ENOTFOUND || r->msg.seq > sw->last) return back;
     if (r->err == 0) look_at(ms, &r->msg);
-    else ms->sweep->next = r->msg.seq + 1;
+    if (!back) sw->next = r->msg.seq + 1;
     return true;
 }
 
@@ -138,21 +141,21 @@ static bool sweep_some(struct mg_js_members *ms) {
     return ms->sweep && !ms->sweep->reading;
 }
 
-static void sweep_from(struct mg_js_stream *s, uint64_t seq) {
+static void sweep(struct mg_js_stream *s, uint64_t first, uint64_t last) {
     struct mg_js_members *ms = s->members;
     if (ms->sweep == NULL) {
         ms->sweep = mg_zalloc(sizeof(*ms->sweep));
-        ms->sweep->next = seq;
+        ms->sweep->next = first;
     }
-    if (ms->sweep->next > seq) ms->sweep->next = seq;
-    ms->sweep->last = mg_stream_visible(s->store);
+    if (ms->sweep->next > first) ms->sweep->next = first;
+    if (ms->sweep->last < last) ms->sweep->last = last;
     mg_js_stream_busy(s);
 }
 
 void mg_js_retention_sweep(struct mg_js_stream *s) {
     static const mg_slice all = {NULL, 0};
     if (s->config.retention != MG_JS_INTEREST || s->deleting) return;
-    if (s->members && s->members->n + s->members->asleep.count > 0) sweep_from(s, 1);
+    if (s->members && s->members->n + s->members->asleep.count > 0) sweep(s, 1, mg_stream_visible(s->store));
     else if (mg_stream_messages(s->store)) mg_stream_purge(s->store, all, 0, 0, NULL);
 }
 

@@ -7,7 +7,8 @@
 //     s/<name>          version, generation, highest slot, snapshot of the state
 //     d/<name>/<slot>   generation, changes (state.h) since the row before
 //
-// A turn writes the changes of a consumer as one row, whatever their number. The slots form a ring of MG_JS_SLOTS: when
+// A turn writes the changes of a consumer as one row, whatever their number, and while two rows are under way the
+// changes of several turns are collected for the next. The slots form a ring of MG_JS_SLOTS: when
 // it is full, or the changes weigh more than the snapshot, a new snapshot of the next generation is written, and slots
 // of older generations mean nothing: they need not be removed. Generations begin with the time of creation, so that a
 // consumer of the same name never takes an older one's rows for its own.
@@ -24,6 +25,8 @@
 
 #define VERSION 1
 #define SNAPSHOT_LEAST 4096u // bytes of changes that are worth a new snapshot
+#define WRITING_MAX 2u       // rows under way before changes are collected
+#define HELD_MAX (8u << 20)  // bytes of answers that wait for one row
 
 struct mg_js_hold {
     struct mg_js_wait wait;
@@ -48,15 +51,21 @@ struct frame {
 
 // ---- frames that wait -----------------------------------------------------------------------------------------------
 
+static struct mg_js_hold *hold_of(struct mg_js_member *m) {
+    struct mg_js_hold *h = m->journal.hold;
+    if (h) return h;
+    h = m->journal.hold = mg_zalloc(sizeof(*h));
+    h->js = m->stream->js;
+    h->m = m;
+    mg_list_push_back(&m->journal.holds, &h->link);
+    return h;
+}
+
 void mg_js_member_hold(struct mg_js_member *m, mg_slice to, mg_slice subject, mg_slice reply, mg_slice headers,
                        mg_slice payload, bool delivery) {
-    struct mg_js_hold *h = m->journal.hold;
-    if (h == NULL) {
-        h = m->journal.hold = mg_zalloc(sizeof(*h));
-        h->js = m->stream->js;
-        h->m = m;
-        mg_list_push_back(&m->journal.holds, &h->link);
-    }
+    struct mg_js_hold *h = hold_of(m);
+    // The disk has not moved for long: who waits for this answer will ask again.
+    if (!delivery && h->frames.len >= HELD_MAX) return;
     if (delivery && !h->ordered) {
         h->ordered = true;
         m->journal.ordered++;
@@ -100,6 +109,10 @@ static void recorded(struct mg_js_wait *w, struct mg_js_stream *s, const struct 
     (void)s;
     // Whoever was refused hears nothing: what is not recorded has not happened.
     if (r && r->err == 0) send_frames(h);
+    if (h->m) {
+        h->m->journal.writing--;
+        if (mg_js_member_changed(h->m)) mg_js_member_wake(h->m);
+    }
     let_go(h);
 }
 
@@ -108,9 +121,10 @@ void mg_js_member_unhold(struct mg_js_member *m) {
         struct mg_js_hold *h = mg_container_of(m->journal.holds.next, struct mg_js_hold, link);
         mg_list_remove(&h->link);
         h->m = NULL;
-        if (h == m->journal.hold) let_go(h); // of this turn: nobody waits for it yet
+        if (h == m->journal.hold) let_go(h); // it is not written yet: there will be no result
     }
     m->journal.hold = NULL;
+    m->journal.writing = 0;
 }
 
 // ---- writing --------------------------------------------------------------------------------------------------------
@@ -127,7 +141,16 @@ static int put_row(struct mg_js_member *m, char kind, const struct mg_buf *value
 }
 
 void mg_js_member_record(struct mg_js_member *m, const struct mg_js_delta *d) {
-    if (m->persistent) mg_js_delta_encode(&m->journal.coder, &m->journal.deltas, d);
+    struct mg_js_journal *j = &m->journal;
+    if (!m->persistent || j->whole) return;
+    mg_js_delta_encode(&j->coder, &j->deltas, d);
+    if (j->since + j->deltas.len <= j->snapshot + 2 * SNAPSHOT_LEAST) return;
+    j->whole = true;
+    j->deltas.len = 0;
+}
+
+bool mg_js_member_changed(const struct mg_js_member *m) {
+    return m->journal.hold || m->journal.whole || m->journal.deltas.len > 0;
 }
 
 static int write_snapshot(struct mg_js_member *m, void *ctx) {
@@ -165,8 +188,9 @@ static int write_deltas(struct mg_js_member *m, void *ctx) {
 
 static int write_changes(struct mg_js_member *m, void *ctx) {
     struct mg_js_journal *j = &m->journal;
-    bool full = j->slot == MG_JS_SLOTS || j->since + j->deltas.len > j->snapshot + SNAPSHOT_LEAST;
+    bool full = j->whole || j->slot == MG_JS_SLOTS || j->since + j->deltas.len > j->snapshot + SNAPSHOT_LEAST;
     int err = full ? write_snapshot(m, ctx) : write_deltas(m, ctx);
+    j->whole = false;
     j->deltas.len = 0;
     j->coder = (struct mg_js_delta_coder){0};
     if (j->deltas.cap > SNAPSHOT_LEAST) mg_buf_fini(&j->deltas);
@@ -175,20 +199,22 @@ static int write_changes(struct mg_js_member *m, void *ctx) {
 
 void mg_js_member_flush(struct mg_js_member *m) {
     struct mg_js_journal *j = &m->journal;
-    struct mg_js_hold *h = j->hold;
-    void *ctx = NULL;
-    if (h == NULL && j->deltas.len == 0) return;
+    if (!mg_js_member_changed(m)) return;
+    struct mg_js_hold *h = hold_of(m);
     j->hold = NULL;
-    if (h) {
-        mg_js_wait(m->stream->js, &h->wait, recorded);
-        ctx = &h->wait;
-    }
-    if (j->deltas.len == 0) {
-        mg_stream_barrier(m->stream->store, ctx);
-    } else if (write_changes(m, ctx) != 0 && h) {
+    j->writing++;
+    mg_js_wait(m->stream->js, &h->wait, recorded);
+    if (!j->whole && j->deltas.len == 0) {
+        mg_stream_barrier(m->stream->store, &h->wait);
+    } else if (write_changes(m, &h->wait) != 0) {
+        j->writing--;
         mg_js_wait_cancel(&h->wait);
         let_go(h);
     }
+}
+
+void mg_js_member_write(struct mg_js_member *m) {
+    if (m->journal.writing < WRITING_MAX) mg_js_member_flush(m);
 }
 
 uint8_t mg_js_member_row_flags(const struct mg_js_member *m) {

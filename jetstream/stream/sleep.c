@@ -16,6 +16,7 @@
 #include "server/router/hash.h"
 
 #define IDLE_MAX 1024u
+#define PARCELS_MAX 65536u // messages that wait for one consumer; more are as if lost on their way
 #define SEED 0x736c656570u
 
 struct mg_js_waking {
@@ -25,6 +26,7 @@ struct mg_js_waking {
     struct mg_js_stored st;
     enum { CONFIG, SNAPSHOT, DELTAS, AWAKE, BROKEN } stage;
     struct mg_list parcels;  // of struct mg_js_parcel
+    unsigned nparcels;
     struct mg_list requests; // of struct mg_js_request, by wait.link
 };
 
@@ -73,7 +75,7 @@ static void sleeper_remove(struct mg_js_sleeper *sl) {
 static bool may_sleep(const struct mg_js_member *m) {
     return m->live && m->persistent && m->stream->config.retention == MG_JS_LIMITS && !m->more && !m->expired &&
            m->held == 0 && !m->reading && m->count == NULL && mg_list_empty(&m->knowing) && mg_list_empty(&m->pulls) &&
-           mg_list_empty(&m->journal.holds) && m->journal.deltas.len == 0 && m->bounced == 0 &&
+           mg_list_empty(&m->journal.holds) && !mg_js_member_changed(m) && m->bounced == 0 &&
            mg_list_empty(&m->active) && mg_js_consumer_dormant(m->c) && !mg_js_consumer_is_push(&m->config);
 }
 
@@ -157,6 +159,7 @@ static void take_row(struct mg_js_waking *w, const struct mg_read *r) {
     case CONFIG: w->stage = mg_js_stored_config(&w->st, value) == 0 ? SNAPSHOT : BROKEN; break;
     case SNAPSHOT: w->stage = mg_js_stored_snapshot(&w->st, value) == 0 ? DELTAS : AWAKE; break;
     case DELTAS:
+        damaged = r->err != 0 && r->err != MG_ENOTFOUND;
         if (r->err != 0 || !mg_js_stored_deltas(&w->st, w->st.slot, value, &damaged) || w->st.slot == MG_JS_SLOTS)
             w->stage = AWAKE;
         if (damaged) complain(w->sl, "a change of its state cannot be read");
@@ -211,6 +214,11 @@ void mg_js_sleeper_wake(struct mg_js_sleeper *sl, struct mg_js_request *rq) {
 void mg_js_sleeper_keep(struct mg_js_sleeper *sl, struct mg_js_parcel *p) {
     bool begins;
     struct mg_js_waking *w = waking_of(sl, &begins);
+    if (w->nparcels == PARCELS_MAX) {
+        mg_free(p);
+        return;
+    }
+    w->nparcels++;
     mg_list_push_back(&w->parcels, &p->link);
     if (begins) go_on(w);
 }

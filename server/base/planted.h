@@ -69,6 +69,8 @@
     X(late_dedupe, store, "replay forgets the ids of messages")                                                        \
     X(risen_stream, store, "a deleted stream keeps its row")                                                           \
     X(old_snapshot, store, "an answer from files is believed though a checkpoint came between")                        \
+    X(blind_walk, store, "a read goes on in memory though a checkpoint has taken away what is there")                  \
+    X(passed_over, store, "a read of the last message does not look at what came between two slices")                  \
     X(rollup_half_done, store, "a rollup is acknowledged before it has removed anything")                              \
     X(row_at_once, store, "a read of a row does not wait until the row is durable")                                    \
     X(silent_clear, store, "nobody is told of a purge of everything")                                                  \
@@ -81,7 +83,11 @@
     X(extent_unchecked, store, "the hash of an extent is not compared")                                                \
     X(silent_extent, store, "nobody is told that an extent cannot be read")                                            \
     X(extent_early_free, store, "room of extents is used again before the checkpoint's manifest")                      \
-    X(damage_is_absence, store, "a message that cannot be read is passed over in silence")
+    X(damage_is_absence, store, "a message that cannot be read is passed over in silence")                             \
+    X(compacted_away, store, "a compaction leaves out what it cannot read")                                            \
+    X(range_passed_over, store, "of a damaged range only the first message counts")                                    \
+    X(jump_ages, store, "ages follow a clock that jumps ahead at once")                                                \
+    X(jump_forgotten, store, "a start forgets that ages are behind")
 
 #ifdef MG_PLANTED_BUGS
 #include <stdbool.h>

@@ -23,6 +23,10 @@ WORKLOADS = {
     "silent_extent": "rot",
     "damage_is_absence": "rot",
     "no_void": "points",
+    "compacted_away": "decay",
+    "range_passed_over": "decay",
+    "jump_ages": "clock",
+    "jump_forgotten": "clock",
 }
 
 

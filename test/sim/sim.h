@@ -37,6 +37,7 @@ struct sim *sim_new(uint64_t seed);
 void sim_free(struct sim *s); // every fiber must have ended
 struct sim_knobs *sim_knobs(struct sim *s);
 uint64_t sim_now(const struct sim *s); // virtual monotonic ns
+void sim_wall_jump(struct sim *s, int64_t by); // somebody sets the wall clock; ns
 uint64_t sim_doorbells(const struct sim *s);
 
 enum sim_end {

@@ -50,6 +50,7 @@ struct sim_work {
 struct sim {
     uint64_t rng[2];
     uint64_t now, steps, step_limit;
+    int64_t wall_ahead; // of what it would be if nobody had set it
     struct sim_knobs knobs;
     struct mg_list threads, loops, actors, work, conns, disks;
     struct mg_thread *running; // NULL: the main program

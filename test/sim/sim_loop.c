@@ -124,7 +124,10 @@ uint64_t mg_loop_clock(struct mg_loop *loop) {
 }
 
 uint64_t mg_loop_now(struct mg_loop *loop) { return loop->now_stale ? mg_loop_clock(loop) : loop->now; }
-int64_t mg_loop_wall(struct mg_loop *loop) { return WALL_AT_START + (int64_t)loop->sim->now; }
+int64_t mg_loop_wall(struct mg_loop *loop) {
+    return WALL_AT_START + (int64_t)loop->sim->now + loop->sim->wall_ahead;
+}
+void sim_wall_jump(struct sim *s, int64_t by) { s->wall_ahead += by; }
 uint64_t mg_loop_entropy(struct mg_loop *loop) {
     uint64_t high = sim_random(loop->sim) << 32;
     return high ^ sim_random(loop->sim);

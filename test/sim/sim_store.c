@@ -15,7 +15,8 @@
 //
 // Workloads: `calm` has no crash but restarts, with another number of parts; `points` crashes a short life at each of
 // its operations in turn, and its recovery too; `lives` is long; `rot` spoils bytes at rest; `errors` lets writes and
-// syncs fail; `stray` loses and misdirects writes; `full` fills the disk; `interval` acks before it syncs.
+// syncs fail; `stray` loses and misdirects writes; `full` fills the disk; `interval` acks before it syncs; `clock` has
+// a wall clock that jumps (store_clock.c); in `decay` files rot while they are read, merged and compacted.
 #include <stdio.h>
 #include <string.h>
 
@@ -35,20 +36,32 @@ static void on_log(void *arg, int level, const char *text) {
     w->reports++;
     w->ever_faulty |= w->faulty; // what a failed job has left is found later
     // The other two: a crash came while the manifest was written.
-    bool excused = w->damaged || w->ever_faulty || w->interval || w->ever_torn ||
+    bool excused = (w->clock && strstr(text, "The clock ")) || w->damaged || w->ever_faulty || w->interval ||
+                   w->ever_torn ||
                    strstr(text, "the other one is used") || strstr(text, "belongs to nothing and was left");
     sim_check(excused, "damage is reported where there is none: %s", text);
 }
 
 static void serve(struct world *w) {
     struct mg_thread *threads[3];
-    slots_found(w);
+    if (w->clock) clock_started(w);
+    else slots_found(w);
     w->working = w->o.parts;
     for (unsigned i = 0; i < w->o.parts; i++) {
         w->shards[i] = (struct shard){.w = w, .no = i};
         mg_thread_start(&threads[i], "shard", shard_main, &w->shards[i]);
     }
     for (unsigned i = 0; i < w->o.parts; i++) mg_thread_join(threads[i]);
+}
+
+// Another server on the directory: it is told who has it, and changes nothing.
+static void try_second(struct world *w) {
+    struct mg_store *second = NULL;
+    char err[256] = "";
+    int rc = mg_store_open(&second, &w->o, err, sizeof(err));
+    if (world_over(w) && rc == 0) mg_store_close(second); // the first has died meanwhile
+    sim_check(world_over(w) || rc == MG_EBUSY, "a second server: %s", mg_strerror(rc));
+    sim_check(world_over(w) || strstr(err, "midge-server") != NULL, "a second server is not told who it is: %s", err);
 }
 
 static void process_main(void *arg) {
@@ -62,8 +75,10 @@ static void process_main(void *arg) {
         return;
     }
     w->opened = !world_over(w);
+    if (w->opened && sim_chance(w->sim, 64)) try_second(w);
     if (w->opened) serve(w);
-    sim_check(w->store->runs->count < 200, "%u runs", w->store->runs->count);
+    // A merge that fails for damage is tried again a second later; many checkpoints come meanwhile.
+    sim_check(w->store->runs->count < (w->decay ? 1000 : 200), "%u runs", w->store->runs->count);
     mg_store_close(w->store);
     for (unsigned i = 0; i < w->o.parts; i++) {
         if (w->shards[i].loop) mg_loop_free(w->shards[i].loop);
@@ -81,7 +96,7 @@ static uint64_t live(struct world *w, uint64_t crash_at, enum sim_crash how) {
     if (w->checked_all) w->torn = false;
     w->checked = 0;
     w->reports = 0;
-    w->patience = sim_now(w->sim) + UINT64_C(3600000000000);
+    w->patience = w->clock ? MG_NEVER : sim_now(w->sim) + UINT64_C(3600000000000);
     sim_disk_crash_at(w->disk, crash_at, how);
     sim_set_step_limit(w->sim, 50000000);
     sim_spawn(w->sim, "process", process_main, w);
@@ -89,6 +104,7 @@ static uint64_t live(struct world *w, uint64_t crash_at, enum sim_crash how) {
     sim_check(end == SIM_DONE, "%s", end == SIM_STEPS ? "somebody spins" : "somebody waits for ever");
     sim_disk_crash_at(w->disk, 0, how);
     w->checked_all = w->checked == w->o.parts;
+    if (w->clock) clock_ended(w);
     slots_end(w, sim_disk_crashed(w->disk) && how == SIM_POWER_CUT);
     return sim_disk_counts(w->disk)->operations - before;
 }
@@ -98,6 +114,7 @@ static void draw_parts(struct world *w) { w->o.parts = 1 + (unsigned)sim_below(w
 static void world_init(struct world *w, uint64_t seed, const struct sim_args *args) {
     static const unsigned garbage[] = {0, 64, 255};
     static const uint32_t sections[] = {0, 7, 40}, big[] = {0, 3000, 20000}, extents[] = {0, 1, 100, 180, 2000};
+    static const uint32_t steps[] = {0, 1, 2, 7};
     *w = (struct world){.sim = sim_new(seed)};
     struct sim *s = w->sim;
     w->disk = sim_disk_new(s, "/store");
@@ -113,6 +130,8 @@ static void world_init(struct world *w, uint64_t seed, const struct sim_args *ar
     w->o.rows_bytes = sim_chance(s, 128) ? 1 : 0;
     w->o.cache_bytes = sim_chance(s, 128) ? 1 << 16 : 0;
     w->o.eager = sim_chance(s, 128);
+    w->o.steps = steps[sim_below(s, 4)];
+    w->o.walk = sim_chance(s, 128) ? 1 + (uint32_t)sim_below(s, 6) : 0;
     w->o.readers = 1 + (unsigned)sim_below(s, 3);
     for (size_t i = 0; i < sizeof(w->o.secret); i++) w->o.secret[i] = (uint8_t)sim_random(s);
     w->quota = 1 + sim_below(s, 200);
@@ -126,6 +145,7 @@ static void world_init(struct world *w, uint64_t seed, const struct sim_args *ar
 }
 
 static void world_fini(struct world *w) {
+    clock_free(w->clock);
     slots_fini(w);
     sim_disk_free(w->disk);
     sim_free(w->sim);
@@ -249,6 +269,26 @@ static void run_full(struct world *w) {
     live(w, 0, SIM_KILL);
 }
 
+static void run_clock(struct world *w) {
+    unsigned lives = 1 + (unsigned)sim_below(w->sim, 4);
+    w->clock = clock_new(w->sim);
+    w->quota = 20 + sim_below(w->sim, 100);
+    for (unsigned i = 0; i < lives; i++, draw_parts(w)) {
+        live(w, sim_chance(w->sim, 100) ? 0 : 1 + sim_below(w->sim, 1500), draw_crash(w));
+        if (sim_chance(w->sim, 128)) clock_jump(w);
+    }
+}
+
+static void run_decay(struct world *w) {
+    unsigned lives = 2 + (unsigned)sim_below(w->sim, 4);
+    w->quota = 50 + sim_below(w->sim, 800);
+    w->decay = w->damaged = w->tight = true;
+    for (unsigned i = 0; i < lives; i++, draw_parts(w)) {
+        live(w, 0, SIM_KILL);
+        for (uint64_t n = sim_below(w->sim, 4); n > 0; n--) decay_spoil(w);
+    }
+}
+
 static void run_interval(struct world *w) {
     w->interval = true;
     w->o.sync_interval = 5000000;
@@ -272,7 +312,7 @@ static void run(uint64_t seed, const struct sim_args *args) {
         void (*run)(struct world *w);
     } all[] = {{"calm", run_calm}, {"lives", run_lives}, {"rot", run_rot},   {"errors", run_errors},
                {"lives", run_lives}, {"stray", run_stray}, {"full", run_full}, {"interval", run_interval},
-               {"unlinks", run_unlinks}};
+               {"unlinks", run_unlinks}, {"clock", run_clock}, {"decay", run_decay}};
     const uint64_t n = sizeof(all) / sizeof(all[0]);
     if (args->workload ? strcmp(args->workload, "points") == 0 : seed % 16 == 0) {
         run_points(seed, args);

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "jetstream/store/part.h"
 #include "jetstream/store/seal.h"
@@ -201,6 +202,22 @@ static int64_t draw_limit(struct sim *s, uint64_t max) {
     return sim_chance(s, 160) ? 0 : 1 + (int64_t)sim_below(s, max);
 }
 
+void decay_spoil(struct world *w) {
+    struct sim *s = w->sim;
+    char name[MG_DISK_NAME_MAX + 1];
+    uint64_t size;
+    for (unsigned i = 0; i < 40 && sim_disk_some_file(w->disk, name); i++) {
+        bool run = strncmp(name, "tables/", 7) == 0 && strstr(name, ".run") != NULL;
+        if (!run && strncmp(name, "segments/", 9) != 0) continue;
+        if (sim_disk_peek(w->disk, name, &size) == NULL || size == 0) continue;
+        uint64_t at = sim_below(s, size);
+        sim_trace("%s rots at %llu", name, (unsigned long long)at);
+        if (sim_chance(s, 128)) sim_disk_flip(w->disk, name, at, (unsigned)sim_below(s, 8));
+        else sim_disk_bad_sector(w->disk, name, at);
+        return;
+    }
+}
+
 static struct mg_stream_limits draw_limits(struct sim *s, bool aging) {
     static const int64_t per_subject[] = {0, 1, 1, 5, 100};
     struct mg_stream_limits l = {.dedupe_window = sim_chance(s, 128) ? HOUR : 0};
@@ -227,10 +244,12 @@ static mg_slice config_text(uint64_t config, char *out) {
 static void create(struct shard *sh, struct slot *sl) {
     struct sim *s = sh->w->sim;
     char name[16], config[24];
-    sl->aging = sim_chance(s, 20);
-    sl->memory = sim_chance(s, 20);
+    bool decay = sh->w->decay;
+    sl->aging = !decay && sim_chance(s, 20);
+    sl->memory = !decay && sim_chance(s, 20);
     sl->mood = (unsigned)sim_below(s, 6);
     struct mg_stream_limits l = draw_limits(s, sl->aging);
+    if (decay) l = (struct mg_stream_limits){.max_msgs = 0};
     uint64_t first = sim_chance(s, 64) ? 1 + sim_below(s, 10000) : 0, version = ++sh->w->uids;
     model_fini(&sl->model);
     model_init(&sl->model, !sl->memory, &l, first, version);
@@ -281,7 +300,7 @@ static void append(struct shard *sh, struct slot *sl) {
     a.subject = (unsigned)sim_below(s, sim_chance(s, 128) ? 3 : MODEL_SUBJECTS);
     a.headers = sim_chance(s, 64);
     a.time = mg_loop_wall(sh->loop) - (sim_chance(s, 8) ? 1000000000 : 0);
-    if (!sl->aging) draw_conditions(s, m, &a);
+    if (!sl->aging && !sh->w->decay) draw_conditions(s, m, &a);
     struct model_msg msg = {.uid = a.uid, .headers = a.headers, .payload = a.payload};
     char headers[64], id[16], *payload = mg_alloc(a.payload + 1);
     model_payload(&msg, payload);
@@ -379,6 +398,10 @@ static void act(struct shard *sh, struct slot *sl) {
     if (shard_stuck(sh) || sl->phase == SLOT_DELETING) return;
     if (sl->phase == SLOT_ABSENT) {
         create(sh, sl);
+    } else if (sh->w->decay) {
+        if (dice < 100) append(sh, sl);
+        else if (dice < 245) remove_one(sh, sl);
+        else row(sh, sl);
     } else if (sl->aging) {
         if (dice < 200) append(sh, sl);
         else row(sh, sl);
@@ -422,6 +445,7 @@ static void work(struct shard *sh) {
         struct slot *sl = some_slot(sh);
         if (sl && sim_chance(s, 60) && sl->phase == SLOT_PRESENT) reads_begin(sh, sl);
         else if (sl) act(sh, sl), n++;
+        if (w->decay && sim_chance(s, 1)) decay_spoil(w);
         if (sim_chance(s, 3)) mg_store_press(w->store);
         if (sim_chance(s, 1)) mg_store_scrub(w->store);
         if (sim_chance(s, 2)) pause(sh, sim_below(s, 60000000));
@@ -437,7 +461,7 @@ static void check_mine(struct shard *sh, bool restart) {
         struct slot *sl = &sh->w->slots[i];
         if (sl->phase != SLOT_PRESENT || sl->shard != sh || sl->stream == NULL) continue;
         reads_check_all(sh, sl, restart);
-        if (restart || shard_stuck(sh)) continue;
+        if (restart || sh->w->decay || shard_stuck(sh)) continue;
         barrier(sh, sl); // what limits have removed since
         settle(sh);
         if (!shard_stuck(sh)) check_told(sl);
@@ -453,10 +477,14 @@ void shard_main(void *arg) {
     sh->until = MG_NEVER;
     sh->part = mg_store_part(w->store, sh->no);
     mg_store_part_start(sh->part, sh->loop, &sh->wheel);
-    check_mine(sh, true);
-    w->checked += !shard_stuck(sh);
-    if (!w->look_only) work(sh);
-    if (!w->damaged && !sh->part->poisoned) check_mine(sh, false);
+    if (w->clock) {
+        clock_main(sh);
+    } else {
+        check_mine(sh, true);
+        w->checked += !shard_stuck(sh);
+        if (!w->look_only) work(sh);
+        if ((!w->damaged || w->decay) && !sh->part->poisoned) check_mine(sh, false);
+    }
     for (unsigned i = 0; i < SLOTS; i++) {
         if (w->slots[i].shard == sh && w->slots[i].stream) reads_drop(&w->slots[i]);
     }

@@ -50,6 +50,35 @@ struct shard {
     uint64_t until; // of a pause
 };
 
+// A clock that jumps (store_clock.c).
+#define CLOCK_JUMPS 64u
+struct clock {
+    uint64_t max_age, window; // ns, of the stream
+    bool back;       // it is also set back
+    bool went_back;  // and has been
+    bool made;       // the stream is there
+    bool waits;      // for an answer
+    unsigned id;     // that it was published with
+    unsigned jumps_len;
+    struct clock_jump {
+        uint64_t at;
+        int64_t by;
+        bool behind;    // the clock was set back before
+        bool forgotten; // the process ended before it could be kept
+    } jumps[CLOCK_JUMPS];
+    struct clock_id {
+        uint64_t seq, asked, answered; // seq 0: not known
+        bool unsure;                   // its last publish was not answered
+    } ids[8];
+    struct clock_message {
+        uint64_t asked;
+        bool gone, unsure; // unsure: its publish was not answered, so it is older than `asked` says
+    } *messages;           // owned; number 1 comes first
+    uint64_t count, asked, started;
+    int64_t time;          // of the newest message
+    struct mg_append_facts facts;
+};
+
 struct world {
     struct sim *sim;
     struct sim_disk *disk;
@@ -74,6 +103,8 @@ struct world {
     bool opened;         // the store, in this life
     bool failed;         // the store did refuse in this life
     bool look_only;      // a life that changes nothing
+    bool decay;          // segments and single copies of tables rot while they are used (see decay_spoil)
+    struct clock *clock; // owned; NULL: the usual things are asked, of all streams
 };
 
 static inline bool world_over(const struct world *w) { return sim_disk_crashed(w->disk); }
@@ -92,6 +123,19 @@ void reads_drop(struct slot *sl);                    // gives up what waits
 // Reads all of the stream, and compares it with the model: after a restart (which goes back to what was found), or now.
 void reads_check_all(struct shard *sh, struct slot *sl, bool restart);
 mg_slice draw_filter(struct sim *s);
+
+// Flips bits or loses sectors of files that may be damaged without a loss that is anybody's fault: of segments, and of
+// one copy of tables. Only streams without limits live then, and one thing is asked at a time, so it is known of each
+// message whether it should be there: it is read, or it is an error; never is it absent. What was removed is not back.
+void decay_spoil(struct world *w);
+
+// store_clock.c
+struct clock *clock_new(struct sim *s);
+void clock_free(struct clock *c);
+void clock_jump(struct world *w);
+void clock_started(struct world *w); // the store is open
+void clock_ended(struct world *w);
+void clock_main(struct shard *sh); // a life of a part
 
 // One turn of the shard's loop, waiting if there is nothing to do.
 void shard_step(struct shard *sh);

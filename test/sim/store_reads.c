@@ -8,6 +8,7 @@
 //   - what it passes over was removed by now, or not visible at the call
 //   - unless it is a NEXT, what it tells by that has been heard of; then a LAST must have seen what took its place
 #include <stdio.h>
+#include <string.h>
 
 #include "jetstream/store/part.h"
 #include "jetstream/store/stream.h"
@@ -119,7 +120,8 @@ static void check_found(const struct reading *rd) {
     case MG_READ_NEXT:
     case MG_READ_TIME:
         sim_check(seq >= rd->from, "a number in front");
-        sim_check(rd->kind == MG_READ_NEXT || g->time >= rd->r.time, "an older message");
+        sim_check(rd->kind == MG_READ_NEXT || g->time >= rd->r.time, "stream %u: %llu is older than what was asked for",
+                  sl->no, (unsigned long long)seq);
         check_passed(rd, rd->from, seq);
         break;
     default:
@@ -302,7 +304,7 @@ struct scan {
     uint64_t digest, from;
     uint64_t next; // numbers below have been judged: what age may have taken counts as there
     bool end;
-    struct mg_buf found; // u64 numbers
+    struct mg_buf found, unread; // u64 numbers
 };
 
 static void count_expired(struct scan *sc, uint64_t end) {
@@ -322,6 +324,7 @@ static void take(struct scan *sc, const struct mg_read *r) {
     if (r->err) {
         sim_check(sl->w->damaged || sl->w->faulty, "stream %u: a read says %s", sl->no, mg_strerror(r->err));
         sl->w->reports++;
+        mg_buf_add(&sc->unread, &seq, sizeof(seq));
         sc->from = seq + 1;
         return;
     }
@@ -486,6 +489,38 @@ static void check_restart(struct slot *sl, const struct scan *sc, const struct m
     sl->told_digest = sc->digest;
 }
 
+static bool has(const struct mg_buf *list, size_t *at, uint64_t seq) {
+    uint64_t got = 0;
+    for (; *at < list->len; *at += sizeof(got)) {
+        memcpy(&got, list->p + *at, sizeof(got));
+        if (got >= seq) break;
+    }
+    return *at < list->len && got == seq;
+}
+
+// Each message is there, or known to be there and unreadable, and counted as lost then; or it was removed, and is gone.
+static void check_decayed(struct shard *sh, struct slot *sl, const struct scan *sc) {
+    struct model *m = &sl->model;
+    struct mg_stream_state st;
+    size_t found = 0, unread = 0;
+    uint64_t lost = 0;
+    for (uint64_t seq = m->first_seq; seq <= m->last; seq++) {
+        const struct model_msg *g = model_msg(m, seq);
+        bool there = has(&sc->found, &found, seq), bad = has(&sc->unread, &unread, seq);
+        if (!g->uid) continue;
+        sim_check(!g->present || there || bad, "stream %u: %llu is lost, and nobody says so", sl->no,
+                  (unsigned long long)seq);
+        sim_check(g->present || !there, "stream %u: %llu was removed and is back", sl->no, (unsigned long long)seq);
+        lost += g->present && bad;
+    }
+    if (!state_of(sh, sl, &st)) return;
+    sim_check(st.lost >= lost, "stream %u: %llu messages cannot be read, %llu are counted as lost", sl->no,
+              (unsigned long long)lost, (unsigned long long)st.lost);
+    sim_check(st.last == m->last, "stream %u: ends with %llu, not %llu", sl->no, (unsigned long long)st.last,
+              (unsigned long long)m->last);
+    if (m->answered == m->nops) model_forget_history(m);
+}
+
 void reads_check_all(struct shard *sh, struct slot *sl, bool restart) {
     struct mg_stream_state st;
     struct scan sc = {.sh = sh, .sl = sl, .next = sl->model.first_seq};
@@ -493,13 +528,15 @@ void reads_check_all(struct shard *sh, struct slot *sl, bool restart) {
     if (!state_of(sh, sl, &st)) return;
     sc.digest = model_digest_last(st.last) ^ model_digest_config(number(mg_stream_config(sl->stream)));
     bool read = scan_all(&sc);
-    if (read && restart) check_restart(sl, &sc, &st);
+    if (read && sl->w->decay) check_decayed(sh, sl, &sc);
+    else if (read && restart) check_restart(sl, &sc, &st);
     sl->checked |= read;
-    if (read && !restart)
+    if (read && !restart && !sl->w->decay)
         sim_check(sc.digest == sl->model.digest,
                   "stream %u: is not what it should be (last %llu, %llu messages, not %llu)", sl->no,
                   (unsigned long long)st.last, (unsigned long long)st.msgs, (unsigned long long)sl->model.count);
     mg_buf_fini(&sc.found);
+    mg_buf_fini(&sc.unread);
     if (!read || sl->aging || sl->w->damaged || !state_of(sh, sl, &st)) return;
     check_state(sl, &st);
     if (!shard_stuck(sh)) check_subjects(sh, sl);

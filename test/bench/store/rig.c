@@ -20,6 +20,7 @@
 #include "server/base/errors.h"
 #include "server/base/mem.h"
 #include "server/shard/bell.h"
+#include "test/bench/store/watch.h"
 
 #define RAW_FILE (64u << 20)
 
@@ -198,18 +199,25 @@ static void must(int err, const char *what) {
 
 // ---- the loop -----------------------------------------------------------------------------------------------------
 
+static bool turn(struct rig *r) {
+    uint64_t began = r->turns ? mg_loop_clock(r->loop) : 0;
+    if (r->watch) watch_begin(r->watch);
+    bool more = mg_store_part_turn(r->part);
+    if (r->watch) hist_add(r->turns_cpu, watch_end(r->watch));
+    if (r->turns) hist_add(r->turns, mg_loop_clock(r->loop) - began);
+    return more;
+}
+
 static bool before_poll(void *arg) {
     struct rig *r = arg;
-    uint64_t began = r->turns ? mg_loop_clock(r->loop) : 0;
-    bool more = mg_store_part_turn(r->part);
-    if (r->turns) hist_add(r->turns, mg_loop_clock(r->loop) - began);
+    bool more = turn(r);
     enum rig_step step = RIG_DONE;
     r->wake_at = MG_NEVER;
     if (r->stopping) {
         if (!mg_store_part_stop(r->part)) step = RIG_WAIT;
     } else {
         step = r->step(r->arg);
-        more |= mg_store_part_turn(r->part);
+        more |= turn(r);
     }
     uint64_t due = mg_wheel_next(&r->wheel);
     mg_loop_set_timer(r->loop, due < r->wake_at ? due : r->wake_at);

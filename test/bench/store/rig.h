@@ -46,6 +46,8 @@ void weather_since(const struct weather *then, const char *dir, double *cpu, dou
 
 enum rig_step { RIG_WAIT, RIG_MORE, RIG_DONE };
 
+struct watch;
+
 struct rig {
     const char *dir;
     struct mg_store *store;
@@ -57,6 +59,8 @@ struct rig {
     void *arg;
     bool stopping;
     struct hist *turns; // how long the part's turns take; NULL: nobody asks
+    struct hist *turns_cpu; // CPU time of these; with `watch` only
+    struct watch *watch;    // NULL: nobody asks
 };
 
 void rig_open(struct rig *r, const char *dir, uint64_t ring_bytes); // a store that is there is recovered

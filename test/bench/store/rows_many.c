@@ -12,13 +12,14 @@
 #include "server/shard/bell.h"
 #include "test/bench/store/rig.h"
 #include "test/bench/store/rows.h"
+#include "test/bench/store/watch.h"
 
 #define GROUPS 1000u
 
 struct many {
     struct rig r;
     struct load l;
-    struct hist turns, latency;
+    struct hist turns, turns_cpu, latency;
     uint64_t n, wait_until, began;
     struct mg_stream *s;
     struct mg_read read;
@@ -144,8 +145,9 @@ static double purge(struct many *m, const char *filter) {
 }
 
 static void say_memory(const char *when, struct many *m) {
-    fprintf(stderr, "%s: %.0f MB, at most %.0f MB; turns p99.9 %.0f us, at most %.0f us; %u runs, %u stretches\n", when,
-            rss_mb(), rss_peak_mb(), hist_us(&m->turns, 0.999), hist_max_us(&m->turns),
+    fprintf(stderr, "%s: %.0f MB, at most %.0f MB; turns p99.9 %.0f us, at most %.0f us (%.0f us, %.0f us on "
+            "the CPU); %u runs, %u stretches\n", when, rss_mb(), rss_peak_mb(), hist_us(&m->turns, 0.999),
+            hist_max_us(&m->turns), hist_us(&m->turns_cpu, 0.999), hist_max_us(&m->turns_cpu),
             m->r.store->runs->count, m->s->cold_len);
 }
 
@@ -159,6 +161,8 @@ void row_many(const struct bench *b) {
     m->l.size = 64;
     m->s = m->l.streams[0];
     m->r.turns = &m->turns;
+    m->r.turns_cpu = &m->turns_cpu;
+    m->r.watch = watch_new(400000);
     rss_again();
     figure("many_publish", publish(m, m->n, false), "/s");
     figure("many_refused", (double)m->l.failed, "");
@@ -184,7 +188,11 @@ void row_many(const struct bench *b) {
     say_memory("purged", m);
     figure("many_turn_p999", hist_us(&m->turns, 0.999), "us");
     figure("many_turn_max", hist_max_us(&m->turns), "us");
+    figure("many_turn_cpu_p999", hist_us(&m->turns_cpu, 0.999), "us");
+    figure("many_turn_cpu_max", hist_max_us(&m->turns_cpu), "us");
     figure("many_peak", rss_peak_mb(), "MB");
+    watch_say(m->r.watch);
+    watch_free(m->r.watch);
     load_fini(&m->l);
     rig_close(&m->r);
     mg_free(m);

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "jetstream/store/stream.h"
 #include "server/base/errors.h"
 #include "server/base/log.h"
 #include "test/unit/jetstream/store/store_driver.h"
@@ -294,6 +295,25 @@ static void damaged_rows_of_subjects(void **state) {
     driver_close(d);
 }
 
+// A list of them waits until the keeper has counted them again.
+static void damaged_rows_are_listed(void **state) {
+    struct driver *d = *state;
+    char path[128], copy[128];
+    for (int i = 0; nth_file(d, "tables", ".run", i, path); i++) {
+        snprintf(copy, sizeof(copy), "%s", path);
+        memcpy(copy + strlen(copy) - 4, ".dup", 4);
+        if (access(copy, F_OK) != 0) spoil(path, 100, 200);
+    }
+    assert_int_equal(driver_open(d), 0);
+    check_subjects(d);
+    assert_true(driver_said(d, "tables of subjects were written anew"));
+    driver_close(d);
+    assert_int_equal(check(d), MG_CHECK_HEALTHY);
+    assert_int_equal(driver_open(d), 0);
+    check_subjects(d);
+    driver_close(d);
+}
+
 static void state_of(struct driver *d, struct mg_stream *s, struct mg_stream_state *out) {
     while (mg_stream_state(s, out) == MG_EAGAIN) {
         d->open++;
@@ -348,6 +368,7 @@ static void damaged_head(void **state) {
     driver_run(d, driver_quiet);
     state_of(d, s, &now);
     assert_int_equal(now.msgs, 10);
+    assert_int_equal(now.bytes, 10 * (30 + 3 + SIZE)); // the head of the damaged record tells its size
     assert_int_equal(now.first, MESSAGES - 9);
     assert_int_equal(now.lost, 1);
     assert_int_equal(driver_publish(d, s, "s.1", 100, 0), 0);
@@ -362,6 +383,34 @@ static void damaged_head(void **state) {
     assert_int_equal(now.msgs, 0);
     assert_int_equal(now.bytes, 0);
     assert_int_equal(now.subjects, 0);
+    driver_close(d);
+}
+
+// A message that cannot be read is not too old for that.
+static void damaged_head_ages(void **state) {
+    struct driver *d = *state;
+    struct mg_stream_state now;
+    struct mg_stream_limits l = {.max_age = UINT64_C(3600000000000)};
+    damaged_message(state);
+    assert_int_equal(driver_open(d), 0);
+    struct mg_stream *s = driver_find(d, "S");
+    for (uint64_t seq = 1; seq < 4; seq++) { // up to the damaged one
+        d->open++;
+        if (driver_read(d, s, seq) == 0) assert_int_equal(mg_stream_remove(s, seq, false, d), 0);
+        else d->open--;
+        driver_run(d, driver_quiet);
+    }
+    d->open++;
+    assert_int_equal(mg_stream_configure(s, (mg_slice){NULL, 0}, &l, d), 0);
+    driver_run(d, driver_quiet);
+    state_of(d, s, &now);
+    uint64_t before = now.msgs, first = now.first;
+    mg_stream_age_due(&s->age_timer);
+    driver_run(d, driver_quiet);
+    state_of(d, s, &now);
+    assert_int_equal(now.msgs, before);
+    assert_int_equal(now.first, first);
+    assert_int_equal(driver_read(d, s, first), MG_ECORRUPT);
     driver_close(d);
 }
 
@@ -469,6 +518,25 @@ static void rebuild_without_manifest(void **state) {
     assert_true(nth_file(d, "lost+found", "manifest-1", 0, path));
 }
 
+// What an earlier one has put aside stays.
+static void rebuilt_twice(void **state) {
+    struct driver *d = *state;
+    char path[128];
+    struct stat first, now;
+    both_slots(state);
+    rebuild(d);
+    assert_true(nth_file(d, "lost+found", "manifest-0", 0, path));
+    assert_int_equal(stat(path, &first), 0);
+    both_slots(state);
+    rebuild(d);
+    assert_true(nth_file(d, "lost+found", "manifest-0.damaged", 0, path));
+    assert_int_equal(stat(path, &now), 0);
+    assert_int_equal(now.st_ino, first.st_ino);
+    assert_true(nth_file(d, "lost+found", "manifest-0.damaged.1", 0, path));
+    assert_true(nth_file(d, "lost+found", "manifest-1.damaged.1", 0, path));
+    opens_whole(d, "S");
+}
+
 static void rebuild_without_a_table(void **state) {
     struct driver *d = *state;
     char path[128];
@@ -514,11 +582,14 @@ int main(void) {
         cmocka_unit_test_setup_teardown(both_copies, setup, teardown),
         cmocka_unit_test_setup_teardown(table_of_subjects, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged_rows_of_subjects, setup, teardown),
+        cmocka_unit_test_setup_teardown(damaged_rows_are_listed, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged_head, setup, teardown),
+        cmocka_unit_test_setup_teardown(damaged_head_ages, setup, teardown),
         cmocka_unit_test_setup_teardown(orphan, setup, teardown),
         cmocka_unit_test_setup_teardown(lost_is_counted_once, setup, teardown),
         cmocka_unit_test_setup_teardown(rebuild_of_a_healthy_one, setup, teardown),
         cmocka_unit_test_setup_teardown(rebuild_without_manifest, setup, teardown),
+        cmocka_unit_test_setup_teardown(rebuilt_twice, setup, teardown),
         cmocka_unit_test_setup_teardown(rebuild_without_a_table, setup, teardown),
         cmocka_unit_test_setup_teardown(rebuild_without_a_segment, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged_journal, setup, teardown),

@@ -241,6 +241,48 @@ static void order_holds(void **state) {
     for (unsigned i = 0; i < 40; i++) assert_int_equal(read_back(d, s, 1 + i, 0, i % 3 ? 100 : 2 * MB, i), 0);
 }
 
+static uint64_t written(struct driver *d) { return mg_store_counters(d->store).extents; }
+
+// What limits or conditions refuse is not written at all.
+static void refused_unwritten(void **state) {
+    struct driver *d = *state;
+    struct mg_stream_limits full = {.max_msgs = 1, .discard = MG_DISCARD_NEW, .dedupe_window = 1000000000};
+    struct mg_stream *s = driver_stream(d, 0, "S", &full);
+    assert_int_equal(publish(d, s, 0, 2 * MB, 1), 0);
+    driver_run(d, driver_quiet);
+    assert_int_equal(written(d), 1);
+    assert_int_equal(publish(d, s, 0, 2 * MB, 2), 0);
+    driver_run(d, driver_quiet);
+    assert_int_equal(d->last_err, MG_EMAXMSGS);
+    char *p = mg_zalloc(MB);
+    struct mg_append a = {.subject = MG_S("large"), .payload = {p, MB}, .expect_last = 7,
+                          .expect_subject_last = MG_ANY_SEQ};
+    d->open++;
+    assert_int_equal(mg_stream_append(s, &a, d), 0);
+    driver_run(d, driver_quiet);
+    assert_int_equal(d->last_err, MG_EWRONGSEQ);
+    mg_free(p);
+    assert_int_equal(written(d), 1);
+}
+
+// What stands in front decides: then it is written first, and its room in the file is the next one's.
+static void refused_gives_back(void **state) {
+    struct driver *d = *state;
+    struct mg_stream_limits full = {.max_msgs = 1, .discard = MG_DISCARD_NEW};
+    struct mg_stream *s = driver_stream(d, 0, "S", &full), *t = driver_stream(d, 0, "T", NULL);
+    unsigned count;
+    for (unsigned round = 0; round < 20; round++) {
+        for (unsigned i = 0; i < 3; i++) assert_int_equal(publish(d, s, 0, MB, i), 0);
+        driver_run(d, driver_quiet);
+        assert_int_equal(d->last_err, MG_EMAXMSGS);
+        if (round == 0) assert_int_equal(publish(d, t, 0, MB, 9), 0);
+        driver_run(d, driver_quiet);
+    }
+    assert_true(written(d) <= 4);
+    assert_true(extent_files(d, &count) <= 4 * MB);
+    assert_int_equal(read_back(d, t, 1, 0, MB, 9), 0);
+}
+
 static void deleted_while_it_is_written(void **state) {
     struct driver *d = *state;
     struct mg_stream *s = driver_stream(d, 0, "S", NULL), *t = driver_stream(d, 0, "T", NULL);
@@ -445,6 +487,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(headers_too, setup, teardown),
         cmocka_unit_test_setup_teardown(files_are_reused, setup, teardown),
         cmocka_unit_test_setup_teardown(order_holds, setup, teardown),
+        cmocka_unit_test_setup_teardown(refused_unwritten, setup, teardown),
+        cmocka_unit_test_setup_teardown(refused_gives_back, setup, teardown),
         cmocka_unit_test_setup_teardown(deleted_while_it_is_written, setup, teardown),
         cmocka_unit_test_setup_teardown(damage_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(missing_file, setup, teardown),

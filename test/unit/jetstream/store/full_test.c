@@ -203,6 +203,35 @@ static void slow_checkpoint(void **state) {
     check_messages(d, s, d->ok);
 }
 
+static bool publish_too_much(struct driver *d) {
+    for (int i = 0; i < 4; i++) assert_int_equal(driver_publish(d, target, "a", BIG, 0), 0);
+    return d->failed > 0;
+}
+
+// Messages are refused when too many wait. What removes messages and what an owner keeps of itself wait as long as it
+// takes: a removal that is lost leaves a message that nobody wants, a row that is lost spoils those that build on it.
+static void only_messages_are_refused(void **state) {
+    struct driver *d = *state;
+    driver_close(d);
+    d->o.queue_messages = 50;
+    assert_int_equal(driver_open(d), 0);
+    struct mg_stream *s = driver_stream(d, 0, "S", NULL);
+    driver_run(d, driver_quiet);
+    faults_block_tables(true);
+    start_counting(d, s, 0);
+    driver_run(d, publish_too_much);
+    assert_int_equal(d->last_err, MG_EFULL);
+    d->open += 2;
+    assert_int_equal(mg_stream_remove(s, 1, false, d), 0);
+    assert_int_equal(mg_stream_row_put(s, mg_cstr("k"), mg_cstr("v"), d), 0);
+    mg_wheel_advance(&d->wheel, mg_wheel_next(&d->wheel) + UINT64_C(6000000000));
+    d->open++;
+    assert_int_equal(mg_stream_remove(s, 2, false, d), 0);
+    faults_block_tables(false);
+    driver_run(d, driver_quiet);
+    check_messages(d, s, d->ok - 3 - 2); // three answers are not of messages, two messages are gone
+}
+
 static void poisoned_journal(void **state) {
     struct driver *d = *state;
     struct mg_stream *s = driver_stream(d, 0, "S", NULL);
@@ -263,6 +292,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(full_disk_closes_and_opens, setup, teardown),
         cmocka_unit_test_setup_teardown(full_disk_in_first_lap, setup, teardown),
         cmocka_unit_test_setup_teardown(failing_checkpoint, setup, teardown),
+        cmocka_unit_test_setup_teardown(only_messages_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(slow_checkpoint, setup, teardown),
         cmocka_unit_test_setup_teardown(poisoned_journal, setup, teardown),
         cmocka_unit_test_setup_teardown(poison_with_waiting, setup, teardown),

@@ -29,6 +29,7 @@ struct rig {
     uint64_t asked, answered, failed; // changes; a change's ctx is the rig
     uint64_t checkpoints;             // that are waited for
     bool loud;
+    uint32_t walk; // as in the options
 };
 
 static inline void rig_say(void *arg, int level, const char *text) {
@@ -65,7 +66,8 @@ static const struct mg_stream_ops rig_ops = {.result = rig_result};
 
 static inline void rig_open(struct rig *r) {
     char err[256] = "";
-    struct mg_store_options o = {.dir = r->dir, .parts = 1, .ring_bytes = 16u << 20, .log = rig_say, .log_arg = r};
+    struct mg_store_options o = {
+        .dir = r->dir, .parts = 1, .ring_bytes = 16u << 20, .walk = r->walk, .log = rig_say, .log_arg = r};
     for (size_t i = 0; i < sizeof(o.secret); i++) o.secret[i] = (uint8_t)(i * 7 + 1);
     int rc = mg_store_open(&r->st, &o, err, sizeof(err));
     if (rc) fprintf(stderr, "%s\n", err);
@@ -79,13 +81,16 @@ static inline void rig_open(struct rig *r) {
         mg_stream_set_ops(s, &rig_ops, r);
 }
 
-static inline void rig_new(struct rig *r) {
+static inline void rig_new_walking(struct rig *r, uint32_t walk) {
     const char *tmp = getenv("TMPDIR");
     memset(r, 0, sizeof(*r));
+    r->walk = walk;
     snprintf(r->dir, sizeof(r->dir), "%s/midge-store-XXXXXX", tmp && strlen(tmp) < 32 ? tmp : "/tmp");
     mg_assert(mkdtemp(r->dir) != NULL);
     rig_open(r);
 }
+
+static inline void rig_new(struct rig *r) { rig_new_walking(r, 0); }
 
 static inline bool rig_stopped(struct rig *r) { return mg_store_part_stop(r->part); }
 
