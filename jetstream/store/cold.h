@@ -42,6 +42,9 @@ struct mg_cold_question {
     size_t max_bytes;        // SCAN: of records; 0: 256 KB
 };
 
+// Does a message on this subject matter to the question?
+bool mg_cold_matches(const struct mg_cold_question *q, mg_slice subject);
+
 // What a reader has allocated, it frees: malloc's lock of its memory may be held by a reader that has no CPU just now,
 // and a shard must not wait for that. Who takes the answer over gives it back.
 struct mg_cold_answer {
@@ -92,6 +95,7 @@ struct mg_cold_read *mg_cold_ask(struct mg_stream *s, const struct mg_cold_quest
 // COUNT: a message that was below `upto` and not below `from` is just being removed.
 void mg_cold_uncount(struct mg_cold_read *r, uint64_t seq, mg_slice subject);
 void mg_cold_gather(struct mg_stream *s); // the next slices
+void mg_cold_find(struct mg_cold_read *r); // cold_find.c, on a reader's thread: the answer to r->q
 void mg_cold_cancel(struct mg_cold_read *r); // done is not called
 void mg_cold_cancel_all(struct mg_stream *s);
 
