@@ -114,14 +114,18 @@ static const mgc_field *extra_of(const mgc_field *table) {
     return NULL;
 }
 
-// Keeps a member as text: `"key":value`. All of them together are not longer than the object they stand in, which is
-// measured when the first is met.
-static void keep(midge_str *all, const mgc_json *object, midge_str key, midge_str value, mgc_arena *a) {
-    if (!all->n) {
-        mgc_json whole = *object;
-        all->p = mgc_arena_alloc(a, mgc_json_raw(&whole).n + 1);
-    }
-    if (!all->p || !value.n) return;
+// Room for what an object may have to keep, which is not longer than itself, behind what was kept of an earlier one.
+static bool make_room(midge_str *all, const mgc_json *object, mgc_arena *a) {
+    mgc_json whole = *object;
+    char *p = mgc_arena_alloc(a, all->n + mgc_json_raw(&whole).n + 1);
+    if (!p) return false;
+    if (all->n) memcpy(p, all->p, all->n);
+    all->p = p;
+    return true;
+}
+
+// Keeps a member as text: `"key":value`.
+static void keep(midge_str *all, midge_str key, midge_str value) {
     char *out = (char *)(uintptr_t)all->p; // memory of the arena
     size_t n = all->n;
     if (n) out[n++] = ',';
@@ -135,6 +139,7 @@ static void keep(midge_str *all, const mgc_json *object, midge_str key, midge_st
 int mgc_bind_read(mgc_json *j, const mgc_field *table, void *to, mgc_arena *a) {
     const mgc_json object = *j;
     const mgc_field *extra = extra_of(table);
+    bool room = false;
     while (mgc_json_next(j) == MGC_JSON_KEY) {
         midge_str key = j->text;
         const mgc_field *f = field_of(j, table);
@@ -145,7 +150,11 @@ int mgc_bind_read(mgc_json *j, const mgc_field *table, void *to, mgc_arena *a) {
         *j = value;
         midge_str raw = mgc_json_raw(j);
         if (!raw.n) return MIDGE_EPROTO;
-        if (extra) keep((midge_str *)((char *)to + extra->at), &object, key, raw, a);
+        if (!extra) continue;
+        midge_str *all = (midge_str *)((char *)to + extra->at);
+        if (!room && !make_room(all, &object, a)) return MIDGE_ENOMEM;
+        room = true;
+        keep(all, key, raw);
     }
     if (a->failed) return MIDGE_ENOMEM;
     return j->type == MGC_JSON_OBJECT_END ? 0 : MIDGE_EPROTO;

@@ -246,8 +246,9 @@ static int check_republish(struct mg_js_stream_config *c, bool pedantic, struct 
     }
     if (follows_transform(c)) {
         if (pedantic) return pedant(e, "implicit republish based on subject transform");
-        mg_string_set(&r->src, c->subject_transform->dest);
-        mg_string_set(&r->dest, c->subject_transform->dest);
+        mg_slice to = c->subject_transform->dest; // empty: nothing is republished
+        mg_string_set(&r->src, to.n ? to : MG_S(">"));
+        mg_string_set(&r->dest, to);
     }
     for (size_t i = 0; i < c->subjects.n; i++)
         if (mg_subject_collide(r->dest, c->subjects.v[i]))
@@ -311,8 +312,6 @@ int mg_js_stream_check_supported(const struct mg_js_stream_config *c, struct mg_
         const char *what;
     } missing[] = {{c->mirror != NULL, "mirrors are"},
                    {c->sources.n > 0, "sources are"},
-                   {c->allow_atomic, "atomic batch publishing is"},
-                   {c->allow_batched, "batch publishing is"},
                    {c->allow_msg_counter, "message counters are"},
                    {c->allow_msg_schedules, "message schedules are"}};
     for (size_t i = 0; i < sizeof(missing) / sizeof(missing[0]); i++)

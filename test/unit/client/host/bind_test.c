@@ -95,6 +95,22 @@ static void misfits(void **state) {
     mgc_arena_free(&a);
 }
 
+// An object that comes twice: what is kept of the second stands behind what was kept of the first, however long it is.
+static void twice(void **state) {
+    (void)state;
+    static const mgc_field outer[] = {{.name = "o", .kind = MGC_OBJECT, .at = 0, .more = fields}, {0}};
+    char text[9000], longer[8001];
+    mgc_arena a = {0};
+    thing t = {0};
+    memset(longer, 'x', 8000);
+    longer[8000] = '\0';
+    snprintf(text, sizeof text, "{\"o\":{\"a\":1},\"o\":{\"b\":\"%s\",\"c\":2}}", longer);
+    assert_int_equal(mgc_bind_parse(str(text), outer, &t, &a), 0);
+    assert_int_equal(t.extra.n, strlen("'a':1,'b':'','c':2") + 8000);
+    assert_memory_equal(t.extra.p, "\"a\":1,\"b\":\"xxx", 14);
+    mgc_arena_free(&a);
+}
+
 static void not_objects(void **state) {
     (void)state;
     static const char *const texts[] = {"", "[]", "1", "{", "{}x", "{\"small\":}", "{\"parts\":[{]}", "{\"x\":[1,}"};
@@ -156,6 +172,7 @@ static void times(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(there_and_back), cmocka_unit_test(misfits), cmocka_unit_test(not_objects),
+        cmocka_unit_test(twice),
         cmocka_unit_test(arena_grows),    cmocka_unit_test(times),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
