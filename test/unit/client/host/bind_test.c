@@ -2,6 +2,7 @@
 // Copyright (c) The Midge Authors
 #include "test/unit/cmocka_inc.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "client/host/bind.h"
