@@ -7,6 +7,7 @@
 
 #include "jetstream/store/dedupe.h"
 #include "jetstream/store/erase.h"
+#include "jetstream/store/seal.h"
 #include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
 #include "server/base/assert.h"
@@ -127,7 +128,7 @@ void mg_stream_subject_merged(struct mg_stream *s, mg_slice before, const struct
     mg_assert(s->unresolved > 0);
     s->unresolved--;
     s->subjects = (uint64_t)((int64_t)s->subjects + more);
-    if (frozen) s->sealed_subjects += more;
+    if (frozen) mg_seal_correct(s, more);
 }
 
 static mg_slice subject_of(const uint8_t *bytes) {
@@ -406,6 +407,8 @@ static void apply_row(struct mg_stream *s, const struct mg_record_view *rec) {
 }
 
 void mg_stream_apply(struct mg_stream *s, const struct mg_record_view *rec, const uint8_t *bytes, bool live) {
+    if (MG_PLANTED(late_seal)) mg_seal_first(s);
+    mg_assert(s->sealed_in == s->part->generation);
     s->op = rec->head.op;
     s->dirty = true;
     switch (rec->head.type) {

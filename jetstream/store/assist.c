@@ -35,7 +35,7 @@ static void answered(struct mg_cold_read *r) {
     a->count = r->count;
     a->covered = r->covered;
     a->err = r->err;
-    a->installs = s->part->installs;
+    a->installs = mg_stream_installs(s);
     a->answer = r->answer;
     r->answer = NULL;
     mg_stream_pump(s);
@@ -45,7 +45,7 @@ static void answered(struct mg_cold_read *r) {
 static bool have(struct mg_stream *s, enum mg_assist_kind kind, uint64_t seq, const struct mg_cold_question *q) {
     struct mg_assist *a = &s->assist;
     // What came before files changed, or age removed something, speaks of another time.
-    bool stale = a->asked == NULL && a->installs != s->part->installs;
+    bool stale = a->asked == NULL && a->installs != mg_stream_installs(s);
     if (a->kind == kind && a->seq == seq && !stale) return a->asked == NULL;
     mg_assist_reset(s);
     a->kind = kind;
@@ -143,7 +143,7 @@ static bool of_subject(const uint8_t *bytes, mg_slice subject, struct mg_record_
 // It has found nothing yet, up to `walked`.
 static bool walks(const struct mg_stream *s, mg_slice subject, uint64_t from) {
     const struct mg_assist *a = &s->assist;
-    return a->kind == MG_ASSIST_OLDEST_HERE && a->seq == from && a->installs == s->part->installs &&
+    return a->kind == MG_ASSIST_OLDEST_HERE && a->seq == from && a->installs == mg_stream_installs(s) &&
            mg_slice_eq(subject, mg_buf_slice(&a->filter));
 }
 
@@ -153,7 +153,7 @@ static int walk_on(struct mg_stream *s, mg_slice subject, uint64_t from, uint64_
     a->kind = MG_ASSIST_OLDEST_HERE;
     a->seq = from;
     a->walked = at;
-    a->installs = s->part->installs;
+    a->installs = mg_stream_installs(s);
     mg_buf_add_slice(&a->filter, subject);
     mg_part_pump_later(s);
     return MG_EAGAIN;

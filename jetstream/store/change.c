@@ -12,11 +12,13 @@
 // other. Who makes them has bounds of its own.
 #include <string.h>
 
+#include "jetstream/store/seal.h"
 #include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 
 #define WAITING_MAX 100000u
 #define WAITING_BYTES_MAX (128u * 1024 * 1024)
@@ -52,6 +54,7 @@ static int execute(struct mg_stream *s, struct mg_change *c) {
     int err = check_extent(s, c);
     if (err == 0) err = admit(s, c);
     if (err) return err == 1 ? 0 : err;
+    if (!MG_PLANTED(late_seal)) mg_seal_first(s);
     switch (c->kind) {
     case MG_CHANGE_APPEND: return mg_append_execute(s, &c->append, &c->extent, c->ctx);
     case MG_CHANGE_REMOVE: return mg_remove_execute(s, c->seq, c->erase, c->ctx);

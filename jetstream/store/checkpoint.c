@@ -399,16 +399,23 @@ static void sealed(struct mg_parcel *p) {
     seal->part->store->keeping->sealed++;
 }
 
+static void installed(struct mg_parcel *p) {
+    struct mg_seal *seal = mg_container_of(p, struct mg_seal, parcel);
+    seal->part->store->keeping->installed++;
+    mg_seal_free(seal);
+}
+
 static bool ask_parts(struct checkpoint *c) {
     struct mg_store *st = c->st;
     struct mg_keeper *k = st->keeping;
-    k->sealed = 0;
+    k->sealed = k->installed = 0;
     for (unsigned i = 0; i < st->o.parts; i++) {
         struct mg_seal *seal = mg_zalloc(sizeof(*seal));
         c->seals[i] = seal;
         seal->part = st->parts[i];
         seal->keeper = st->keeper;
         seal->sealed = sealed;
+        seal->installed = installed;
         seal->parcel.arrived = mg_seal_ask;
         mg_inbox_post(&seal->part->inbox, &seal->parcel);
     }
@@ -444,6 +451,9 @@ static void tell_parts(struct checkpoint *c) {
     }
     for (uint32_t i = 0; i < c->segments_len; i++) mg_segment_ref_put(c->segments[i]);
     for (uint32_t i = 0; i < c->runs_len; i++) mg_run_ref_put(c->runs[i]);
+    // What comes next is about the stretches that the parts will have then.
+    struct mg_keeper *k = st->keeping;
+    while (k->installed < st->o.parts && !atomic_load(&k->closing)) mg_worker_wait(st->keeper);
 }
 
 void mg_checkpoint(struct mg_store *st) {

@@ -108,7 +108,7 @@ static void post(struct mg_cold_read *r) {
 static void take_snapshot(struct mg_cold_read *r) {
     snapshot(r);
     r->runs = mg_runset_ref(r->part->rows.runs);
-    r->installs = r->part->installs;
+    r->installs = mg_stream_installs(r->stream);
     r->low = r->stream->first;
     r->memory_bits.len = 0;
     r->bits_at = r->q.from;
@@ -118,7 +118,7 @@ static void take_snapshot(struct mg_cold_read *r) {
 // The next slice. Bits that have left memory for runs since the snapshot would be in neither: then it begins again.
 static void gather(struct mg_cold_read *r) {
     uint32_t left = BITMAPS;
-    if (r->installs != r->part->installs) {
+    if (r->installs != mg_stream_installs(r->stream)) {
         forget_snapshot(r);
         take_snapshot(r);
     }
@@ -215,7 +215,7 @@ static void arrived_back(struct mg_parcel *p) {
         return;
     }
     uint32_t before = r->count;
-    bool moved = r->installs != r->part->installs && !MG_PLANTED(old_snapshot);
+    bool moved = r->installs != mg_stream_installs(r->stream) && !MG_PLANTED(old_snapshot);
     if (!moved) leave_out_removed(r);
     if (r->q.kind == MG_COLD_COUNT) { // it is true of its snapshot
         r->total -= r->gone;

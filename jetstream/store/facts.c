@@ -31,6 +31,14 @@ void mg_facts_fini(struct mg_facts *f) {
     memset(f, 0, sizeof(*f));
 }
 
+void mg_facts_reserve(struct mg_facts *f, uint32_t streams, uint32_t stretches) {
+    mg_assert(f->cap == 0 && f->stretches_cap == 0);
+    f->cap = streams;
+    f->stretches_cap = stretches;
+    f->streams = streams ? mg_alloc(streams * sizeof(f->streams[0])) : NULL;
+    f->stretches = stretches ? mg_alloc(stretches * sizeof(f->stretches[0])) : NULL;
+}
+
 void mg_facts_add(struct mg_facts *f, uint64_t stream, uint64_t first, uint32_t epoch, int64_t dedupe_before) {
     if (f->len == f->cap) {
         f->cap = f->cap ? f->cap * 2 : 16;

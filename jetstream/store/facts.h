@@ -50,6 +50,7 @@ struct mg_facts {
     uint32_t stretches_len, stretches_cap;
 };
 void mg_facts_fini(struct mg_facts *f);
+void mg_facts_reserve(struct mg_facts *f, uint32_t streams, uint32_t stretches); // empty: so many without a copy
 void mg_facts_add(struct mg_facts *f, uint64_t stream, uint64_t first, uint32_t epoch, int64_t dedupe_before);
 // To the stream that was added last, behind its others.
 void mg_facts_add_stretch(struct mg_facts *f, struct mg_fact_stretch s);

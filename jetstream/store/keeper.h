@@ -42,6 +42,7 @@ struct mg_keeper {
     bool ballast, ballast_wanted, ballast_told;
     uint64_t ballast_next;    // when it is tried again
     unsigned sealed;          // parts that have given what the checkpoint wants
+    unsigned installed;       // and those that have taken in what became of it
     struct mg_segment_ref **segments; // all of the store, ascending ids; references
     uint32_t segments_len, segments_cap;
     uint64_t next_file;

@@ -558,9 +558,10 @@ bool mg_store_part_turn(struct mg_store_part *p) {
     tell_visible(p);
     begin_share(p);
     mg_reads_release(p, given(p, durable));
-    mg_seal_step(p);
+    begin_share(p);
+    bool seals = mg_seal_step(p);
     // From here on who posts rings; what came just before means another turn.
-    return had || gave || p->pump || p->opened || !mg_mailbox_sleep(&p->inbox.box, MG_ASLEEP);
+    return had || gave || seals || p->pump || p->opened || !mg_mailbox_sleep(&p->inbox.box, MG_ASLEEP);
 }
 
 static void ring(void *arg) {

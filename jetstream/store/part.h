@@ -99,6 +99,7 @@ struct mg_store_part {
     struct mg_list wanting;   // streams with changes or reads that wait, or limits to enforce
     struct mg_stream **by_id; // open addressing, a power of two
     uint32_t by_id_len, by_id_cap;
+    uint32_t stretches;       // of all streams
     bool pump;                // a stream wants to be pumped at the next turn
     uint64_t spent_at;        // when the time of this kind of work is over (mg_part_spent)
     uint32_t cost, steps;     // since the clock was looked at; since this kind of work began

@@ -158,7 +158,7 @@ static void keep_answer(struct mg_read *r, struct mg_cold_read *cold) {
         .count = cold->count,
         .from = cold->q.from,
         .covered = cold->covered,
-        .installs = cold->part->installs,
+        .installs = mg_stream_installs(cold->stream),
         .removals = cold->stream->removals,
     };
     cold->answer = NULL;
@@ -168,7 +168,7 @@ static void keep_answer(struct mg_read *r, struct mg_cold_read *cold) {
 static bool from_ahead(struct mg_stream *s, struct mg_read *r, uint64_t from) {
     struct mg_read_ahead *a = r->ahead;
     // After an install, removals may have left memory that the batch does not know of.
-    if (a == NULL || a->installs != s->part->installs || from < a->from || from >= a->covered) return false;
+    if (a == NULL || a->installs != mg_stream_installs(s) || from < a->from || from >= a->covered) return false;
     while (a->next > 0 && a->entries[a->next - 1].last_seq >= from) a->next--;
     for (; a->next < a->count; a->next++) {
         const struct mg_cold_entry *e = &a->entries[a->next];
@@ -186,7 +186,7 @@ static bool from_ahead(struct mg_stream *s, struct mg_read *r, uint64_t from) {
 // A LAST that segments have answered, when nothing newer has come. False: that one has been removed.
 static bool last_from_ahead(struct mg_stream *s, struct mg_read *r) {
     const struct mg_read_ahead *a = r->ahead;
-    if (a->installs != s->part->installs) return false; // removals may have left memory
+    if (a->installs != mg_stream_installs(s)) return false; // removals may have left memory
     if (a->count == 0) {
         answer(r, MG_ENOTFOUND);
         return true;

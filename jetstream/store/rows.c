@@ -123,12 +123,21 @@ static void settle(struct mg_rowmap *m, struct mg_cell *r) {
     r->flags = 0;
 }
 
-struct mg_cell *mg_rows_put(struct mg_rows *rows, mg_slice key, mg_slice value) {
+static struct mg_cell *put_in(const struct mg_rows *rows, struct mg_rowmap *m, mg_slice key, mg_slice value) {
     bool added;
-    struct mg_cell *r = mg_rowmap_put(rows->active, mg_row_hash(rows->seed, key), key, (uint32_t)value.n, &added);
-    settle(rows->active, r);
+    struct mg_cell *r = mg_rowmap_put(m, mg_row_hash(rows->seed, key), key, (uint32_t)value.n, &added);
+    settle(m, r);
     if (value.n) memcpy(r->value, value.p, value.n);
     return r;
+}
+
+struct mg_cell *mg_rows_put(struct mg_rows *rows, mg_slice key, mg_slice value) {
+    return put_in(rows, rows->active, key, value);
+}
+
+struct mg_cell *mg_rows_put_frozen(struct mg_rows *rows, mg_slice key, mg_slice value) {
+    mg_assert(rows->frozen_len > rows->written);
+    return put_in(rows, rows->frozen[0], key, value);
 }
 
 void mg_rows_delete(struct mg_rows *rows, mg_slice key) {

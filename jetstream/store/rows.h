@@ -81,6 +81,8 @@ enum mg_row_found mg_rows_touch(struct mg_rows *rows, mg_slice key, uint32_t val
 // Sets a whole value; nothing is looked up.
 struct mg_cell *mg_rows_put(struct mg_rows *rows, mg_slice key, mg_slice value);
 void mg_rows_delete(struct mg_rows *rows, mg_slice key);
+// Sets a value of the generation that was frozen last, which must not be with the keeper yet.
+struct mg_cell *mg_rows_put_frozen(struct mg_rows *rows, mg_slice key, mg_slice value);
 
 // The answer of a look-up: base is the value in the runs, or p == NULL. Completes the unresolved rows of all
 // generations from the oldest on. `merged` (may be NULL) is called for each.

@@ -2,8 +2,6 @@
 // Copyright (c) The Midge Authors
 #include "jetstream/store/seal.h"
 
-#include <stdlib.h>
-
 #include "jetstream/store/cold.h"
 #include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
@@ -33,15 +31,15 @@ static struct mg_cell *put_state(struct mg_stream *s) {
     mg_state_row_pack(value, &row);
     size_t n = MG_STATE_ROW_SIZE + mg_lost_encode(&s->lost_ranges, value + MG_STATE_ROW_SIZE);
     mg_row_key_head(key, MG_ROW_STATE, s->id);
-    return mg_rows_put(s->rows, mg_slice_of(key, sizeof(key)), mg_slice_of(value, n));
+    return mg_rows_put_frozen(s->rows, mg_slice_of(key, sizeof(key)), mg_slice_of(value, n));
 }
 
-// Look-ups that came after the seal said how many of the sealed subjects were new.
-static void correct_state(struct mg_sealed_stream *z) {
+void mg_seal_correct(struct mg_stream *s, int more) {
     struct mg_state_row row;
-    mg_state_row_unpack(&row, z->state->value);
-    row.subjects = (uint64_t)((int64_t)row.subjects + z->stream->sealed_subjects);
-    if (!MG_PLANTED(sealed_count)) mg_state_row_pack(z->state->value, &row);
+    if (s->sealed_state == NULL || more == 0) return;
+    mg_state_row_unpack(&row, s->sealed_state->value);
+    row.subjects = (uint64_t)((int64_t)row.subjects + more);
+    if (!MG_PLANTED(sealed_count)) mg_state_row_pack(s->sealed_state->value, &row);
 }
 
 static void put_stretches(struct mg_stream *s, struct mg_facts *f) {
@@ -53,7 +51,7 @@ static void put_stretches(struct mg_stream *s, struct mg_facts *f) {
         char key[MG_STRETCH_KEY], value[MG_STRETCH_ROW_SIZE];
         c->stale = false;
         mg_stretch_encode(s->id, c, key, value);
-        mg_rows_put(s->rows, mg_slice_of(key, sizeof(key)), mg_slice_of(value, sizeof(value)));
+        mg_rows_put_frozen(s->rows, mg_slice_of(key, sizeof(key)), mg_slice_of(value, sizeof(value)));
         mg_facts_add_stretch(f, mg_fact_stretch_of(c->segment->id, c->first_seq, c->last_seq, c->messages,
                                                           c->live));
     }
@@ -65,42 +63,55 @@ static int64_t dedupe_before(const struct mg_stream *s, int64_t now) {
     return s->limits.dedupe_window < (uint64_t)now ? now - (int64_t)s->limits.dedupe_window - 1 : INT64_MIN;
 }
 
-static int by_id(const void *a, const void *b) {
-    const struct mg_sealed_stream *x = a, *y = b;
-    return (x->id > y->id) - (x->id < y->id);
-}
-
 static uint64_t bytes_of(const struct mg_sealed_stream *z) {
     uint64_t n = 0;
     for (uint32_t i = 0; i < z->blocks_len; i++) n += z->blocks[i]->bytes;
     return n;
 }
 
-static void seal_streams(struct mg_store_part *p, struct mg_seal *seal) {
-    uint32_t n = 0;
-    int64_t now = mg_part_aging_time(p);
-    seal->lag = mg_clock_lag(&p->clock);
-    for (struct mg_list *l = p->streams.next; l != &p->streams; l = l->next) n++;
-    seal->streams = mg_zalloc((n ? n : 1) * sizeof(*seal->streams));
-    seal->dropped = mg_alloc((n ? n : 1) * sizeof(*seal->dropped));
-    for (struct mg_list *l = p->streams.next; l != &p->streams; l = l->next) {
-        struct mg_stream *s = mg_container_of(l, struct mg_stream, link);
-        s->last_row = NULL; // a later generation may get the address of this one
-        if (s->storage == MG_STORAGE_FILE && s->deleted) seal->dropped[seal->dropped_len++] = s->id;
-        if (s->storage == MG_STORAGE_MEMORY || s->deleted) continue;
-        mg_facts_add(&seal->facts, s->id, s->first, s->epoch, dedupe_before(s, now));
-        if (!s->dirty) continue;
-        struct mg_sealed_stream *z = &seal->streams[seal->streams_len++];
-        *z = (struct mg_sealed_stream){.stream = s, .id = s->id};
-        z->blocks = mg_memtable_seal(&s->mem, seal->generation, &z->blocks_len);
-        z->bytes = bytes_of(z);
-        s->sealed_subjects = 0;
-        s->in_seal = true;
-        put_stretches(s, &seal->facts);
-        z->state = put_state(s);
-        s->dirty = false;
+void mg_seal_stream(struct mg_stream *s) {
+    struct mg_seal *seal = s->part->seal;
+    s->sealed_in = s->part->generation;
+    s->last_row = NULL; // a later generation may get the address of this one
+    if (seal == NULL || s->storage == MG_STORAGE_MEMORY) return;
+    if (s->deleted) {
+        seal->dropped[seal->dropped_len++] = s->id;
+        return;
     }
-    qsort(seal->streams, seal->streams_len, sizeof(*seal->streams), by_id);
+    mg_facts_add(&seal->facts, s->id, s->first, s->epoch, dedupe_before(s, seal->aging_time));
+    if (!s->dirty) return;
+    struct mg_sealed_stream *z = &seal->streams[seal->streams_len++];
+    *z = (struct mg_sealed_stream){.stream = s, .id = s->id};
+    z->blocks = mg_memtable_seal(&s->mem, seal->generation, &z->blocks_len);
+    z->bytes = bytes_of(z);
+    s->in_seal = true;
+    put_stretches(s, &seal->facts);
+    s->sealed_state = put_state(s);
+    s->dirty = false;
+}
+
+void mg_seal_unlink(struct mg_stream *s) {
+    struct mg_seal *seal = s->part->seal;
+    if (seal && seal->next == &s->link) seal->next = s->link.next;
+}
+
+// Room for all streams and stretches that there are; memory that is not written costs nothing.
+static void make_room(struct mg_seal *seal, uint32_t n, uint32_t stretches) {
+    seal->streams = mg_alloc((n ? n : 1) * sizeof(*seal->streams));
+    seal->dropped = mg_alloc((n ? n : 1) * sizeof(*seal->dropped));
+    mg_facts_reserve(&seal->facts, n, stretches);
+}
+
+static void freeze(struct mg_store_part *p, struct mg_seal *seal) {
+    seal->generation = p->generation;
+    seal->rows = mg_rowmap_ref(mg_rows_freeze(&p->rows));
+    p->generation++;
+    if (p->chunk) p->chunk->generation = seal->generation;
+    for (struct mg_chunk *c = p->chunks_first; c; c = c->next) {
+        if (c->generation == 0) c->generation = seal->generation;
+    }
+    mg_extent_seal(p, seal->generation);
+    p->chunk = NULL;
 }
 
 void mg_seal_ask(struct mg_parcel *parcel) {
@@ -112,8 +123,6 @@ void mg_seal_ask(struct mg_parcel *parcel) {
     }
     mg_assert(p->seal == NULL);
     p->seal = seal;
-    if (p->closed) return; // freed with the part
-    seal->generation = p->generation;
     mg_part_submit(p);
     seal->last = p->batch - 1;
     seal->batch = mg_part_sent(p);
@@ -121,27 +130,32 @@ void mg_seal_ask(struct mg_parcel *parcel) {
     struct mg_journal_state state;
     mg_journal_state(p->store->journal, &state);
     seal->page = state.durable;
-    seal_streams(p, seal);
-    seal->rows = mg_rowmap_ref(mg_rows_freeze(&p->rows));
-    p->generation++;
-    if (p->chunk) p->chunk->generation = seal->generation;
-    for (struct mg_chunk *c = p->chunks_first; c; c = c->next) {
-        if (c->generation == 0) c->generation = seal->generation;
-    }
-    mg_extent_seal(p, seal->generation);
-    p->chunk = NULL;
-    mg_seal_step(p);
+    seal->aging_time = mg_part_aging_time(p);
+    seal->lag = mg_clock_lag(&p->clock);
+    seal->next = p->streams.next;
+    make_room(seal, p->by_id_len, p->stretches);
+    freeze(p, seal);
 }
 
-void mg_seal_step(struct mg_store_part *p) {
-    struct mg_seal *seal = p->seal;
-    if (seal == NULL || seal->given || p->poisoned) return;
-    if (p->durable < seal->batch || (seal->rows->unresolved > 0 && !MG_PLANTED(half_row))) return;
-    for (uint32_t i = 0; i < seal->streams_len; i++) correct_state(&seal->streams[i]);
+static bool seal_some(struct mg_store_part *p, struct mg_seal *seal) {
+    while (seal->next != &p->streams) {
+        struct mg_stream *s = mg_container_of(seal->next, struct mg_stream, link);
+        seal->next = seal->next->next;
+        mg_seal_first(s);
+        if (mg_part_spent(p, 1)) return false;
+    }
+    return true;
+}
+
+static bool give(struct mg_store_part *p, struct mg_seal *seal) {
+    if (seal->given || p->poisoned) return false;
+    if (!seal_some(p, seal)) return true;
+    if (p->durable < seal->batch || (seal->rows->unresolved > 0 && !MG_PLANTED(half_row))) return false;
     if (MG_PLANTED(extent_early_free)) mg_extent_drop_places(p, seal->generation);
     seal->given = true;
     seal->parcel.arrived = seal->sealed;
     mg_worker_post(seal->keeper, &seal->parcel);
+    return false;
 }
 
 // ---- the answer -----------------------------------------------------------------------------------------------------
@@ -175,6 +189,35 @@ static void add_stretches(struct mg_stream *s, const struct mg_sealed_stream *z)
     mg_free(z->stretches);
 }
 
+// From here on the stream's sealed messages are read from segments.
+static void take_in(const struct mg_seal *seal, struct mg_sealed_stream *z) {
+    struct mg_stream *s = z->stream;
+    add_stretches(s, z);
+    mg_memtable_drop(&s->mem, seal->generation);
+    s->in_seal = false;
+    s->sealed_state = NULL;
+    s->installs++;
+    z->stretches = NULL;
+    z->stretches_len = 0;
+    z->stream = NULL;
+    if (s->deleted && s->results_out == 0) mg_stream_free(s);
+}
+
+static bool take_in_some(struct mg_store_part *p, struct mg_seal *seal) {
+    while (seal->at < seal->streams_len) {
+        struct mg_sealed_stream *z = &seal->streams[seal->at];
+        if (z->stream) take_in(seal, z);
+        if (z->blocks_len > 0) mg_mem_block_unref(z->blocks[--z->blocks_len]);
+        if (z->blocks_len == 0) {
+            mg_free(z->blocks);
+            z->blocks = NULL;
+            seal->at++;
+        }
+        if (mg_part_spent(p, 1)) return false;
+    }
+    return true;
+}
+
 // Segments in which nothing lived at the seal are not in the manifest any more. That their messages are gone is
 // durable; the rows of the stretches go with the next checkpoint (recover.c knows that they may be left over).
 static void drop_stretches(struct mg_stream *s, const struct mg_seal *seal) {
@@ -190,7 +233,19 @@ static void drop_stretches(struct mg_stream *s, const struct mg_seal *seal) {
         if (!s->deleted) mg_rows_delete(s->rows, mg_slice_of(key, sizeof(key)));
         mg_segment_ref_put(c->segment);
     }
+    s->installs += kept < s->cold_len;
+    s->part->stretches -= s->cold_len - kept;
     s->cold_len = kept;
+}
+
+static bool drop_some(struct mg_store_part *p, struct mg_seal *seal) {
+    while (seal->next != &p->streams) {
+        struct mg_stream *s = mg_container_of(seal->next, struct mg_stream, link);
+        seal->next = seal->next->next;
+        drop_stretches(s, seal);
+        if (mg_part_spent(p, 1 + s->cold_len / 64)) return false;
+    }
+    return true;
 }
 
 static void drop_chunks(struct mg_store_part *p, uint32_t generation) {
@@ -207,32 +262,32 @@ static void drop_chunks(struct mg_store_part *p, uint32_t generation) {
 void mg_seal_installed(struct mg_parcel *parcel) {
     struct mg_seal *seal = mg_container_of(parcel, struct mg_seal, parcel);
     struct mg_store_part *p = seal->part;
-    for (uint32_t i = 0; i < seal->streams_len; i++) {
-        struct mg_sealed_stream *z = &seal->streams[i];
-        struct mg_stream *s = z->stream;
-        add_stretches(s, z);
-        mg_memtable_drop(&s->mem, seal->generation);
-        for (uint32_t k = 0; k < z->blocks_len; k++) mg_mem_block_unref(z->blocks[k]);
-        mg_free(z->blocks);
-        s->in_seal = false;
-        if (s->deleted && s->results_out == 0) mg_stream_free(s);
-    }
-    for (struct mg_list *l = p->streams.next; l != &p->streams && seal->dead_len; l = l->next)
-        drop_stretches(mg_container_of(l, struct mg_stream, link), seal);
+    seal->answered = true;
+    seal->next = seal->dead_len ? p->streams.next : &p->streams;
     mg_part_durable(p, seal->last);
+}
+
+static bool install(struct mg_store_part *p, struct mg_seal *seal) {
+    if (!take_in_some(p, seal) || !drop_some(p, seal)) return true;
     drop_chunks(p, seal->generation);
     mg_runset_unref(p->rows.runs);
     p->rows.runs = seal->runs;
     p->installs++;
     mg_rows_written(&p->rows, seal->rows, p->store->o.rows_bytes / p->store->o.parts);
     mg_rowmap_unref(seal->rows);
-    mg_free(seal->streams);
-    mg_free(seal->dropped);
-    mg_facts_fini(&seal->facts);
-    mg_free(seal->dead);
+    seal->runs = NULL;
+    seal->rows = NULL;
     p->seal = NULL;
-    mg_free(seal);
+    seal->parcel.arrived = seal->installed;
+    mg_worker_post(seal->keeper, &seal->parcel);
     mg_part_pump_all(p); // pages are free again
+    return false;
+}
+
+bool mg_seal_step(struct mg_store_part *p) {
+    struct mg_seal *seal = p->seal;
+    if (seal == NULL) return false;
+    return seal->answered ? install(p, seal) : give(p, seal);
 }
 
 void mg_seal_free(struct mg_seal *seal) {

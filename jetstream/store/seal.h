@@ -7,28 +7,35 @@
 // keeper tells the part, which drops the sealed blocks and chunks and reads from the new files.
 //
 //      keeper                         part
-//        | ---- seal --------------->  | freeze, close
-//        |                             | ... batch durable, rows resolved ...
+//        | ---- seal --------------->  | freeze
+//        |                             | ... streams sealed, batch durable, rows resolved ...
 //        | <--- sealed --------------  |
 //        | write segment, runs, manifest
-//        | ---- installed ---------->  | drop, use sections and runs
+//        | ---- installed ---------->  | drop, use sections and runs, stream by stream
 //        | <--- done ----------------  |
+//
+// To freeze takes no time: a new generation begins. But each stream has a row of counters to write and blocks to close,
+// and there may be very many. That is done in slices, in the turns that follow, and *before the stream's next change
+// is decided* (mg_seal_first): so all of them are sealed as they were when the generation began. Their rows go into the frozen
+// generation, which the keeper does not have yet. The answer is taken in in slices, too: a stream whose turn has not
+// come goes on with its blocks in memory.
 #ifndef MG_JETSTREAM_STORE_SEAL_H
 #define MG_JETSTREAM_STORE_SEAL_H
 
 #include "jetstream/store/facts.h"
 #include "jetstream/store/memtable.h"
 #include "jetstream/store/part.h"
+#include "jetstream/store/stream.h"
 #include "jetstream/store/stretch.h"
+#include "server/base/assert.h"
 
 // One stream's share of a checkpoint.
 struct mg_sealed_stream {
-    struct mg_stream *stream; // the part's: the keeper does not look into it
+    struct mg_stream *stream; // the part's: the keeper does not look into it. NULL: taken in
     uint64_t id;
     struct mg_mem_block **blocks; // with references
     uint32_t blocks_len;
     uint64_t bytes;               // of records: big ones get a segment of their own
-    struct mg_cell *state;        // its counters among the sealed rows
     struct mg_stretch *stretches; // the keeper's answer
     uint32_t stretches_len;
 };
@@ -37,14 +44,19 @@ struct mg_seal {
     struct mg_parcel parcel;
     struct mg_store_part *part;
     struct mg_worker *keeper;
-    void (*sealed)(struct mg_parcel *p); // the keeper's, for the way back
+    void (*sealed)(struct mg_parcel *p);    // the keeper's, for the way back
+    void (*installed)(struct mg_parcel *p); // and for the second one: frees it
     uint32_t generation;
     uint64_t batch;            // what was sealed and handed to the journal is in batches up to this one
     uint64_t last;             // and in those up to this one that the journal has no room for: the checkpoint itself
                                // makes them durable
-    bool given;
+    bool given, answered;
+    struct mg_list *next;      // of the part's streams: to be sealed, or to be looked at for dead segments; a list's head
+                               // is the end
+    uint32_t at;               // of `streams`: to be taken in
+    int64_t aging_time;        // of the part, as it began
     struct mg_rowmap *rows;    // a reference
-    struct mg_sealed_stream *streams; // ascending ids
+    struct mg_sealed_stream *streams; // in no order
     uint32_t streams_len;
     uint64_t *dropped;         // streams that are; of some the journal may never get the record that says so
     uint32_t dropped_len;
@@ -58,8 +70,19 @@ struct mg_seal {
 };
 
 void mg_seal_ask(struct mg_parcel *p);       // runs on the part: begins
-void mg_seal_step(struct mg_store_part *p);  // in each turn: gives what is ready
-void mg_seal_installed(struct mg_parcel *p); // runs on the part: takes the answer in and frees
-void mg_seal_free(struct mg_seal *seal);     // one that got no answer; NULL is fine
+bool mg_seal_step(struct mg_store_part *p);  // in each turn: the next slice. True: there is more
+void mg_seal_installed(struct mg_parcel *p); // runs on the part: the answer
+void mg_seal_free(struct mg_seal *seal);     // and whatever of it was not taken in; NULL is fine
+
+// Of a stream. Before a change is decided, for what it writes depends on what is sealed: a removal from a sealed block
+// must be named.
+void mg_seal_stream(struct mg_stream *s);
+static inline void mg_seal_first(struct mg_stream *s) {
+    if (MG_UNLIKELY(s->sealed_in != s->part->generation)) mg_seal_stream(s);
+}
+// So many of its sealed subjects turned out to be new.
+void mg_seal_correct(struct mg_stream *s, int more);
+// It goes.
+void mg_seal_unlink(struct mg_stream *s);
 
 #endif

@@ -258,6 +258,7 @@ static void free_part(struct mg_store_part *p) {
     for (struct mg_stream *s = mg_stream_next(p, NULL); s; s = mg_stream_next(p, s)) mg_stream_give_up(s);
     mg_part_open_all(p); // what came after the last turn
     mg_seal_free(p->seal);
+    p->seal = NULL;
     while (!mg_list_empty(&p->streams)) mg_stream_free(mg_container_of(p->streams.next, struct mg_stream, link));
     mg_rows_fini(&p->rows);
     struct mg_chunk *all[] = {p->chunks_first, p->chunks_dead};

@@ -137,11 +137,13 @@ struct mg_stream {
     bool dirty;               // changed since the last seal
     bool deleted;             // no more changes; freed when its last result has gone
     bool in_seal;             // a checkpoint holds it
-    int64_t sealed_subjects;  // how many of the sealed subjects turned out to be new since the seal
+    uint32_t sealed_in;       // the part's generation when it was sealed last (seal.h)
+    struct mg_cell *sealed_state; // its row of counters, as long as it is with a seal; NULL
     uint64_t visible;         // last number readers may see
     uint64_t batch;           // the part's batch that holds its last record
     uint64_t gone_batch;      // that holds the last one that removed messages
     uint64_t rows_batch;      // that holds the last one that changed a row of the owner
+    uint32_t installs;        // grows when what is behind its memtable changes: see mg_stream_installs
     uint64_t removals;        // grows with each message that is removed from a segment
 
     struct mg_memtable mem;
@@ -179,6 +181,9 @@ struct mg_stream {
     const struct mg_stream_ops *ops;
     void *app;
 };
+
+// Has changed: messages or rows of the stream may have left memory for files, or are in others now.
+static inline uint32_t mg_stream_installs(const struct mg_stream *s) { return s->part->installs + s->installs; }
 
 // change.c
 int mg_change_submit(struct mg_stream *s, struct mg_change *proto);

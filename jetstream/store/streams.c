@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "jetstream/store/cold.h"
+#include "jetstream/store/seal.h"
 #include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
 #include "server/base/assert.h"
@@ -39,6 +40,7 @@ struct mg_stream *mg_stream_new(struct mg_store_part *p, uint64_t id) {
     mg_memtable_init(&s->mem);
     mg_timer_init(&s->age_timer, mg_stream_age_due);
     mg_list_push_back(&p->streams, &s->link);
+    s->sealed_in = p->generation;
     mg_part_index(p, s);
     return s;
 }
@@ -53,6 +55,8 @@ void mg_stream_give_up(struct mg_stream *s) {
 }
 
 void mg_stream_free(struct mg_stream *s) {
+    mg_seal_first(s);
+    mg_seal_unlink(s);
     mg_list_remove(&s->link);
     mg_list_remove(&s->same_name);
     mg_list_remove(&s->told);
@@ -75,6 +79,7 @@ void mg_stream_free(struct mg_stream *s) {
     mg_buf_fini(&s->last_id);
     mg_buf_fini(&s->wild.subject);
     for (uint32_t i = 0; i < s->cold_len; i++) mg_segment_ref_put(s->cold[i].segment);
+    s->part->stretches -= s->cold_len;
     mg_free(s->cold);
     mg_free(s->unreadable_ranges);
     mg_free((char *)(uintptr_t)s->name.p);
@@ -88,6 +93,7 @@ void mg_stream_add_stretch(struct mg_stream *s, const struct mg_stretch *c) {
         s->cold = mg_realloc(s->cold, s->cold_cap * sizeof(*s->cold));
     }
     s->cold[s->cold_len++] = *c;
+    s->part->stretches++;
 }
 
 // ---- the row --------------------------------------------------------------------------------------------------------
@@ -258,6 +264,7 @@ int mg_configure_execute(struct mg_stream *s, struct mg_change *c) {
 int mg_stream_delete(struct mg_stream *s, void *ctx) {
     if (s->deleted || s->part->stopping) return MG_ECLOSED;
     if (s->part->poisoned) return MG_EIO;
+    mg_seal_first(s);
     mg_changes_refuse(s);
     if (s->storage == MG_STORAGE_FILE) {
         struct mg_record_view rec = {.head = {.type = MG_RECORD_DROP}};

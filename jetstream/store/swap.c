@@ -28,6 +28,7 @@ static void take_out(struct mg_stream *s, const struct mg_swap *w, const struct 
         live[group_of(groups, n, c->first_seq)] += c->live;
         mg_segment_ref_put(c->segment);
     }
+    s->part->stretches -= s->cold_len - kept;
     s->cold_len = kept;
 }
 

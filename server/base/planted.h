@@ -65,6 +65,7 @@
     X(off_by_one, store, "replay applies the last operation of the checkpoint again")                                  \
     X(half_row, store, "a checkpoint writes rows whose older value has not been looked up")                            \
     X(sealed_count, store, "a checkpoint forgets subjects that turned out to be new")                                  \
+    X(late_seal, store, "a change is decided before its stream is sealed")                                             \
     X(same_epoch, store, "a purge of everything keeps the rows of subjects")                                           \
     X(late_dedupe, store, "replay forgets the ids of messages")                                                        \
     X(risen_stream, store, "a deleted stream keeps its row")                                                           \

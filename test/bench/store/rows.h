@@ -24,6 +24,7 @@ void row_read(const struct bench *b);     // rows_read.c
 void row_memory(const struct bench *b);   // rows_space.c
 void row_queue(const struct bench *b);
 void row_kv(const struct bench *b);
+void row_sealed(const struct bench *b);   // rows_sealed.c
 void row_recovery(const struct bench *b); // rows_recovery.c
 
 #endif
