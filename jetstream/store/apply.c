@@ -308,12 +308,8 @@ static void want_erased(struct mg_stream *s, mg_slice list, bool live) {
 
 // Everything up to `last` is gone, in one stroke.
 static void apply_clear(struct mg_stream *s, uint64_t last, bool live) {
-    uint64_t seq = s->first;
-    for (const uint8_t *bytes; (bytes = mg_memtable_next(&s->mem, &seq)); seq++) {
-        mg_memtable_remove(&s->mem, seq, s->part->generation);
-        if (s->storage == MG_STORAGE_MEMORY) mg_part_garbage(s->part, (void *)(uintptr_t)bytes);
-    }
-    if (s->storage == MG_STORAGE_MEMORY) mg_memtable_trim(&s->mem);
+    if (s->storage == MG_STORAGE_MEMORY) mg_part_garbage_table(s->part, &s->mem);
+    else mg_memtable_clear(&s->mem, s->part->generation);
     mg_stream_freed(s, mg_stream_cold_bytes(s));
     for (uint32_t i = 0; i < s->cold_len; i++) mg_stretch_set_live(&s->cold[i], 0);
     mg_head_reset(s);

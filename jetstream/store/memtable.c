@@ -52,7 +52,8 @@ static struct mg_mem_block *new_block(struct mg_memtable *t, uint64_t first) {
 void mg_memtable_add(struct mg_memtable *t, uint64_t seq, const uint8_t *record, size_t bytes) {
     struct mg_mem_block *b = t->count > t->head ? t->blocks[t->count - 1] : NULL;
     if (b) mg_assert(seq >= b->first + b->count);
-    if (b == NULL || b->generation || b->count == b->cap || seq != b->first + b->count) b = new_block(t, seq);
+    bool closed = b == NULL || b->generation || atomic_load_explicit(&b->cleared, memory_order_relaxed);
+    if (closed || b->count == b->cap || seq != b->first + b->count) b = new_block(t, seq);
     b->records[b->count++] = record;
     if (record) {
         b->alive++;
@@ -76,7 +77,7 @@ static int64_t find_block(const struct mg_memtable *t, uint64_t seq) {
 }
 
 static inline bool entry_alive(const struct mg_mem_block *b, uint64_t i) {
-    return b->records[i] && atomic_load_explicit(&b->gone[i], memory_order_relaxed) == 0;
+    return b->alive > 0 && b->records[i] && atomic_load_explicit(&b->gone[i], memory_order_relaxed) == 0;
 }
 
 const uint8_t *mg_memtable_peek(const struct mg_memtable *t, uint64_t seq) {
@@ -142,6 +143,29 @@ enum mg_mem_where mg_memtable_remove(struct mg_memtable *t, uint64_t seq, uint32
     b->alive--;
     t->alive--;
     return b->generation ? MG_MEM_SEALED : MG_MEM_OPEN;
+}
+
+void mg_memtable_clear(struct mg_memtable *t, uint32_t generation) {
+    mg_assert(generation > 0);
+    for (uint32_t i = t->head; i < t->count; i++) {
+        struct mg_mem_block *b = t->blocks[i];
+        if (b->alive == 0) continue; // of a cleared one, too
+        atomic_store_explicit(&b->cleared, generation, memory_order_relaxed);
+        b->alive = 0;
+    }
+    t->alive = 0;
+}
+
+uint32_t mg_memtable_free_last(struct mg_memtable *t) {
+    if (t->count == t->head) return 0;
+    struct mg_mem_block *b = t->blocks[--t->count];
+    uint32_t n = b->count;
+    for (uint32_t i = 0; i < n; i++) {
+        if (entry_alive(b, i)) mg_free((void *)(uintptr_t)b->records[i]);
+    }
+    t->alive -= b->alive;
+    mg_mem_block_unref(b);
+    return n;
 }
 
 uint64_t mg_memtable_first(const struct mg_memtable *t) {

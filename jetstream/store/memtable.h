@@ -9,6 +9,7 @@
 //   blocks:  [first 1, 512 entries] [first 513, 512 entries] [first 2000, 17 entries]      (1025..1999 never existed)
 //   entry:   the record; NULL where a number was used but nothing was stored
 //   gone[i]: 0 while the message is there, else the number of the generation in which it was removed
+//   cleared: the same for all that was still there; nothing is added to such a block any more
 //
 // The shard appends and removes. At a checkpoint it *seals*: the blocks so far belong to the keeper as well, which
 // reads records and `gone` of generations up to the sealed one; later removals write later numbers, so both see what
@@ -30,6 +31,7 @@ struct mg_mem_block {
     uint64_t first;      // sequence number of entry 0
     uint64_t alive;      // the shard's count of entries that are there
     uint64_t bytes;      // of all its records
+    atomic_uint cleared; // generation in which all of it was removed; 0: it was not
     const uint8_t **records;
     atomic_uint gone[];  // generation of the removal; 0: not removed
 };
@@ -59,6 +61,11 @@ const uint8_t *mg_memtable_prev(const struct mg_memtable *t, uint64_t *seq);
 // Removes seq in `generation` (> 0). Says whether its block belongs to a checkpoint already.
 enum mg_mem_where { MG_MEM_NOWHERE, MG_MEM_OPEN, MG_MEM_SEALED };
 enum mg_mem_where mg_memtable_remove(struct mg_memtable *t, uint64_t seq, uint32_t generation);
+// Removes everything, in time for the blocks and not for the messages.
+void mg_memtable_clear(struct mg_memtable *t, uint32_t generation);
+// Of a memtable that owns its records (never sealed): frees the last block with them and says how many it had; 0: there
+// is no block any more.
+uint32_t mg_memtable_free_last(struct mg_memtable *t);
 // Where seq is, if it was not removed.
 enum mg_mem_where mg_memtable_where(const struct mg_memtable *t, uint64_t seq);
 
@@ -72,7 +79,8 @@ void mg_mem_block_unref(struct mg_mem_block *b);
 // Was entry i there at the end of `generation`? Any thread, once sealed.
 static inline bool mg_mem_block_alive_at(const struct mg_mem_block *b, uint32_t i, uint32_t generation) {
     uint32_t gone = atomic_load_explicit(&b->gone[i], memory_order_relaxed);
-    return b->records[i] && (gone == 0 || gone > generation);
+    uint32_t cleared = atomic_load_explicit(&b->cleared, memory_order_relaxed);
+    return b->records[i] && (gone == 0 || gone > generation) && (cleared == 0 || cleared > generation);
 }
 
 // Drops the oldest blocks as far as nothing in them is there. For streams that are never sealed.

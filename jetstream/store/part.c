@@ -39,6 +39,7 @@
 
 #define LOOK_EVERY 16u    // us of work, as it is guessed: then the clock is looked at
 #define GARBAGE_MAX 4096u // records freed in a turn
+#define TABLES_MAX 1024u  // and of whole memtables
 
 struct part_batch {
     struct mg_batch batch;
@@ -407,6 +408,29 @@ void mg_part_garbage(struct mg_store_part *p, void *memory) {
     p->garbage[p->garbage_len++] = memory;
 }
 
+void mg_part_garbage_table(struct mg_store_part *p, struct mg_memtable *t) {
+    if (p->tables_len == p->tables_cap) {
+        p->tables_cap = p->tables_cap ? p->tables_cap * 2 : 4;
+        p->tables = mg_realloc(p->tables, p->tables_cap * sizeof(p->tables[0]));
+    }
+    p->tables[p->tables_len++] = *t;
+    mg_memtable_init(t);
+}
+
+bool mg_part_free_tables(struct mg_store_part *p, uint32_t records) {
+    uint32_t n = 0;
+    while (p->tables_len > 0 && n < records) {
+        struct mg_memtable *t = &p->tables[p->tables_len - 1];
+        uint32_t freed = mg_memtable_free_last(t);
+        n += freed;
+        if (freed > 0) continue;
+        mg_memtable_fini(t);
+        p->tables_len--;
+        n++;
+    }
+    return p->tables_len > 0;
+}
+
 // ---- streams --------------------------------------------------------------------------------------------------------
 
 static uint32_t slot_of(const struct mg_store_part *p, uint64_t id) {
@@ -541,6 +565,7 @@ static void free_garbage(struct mg_store_part *p) {
     if (c) p->chunks_dead = c->next;
     mg_chunk_unref(c);
     bool more = mg_rows_bury(&p->rows);
+    more |= mg_part_free_tables(p, TABLES_MAX);
     p->pump |= more || p->chunks_dead || p->garbage_len > 0; // another turn
 }
 

@@ -14,6 +14,7 @@
 #include "jetstream/store/chunk.h"
 #include "jetstream/store/clock.h"
 #include "jetstream/store/inbox.h"
+#include "jetstream/store/memtable.h"
 #include "jetstream/store/rows.h"
 #include "jetstream/store/store.h"
 #include "server/base/list.h"
@@ -78,6 +79,8 @@ struct mg_store_part {
     struct mg_wheel *wheel;   // the shard's
     void **garbage;           // records of memory streams, freed at the next turn
     uint32_t garbage_len, garbage_cap;
+    struct mg_memtable *tables; // the same, whole ones
+    uint32_t tables_len, tables_cap;
     int64_t last_time;        // the newest that the recovery saw
     struct mg_clock clock;
     uint32_t installs;        // checkpoints and compactions taken in; see cold.c
@@ -127,6 +130,9 @@ void mg_part_durable(struct mg_store_part *p, uint64_t last);
 void mg_part_forget_results(struct mg_store_part *p); // at the end: nobody hears them
 // Frees memory at the beginning of the next turn: slices of it may have been given out in this one.
 void mg_part_garbage(struct mg_store_part *p, void *memory);
+// The same for the memtable of a memory stream with all its records, in slices. Leaves an empty one.
+void mg_part_garbage_table(struct mg_store_part *p, struct mg_memtable *t);
+bool mg_part_free_tables(struct mg_store_part *p, uint32_t records); // about so many. True: there is more
 // ns since the epoch, never goes back.
 int64_t mg_part_time(struct mg_store_part *p);
 // The same for the question whether something is too old: a clock that jumped ahead does not count (clock.h).

@@ -272,6 +272,8 @@ static void free_part(struct mg_store_part *p) {
     mg_extent_drop(p, UINT32_MAX);
     for (uint32_t i = 0; i < p->garbage_len; i++) mg_free(p->garbage[i]);
     mg_free(p->garbage);
+    mg_part_free_tables(p, UINT32_MAX);
+    mg_free(p->tables);
     for (uint32_t i = 0; i < p->unsent_len; i++) mg_part_batch_free(p->unsent[i]);
     mg_free(p->unsent);
     mg_free(p->by_id);

@@ -223,7 +223,6 @@ void mg_stream_write(struct mg_stream *s, struct mg_record_view *rec); // comple
 void mg_stream_write_large(struct mg_stream *s, struct mg_record_view *rec, struct mg_extent *e);
 void mg_removals_write(struct mg_stream *s, const struct mg_removals *list, bool erase);
 int mg_row_execute(struct mg_stream *s, const struct mg_change *c);
-void mg_memory_free_all(struct mg_stream *s);
 
 // apply.c: `rec` is verified and stays where it is (`bytes`). live: not a replay.
 void mg_stream_apply(struct mg_stream *s, const struct mg_record_view *rec, const uint8_t *bytes, bool live);

@@ -71,7 +71,7 @@ void mg_stream_free(struct mg_stream *s) {
         mg_change_free(mg_container_of(l, struct mg_change, link));
     }
     if (s->storage == MG_STORAGE_MEMORY) {
-        mg_memory_free_all(s);
+        mg_part_garbage_table(s->part, &s->mem);
         mg_rows_fini(&s->own_rows);
     }
     mg_trim_reset(s);

@@ -60,12 +60,6 @@ void mg_removals_write(struct mg_stream *s, const struct mg_removals *list, bool
     mg_buf_fini(&payload);
 }
 
-void mg_memory_free_all(struct mg_stream *s) {
-    uint64_t seq = 0;
-    for (const uint8_t *bytes; (bytes = mg_memtable_next(&s->mem, &seq)); seq++)
-        mg_part_garbage(s->part, (void *)(uintptr_t)bytes);
-}
-
 int mg_row_execute(struct mg_stream *s, const struct mg_change *c) {
     struct mg_record_view rec = {
         .head = {.type = MG_RECORD_ROW, .flags = c->delete_row ? MG_RECORD_ROW_DELETED : 0},

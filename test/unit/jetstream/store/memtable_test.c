@@ -58,6 +58,9 @@ static void it_is_a_set_of_numbers(void **state) {
                 for (uint32_t i = 0; i < n; i++) mg_mem_block_unref(blocks[i]);
                 mg_free(blocks);
                 sealed_to = m->last;
+            } else if (draw(&x) % 200 == 0) {
+                mg_memtable_clear(&t, generation);
+                for (uint64_t seq = 0; seq <= m->last; seq++) m->there[seq] = false;
             } else if (dice < 92) {
                 mg_memtable_drop(&t, generation - 1);
                 for (uint64_t seq = 0; seq <= sealed_to; seq++) m->there[seq] = false;
@@ -91,10 +94,56 @@ static void a_seal_is_a_moment(void **state) {
     mg_memtable_fini(&t);
 }
 
+// Nor when it removes all of them; what comes then is there, for the keeper as well.
+static void a_clear_is_a_moment(void **state) {
+    (void)state;
+    struct mg_memtable t;
+    uint32_t n;
+    mg_memtable_init(&t);
+    for (uint64_t seq = 1; seq <= 3; seq++) mg_memtable_add(&t, seq, bytes, 1);
+    struct mg_mem_block **blocks = mg_memtable_seal(&t, 7, &n), **later;
+    assert_int_equal(n, 1);
+    mg_memtable_add(&t, 4, bytes, 1);
+    mg_memtable_clear(&t, 8);
+    mg_memtable_add(&t, 5, bytes, 1);
+    assert_true(mg_mem_block_alive_at(blocks[0], 1, 7));
+    assert_false(mg_mem_block_alive_at(blocks[0], 1, 8));
+    assert_int_equal(mg_memtable_remove(&t, 4, 8), MG_MEM_NOWHERE);
+    assert_non_null(mg_memtable_get(&t, 5));
+    assert_int_equal(t.alive, 1);
+    later = mg_memtable_seal(&t, 8, &n);
+    assert_int_equal(n, 2);
+    assert_false(mg_mem_block_alive_at(later[0], 0, 8));
+    assert_true(mg_mem_block_alive_at(later[1], 0, 8));
+    mg_mem_block_unref(blocks[0]);
+    for (uint32_t i = 0; i < n; i++) mg_mem_block_unref(later[i]);
+    mg_free(blocks);
+    mg_free(later);
+    mg_memtable_fini(&t);
+}
+
+// Of a memory stream: block by block, with the records that are there.
+static void its_records_go_with_it(void **state) {
+    (void)state;
+    struct mg_memtable t;
+    uint32_t freed = 0;
+    mg_memtable_init(&t);
+    for (uint64_t seq = 1; seq <= 1000; seq++) mg_memtable_add(&t, seq, mg_alloc(16), 16);
+    uint8_t *removed = (uint8_t *)(uintptr_t)mg_memtable_get(&t, 700);
+    mg_memtable_remove(&t, 700, 1);
+    mg_free(removed);
+    for (uint32_t n; (n = mg_memtable_free_last(&t)) > 0; freed += n) assert_true(n <= MG_MEM_BLOCK_MAX);
+    assert_int_equal(freed, 1000);
+    assert_int_equal(t.alive, 0);
+    mg_memtable_fini(&t);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_is_a_set_of_numbers),
         cmocka_unit_test(a_seal_is_a_moment),
+        cmocka_unit_test(a_clear_is_a_moment),
+        cmocka_unit_test(its_records_go_with_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
