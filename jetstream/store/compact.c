@@ -33,6 +33,7 @@
 #include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
 #include "jetstream/store/swap.h"
+#include "jetstream/store/worker.h"
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
@@ -393,9 +394,17 @@ static int by_number(const void *a, const void *b) {
     return (*x > *y) - (*x < *y);
 }
 
+static void swapped(struct mg_parcel *p) {
+    struct mg_swap *w = mg_container_of(p, struct mg_swap, parcel);
+    w->part->store->keeping->swapped++;
+    mg_swap_free(w);
+}
+
 static void tell_part(const struct job *j, unsigned part) {
     struct mg_swap *w = mg_zalloc(sizeof(*w));
     w->part = j->st->parts[part];
+    w->keeper = j->st->keeper;
+    w->swapped = swapped;
     w->groups = mg_alloc((j->groups_len + 1u) * sizeof(w->groups[0]));
     for (uint32_t i = 0; i < j->groups_len; i++) {
         if (j->groups[i].stream % j->st->o.parts != part) continue;
@@ -408,6 +417,13 @@ static void tell_part(const struct job *j, unsigned part) {
     qsort(w->old, w->old_len, sizeof(w->old[0]), by_number);
     w->parcel.arrived = mg_swap_arrived;
     mg_inbox_post(&w->part->inbox, &w->parcel);
+}
+
+static void tell_parts(const struct job *j) {
+    struct mg_keeper *k = j->st->keeping;
+    k->swapped = 0;
+    for (unsigned i = 0; i < j->st->o.parts; i++) tell_part(j, i);
+    while (k->swapped < j->st->o.parts && !atomic_load(&k->closing)) mg_worker_wait(j->st->keeper);
 }
 
 // ---- the job --------------------------------------------------------------------------------------------------------
@@ -424,7 +440,7 @@ static int run(struct job *j, struct mg_segment_ref **bad) {
     if (err == 0) err = commit(j);
     if (err) return err;
     change_facts(j);
-    for (unsigned i = 0; i < j->st->o.parts; i++) tell_part(j, i);
+    tell_parts(j);
     return 0;
 }
 

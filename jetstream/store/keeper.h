@@ -43,6 +43,7 @@ struct mg_keeper {
     uint64_t ballast_next;    // when it is tried again
     unsigned sealed;          // parts that have given what the checkpoint wants
     unsigned installed;       // and those that have taken in what became of it
+    unsigned swapped;         // parts that have taken in the last compaction
     struct mg_segment_ref **segments; // all of the store, ascending ids; references
     uint32_t segments_len, segments_cap;
     uint64_t next_file;

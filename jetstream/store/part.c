@@ -23,6 +23,7 @@
 #include "jetstream/store/space.h"
 #include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
+#include "jetstream/store/swap.h"
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
@@ -584,9 +585,9 @@ bool mg_store_part_turn(struct mg_store_part *p) {
     begin_share(p);
     mg_reads_release(p, given(p, durable));
     begin_share(p);
-    bool seals = mg_seal_step(p);
+    bool more = mg_seal_step(p) || mg_swap_step(p);
     // From here on who posts rings; what came just before means another turn.
-    return had || gave || seals || p->pump || p->opened || !mg_mailbox_sleep(&p->inbox.box, MG_ASLEEP);
+    return had || gave || more || p->pump || p->opened || !mg_mailbox_sleep(&p->inbox.box, MG_ASLEEP);
 }
 
 static void ring(void *arg) {

@@ -24,6 +24,7 @@
 #define MG_NAME_BUCKETS 1024u // lists of streams by a hash of their names
 
 struct mg_seal;
+struct mg_swap;
 struct mg_record;
 
 enum mg_answer {
@@ -85,6 +86,7 @@ struct mg_store_part {
     struct mg_clock clock;
     uint32_t installs;        // checkpoints and compactions taken in; see cold.c
     struct mg_seal *seal;     // the checkpoint that is being made; NULL: none
+    struct mg_swap *swaps;    // compactions that are being taken in, one after the other
     struct mg_chunk *large;   // of records with an extent (extent.h), in no order
     struct mg_chunk *chunks_first, *chunks_last; // all chunks that memtables point into, the open one last
     struct mg_chunk *chunks_dead; // that memtables do not point into any more: freed one a turn

@@ -14,6 +14,7 @@
 #include "jetstream/store/space.h"
 #include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
+#include "jetstream/store/swap.h"
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
@@ -259,6 +260,10 @@ static void free_part(struct mg_store_part *p) {
     mg_part_open_all(p); // what came after the last turn
     mg_seal_free(p->seal);
     p->seal = NULL;
+    for (struct mg_swap *w = p->swaps, *next; w; w = next) {
+        next = w->next;
+        mg_swap_free(w);
+    }
     while (!mg_list_empty(&p->streams)) mg_stream_free(mg_container_of(p->streams.next, struct mg_stream, link));
     mg_rows_fini(&p->rows);
     struct mg_chunk *all[] = {p->chunks_first, p->chunks_dead};

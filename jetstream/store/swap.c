@@ -3,6 +3,7 @@
 #include "jetstream/store/swap.h"
 
 #include "jetstream/store/stream.h"
+#include "jetstream/store/worker.h"
 #include "server/base/assert.h"
 #include "server/base/mem.h"
 
@@ -52,14 +53,38 @@ static void swap_stream(struct mg_stream *s, const struct mg_swap *w, const stru
     mg_free(live);
 }
 
+// The stream's groups; how many of its stretches were looked at.
+static uint32_t swap_next(struct mg_swap *w) {
+    uint64_t id = w->groups[w->at].stream;
+    uint32_t from = w->at;
+    while (w->at < w->groups_len && w->groups[w->at].stream == id) w->at++;
+    struct mg_stream *s = mg_part_stream(w->part, id);
+    if (s == NULL || s->deleted) return 0;
+    swap_stream(s, w, &w->groups[from], w->at - from);
+    return s->cold_len;
+}
+
 void mg_swap_arrived(struct mg_parcel *parcel) {
     struct mg_swap *w = mg_container_of(parcel, struct mg_swap, parcel);
-    for (uint32_t i = 0, end; i < w->groups_len; i = end) {
-        uint64_t id = w->groups[i].stream;
-        for (end = i; end < w->groups_len && w->groups[end].stream == id;) end++;
-        struct mg_stream *s = mg_part_stream(w->part, id);
-        if (s && !s->deleted) swap_stream(s, w, &w->groups[i], end - i);
+    struct mg_swap **last = &w->part->swaps;
+    while (*last) last = &(*last)->next;
+    *last = w;
+}
+
+bool mg_swap_step(struct mg_store_part *p) {
+    struct mg_swap *w = p->swaps;
+    if (w == NULL) return false;
+    while (w->at < w->groups_len) {
+        if (mg_part_spent(p, 1 + swap_next(w) / 64)) return true;
     }
+    p->swaps = w->next;
+    w->parcel.arrived = w->swapped;
+    mg_worker_post(w->keeper, &w->parcel);
+    return p->swaps != NULL;
+}
+
+void mg_swap_free(struct mg_swap *w) {
+    if (w == NULL) return;
     for (uint32_t i = 0; i < w->groups_len; i++) mg_segment_ref_put(w->groups[i].segment);
     mg_free(w->groups);
     mg_free(w->old);
