@@ -39,8 +39,6 @@
 #define NOTE_NS UINT64_C(5000000)
 
 #define LOOK_EVERY 16u    // us of work, as it is guessed: then the clock is looked at
-#define GARBAGE_MAX 4096u // records freed in a turn
-#define TABLES_MAX 1024u  // and of whole memtables
 
 struct part_batch {
     struct mg_batch batch;
@@ -399,39 +397,6 @@ static void tell_visible(struct mg_store_part *p) {
     }
 }
 
-// ---- turns ----------------------------------------------------------------------------------------------------------
-
-void mg_part_garbage(struct mg_store_part *p, void *memory) {
-    if (p->garbage_len == p->garbage_cap) {
-        p->garbage_cap = p->garbage_cap ? p->garbage_cap * 2 : 64;
-        p->garbage = mg_realloc(p->garbage, p->garbage_cap * sizeof(p->garbage[0]));
-    }
-    p->garbage[p->garbage_len++] = memory;
-}
-
-void mg_part_garbage_table(struct mg_store_part *p, struct mg_memtable *t) {
-    if (p->tables_len == p->tables_cap) {
-        p->tables_cap = p->tables_cap ? p->tables_cap * 2 : 4;
-        p->tables = mg_realloc(p->tables, p->tables_cap * sizeof(p->tables[0]));
-    }
-    p->tables[p->tables_len++] = *t;
-    mg_memtable_init(t);
-}
-
-bool mg_part_free_tables(struct mg_store_part *p, uint32_t records) {
-    uint32_t n = 0;
-    while (p->tables_len > 0 && n < records) {
-        struct mg_memtable *t = &p->tables[p->tables_len - 1];
-        uint32_t freed = mg_memtable_free_last(t);
-        n += freed;
-        if (freed > 0) continue;
-        mg_memtable_fini(t);
-        p->tables_len--;
-        n++;
-    }
-    return p->tables_len > 0;
-}
-
 // ---- streams --------------------------------------------------------------------------------------------------------
 
 static uint32_t slot_of(const struct mg_store_part *p, uint64_t id) {
@@ -559,19 +524,8 @@ void mg_part_open_all(struct mg_store_part *p) {
     } while (p->opened);
 }
 
-static void free_garbage(struct mg_store_part *p) {
-    uint32_t n = p->garbage_len < GARBAGE_MAX ? p->garbage_len : GARBAGE_MAX;
-    for (uint32_t i = 0; i < n; i++) mg_free(p->garbage[--p->garbage_len]);
-    struct mg_chunk *c = p->chunks_dead;
-    if (c) p->chunks_dead = c->next;
-    mg_chunk_unref(c);
-    bool more = mg_rows_bury(&p->rows);
-    more |= mg_part_free_tables(p, TABLES_MAX);
-    p->pump |= more || p->chunks_dead || p->garbage_len > 0; // another turn
-}
-
 bool mg_store_part_turn(struct mg_store_part *p) {
-    free_garbage(p);
+    mg_part_free_garbage(p);
     mg_mailbox_awake(&p->inbox.box);
     bool had = open_some(p);
     send_unsent(p);

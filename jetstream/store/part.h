@@ -134,6 +134,7 @@ void mg_part_forget_results(struct mg_store_part *p); // at the end: nobody hear
 void mg_part_garbage(struct mg_store_part *p, void *memory);
 // The same for the memtable of a memory stream with all its records, in slices. Leaves an empty one.
 void mg_part_garbage_table(struct mg_store_part *p, struct mg_memtable *t);
+void mg_part_free_garbage(struct mg_store_part *p); // the next slice
 bool mg_part_free_tables(struct mg_store_part *p, uint32_t records); // about so many. True: there is more
 // ns since the epoch, never goes back.
 int64_t mg_part_time(struct mg_store_part *p);

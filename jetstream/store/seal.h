@@ -16,9 +16,9 @@
 //
 // To freeze takes no time: a new generation begins. But each stream has a row of counters to write and blocks to close,
 // and there may be very many. That is done in slices, in the turns that follow, and *before the stream's next change
-// is decided* (mg_seal_first): so all of them are sealed as they were when the generation began. Their rows go into the frozen
-// generation, which the keeper does not have yet. The answer is taken in in slices, too: a stream whose turn has not
-// come goes on with its blocks in memory.
+// is decided* (mg_seal_first): so all of them are sealed as they were when the generation began. Their rows go into the
+// frozen generation, which the keeper does not have yet. The answer is taken in in slices, too: a stream whose turn has
+// not come goes on with its blocks in memory. The keeper's next job begins when all of it is.
 #ifndef MG_JETSTREAM_STORE_SEAL_H
 #define MG_JETSTREAM_STORE_SEAL_H
 
@@ -51,8 +51,8 @@ struct mg_seal {
     uint64_t last;             // and in those up to this one that the journal has no room for: the checkpoint itself
                                // makes them durable
     bool given, answered;
-    struct mg_list *next;      // of the part's streams: to be sealed, or to be looked at for dead segments; a list's head
-                               // is the end
+    struct mg_list *next;      // of the part's streams: to be sealed, or to be looked at for dead segments; the list's
+                               // head is the end
     uint32_t at;               // of `streams`: to be taken in
     int64_t aging_time;        // of the part, as it began
     struct mg_rowmap *rows;    // a reference

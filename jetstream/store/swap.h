@@ -4,8 +4,8 @@
 // The end of a compaction from a part's point of view: stretches of the segments that went are exchanged for those of
 // the segments that took their place. Cold reads that are under way keep their references to the old ones.
 //
-// There may be very many streams in a few segments: it is done in slices, and the keeper waits for the end, for its next
-// job is about the new ones.
+// There may be very many streams in a few segments: it is done in slices, and the keeper waits for the end, for its
+// next job is about the new ones.
 #ifndef MG_JETSTREAM_STORE_SWAP_H
 #define MG_JETSTREAM_STORE_SWAP_H
 
