@@ -270,7 +270,8 @@ bool mg_js_watch_listens(const struct mg_js_member *m);
 // ---- retention.c ----------------------------------------------------------------------------------------------------
 
 void mg_js_retention_done(struct mg_js_member *m, uint64_t seq);
-bool mg_js_retention_turn(struct mg_js_members *ms); // removes what was done. True: there is more to look at
+void mg_js_retention_settle(struct mg_js_members *ms); // removes what was done
+bool mg_js_retention_turn(struct mg_js_members *ms); // and looks at some that may be. True: there are more
 // Looks through the stream for what nobody needs: after a consumer went or wants less.
 void mg_js_retention_sweep(struct mg_js_stream *s);
 void mg_js_retention_stop(struct mg_js_members *ms);

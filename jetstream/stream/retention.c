@@ -5,8 +5,9 @@
 // one consumer for each message: who is done with it removes it. With retention by interest the last one does; all
 // that were done in a turn are asked about together.
 //
-// A removal is written before the changes of the consumer that led to it: a crash between them leaves a consumer that
-// waits for a message that has gone, which it finds out, and never a message that nobody waits for.
+// A removal is written before the changes of the consumer that led to it (mg_js_member_flush): a crash between them
+// leaves a consumer that waits for a message that has gone, which it finds out, and never a message that nobody waits
+// for.
 //
 // Whoever leaves, or wants less, may have been the last to need many: then the stream is looked through, a slice a
 // turn.
@@ -154,10 +155,22 @@ static void sweep(struct mg_js_stream *s, uint64_t first, uint64_t last) {
     mg_js_stream_busy(s);
 }
 
+static void settled(struct mg_js_wait *w, struct mg_js_stream *s, const struct mg_result *r) {
+    if (r && r->err == 0 && s->members && !s->deleting) sweep(s, 1, r->seq);
+    mg_free(w);
+}
+
+// For those who need a message less: all that were published before, also those that cannot be read yet.
+static void sweep_all(struct mg_js_stream *s) {
+    struct mg_js_wait *w = mg_zalloc(sizeof(*w));
+    mg_js_wait(s->js, w, settled);
+    mg_stream_barrier(s->store, w);
+}
+
 void mg_js_retention_sweep(struct mg_js_stream *s) {
     static const mg_slice all = {NULL, 0};
     if (s->config.retention != MG_JS_INTEREST || s->deleting) return;
-    if (s->members && s->members->n + s->members->asleep.count > 0) sweep(s, 1, mg_stream_visible(s->store));
+    if (s->members && s->members->n + s->members->asleep.count > 0) sweep_all(s);
     else if (mg_stream_messages(s->store)) mg_stream_purge(s->store, all, 0, 0, NULL);
 }
 
@@ -165,10 +178,15 @@ void mg_js_retention_stop(struct mg_js_members *ms) {
     if (ms->sweep) swept(ms);
 }
 
-bool mg_js_retention_turn(struct mg_js_members *ms) {
+void mg_js_retention_settle(struct mg_js_members *ms) {
     struct mg_buf done = ms->done;
+    if (done.len == 0) return;
     ms->done = (struct mg_buf)MG_BUF_INIT;
-    if (done.len) remove_unneeded(ms, (const uint64_t *)(const void *)done.p, done.len / sizeof(uint64_t));
+    remove_unneeded(ms, (const uint64_t *)(const void *)done.p, done.len / sizeof(uint64_t));
     mg_buf_fini(&done);
+}
+
+bool mg_js_retention_turn(struct mg_js_members *ms) {
+    mg_js_retention_settle(ms);
     return ms->sweep != NULL && sweep_some(ms);
 }

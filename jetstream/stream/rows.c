@@ -214,6 +214,7 @@ static int write_changes(struct mg_js_member *m, struct mg_js_hold *h) {
 void mg_js_member_flush(struct mg_js_member *m) {
     struct mg_js_journal *j = &m->journal;
     if (!mg_js_member_changed(m)) return;
+    mg_js_retention_settle(m->stream->members); // what is removed for these changes goes before them (retention.c)
     struct mg_js_hold *h = hold_of(m);
     j->hold = NULL;
     j->writing++;

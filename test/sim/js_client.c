@@ -51,6 +51,10 @@ static void answered(struct js_client *cl, uint64_t id, const struct sim_msg *m)
     for (struct mg_list *l = cl->calls.next; l != &cl->calls; l = l->next) {
         struct js_call *c = mg_container_of(l, struct js_call, link);
         if (c->id != id) continue;
+        if (cl->w->stopping && mg_slice_starts(m->header, MG_S("NATS/1.0 503"))) { // nobody takes it any more
+            cl->lost = true;
+            return;
+        }
         if (c->came) {
             c->came(c, m);
             return;

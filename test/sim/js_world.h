@@ -45,6 +45,7 @@ struct js_world {
     struct mg_log log;
     struct mg_work stop;
     bool stopping, ended;   // it was told to end, or has
+    bool told;              // it is to be told while clients are at work
     unsigned serials, running; // clients that there ever were, and whose scripts run
     struct js_client clients[JS_CLIENTS + 1];
     unsigned shards;

@@ -120,7 +120,10 @@ static bool up_or_dead(void *arg) {
 // Before each step of anybody.
 static bool done_or_dead(void *arg) {
     struct js_world *w = arg;
-    if (w->steps > 0 && --w->steps == 0) sim_disk_crash(w->disk, w->how);
+    if (w->steps > 0 && --w->steps == 0) {
+        if (w->told) return true;
+        sim_disk_crash(w->disk, w->how);
+    }
     return w->running == 0 || sim_disk_crashed(w->disk);
 }
 
@@ -157,14 +160,14 @@ static void run_workers(struct js_world *w, unsigned actions) {
 
 static void stop(struct js_world *w) {
     w->stopping = true;
-    for (unsigned i = 0; i <= JS_CLIENTS; i++) js_client_lose(&w->clients[i]);
+    for (unsigned i = 0; i <= JS_CLIENTS && !w->told; i++) js_client_lose(&w->clients[i]);
     run_until(w, up_or_ended, w, "the start");
     if (!w->ended) {
         w->stop = (struct mg_work){.run = nothing, .done = shut_down};
         mg_loop_work(mg_server_loop(w->server), &w->stop);
     }
     run_until(w, all_ended, w->sim, "the end");
-    w->stopping = w->ended = false;
+    w->stopping = w->ended = w->told = false;
     w->running = 0;
     for (unsigned i = 0; i <= JS_CLIENTS; i++) w->clients[i] = (struct js_client){.w = w};
 }
@@ -175,6 +178,7 @@ static enum sim_crash some_crash(struct js_world *w) { return sim_chance(w->sim,
 static void live(struct js_world *w, unsigned actions, uint64_t crash_at, bool early, bool last) {
     enum sim_crash how = w->how = some_crash(w);
     bool any = crash_at && !early && sim_chance(w->sim, 128); // not only in the middle of an operation
+    w->told = any && !last && sim_chance(w->sim, 64); // no crash: it ends while clients are at work
     js_model_new_life(&w->model);
     w->shards = 1 + (unsigned)sim_below(w->sim, 3);
     sim_trace("life %u with %u shards", w->model.life, w->shards);
@@ -185,11 +189,12 @@ static void live(struct js_world *w, unsigned actions, uint64_t crash_at, bool e
     if (any) w->steps = 1 + sim_below(w->sim, UINT64_C(1) << (8 + sim_below(w->sim, 9)));
     else if (!early) sim_disk_crash_at(w->disk, crash_at, how);
     if (!dead(w) && !last) run_workers(w, actions);
+    w->told = w->told && w->running > 0;
     w->steps = 0;
     sim_disk_crash_at(w->disk, 0, how);
-    if (!dead(w) && !last) run_script(w, js_audit);
+    if (!dead(w) && !last && !w->told) run_script(w, js_audit);
     // In peace, or killed while nobody has anything open: that must be no difference.
-    if (!dead(w) && sim_chance(w->sim, 128)) sim_disk_crash(w->disk, how);
+    if (!dead(w) && !w->told && sim_chance(w->sim, 128)) sim_disk_crash(w->disk, how);
     stop(w);
 }
 
