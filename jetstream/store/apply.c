@@ -411,7 +411,8 @@ void mg_stream_apply(struct mg_stream *s, const struct mg_record_view *rec, cons
     case MG_RECORD_MSG: apply_message(s, rec, bytes, live); break;
     case MG_RECORD_SKIP: apply_skip(s, rec); break;
     case MG_RECORD_REMOVE:
-        apply_removals(s, rec->payload, live);
+        if (!MG_PLANTED(erase_undone) || live || !(rec->head.flags & MG_RECORD_ERASE))
+            apply_removals(s, rec->payload, live);
         if (rec->head.flags & MG_RECORD_ERASE) want_erased(s, rec->payload, live);
         break;
     case MG_RECORD_CLEAR: apply_clear(s, rec->head.seq, live); break;

@@ -311,7 +311,6 @@ static int commit(struct checkpoint *c) {
     c->replay_from = replay_from(c);
     sync_journal(c);
     struct mg_store *st = c->st;
-    mg_erase_mark(st, &c->facts); // one that dies right now, too
     struct mg_files_change change = {
         .job = c->first_id,
         .segments = c->segments,

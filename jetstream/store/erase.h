@@ -13,10 +13,9 @@ struct mg_stream;
 // The part: a message was removed that is to be erased. A row remembers it until that is done.
 void mg_erase_want(struct mg_stream *s, uint64_t seq, bool live);
 // A checkpoint has, or the start found, such a row.
+void mg_erase_found(struct mg_store *st, mg_slice key); // the start: in tables
 void mg_erase_add(struct mg_keeper *k, mg_slice key);
-// The keeper, after a checkpoint: goes on with what is to be erased. Returns when to call again (monotonic ns).
+// The keeper: goes on with what is to be erased. Returns when to call again (monotonic ns).
 uint64_t mg_erase_step(struct mg_store *st);
-// Segments with a message that is to be erased, as these facts know them, are overwritten before they are deleted.
-void mg_erase_mark(struct mg_store *st, const struct mg_facts *facts);
 
 #endif

@@ -368,6 +368,7 @@ static void wipe_all(struct mg_parcel *p) {
     struct mg_extents *x = mg_container_of(p, struct mg_extents, wipe);
     atomic_store(&x->wipe_out, false);
     x->wipe_seen = atomic_load(&x->wipe_asked);
+    if (MG_PLANTED(erase_spares_extents)) return;
     for (uint32_t i = 0; i < x->files_len; i++) x->files[i].wipe = x->files[i].size > 0;
 }
 

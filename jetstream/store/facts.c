@@ -171,7 +171,7 @@ bool mg_facts_row_is_garbage(const struct mg_facts *f, mg_slice key, mg_slice va
     uint64_t stream = mg_get_be64(key.p + 1);
     if (stream == 0) return false; // of the store
     const struct mg_fact *x = mg_facts_find(f, stream);
-    if (x == NULL) return true;
+    if (x == NULL) return key.p[0] != MG_ROW_ERASE;
     switch (key.p[0]) {
     case MG_ROW_SUBJECT: return key.n >= MG_ROW_KEY_HEAD + 4 && mg_get_be32(key.p + MG_ROW_KEY_HEAD) < x->epoch;
     case MG_ROW_REMOVED:

@@ -99,15 +99,14 @@ bool mg_keeper_segment_lost(const struct mg_store *st, uint64_t id) {
     return false;
 }
 
-static void add_intent(struct mg_keeper *k, uint64_t first, uint32_t count, enum mg_intent_state state) {
+static struct mg_intent *add_intent(struct mg_keeper *k, uint64_t first, uint32_t count, enum mg_intent_state state) {
     if (k->intents_len == k->intents_cap) {
         k->intents_cap = k->intents_cap ? k->intents_cap * 2 : 16;
         k->intents = mg_realloc(k->intents, k->intents_cap * sizeof(k->intents[0]));
     }
     struct mg_intent *in = &k->intents[k->intents_len++];
-    in->first = first;
-    in->count = count;
-    in->state = state;
+    *in = (struct mg_intent){.first = first, .count = count, .state = state};
+    return in;
 }
 
 static void remove_intents(struct mg_keeper *k, bool (*which)(const struct mg_intent *in, uint64_t id), uint64_t id) {
@@ -156,7 +155,7 @@ static void doom(struct mg_segment_ref *const *segments, uint32_t segments_len, 
 void mg_files_abandon(struct mg_store *st, struct mg_segment_ref *const *segments, uint32_t segments_len,
                       struct mg_run_ref *const *runs, uint32_t runs_len) {
     struct mg_keeper *k = st->keeping;
-    for (uint32_t i = 0; i < segments_len; i++) add_intent(k, segments[i]->id, 1, MG_INTENT_DOOMED);
+    for (uint32_t i = 0; i < segments_len; i++) add_intent(k, segments[i]->id, 1, MG_INTENT_DOOMED)->messages = true;
     for (uint32_t i = 0; i < runs_len; i++) add_intent(k, runs[i]->id, 1, MG_INTENT_DOOMED);
     if (!k->in_doubt || MG_PLANTED(doubtful_unlinked)) {
         doom(segments, segments_len, runs, runs_len);
@@ -252,7 +251,8 @@ int mg_files_begin(struct mg_store *st, uint32_t n, uint64_t *first) {
 }
 
 static void doom_old(struct mg_keeper *k, const struct mg_files_change *c) {
-    for (uint32_t i = 0; i < c->old_segments_len; i++) add_intent(k, c->old_segments[i]->id, 1, MG_INTENT_DOOMED);
+    for (uint32_t i = 0; i < c->old_segments_len; i++)
+        add_intent(k, c->old_segments[i]->id, 1, MG_INTENT_DOOMED)->messages = true;
     for (uint32_t i = 0; i < c->old_runs_len; i++) add_intent(k, c->old_runs[i]->id, 1, MG_INTENT_DOOMED);
 }
 
@@ -390,7 +390,7 @@ static void found_file(void *arg, const struct mg_file_finding *f) {
 // Beside a damaged slot nothing is cleaned up: what could not be now is at a later start.
 static void keep_intents(struct mg_keeper *k, const struct mg_manifest *m) {
     for (uint32_t i = 0; i < m->nintents; i++)
-        add_intent(k, m->intents[i].first, m->intents[i].count, MG_INTENT_DOOMED);
+        add_intent(k, m->intents[i].first, m->intents[i].count, MG_INTENT_DOOMED)->messages = true;
 }
 
 static int read_store(struct mg_store *st, const struct mg_manifest *m, const struct mg_manifest_loaded *loaded,
@@ -412,10 +412,25 @@ static int read_store(struct mg_store *st, const struct mg_manifest *m, const st
     if (err == 0) err = open_runs(st, m, why);
     if (err == 0) take_segments(st, m, &absent);
     mg_free(absent.ids);
-    if (err) return err;
-    check = (struct mg_file_check){.found = found_file, .arg = st};
-    if (st->look_only) return 0;
-    return mg_manifest_check_files(st->disk, m, loaded, &check, why);
+    return err;
+}
+
+// Whether anything is to be erased is known when the journal was read. Before a recount it is not, so what may be is.
+static void going_file(void *arg, const struct mg_file_finding *f) {
+    struct mg_store *st = arg;
+    bool erase = st->recount || atomic_load(&st->to_erase);
+    if (f->kind == MG_FILE_SEGMENT && erase) mg_file_overwrite(st, f->id, f->size);
+}
+
+int mg_files_clear(struct mg_store *st, struct mg_disk_why *why) {
+    struct mg_file_check check = {.found = found_file, .going = going_file, .arg = st};
+    struct mg_manifest m = {0};
+    struct mg_manifest_loaded loaded;
+    int err = mg_manifest_load(st->disk, &m, &loaded);
+    if (err) *why = loaded.why;
+    else err = mg_manifest_check_files(st->disk, &m, &loaded, &check, why);
+    mg_manifest_fini(&m);
+    return err;
 }
 
 int mg_files_open(struct mg_store *st, struct mg_disk_why *why) {

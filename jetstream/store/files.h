@@ -7,8 +7,11 @@
 
 #include "jetstream/store/store_impl.h"
 
-// Reads or makes the manifest, opens what it names, cleans up behind a crash. Blocks.
+// Reads or makes the manifest, opens what it names. Blocks.
 int mg_files_open(struct mg_store *st, struct mg_disk_why *why);
+// Cleans up behind a crash: files that nothing names are deleted, or put aside. At the start, behind the journal's
+// replay, which says whether they have to be overwritten. Blocks.
+int mg_files_clear(struct mg_store *st, struct mg_disk_why *why);
 // Gives back the references.
 void mg_files_close(struct mg_store *st);
 

@@ -59,7 +59,8 @@ void mg_store_press(struct mg_store *st) {
 static void nothing(struct mg_parcel *p) { (void)p; }
 
 void mg_store_press_soon(struct mg_store *st) {
-    if (st->keeper == NULL || atomic_exchange(&st->pressed_soon, true)) return;
+    // Before the keeper is there, the start: it finds the wish.
+    if (atomic_exchange(&st->pressed_soon, true) || st->keeper == NULL) return;
     // A checkpoint may have ended the wish before while its parcel is still under way.
     if (!atomic_exchange(&st->keeping->soon_out, true)) mg_worker_post(st->keeper, &st->keeping->soon);
 }

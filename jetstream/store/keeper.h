@@ -51,6 +51,7 @@ struct mg_keeper {
         uint64_t stream, seq;
         uint64_t target;      // page of the journal at which its bytes are overwritten; 0: not begun
         uint64_t extents;     // the number of the overwriting of extents
+        uint64_t files;       // segments below it do not have it, or go
     } *erase;                 // messages to be erased (erase.c)
     uint32_t erase_len, erase_cap;
     uint32_t age;             // of the newest checkpoint that wrote a segment
@@ -62,6 +63,7 @@ struct mg_keeper {
         uint64_t first;
         uint32_t count;
         enum mg_intent_state { MG_INTENT_JOB, MG_INTENT_DOOMED, MG_INTENT_GONE } state;
+        bool messages;        // doomed, and perhaps a segment
     } *intents;
     uint32_t intents_len, intents_cap;
     struct mg_manifest_segment *lost; // segments that could not be opened: not used, not deleted

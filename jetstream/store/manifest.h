@@ -105,7 +105,7 @@ enum mg_file_fate {
 struct mg_file_finding {
     enum mg_file_fate fate;
     const char *name; // valid during the call
-    enum mg_table_file kind; // of one that is listed
+    enum mg_table_file kind; // of one that has an id
     uint64_t id, size, want; // want: the listed size
     bool survivable;  // missing or of a wrong size, but the other copy of the run is there
     int err;
@@ -114,6 +114,7 @@ struct mg_file_finding {
 struct mg_file_check {
     // Called for each finding; may be NULL.
     void (*found)(void *arg, const struct mg_file_finding *f);
+    void (*going)(void *arg, const struct mg_file_finding *f); // before one is deleted; may be NULL
     void *arg;
     bool look_only;    // change nothing
     // results

@@ -146,7 +146,7 @@ int mg_put_aside(struct mg_disk *d, const char *name, const char *as) {
 
 static void clear(struct mg_disk *d, const struct mg_manifest *m, struct mg_file_check *c, const struct entry *e,
                   bool doubt) {
-    struct mg_file_finding f = {.name = e->name, .id = e->id, .size = e->size};
+    struct mg_file_finding f = {.name = e->name, .kind = e->kind, .id = e->id, .size = e->size};
     bool garbage = e->known && intended(m, e->id);
     if (doubt) {
         f.fate = MG_FATE_LEFT;
@@ -154,6 +154,7 @@ static void clear(struct mg_disk *d, const struct mg_manifest *m, struct mg_file
     } else if (garbage) {
         f.fate = MG_FATE_GARBAGE;
         c->garbage++;
+        if (!c->look_only && c->going) c->going(c->arg, &f);
         if (!c->look_only) f.err = mg_disk_unlink(d, e->name, NULL);
     } else {
         f.fate = MG_FATE_ASIDE;

@@ -107,7 +107,7 @@ static int take_erasures(struct mg_store *st, struct mg_merge *m) {
     char from[1] = {MG_ROW_ERASE};
     int err = mg_merge_seek(m, mg_slice_of(from, 1));
     while (err == 0 && mg_merge_row(m)->key.p[0] == MG_ROW_ERASE) {
-        mg_erase_add(st->keeping, mg_merge_row(m)->key);
+        mg_erase_found(st, mg_merge_row(m)->key);
         err = mg_merge_next(m);
     }
     return err == MG_ENOTFOUND ? 0 : err;

@@ -23,16 +23,23 @@ struct mg_runset;
 
 #define MG_ROW_LEVELS 12u
 
-// Kinds: the first byte of a key. Then the stream's id (u64, big-endian), then what the kind says.
+// Kinds: the first byte of a key. Then the stream's id (u64, big-endian; 0: of the store), then what the kind says.
+// X(name, byte, behind that, value)
+#define MG_ROW_KINDS(X)                                                                                                \
+    X(STREAM, 'A', "-", "name, configuration, limits, creation")                                                       \
+    X(STATE, 'B', "-",                                                                                                 \
+      "counters of the last checkpoint; of stream 0: the next stream (u64), those just dropped (u64 each)")            \
+    X(STRETCH, 'C', "first seq (u64 BE)", "messages in a section of a segment")                                        \
+    X(REMOVED, 'D', "seq / 4096 (u64 BE)", "bitmap of removed messages")                                               \
+    X(DEDUPE, 'E', "keyed hash of the message id (16 bytes)", "seq (u64), time (i64)")                                 \
+    X(OWNER, 'F', "the owner's key",                                                                                   \
+      "the owner's; of stream 0 `clock`: how far ages are behind (i64 ns), since when (i64)")                          \
+    X(ERASE, 'G', "seq (u64 BE)", "a removed message whose bytes are still to be overwritten")                         \
+    X(SUBJECT, 'U', "epoch (u32 BE), subject", "counts. Derivable: stored once")
 enum mg_row_kind {
-    MG_ROW_STREAM = 'A',  // name, config, limits, creation
-    MG_ROW_STATE = 'B',   // counters of the last checkpoint
-    MG_ROW_STRETCH = 'C', // first seq (u64 BE): messages in a section of a segment
-    MG_ROW_REMOVED = 'D', // seq / 4096 (u64 BE): bitmap of removed messages
-    MG_ROW_DEDUPE = 'E',  // keyed hash of the message id (16 bytes): {seq, time}
-    MG_ROW_OWNER = 'F',   // the owner's key
-    MG_ROW_ERASE = 'G',   // seq (u64 BE): a removed message whose bytes are still to be overwritten
-    MG_ROW_SUBJECT = 'U', // epoch (u32 BE), subject: counts. Derivable: stored once
+#define X(name, byte, key, value) MG_ROW_##name = (byte),
+    MG_ROW_KINDS(X)
+#undef X
 };
 #define MG_ROW_KEY_HEAD 9u
 #define MG_CELL_KEY_MAX (MG_ROW_KEY_HEAD + 4u + 65536u)

@@ -3,6 +3,7 @@
 #include "jetstream/store/run_impl.h"
 
 #include "server/base/errors.h"
+#include "server/base/planted.h"
 
 // One pass over a run: every frame of every copy, past the cache.
 struct pass {
@@ -21,7 +22,7 @@ static void found(struct pass *p, int which, uint64_t at, uint64_t bytes, uint32
 }
 
 static void check_frame(struct pass *p, uint64_t at, uint32_t length, uint32_t kind) {
-    for (int which = 0; which < 2 && p->stop == MG_OK; which++) {
+    for (int which = 0; which < 2 - MG_PLANTED(scrub_one_copy) && p->stop == MG_OK; which++) {
         struct mg_block *b;
         int err = mg_frame_read_copy(&p->r->file, which, at, length, kind, &b);
         if (err == MG_OK) mg_block_unref(b);
@@ -32,7 +33,7 @@ static void check_frame(struct pass *p, uint64_t at, uint32_t length, uint32_t k
 
 static void check_head(struct pass *p) {
     const struct mg_frame_file *f = &p->r->file;
-    for (int which = 0; which < 2; which++) {
+    for (int which = 0; which < 2 - MG_PLANTED(scrub_one_copy); which++) {
         const struct mg_blob *blob = which ? &f->copy : &f->main;
         uint8_t head[MG_FILE_HEAD_BYTES];
         if (!blob->ops) continue;
@@ -45,7 +46,7 @@ static void check_head(struct pass *p) {
 static void check_foots(struct pass *p) {
     struct mg_frame_file f = p->r->file;
     uint8_t foot[MG_RUN_FOOT_SIZE];
-    for (int which = 0; which < 2; which++) {
+    for (int which = 0; which < 2 - MG_PLANTED(scrub_one_copy); which++) {
         struct mg_frame_file one = f;
         one.main = which ? f.copy : f.main;
         one.copy = (struct mg_blob){0};

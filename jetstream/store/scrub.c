@@ -13,6 +13,7 @@
 #include "jetstream/store/heal.h"
 #include "jetstream/store/store_impl.h"
 #include "server/base/errors.h"
+#include "server/base/planted.h"
 #include "server/shard/bell.h"
 #include "server/shard/loop.h"
 
@@ -49,7 +50,7 @@ static void verify_segment(struct mg_store *st, struct mg_segment_ref *g) {
         err = mg_segment_verify(open, pace, st, &health);
         mg_segment_unuse(g);
     }
-    if (err == 0 || err == MG_ECLOSED) return;
+    if (err == 0 || err == MG_ECLOSED || MG_PLANTED(scrub_silent)) return;
     atomic_fetch_add(&st->keeping->damaged, 1);
     if (!opened) return; // told
     mg_store_say(st, MG_LOG_ERR, "segment %016llx: %llu of %llu messages and %llu indexes are damaged",
@@ -65,7 +66,7 @@ static void verify_segment(struct mg_store *st, struct mg_segment_ref *g) {
 
 static void verify_run(struct mg_store *st, struct mg_run_ref *r) {
     int err = mg_run_verify(r->run, pace, st);
-    if (err == 0 || err == MG_ECLOSED) return;
+    if (err == 0 || err == MG_ECLOSED || MG_PLANTED(scrub_silent)) return;
     atomic_fetch_add(&st->keeping->damaged, 1);
     if (mg_rewrite_run(st, r) == 0) {
         atomic_fetch_add(&st->keeping->healed, 1);

@@ -6,6 +6,7 @@
 #include "jetstream/store/merge.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 #include "server/shard/loop.h"
 
 #define PIECE (UINT64_C(512) * 1024)
@@ -38,19 +39,18 @@ static bool unlink_file(struct mg_store *st, const char *name, uint64_t size) {
     return err == 0 || err == MG_ENOTFOUND;
 }
 
-// With zeros: blocks of a file that is only deleted keep what is in them.
-static void overwrite(struct mg_segment_ref *g) {
+void mg_file_overwrite(struct mg_store *st, uint64_t id, uint64_t size) {
     const size_t step = 1024 * 1024;
-    struct mg_store *st = mg_segment_store(g);
     char name[MG_FILE_NAME_MAX];
     struct mg_disk_why why = {""};
     struct mg_file *f;
-    mg_table_file_name(name, MG_FILE_SEGMENT, g->id);
-    int err = mg_file_open(st->disk, &f, name, MG_FILE_WRITE, &why);
+    mg_table_file_name(name, MG_FILE_SEGMENT, id);
+    int err = MG_PLANTED(erase_unlinks) ? MG_ENOTFOUND : mg_file_open(st->disk, &f, name, MG_FILE_WRITE, &why);
+    if (err == MG_ENOTFOUND) return;
     if (err == 0) {
         char *zeros = mg_zalloc(step);
-        for (uint64_t at = 0; at < g->size && err == 0; at += step)
-            err = mg_file_write(f, zeros, g->size - at < step ? (size_t)(g->size - at) : step, at, &why);
+        for (uint64_t at = 0; at < size && err == 0; at += step)
+            err = mg_file_write(f, zeros, size - at < step ? (size_t)(size - at) : step, at, &why);
         if (err == 0) err = mg_file_sync(f, &why);
         mg_free(zeros);
         mg_file_close(f);
@@ -61,7 +61,8 @@ static void overwrite(struct mg_segment_ref *g) {
 static void close_segment(struct mg_parcel *p) {
     struct mg_segment_ref *g = mg_container_of(p, struct mg_segment_ref, parcel);
     mg_segment_pool_close(g);
-    if (atomic_load(&g->doomed) && g->wipe) overwrite(g);
+    if (atomic_load(&g->doomed) && atomic_load(&mg_segment_store(g)->to_erase))
+        mg_file_overwrite(mg_segment_store(g), g->id, g->size);
     if (atomic_load(&g->doomed)) {
         char name[MG_FILE_NAME_MAX];
         mg_table_file_name(name, MG_FILE_SEGMENT, g->id);

@@ -37,7 +37,6 @@ struct mg_segment_ref {
     atomic_bool footless; // both its feet were found damaged
     // The keeper's.
     bool busy : 1;       // input of a job: stays in the manifest until the job ends
-    bool wipe : 1;       // overwritten before it is deleted
     bool left_alone : 1; // it is damaged, or does not agree with the facts: never rewritten
     uint8_t place;       // in its block
 };
@@ -101,6 +100,8 @@ bool mg_runset_may_have(const struct mg_runset *s, mg_slice key);
 // Blocks. MG_OK with the value copied behind out, MG_ENOTFOUND, MG_ECORRUPT, MG_EIO.
 int mg_runset_get(const struct mg_runset *s, mg_slice key, struct mg_buf *out);
 
+// Writes zeros over a segment's file: blocks of a file that is only deleted keep what is in them. Blocks.
+void mg_file_overwrite(struct mg_store *st, uint64_t id, uint64_t size);
 // Blocking, the keeper and the start: opens what the manifest names.
 int mg_run_ref_open(struct mg_run_ref **out, struct mg_store *st, uint64_t id, uint64_t size, uint64_t sum,
                     bool primary);

@@ -200,9 +200,12 @@ static int recover(struct mg_store *st, struct mg_disk_why *why) {
     uint64_t began = mg_bell_clock();
     snprintf(why->text, sizeof(why->text), "the tables cannot be read");
     int err = mg_recover_rows(st);
-    if (err == 0 && st->recount && !st->look_only) err = mg_recount_subjects(st);
+    bool recount = st->recount && !st->look_only;
+    if (err == 0 && recount) err = mg_files_clear(st, why); // a new manifest does not know any more what was left
+    if (err == 0 && recount) err = mg_recount_subjects(st);
     if (err == 0) err = mg_extents_open(st);
     if (err == 0) err = open_journal(st, why);
+    if (err == 0 && !recount && !st->look_only) err = mg_files_clear(st, why);
     if (err) return err;
     mg_recover_end(st);
     st->status.recovery_ms = (uint32_t)((mg_bell_clock() - began) / 1000000);

@@ -242,10 +242,10 @@ bool mg_stream_last_id_known(const struct mg_stream *s);
 void mg_stream_set_last_id(struct mg_stream *s, mg_slice id);
 
 // Removes one message. MG_ENOTFOUND in result. erase: headers and payload are overwritten on disk, also after a crash
-// in between. That begins with a checkpoint, within 5 s of the result; then the segment that holds the message is
-// rewritten (at most some 1 GB of one file) and the old one overwritten as soon as no read uses it; and the journal's
-// ring goes round once (with its usual 64 MB: about 2 s on an idle device, less under load). See erase.c for what
-// remains.
+// in between. That begins with a checkpoint, within 5 s of the result or of the next start; then the segment that holds
+// the message is rewritten (at most some 1 GB of one file) and the old one overwritten as soon as no read uses it; and
+// the journal's ring goes round once (with its usual 64 MB: about 2 s on an idle device, less under load). See erase.c
+// for what remains.
 int mg_stream_remove(struct mg_stream *s, uint64_t seq, bool erase, void *ctx);
 // Removes messages: all below up_to (0: no bound) and matching filter (empty: all), but the last `keep`. seq in the
 // result is the number of messages removed. Without filter and keep, an up_to beyond the end moves the end: the next

@@ -48,6 +48,7 @@ struct mg_store {
     struct mg_store_part **parts;
     atomic_uint_fast64_t next_stream;
     atomic_bool poisoned;
+    atomic_uint_fast64_t to_erase;     // messages: while there are any, no segment goes without being overwritten
     atomic_bool pressed, pressed_soon; // a checkpoint was asked for and has not begun
     atomic_uint_fast64_t faults;       // damaged pieces of files that were met
     atomic_int refuse;           // MG_ENOSPC: the disk is full, publishes get this; see space.h

@@ -88,6 +88,15 @@
     X(range_passed_over, store, "of a damaged range only the first message counts")                                    \
     X(jump_ages, store, "ages follow a clock that jumps ahead at once")                                                \
     X(jump_forgotten, store, "a start forgets that ages are behind")                                                   \
+    X(erase_leaves, store, "erasing leaves the segment as it is")                                                      \
+    X(erase_spares_ring, store, "erasing forgets the ring")                                                            \
+    X(erase_spares_extents, store, "erasing forgets the extents")                                                      \
+    X(erase_forgotten, store, "what is to be erased is forgotten by a crash")                                          \
+    X(erase_unlinks, store, "files with erased messages are deleted, not overwritten")                                 \
+    X(erase_undone, store, "replay does not remove what was erased")                                                   \
+    X(scrub_one_copy, store, "the scrub does not look at second copies")                                               \
+    X(scrub_wrong_copy, store, "a table whose first copy is damaged is not healed from the second")                    \
+    X(scrub_silent, store, "the scrub tells nobody what it finds")                                                     \
     X(unheard_press, js, "a checkpoint that is asked for before the keeper is there is forgotten")                     \
     X(first_of_two, js, "with retention by interest the first of two acknowledgements removes a message")              \
     X(gone_at_delivery, js, "a delivery counts as the end of a message")                                               \

@@ -111,6 +111,7 @@ static bool parent_exists(struct sim_disk *sd, const char *name) {
 
 static struct entry *create(struct sim_disk *sd, const char *name, bool dir) {
     struct node *n = mg_zalloc(sizeof(*n));
+    n->home = sd;
     n->dir = dir;
     entry_put(&sd->now, name, n);
     change_add(sd, n, name, "");
@@ -463,4 +464,22 @@ const uint8_t *sim_disk_peek(struct sim_disk *d, const char *name, uint64_t *siz
     if (e == NULL) return NULL;
     *size = e->node->now.size;
     return e->node->now.p;
+}
+
+void sim_disk_each(struct sim_disk *d, void (*fn)(void *arg, const char *name, const uint8_t *p, uint64_t n),
+                   void *arg) {
+    for (struct mg_list *l = d->disk.next; l != &d->disk; l = l->next) {
+        const struct entry *e = mg_container_of(l, struct entry, link);
+        fn(arg, e->name, e->node->disk.p, e->node->disk.size);
+    }
+    for (struct mg_list *l = d->now.next; l != &d->now; l = l->next) {
+        const struct entry *e = mg_container_of(l, struct entry, link);
+        if (e->node->pending || entry_find(&d->disk, e->name) == NULL)
+            fn(arg, e->name, e->node->now.p, e->node->now.size);
+    }
+}
+
+void sim_disk_watch(struct sim_disk *d, void (*fn)(void *arg, const uint8_t *p, uint64_t n), void *arg) {
+    d->freed = fn;
+    d->freed_arg = arg;
 }

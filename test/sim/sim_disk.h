@@ -61,5 +61,10 @@ int sim_disk_set(struct sim_disk *d, const char *name, const void *p, size_t n);
 bool sim_disk_some_file(struct sim_disk *d, char name[MG_DISK_NAME_MAX + 1]); // one that is not empty; false: none
 // The bytes that a reader would see; NULL: no such file. Valid until something changes it.
 const uint8_t *sim_disk_peek(struct sim_disk *d, const char *name, uint64_t *size);
+// All files, as they are on the device, and as a reader would see them where that differs.
+void sim_disk_each(struct sim_disk *d, void (*fn)(void *arg, const char *name, const uint8_t *p, uint64_t n),
+                   void *arg);
+// From now on `fn` gets the bytes that a deleted or shortened file leaves in blocks that are free then. NULL: nobody.
+void sim_disk_watch(struct sim_disk *d, void (*fn)(void *arg, const uint8_t *p, uint64_t n), void *arg);
 
 #endif

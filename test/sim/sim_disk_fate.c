@@ -47,8 +47,15 @@ static void free_pending(struct node *n) {
     n->pending = NULL;
 }
 
+// What the device keeps of a file behind `at`, for these blocks are free now.
+static void give_back(struct node *n, uint64_t at) {
+    const struct sim_disk *sd = n->home;
+    if (sd->freed && !n->lost && at < n->disk.size) sd->freed(sd->freed_arg, n->disk.p + at, n->disk.size - at);
+}
+
 void node_unref(struct node *n) {
     if (--n->refs > 0) return;
+    give_back(n, 0);
     free_pending(n);
     mg_free(n->now.p);
     mg_free(n->disk.p);
@@ -146,6 +153,7 @@ struct pending *pend(struct node *n, bool truncate, uint64_t at, const void *byt
 }
 
 static void apply(struct node *n, const struct pending *p) {
+    if (p->truncate) give_back(n, p->at);
     if (p->truncate) image_resize(&n->disk, p->at);
     else image_write(&n->disk, p->at, p->bytes, p->n);
 }
@@ -228,6 +236,16 @@ static void prune(struct mg_list *map) {
     }
 }
 
+// Files whose names were not durable: nobody has deleted them.
+static void mark_lost(struct sim_disk *sd) {
+    for (struct mg_list *l = sd->now.next; l != &sd->now; l = l->next) {
+        struct node *n = mg_container_of(l, struct entry, link)->node;
+        n->lost = true;
+        for (struct mg_list *k = sd->disk.next; k != &sd->disk && n->lost; k = k->next)
+            n->lost = mg_container_of(k, struct entry, link)->node != n;
+    }
+}
+
 static void cut_power(struct sim_disk *sd) {
     // All kept, all torn, none, or each as it comes.
     unsigned mood = (unsigned)sim_below(sd->sim, 6);
@@ -237,6 +255,7 @@ static void cut_power(struct sim_disk *sd) {
     }
     for_each_file(sd, &sd->disk, mood);
     prune(&sd->disk);
+    mark_lost(sd);
     map_free(&sd->now);
     map_copy(&sd->now, &sd->disk);
 }

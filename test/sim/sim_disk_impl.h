@@ -27,8 +27,10 @@ struct pending {
 };
 
 struct node {
+    struct sim_disk *home;
     unsigned refs; // entries and handles
     bool dir;
+    bool lost;     // by a power cut
     struct image now, disk; // what programs see; what survives
     struct pending *pending;
     uint64_t bad[BAD_SECTORS_MAX]; // sector numbers that cannot be read
@@ -63,6 +65,8 @@ struct sim_disk {
     enum sim_crash how;
     bool crashed;
     unsigned failures;
+    void (*freed)(void *arg, const uint8_t *p, uint64_t n);
+    void *freed_arg;
 };
 
 // One opening of the directory: a process.

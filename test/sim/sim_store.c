@@ -13,10 +13,12 @@
 //   - where a power cut has torn the journal's end so that this cannot be told from damage, which is reported then, all
 //     that was acknowledged is there; the rest need not be a prefix
 //
-// Workloads: `calm` has no crash but restarts, with another number of parts; `points` crashes a short life at each of
-// its operations in turn, and its recovery too; `lives` is long; `rot` spoils bytes at rest; `errors` lets writes and
-// syncs fail; `stray` loses and misdirects writes; `full` fills the disk; `interval` acks before it syncs; `clock` has
-// a wall clock that jumps (store_clock.c); in `decay` files rot while they are read, merged and compacted.
+// Workloads: `calm` has no crash but restarts, with another number of parts; `points` crashes a short life at each
+// of its operations in turn, and its recovery too; `lives` is long; `rot` spoils bytes at rest; `errors` lets writes
+// and syncs fail; `stray` loses and misdirects writes; `full` fills the disk; `interval` acks before it syncs;
+// `clock` has a wall clock that jumps (store_clock.c); in `decay` files rot while they are read, merged and
+// compacted; `erase` looks for bytes of erased messages on the bare disk (store_erase.c); in `scrub` files rot that
+// nobody reads (store_scrub.c).
 #include <stdio.h>
 #include <string.h>
 
@@ -32,6 +34,7 @@ static void on_log(void *arg, int level, const char *text) {
     sim_trace("log %d: %s", level, text);
     w->torn |= strstr(text, "perhaps the torn end") != NULL;
     w->ever_torn |= w->torn;
+    w->files_left |= strstr(text, "belongs to nothing and was left") != NULL;
     if (world_over(w) || (level != MG_LOG_ERR && level != MG_LOG_WRN)) return;
     w->reports++;
     w->ever_faulty |= w->faulty; // what a failed job has left is found later
@@ -46,6 +49,7 @@ static void serve(struct world *w) {
     struct mg_thread *threads[3];
     if (w->clock) clock_started(w);
     else slots_found(w);
+    if (w->erasures) erasures_opened(w);
     w->working = w->o.parts;
     for (unsigned i = 0; i < w->o.parts; i++) {
         w->shards[i] = (struct shard){.w = w, .no = i};
@@ -96,6 +100,7 @@ static uint64_t live(struct world *w, uint64_t crash_at, enum sim_crash how) {
     if (w->checked_all) w->torn = false;
     w->checked = 0;
     w->reports = 0;
+    w->files_left = false;
     w->patience = w->clock ? MG_NEVER : sim_now(w->sim) + UINT64_C(3600000000000);
     sim_disk_crash_at(w->disk, crash_at, how);
     sim_set_step_limit(w->sim, 50000000);
@@ -146,6 +151,7 @@ static void world_init(struct world *w, uint64_t seed, const struct sim_args *ar
 
 static void world_fini(struct world *w) {
     clock_free(w->clock);
+    erasures_free(w);
     slots_fini(w);
     sim_disk_free(w->disk);
     sim_free(w->sim);
@@ -279,6 +285,14 @@ static void run_clock(struct world *w) {
     }
 }
 
+static void run_erase(struct world *w) {
+    unsigned lives = 1 + (unsigned)sim_below(w->sim, 5);
+    w->erasures = erasures_new(w);
+    w->quota = 1 + sim_below(w->sim, 400);
+    for (unsigned i = 0; i < lives; i++, draw_parts(w))
+        live(w, sim_chance(w->sim, 80) ? 0 : 1 + sim_below(w->sim, 2500), draw_crash(w));
+}
+
 static void run_decay(struct world *w) {
     unsigned lives = 2 + (unsigned)sim_below(w->sim, 4);
     w->quota = 50 + sim_below(w->sim, 800);
@@ -287,6 +301,12 @@ static void run_decay(struct world *w) {
         live(w, 0, SIM_KILL);
         for (uint64_t n = sim_below(w->sim, 4); n > 0; n--) decay_spoil(w);
     }
+}
+
+static void run_scrub(struct world *w) {
+    w->quota = 20 + sim_below(w->sim, 300);
+    w->scrub = w->decay = w->damaged = w->tight = true;
+    for (unsigned i = 0; i < 2; i++, draw_parts(w)) live(w, 0, SIM_KILL);
 }
 
 static void run_interval(struct world *w) {
@@ -312,14 +332,16 @@ static void run(uint64_t seed, const struct sim_args *args) {
         void (*run)(struct world *w);
     } all[] = {{"calm", run_calm}, {"lives", run_lives}, {"rot", run_rot},   {"errors", run_errors},
                {"lives", run_lives}, {"stray", run_stray}, {"full", run_full}, {"interval", run_interval},
-               {"unlinks", run_unlinks}, {"clock", run_clock}, {"decay", run_decay}};
-    const uint64_t n = sizeof(all) / sizeof(all[0]);
+               {"unlinks", run_unlinks}, {"clock", run_clock}, {"decay", run_decay},
+               {"erase", run_erase}, {"scrub", run_scrub}};
+    const uint64_t n = sizeof(all) / sizeof(all[0]), usual = n - 2;
+    uint64_t drawn = seed % 16 == 8 ? usual + seed / 16 % 2 : seed % usual; // the last two are rarer
     if (args->workload ? strcmp(args->workload, "points") == 0 : seed % 16 == 0) {
         run_points(seed, args);
         return;
     }
     for (uint64_t i = 0; i < n; i++) {
-        if (args->workload ? strcmp(args->workload, all[i].name) != 0 : seed % n != i) continue;
+        if (args->workload ? strcmp(args->workload, all[i].name) != 0 : drawn != i) continue;
         run_random(seed, args, all[i].run);
         return;
     }

@@ -75,6 +75,7 @@ static void on_result(void *app, const struct mg_result *r) {
     sim_check(r->seq == op->want.seq, "stream %u: operation %u: %llu, not %llu", sl->no, m->answered,
               (unsigned long long)r->seq, (unsigned long long)op->want.seq);
     model_heard(m, op->state);
+    if (op->erase && sl->w->erasures) erasures_add(sl->w, model_msg(m, op->want.seq));
     sl->sure |= sl->phase == SLOT_PRESENT;
 }
 
@@ -333,10 +334,11 @@ static uint64_t draw_seq(struct sim *s, const struct model *m) {
 
 static void remove_one(struct shard *sh, struct slot *sl) {
     uint64_t seq = draw_seq(sh->w->sim, &sl->model);
-    uint32_t op = model_do_remove(&sl->model, seq);
+    bool erase = sim_chance(sh->w->sim, sh->w->erasures ? 128 : 20);
+    uint32_t op = model_do_remove(&sl->model, seq, erase);
     char what[40];
-    snprintf(what, sizeof(what), "remove %llu", (unsigned long long)seq);
-    asked(sh, sl, what, mg_stream_remove(sl->stream, seq, sim_chance(sh->w->sim, 20), ctx_of(op)));
+    snprintf(what, sizeof(what), "%s %llu", erase ? "erase" : "remove", (unsigned long long)seq);
+    asked(sh, sl, what, mg_stream_remove(sl->stream, seq, erase, ctx_of(op)));
 }
 
 static void purge(struct shard *sh, struct slot *sl) {
@@ -447,7 +449,7 @@ static void work(struct shard *sh) {
         struct slot *sl = some_slot(sh);
         if (sl && sim_chance(s, 60) && sl->phase == SLOT_PRESENT) reads_begin(sh, sl);
         else if (sl) act(sh, sl), n++;
-        if (w->decay && sim_chance(s, 1)) decay_spoil(w);
+        if (w->decay && !w->scrub && sim_chance(s, 1)) decay_spoil(w);
         if (sim_chance(s, 3)) mg_store_press(w->store);
         if (sim_chance(s, 1)) mg_store_scrub(w->store);
         if (sim_chance(s, 2)) pause(sh, sim_below(s, 60000000));
@@ -470,6 +472,15 @@ static void check_mine(struct shard *sh, bool restart) {
     }
 }
 
+// Nothing more is asked, so what was erased must go. A shorter wait leaves some of it to the next life.
+static void await_erasures(struct shard *sh) {
+    struct world *w = sh->w;
+    uint64_t share = sim_chance(w->sim, 128) ? 1 : 1 + sim_below(w->sim, 2000);
+    uint64_t until = sim_now(w->sim) + ERASURES_WITHIN / share + 1;
+    while (sim_now(w->sim) < until && !shard_stuck(sh)) pause(sh, until - sim_now(w->sim));
+    if (!shard_stuck(sh)) erasures_check(w);
+}
+
 void shard_main(void *arg) {
     struct shard *sh = arg;
     struct world *w = sh->w;
@@ -486,11 +497,14 @@ void shard_main(void *arg) {
         w->checked += !shard_stuck(sh);
         if (!w->look_only) work(sh);
         if ((!w->damaged || w->decay) && !sh->part->poisoned) check_mine(sh, false);
+        if (w->erasures) await_erasures(sh);
     }
     for (unsigned i = 0; i < SLOTS; i++) {
         if (w->slots[i].shard == sh && w->slots[i].stream) reads_drop(&w->slots[i]);
     }
     // A checkpoint needs every part: none goes before all have nothing more to do.
+    while (w->scrub && sh->no == 0 && w->working > 1 && !shard_stuck(sh)) shard_step(sh);
+    if (w->scrub && sh->no == 0) scrub_rounds(sh);
     w->working--;
     while (w->working > 0) shard_step(sh);
     for (unsigned i = 0; !mg_store_part_stop(sh->part) && (i < 50 || !world_over(w)); i++) shard_step(sh);

@@ -97,6 +97,7 @@ struct world {
     bool faulty;         // writes fail: the store may refuse
     bool tight;          // the disk may be full: publishes may be refused
     bool torn;           // the journal says that its end is perhaps torn: in this life, or before streams were checked
+    bool files_left;     // beside a damaged manifest nothing is deleted in this life
     unsigned checked;    // parts that have checked their streams in this life
     bool checked_all;    // all had, in the last one
     bool interval;       // acknowledged before it is synced
@@ -104,6 +105,8 @@ struct world {
     bool failed;         // the store did refuse in this life
     bool look_only;      // a life that changes nothing
     bool decay;          // segments and single copies of tables rot while they are used (see decay_spoil)
+    bool scrub;          // with `decay`: files rot only at the end of a life, one after the other (store_scrub.c)
+    struct erasures *erasures; // owned; NULL: nobody looks whether bytes of erased messages are left
     struct clock *clock; // owned; NULL: the usual things are asked, of all streams
 };
 
@@ -128,6 +131,18 @@ mg_slice draw_filter(struct sim *s);
 // one copy of tables. Only streams without limits live then, and one thing is asked at a time, so it is known of each
 // message whether it should be there: it is read, or it is an error; never is it absent. What was removed is not back.
 void decay_spoil(struct world *w);
+
+// store_erase.c: messages that are erased are gone from the disk some time after that is known.
+struct erasures *erasures_new(struct world *w);
+void erasures_free(struct world *w);
+void erasures_opened(struct world *w); // the store is open: what is not done yet has some time from now
+// This message was removed with `erase`, and nobody can take that back; any number of times.
+void erasures_add(struct world *w, const struct model_msg *g);
+void erasures_check(struct world *w);
+#define ERASURES_WITHIN UINT64_C(60000000000) // ns
+
+// store_scrub.c: nobody else asks for anything. Files rot that nobody reads, and the scrub finds it.
+void scrub_rounds(struct shard *sh);
 
 // store_clock.c
 struct clock *clock_new(struct sim *s);

@@ -38,6 +38,22 @@ static uint64_t mix(uint64_t x) {
     return x ^ x >> 33;
 }
 
+static uint64_t unmix(uint64_t x) {
+    x ^= x >> 33;
+    x *= UINT64_C(0x9cb4b2f8129337db);
+    x ^= x >> 33;
+    x *= UINT64_C(0x4f74430c22a54005);
+    return x ^ x >> 33;
+}
+
+uint64_t model_payload_of(const uint8_t p[8], uint32_t *at) {
+    uint64_t word = 0;
+    for (unsigned i = 0; i < 8; i++) word |= (uint64_t)p[i] << (i * 8);
+    word = unmix(word);
+    *at = (uint32_t)(word & 0xffff) * 8;
+    return word >> 16;
+}
+
 mg_slice model_headers(const struct model_msg *msg, char *out) {
     if (msg->headers == 0) return (mg_slice){NULL, 0};
     int n = snprintf(out, 64, "NATS/1.0\r\nU: %llu\r\n\r\n", (unsigned long long)msg->uid);
@@ -45,7 +61,7 @@ mg_slice model_headers(const struct model_msg *msg, char *out) {
 }
 
 void model_payload(const struct model_msg *msg, char *out) {
-    for (uint32_t i = 0; i < msg->payload; i++) out[i] = (char)(mix(msg->uid + i / 8) >> (i % 8 * 8));
+    for (uint32_t i = 0; i < msg->payload; i++) out[i] = (char)(mix((msg->uid << 16) + i / 8) >> (i % 8 * 8));
 }
 
 bool model_same(const struct model_msg *msg, const struct mg_message *got) {
@@ -162,6 +178,7 @@ static void undo_one(struct model *m, const struct model_undo *u) {
         return;
     case STEP_REMOVE:
         g->present = true;
+        g->erased = false;
         g->removed = UINT32_MAX;
         m->count++;
         m->bytes += g->size;
@@ -277,11 +294,14 @@ uint32_t model_do_append(struct model *m, const struct model_append *a) {
 
 // ---- other changes --------------------------------------------------------------------------------------------------
 
-uint32_t model_do_remove(struct model *m, uint64_t seq) {
+uint32_t model_do_remove(struct model *m, uint64_t seq, bool erase) {
     if (!model_present(m, seq)) return operation(m, MG_ENOTFOUND, seq, false);
     take_out(m, seq);
+    model_msg(m, seq)->erased = erase;
     state(m);
-    return operation(m, 0, seq, false);
+    uint32_t op = operation(m, 0, seq, false);
+    m->ops[op].erase = erase;
+    return op;
 }
 
 static bool matches(const struct model *m, uint64_t seq, mg_slice filter) {

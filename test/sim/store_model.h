@@ -25,6 +25,7 @@ struct model_msg {
     uint16_t headers;
     uint8_t subject;
     bool present, expired;
+    bool erased;    // and removed; its bytes go
     bool told;      // the store has told that it is gone
     uint32_t added, removed; // states
 };
@@ -58,6 +59,7 @@ struct model_op {
     uint32_t before, state; // the state when it was asked, and that which an answer tells of
     uint32_t end;   // the last state that it makes
     bool told;      // there was a result
+    bool erase;
 };
 
 struct model {
@@ -93,6 +95,8 @@ mg_slice model_subject(unsigned i);
 unsigned model_subject_of(mg_slice subject); // MODEL_SUBJECTS: none of ours
 mg_slice model_headers(const struct model_msg *msg, char *out); // 64 bytes
 void model_payload(const struct model_msg *msg, char *out);     // msg->payload bytes
+// Which message has these bytes in its payload, and where: each eight bytes from its beginning are unmistakable.
+uint64_t model_payload_of(const uint8_t p[8], uint32_t *at);
 bool model_same(const struct model_msg *msg, const struct mg_message *got);
 
 static inline struct model_msg *model_msg(const struct model *m, uint64_t seq) {
@@ -118,7 +122,7 @@ struct model_append {
     bool rollup_subject, rollup_all, no_limit_per_subject, skip;
 };
 uint32_t model_do_append(struct model *m, const struct model_append *a);
-uint32_t model_do_remove(struct model *m, uint64_t seq);
+uint32_t model_do_remove(struct model *m, uint64_t seq, bool erase);
 uint32_t model_do_purge(struct model *m, mg_slice filter, uint64_t up_to, uint64_t keep);
 uint32_t model_do_row(struct model *m, unsigned row, uint64_t value);
 uint32_t model_do_configure(struct model *m, const struct mg_stream_limits *limits, uint64_t config);

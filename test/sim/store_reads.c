@@ -471,7 +471,12 @@ static void check_restart(struct slot *sl, const struct scan *sc, const struct m
         sl->lost = st->lost;
         sl->lost_operations = st->lost_operations;
     }
-    if (model_go_back(m, sc->digest)) return;
+    if (model_go_back(m, sc->digest)) {
+        for (uint64_t seq = m->first_seq; w->erasures && seq <= m->last; seq++) {
+            if (model_msg(m, seq)->erased) erasures_add(w, model_msg(m, seq));
+        }
+        return;
+    }
     if (w->torn && !w->damaged) {
         check_known(sl, sc);
         w->damaged = w->look_only = true;

@@ -9,6 +9,7 @@
 
 #include "jetstream/store/format_tables.h"
 #include "jetstream/store/record.h"
+#include "jetstream/store/rows.h"
 #include "server/base/buf.h"
 
 struct field {
@@ -61,6 +62,13 @@ static void document(struct mg_buf *b) {
     add_##lower(b);                                                                                                    \
     if (strcmp(#lower, "record") == 0) add_record_types(b);
     MG_FORMATS(X)
+    mg_buf_adds(b, "## Keys of rows\n\n"
+                   "One byte for the kind, the stream's id (u64, big-endian; 0: the store itself), then:\n\n"
+                   "| Kind | Name | Behind that | Value |\n|---|---|---|---|\n");
+#define X_KIND(name, byte, key, value) mg_buf_addf(b, "| %c | %s | %s | %s |\n", byte, #name, key, value);
+    MG_ROW_KINDS(X_KIND)
+#undef X_KIND
+    mg_buf_adds(b, "\n");
     mg_buf_adds(b, "# Runs, segments and the manifest\n\n"
                    "Runs (`tables/*.run`, copies `*.dup`) and segments (`segments/*.seg`) are made of frames: a head,\n"
                    "a payload, zeros up to a multiple of 8. `jetstream/store/format_tables.h` draws the order, and\n"
