@@ -22,6 +22,7 @@
 #include "jetstream/api/consumer_config.h"
 #include "jetstream/consumer/consumer.h"
 #include "jetstream/stream/js_stream.h"
+#include "jetstream/stream/later.h"
 #include "server/base/timer.h"
 #include "server/router/sublist.h"
 #include "server/router/table.h"
@@ -52,6 +53,12 @@ struct mg_js_journal {
     size_t since, snapshot;   // bytes: deltas since the last snapshot; that snapshot
 };
 
+// The store counts what is pending. What was told meanwhile may not be in that count.
+struct mg_js_counting {
+    struct mg_js_reading rd;
+    struct mg_js_later later;
+};
+
 // Somebody who waits until num_pending is exact.
 struct mg_js_knowing {
     struct mg_list link;
@@ -73,7 +80,7 @@ struct mg_js_member {
     struct mg_js_journal journal;
     struct mg_js_reading *rd; // NULL: nothing is being read nor read ahead
     struct mg_js_want want;   // what rd reads
-    struct mg_js_reading *count; // NULL: num_pending is not being counted
+    struct mg_js_counting *count; // NULL: num_pending is not being counted
     struct mg_list knowing;   // of struct mg_js_knowing
     struct mg_list pulls;     // of struct mg_js_parcel: they wait for num_pending, which says what becomes of them
     unsigned npulls;

@@ -300,7 +300,7 @@ void mg_js_members_free(struct mg_js_stream *s) {
 static void tell(struct mg_js_member *m, uint64_t seq, mg_slice subject) {
     if (seq > m->counted) { // else it was counted before it could be read, or told by another filter
         m->counted = seq;
-        mg_js_consumer_stored(m->c, seq, subject);
+        if (mg_js_consumer_stored(m->c, seq, subject) && m->count) mg_js_later_add(&m->count->later, seq);
     }
     if (seq < mg_js_consumer_next(m->c)) return;
     if (m->clear > seq) m->clear = seq;
@@ -313,16 +313,18 @@ static void tell_unfiltered(struct mg_js_members *ms, uint64_t from, uint64_t to
         for (uint64_t seq = from; seq <= to; seq++) tell(mg_container_of(l, struct mg_js_member, others), seq, any);
 }
 
-static void tell_filtered(struct mg_js_members *ms, uint64_t seq, mg_slice subject) {
+// Those without filters hear of it now, too: what is removed before the walk comes there is told to nobody.
+static void tell_all(struct mg_js_members *ms, uint64_t seq, mg_slice subject) {
     const struct mg_match *match = mg_sublist_match(ms->index, subject);
     for (uint32_t i = 0; i < match->nplain; i++) tell(match->plain[i]->owner, seq, subject);
+    tell_unfiltered(ms, seq, seq);
 }
 
 static void walked(struct mg_js_reading *rd) {
     struct mg_js_members *ms = mg_container_of(rd, struct mg_js_members, walk);
     ms->walking = false;
     if (rd->r.err == 0) {
-        tell_filtered(ms, rd->r.msg.seq, rd->r.msg.subject);
+        tell_all(ms, rd->r.msg.seq, rd->r.msg.subject);
         ms->told = rd->r.msg.seq;
     } else if (rd->r.err != MG_ENOTFOUND && rd->r.msg.seq > ms->told) {
         ms->told = rd->r.msg.seq;
@@ -345,7 +347,7 @@ static bool walk(struct mg_js_members *ms, uint64_t visible) {
         if (rd->r.err == MG_ENOTFOUND || rd->r.msg.seq > visible) {
             ms->told = visible;
         } else {
-            if (rd->r.err == 0) tell_filtered(ms, rd->r.msg.seq, rd->r.msg.subject);
+            if (rd->r.err == 0) tell_all(ms, rd->r.msg.seq, rd->r.msg.subject);
             ms->told = rd->r.msg.seq;
         }
     }
@@ -364,12 +366,10 @@ static bool look_at_new(struct mg_js_members *ms) {
     uint64_t visible = mg_stream_visible(ms->stream->store);
     if (ms->walking || ms->told >= visible) return false;
     skip_unused(ms, visible);
-    uint64_t from = ms->told + 1;
-    bool more = false;
-    if (ms->nfiltered) more = walk(ms, visible);
-    else ms->told = visible;
-    if (ms->told >= from) tell_unfiltered(ms, from, ms->told);
-    return more;
+    if (ms->nfiltered) return walk(ms, visible);
+    tell_unfiltered(ms, ms->told + 1, visible);
+    ms->told = visible;
+    return false;
 }
 
 // ---- removals -------------------------------------------------------------------------------------------------------
@@ -397,6 +397,7 @@ struct removal {
 
 static void forget_one(struct mg_js_member *m, const struct removal *r, uint64_t seq, mg_slice subject) {
     bool waits = seq >= mg_js_consumer_next(m->c);
+    if (waits && m->count) mg_js_later_gone(&m->count->later, seq);
     if (waits) m->stale = m->stale || (mg_js_consumer_matches(m->c, subject) && !MG_PLANTED(stale_pending));
     else if (r->silent) mg_js_consumer_purged_one(m->c, seq);
     else mg_js_consumer_removed(m->c, mg_js_member_now(m), seq, subject);

@@ -9,15 +9,23 @@
 //
 // num_pending is kept by the state machine as messages are stored and delivered. When something was removed that it
 // may have counted it is `stale`, and counted again before it is told: at once where the stream has no gaps, by the
-// store where it has. At the end it is known to be 0.
+// store where it has. At the end it is known to be 0. While the store counts nothing is read, and it begins to count
+// when nothing is being read: nobody could say whether a count has seen what was delivered meanwhile.
 #include "jetstream/stream/member.h"
 
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 
 #define SLICE_MESSAGES 256u
 #define SLICE_BYTES (1u << 20)
 #define COUNT_REST INT64_C(50000000) // between two counts that have to read
+
+static void stop_counting(struct mg_js_member *m) {
+    if (m->count) mg_js_later_fini(&m->count->later);
+    mg_free(m->count);
+    m->count = NULL;
+}
 
 // ---- reading --------------------------------------------------------------------------------------------------------
 
@@ -26,9 +34,8 @@ void mg_js_member_stop_reading(struct mg_js_member *m) {
     mg_free(m->rd);
     m->rd = NULL;
     m->reading = false;
-    if (m->count) mg_js_reading_end(m->count);
-    mg_free(m->count);
-    m->count = NULL;
+    if (m->count) mg_js_reading_end(&m->count->rd);
+    stop_counting(m);
 }
 
 static void rest(struct mg_js_member *m) {
@@ -49,7 +56,7 @@ static void at_end(struct mg_js_member *m, const struct mg_js_want *w, uint64_t 
     mg_js_consumer_end(m->c, mg_js_member_now(m), w, last);
     m->clear = UINT64_MAX;
     rest(m);
-    if (m->counted > last || m->count) return;
+    if (m->counted > last) return;
     mg_js_consumer_set_num_pending(m->c, 0);
     m->stale = false;
 }
@@ -128,8 +135,9 @@ static int read(struct mg_js_member *m, uint64_t from) {
 
 static void counted(struct mg_js_member *m, uint64_t n, uint64_t upto) {
     const struct mg_js_skip *skip = mg_js_consumer_state(m->c)->skip;
-    mg_js_consumer_set_num_pending(m->c, n + (skip ? skip->left : 0));
-    m->counted = upto;
+    uint64_t later = m->count ? mg_js_later_than(&m->count->later, upto) : 0;
+    mg_js_consumer_set_num_pending(m->c, n + (skip ? skip->left : 0) + later);
+    if (m->counted < upto) m->counted = upto;
     m->stale = false;
 }
 
@@ -173,25 +181,26 @@ static bool count_numbers(struct mg_js_member *m) {
 
 static void count_came(struct mg_js_reading *rd) {
     struct mg_js_member *m = reader(rd);
-    m->count = NULL;
     m->count_paid = mg_js_member_now(m);
     if (rd->r.err == 0) counted(m, rd->r.count, rd->r.seq);
     m->stale = false; // what cannot be counted now cannot be counted in a moment either
-    mg_free(rd);
+    stop_counting(m);
     tell_knowing(m);
     mg_js_member_wake(m);
 }
 
-static void count_gone(struct mg_js_reading *rd) {
-    reader(rd)->count = NULL;
-    mg_free(rd);
-}
+static void count_gone(struct mg_js_reading *rd) { stop_counting(reader(rd)); }
 
 // True: it is known now. False: it is being counted.
 static bool count(struct mg_js_member *m) {
     if (m->count) return false;
     if (count_numbers(m)) return true;
-    struct mg_js_reading *rd = m->count = mg_zalloc(sizeof(*rd));
+    if (m->reading && !MG_PLANTED(read_and_count)) { // the pump begins when that has come
+        m->stale = true;
+        return false;
+    }
+    m->count = mg_zalloc(sizeof(*m->count));
+    struct mg_js_reading *rd = &m->count->rd;
     rd->r.kind = MG_READ_COUNT;
     rd->r.seq = count_from(m);
     rd->r.filters = m->rules->filters;
@@ -200,16 +209,17 @@ static bool count(struct mg_js_member *m) {
     rd->done = count_came;
     rd->gone = count_gone;
     if (mg_js_read(m->stream, rd) != 0) return false;
-    m->count = NULL;
     if (rd->r.err == 0) counted(m, rd->r.count, rd->r.seq);
     m->stale = false;
-    mg_free(rd);
+    stop_counting(m);
     return true;
 }
 
 bool mg_js_member_counted(struct mg_js_member *m) {
-    mg_js_members_catch_up(m->stream->members);
-    return m->c != NULL && (count_numbers(m) || (!m->stale && !m->count) || count(m));
+    struct mg_js_members *ms = m->stream->members;
+    bool all_told = !mg_js_members_catch_up(ms) && !ms->walking;
+    if (m->c == NULL || m->count) return false;
+    return count_numbers(m) || (!m->stale && all_told) || count(m);
 }
 
 void mg_js_member_know(struct mg_js_member *m, struct mg_js_knowing *k) {
@@ -224,7 +234,7 @@ void mg_js_member_know(struct mg_js_member *m, struct mg_js_knowing *k) {
 // Good enough to be told with a delivery?
 static bool knows_pending(struct mg_js_member *m) {
     if (m->rules->filters_len == 0 && count_numbers(m)) return true;
-    if (!m->stale && !m->count) return true;
+    if (!m->stale) return true;
     // Where each removal makes it stale, deliveries must not wait for a count each.
     if (mg_js_member_now(m) - m->count_paid < COUNT_REST) return true;
     return count(m);
@@ -257,7 +267,7 @@ bool mg_js_member_pump(struct mg_js_member *m) {
     bool asked = !mg_list_empty(&m->knowing) || !mg_list_empty(&m->pulls);
     if (asked && !m->count && (!m->stale || count(m))) tell_knowing(m);
     for (unsigned i = 0; i < SLICE_MESSAGES && bytes < SLICE_BYTES; i++) {
-        if (m->reading || m->look_for_listeners) return m->look_for_listeners;
+        if (m->reading || m->count || m->look_for_listeners) return m->look_for_listeners;
         m->want = mg_js_consumer_want(m->c, mg_js_member_now(m));
         if (m->want.kind == MG_JS_WANT_NOTHING) return false;
         if (!pump_one(m, &known, &bytes)) return false;
