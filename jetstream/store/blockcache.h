@@ -26,7 +26,7 @@ struct mg_block {
     atomic_uint refs;
     uint32_t length;           // bytes of data, constant
     atomic_bool checked;       // its user has found the contents to be in order; set once
-    bool rebuilt;              // constant: data was not read but computed, since the frame is damaged
+    uint8_t rebuilt;           // constant: the kind of a damaged frame whose data was not read but computed; 0: read
     _Alignas(8) uint8_t data[];
 };
 

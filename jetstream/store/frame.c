@@ -126,7 +126,7 @@ int mg_frame_read_twice(const struct mg_frame_file *f, uint64_t at, uint64_t at_
     *out = NULL;
     if (cache && (*out = mg_blockcache_get(cache, f->id, at)) != NULL) {
         // The same place was asked for by another pointer, and one of the two is wrong.
-        if ((*out)->length == length || (*out)->rebuilt) return MG_OK;
+        if ((*out)->rebuilt ? (*out)->rebuilt == kind : (*out)->length == length) return MG_OK;
         mg_block_unref(*out);
         *out = NULL;
         return MG_ECORRUPT;

@@ -223,6 +223,7 @@ int mg_block_iter_seek(struct mg_block_iter *it, mg_slice key) {
 
 // Is the key of the next row, which h describes, greater than key? The part it shares is that of the current row.
 static bool next_is_greater(const struct mg_block_iter *it, const struct row_head *h, mg_slice key) {
+    if (key.n == 0) return h->shared + h->rest > 0; // its pointer may be NULL
     mg_slice shared = {it->key.p, h->shared}, head = {key.p, key.n < h->shared ? key.n : h->shared};
     int c = mg_key_cmp(shared, head);
     if (c || head.n < h->shared) return c > 0;

@@ -115,7 +115,7 @@ static struct mg_block *part_rebuild(const struct mg_run *r, const struct run_pa
     const struct mg_run_part_head head = {0, index.rows};
     mg_slice rows = mg_block_builder_finish(&index);
     struct mg_block *b = mg_block_new(r->file.id, part->ref.offset, (uint32_t)(MG_RUN_PART_HEAD_SIZE + rows.n));
-    b->rebuilt = true;
+    b->rebuilt = MG_FRAME_PART;
     mg_run_part_head_pack(b->data, &head);
     memcpy(b->data + MG_RUN_PART_HEAD_SIZE, rows.p, rows.n);
     mg_block_builder_fini(&index);

@@ -22,9 +22,10 @@ static void keep(const struct mg_segment *g, struct mg_block *b) {
     if (g->file.env->cache) mg_blockcache_put(g->file.env->cache, b);
 }
 
-static struct mg_block *rebuilt_block(const struct mg_segment *g, uint64_t at, const struct mg_buf *payload) {
+static struct mg_block *rebuilt_block(const struct mg_segment *g, uint8_t kind, uint64_t at,
+                                      const struct mg_buf *payload) {
     struct mg_block *b = mg_block_new(g->file.id, at, (uint32_t)payload->len);
-    b->rebuilt = true;
+    b->rebuilt = kind;
     memcpy(b->data, payload->p, payload->len);
     keep(g, b);
     return b;
@@ -103,7 +104,7 @@ static struct mg_block *dir_rebuild(const struct mg_segment *g, const struct mg_
         // No leaf is there, and length 0 says so: to be made of the records.
         if (row.first_seq <= row.last_seq) add_row(&rows, &row);
     }
-    struct mg_block *b = rebuilt_block(g, s->dir, &rows);
+    struct mg_block *b = rebuilt_block(g, MG_FRAME_DIR, s->dir, &rows);
     mg_buf_fini(&rows);
     return b;
 }
@@ -218,7 +219,7 @@ static struct mg_block *leaf_rebuild(const struct mg_segment *g, const struct mg
     mg_buf_add(&payload, packed, sizeof packed);
     mg_buf_add_slice(&payload, mg_buf_slice(&m.entries));
     mg_buf_add_slice(&payload, mg_buf_slice(&m.seqs));
-    struct mg_block *b = rebuilt_block(g, row->offset, &payload);
+    struct mg_block *b = rebuilt_block(g, MG_FRAME_LEAF, row->offset, &payload);
     mg_buf_fini(&payload);
     mg_buf_fini(&m.entries);
     mg_buf_fini(&m.seqs);
@@ -233,7 +234,7 @@ static void leaf_parse(struct section_leaf *leaf) {
 }
 
 static bool leaf_fits(const struct mg_block *b, const struct mg_dir_row *row) {
-    if (b->rebuilt) return true;
+    if (b->rebuilt) return b->rebuilt == MG_FRAME_LEAF;
     struct mg_leaf_head head;
     if (!leaf_shape_ok(b)) return false;
     mg_leaf_head_unpack(&head, b->data);
