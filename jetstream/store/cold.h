@@ -21,7 +21,7 @@ struct mg_cold_entry {
     int64_t time;      // with err: it is not younger
     uint32_t size;     // with err: what it counted in `bytes`, as far as anything tells; 0: nothing does
     mg_slice subject, headers, payload;
-    int err; // MG_ECORRUPT, MG_EIO: it is there and cannot be read
+    int err; // MG_ECORRUPT, MG_EIO: it is there and cannot be read, or whether it is there
 };
 
 enum mg_cold_kind {
@@ -83,7 +83,8 @@ struct mg_cold_read {
     uint32_t count, cap;
     uint64_t covered;          // SCAN: every message below was looked at
     uint64_t total;            // COUNT
-    int err;                   // the question as a whole could not be answered
+    int err;                   // the question as a whole could not be answered; never of SCAN: who goes from message
+                               // to message always gets ahead
     // COUNT: bitmaps of removed messages that are in memory, gathered in slices before the reader gets it.
     struct mg_list gathers;    // of the stream's list
     struct mg_buf memory_bits;

@@ -17,6 +17,7 @@ struct removed {
     const struct mg_cold_read *r;
     uint64_t chunk; // UINT64_MAX: none yet
     bool known;     // there is a bitmap
+    int failed;     // it cannot be read
     struct mg_buf bits;
 };
 
@@ -43,6 +44,7 @@ static void add_bits_of_memory(struct removed *x) {
     for (size_t i = 0; i < MG_REMOVED_BYTES; i++) x->bits.p[i] = (char)(x->bits.p[i] | bits[i]);
 }
 
+// On error *out is false: whoever looks for messages takes one for there, and for one that cannot be read.
 static int is_removed(struct removed *x, uint64_t seq, bool *out) {
     *out = seq < x->r->low;
     if (*out) return 0;
@@ -53,11 +55,12 @@ static int is_removed(struct removed *x, uint64_t seq, bool *out) {
         mg_put_be64(key + MG_ROW_KEY_HEAD, chunk);
         x->bits.len = 0;
         int err = mg_runset_get(x->r->runs, mg_slice_of(key, sizeof(key)), &x->bits);
-        if (err && err != MG_ENOTFOUND) return err;
+        x->failed = err == MG_ENOTFOUND ? 0 : err;
         x->known = err == 0 && x->bits.len == MG_REMOVED_BYTES;
         x->chunk = chunk;
-        add_bits_of_memory(x);
+        if (x->failed == 0) add_bits_of_memory(x);
     }
+    if (x->failed) return x->failed;
     *out = x->known && (x->bits.p[bit / 8] >> (bit % 8) & 1);
     return 0;
 }
@@ -108,8 +111,8 @@ static void add_unreadable(struct mg_cold_read *r, const struct mg_stretch *c, u
                            int err) {
     uint64_t seq = from > c->first_seq ? from : c->first_seq;
     bool gone = true;
-    for (; gone && r->err == 0 && seq <= c->last_seq; seq += gone) r->err = is_removed(x, seq, &gone);
-    if (r->err == 0 && !gone) {
+    for (; gone && seq <= c->last_seq; seq += gone) is_removed(x, seq, &gone);
+    if (!gone) {
         add_entry(r, seq, c->last_seq, NULL, err);
         r->entries[r->count - 1].time = mg_stretch_latest(c);
     }
@@ -140,6 +143,12 @@ static void describe(struct mg_cold_entry *out, const struct mg_section_scan *sc
         out->size = mg_stored_size(v.subject.n, v.headers.n, v.payload.n);
 }
 
+// It is whole, but nobody knows whether it was removed.
+static void describe_intact(struct mg_cold_entry *out, const struct mg_record_view *v) {
+    out->time = v->head.time;
+    out->size = mg_stored_size(v->subject.n, v->headers.n, v->payload.n);
+}
+
 // From `from` on through one stretch. True: go on with the next one.
 static bool scan_stretch(struct mg_cold_read *r, const struct mg_stretch *c, uint64_t from, struct removed *x) {
     struct mg_subject_match m = match_of(&r->q);
@@ -148,7 +157,7 @@ static bool scan_stretch(struct mg_cold_read *r, const struct mg_stretch *c, uin
     int failed = mg_stretch_open(c, r->stream_id, &g, &at);
     if (failed) {
         add_unreadable(r, c, from, x, failed);
-        return r->err == 0 && !enough(r);
+        return !enough(r);
     }
     struct mg_section_filter *f = r->q.filters_len ? mg_section_filter_new(g, &at, &m) : NULL;
     bool more = true;
@@ -161,15 +170,18 @@ static bool scan_stretch(struct mg_cold_read *r, const struct mg_stretch *c, uin
             int err = mg_section_scan_next(scan, &e, &v);
             if (err == MG_ENOTFOUND) break;
             bool gone = true;
+            int unknown = 0; // whether it is there
             if (err) clip(r, c, from, &e);
-            for (uint64_t seq = e.seq; gone && r->err == 0 && seq <= e.last_seq; seq++) {
-                r->err = is_removed(x, seq, &gone);
+            for (uint64_t seq = e.seq; gone && seq <= e.last_seq; seq++) {
+                unknown = is_removed(x, seq, &gone);
                 e.seq = seq;
             }
-            if (r->err) more = false;
             bool hidden = err && MG_PLANTED(damage_is_absence);
-            if (more && !gone && !hidden) add_entry(r, e.seq, e.last_seq, &v, err);
-            if (err && more && !gone && !hidden) describe(&r->entries[r->count - 1], scan, &at, &e);
+            if (!gone && !hidden) {
+                add_entry(r, e.seq, e.last_seq, &v, err ? err : unknown);
+                if (err) describe(&r->entries[r->count - 1], scan, &at, &e);
+                else if (unknown) describe_intact(&r->entries[r->count - 1], &v);
+            }
             r->covered = (err ? e.last_seq : e.seq) + 1;
             if (enough(r)) more = false;
         }
