@@ -12,6 +12,7 @@
 #define FIRST_SLOTS 64u
 #define TAKEN_AT_ONCE 4u
 #define FREED_AT_ONCE 2u // blocks: the system takes half a megabyte back
+#define PAGES_AT_ONCE 128u
 #define BLOCK_FIRST 1024u
 // A ref is 1 + (number of the block, place in it in units of 8 bytes): 32 GB a generation.
 #define PLACE_BITS 15u
@@ -37,6 +38,18 @@ static void free_table(struct mg_row_table *t) {
     for (uint32_t i = 0; i < page_count(t); i++) mg_free(t->pages[i]);
     mg_free(t->pages);
     t->pages = NULL;
+}
+
+// The table gets smaller from behind. False: there is more.
+static bool free_pages(struct mg_row_table *t, uint32_t n) {
+    uint32_t i = page_count(t);
+    for (; i > 0 && n > 0; n--) {
+        mg_free(t->pages[--i]);
+        t->pages[i] = NULL;
+    }
+    if (i == 0) free_table(t);
+    else t->mask = i * MG_ROW_PAGE - 1;
+    return i == 0;
 }
 
 static struct mg_row_slot slot_at(const struct mg_row_table *t, uint32_t i) {
@@ -74,7 +87,7 @@ bool mg_rowmap_unref_some(struct mg_rowmap *m) {
     uint32_t left = FREED_AT_ONCE;
     if (atomic_load_explicit(&m->refs, memory_order_acquire) == 1) { // nobody else has it any more
         while (m->blocks_len > 0 && left-- > 0) mg_free(m->blocks[--m->blocks_len]);
-        if (m->blocks_len > 0) return false;
+        if (m->blocks_len > 0 || !free_pages(&m->now, PAGES_AT_ONCE)) return false;
     }
     mg_rowmap_unref(m);
     return true;
@@ -139,34 +152,41 @@ struct mg_cell *mg_rowmap_at(const struct mg_rowmap *m, uint32_t i) {
     return slot.ref ? cell_of(m, slot.ref) : NULL;
 }
 
-static struct mg_cell *find(const struct mg_rowmap *m, const struct mg_row_table *t, uint64_t hash, mg_slice key) {
-    for (uint32_t i = (uint32_t)hash & t->mask;; i = (i + 1) & t->mask) {
+// Slots below `taken` were in use: what was put behind them is found from there on.
+static struct mg_cell *find(const struct mg_rowmap *m, const struct mg_row_table *t, uint32_t taken, uint64_t hash,
+                            mg_slice key) {
+    uint32_t i = (uint32_t)hash & t->mask;
+    for (uint32_t left = t->mask + 1 - taken; left > 0; left--, i = (i + 1) & t->mask) {
+        if (i < taken) i = taken;
         struct mg_row_slot s = slot_at(t, i);
         if (s.ref == 0) return NULL;
         if (s.tag != (uint32_t)hash) continue;
         struct mg_cell *r = cell_of(m, s.ref);
         if (r->key_len == key.n && memcmp(r->key, key.p, key.n) == 0) return r;
     }
+    return NULL;
 }
 
-// Slots that were taken over stay as they are: others are found behind them.
 struct mg_cell *mg_rowmap_get(const struct mg_rowmap *m, uint64_t hash, mg_slice key) {
-    struct mg_cell *cell = find(m, &m->now, hash, key);
-    return cell || m->before.pages == NULL ? cell : find(m, &m->before, hash, key);
+    struct mg_cell *cell = find(m, &m->now, 0, hash, key);
+    return cell || m->before.pages == NULL ? cell : find(m, &m->before, m->taken, hash, key);
 }
 
 // More of them than new rows, so it is done long before the new table is full.
 static void take_over(struct mg_rowmap *m) {
+    struct mg_row_table *t = &m->before;
     uint32_t end = m->taken + TAKEN_AT_ONCE;
-    if (m->before.pages == NULL) return;
-    for (; m->taken < end && m->taken <= m->before.mask; m->taken++) {
-        struct mg_row_slot slot = slot_at(&m->before, m->taken);
+    if (t->pages == NULL) return;
+    while (m->taken < end && m->taken <= t->mask) {
+        struct mg_row_slot slot = slot_at(t, m->taken);
+        struct mg_row_slot **page = &t->pages[m->taken / MG_ROW_PAGE];
         if (slot.ref) put_slot(m, slot);
+        if (++m->taken % page_slots(t) != 0) continue;
+        m->bytes -= *page ? page_slots(t) * sizeof(**page) : 0;
+        mg_free(*page);
+        *page = NULL;
     }
-    if (m->taken <= m->before.mask) return;
-    for (uint32_t i = 0; i < page_count(&m->before); i++)
-        m->bytes -= m->before.pages[i] ? page_slots(&m->before) * sizeof(struct mg_row_slot) : 0;
-    free_table(&m->before);
+    if (m->taken > t->mask) free_table(t);
 }
 
 static void grow(struct mg_rowmap *m) {

@@ -101,11 +101,46 @@ static void a_new_table_is_cheap(void **state) {
     mg_rowmap_unref(m);
 }
 
+// The pages of the table before go one by one, and what they cost with them.
+static void an_old_table_goes_page_by_page(void **state) {
+    struct mg_rowmap *m = mg_rowmap_new();
+    uint32_t i = 0, freed = 0, pages = 0;
+    (void)state;
+    while (m->now.mask + 1 < 16 * MG_ROW_PAGE) put(m, i++);
+    for (size_t bytes = m->bytes; m->before.pages; bytes = m->bytes) {
+        pages = 0;
+        for (uint32_t k = 0; k < 8; k++) pages += m->before.pages[k] == NULL;
+        assert_true(pages - freed <= 1 && pages == m->taken / MG_ROW_PAGE);
+        freed = pages;
+        put(m, i++);
+        assert_true(m->bytes + 2 * MG_ROW_PAGE * sizeof(struct mg_row_slot) > bytes);
+    }
+    assert_int_equal(pages, 7); // the last one with the table
+    expect_all(m, i);
+    mg_rowmap_unref(m);
+}
+
+// A large one is freed in many slices; as long as somebody else has it, in none.
+static void is_freed_in_slices(void **state) {
+    struct mg_rowmap *m = mg_rowmap_new();
+    uint32_t i = 0, slices = 1;
+    (void)state;
+    while (m->now.mask + 1 < 256 * MG_ROW_PAGE) put(m, i++);
+    while (m->before.pages) put(m, i++);
+    mg_rowmap_ref(m);
+    assert_true(mg_rowmap_unref_some(m));
+    expect_all(m, i);
+    while (!mg_rowmap_unref_some(m)) slices++;
+    assert_true(slices >= 10);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keeps_all_while_it_grows),
         cmocka_unit_test(walks_while_it_grows),
         cmocka_unit_test(a_new_table_is_cheap),
+        cmocka_unit_test(an_old_table_goes_page_by_page),
+        cmocka_unit_test(is_freed_in_slices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
