@@ -402,6 +402,15 @@ static void apply_row(struct mg_stream *s, const struct mg_record_view *rec) {
     mg_buf_fini(&key);
 }
 
+void mg_stream_sum(struct mg_stream *s) {
+    struct mg_store_sums *sums = &s->part->sums;
+    uint64_t msgs = s->deleted ? 0 : s->msgs, bytes = s->deleted ? 0 : s->bytes;
+    sums->messages += msgs - s->summed_msgs;
+    sums->bytes[s->storage] += bytes - s->summed_bytes;
+    s->summed_msgs = msgs;
+    s->summed_bytes = bytes;
+}
+
 void mg_stream_apply(struct mg_stream *s, const struct mg_record_view *rec, const uint8_t *bytes, bool live) {
     if (MG_PLANTED(late_seal)) mg_seal_first(s);
     mg_assert(s->sealed_in == s->part->generation);
@@ -421,4 +430,5 @@ void mg_stream_apply(struct mg_stream *s, const struct mg_record_view *rec, cons
     case MG_RECORD_DROP: mg_stream_apply_drop(s); break;
     default: break; // of a later version: kept in the journal, unknown to us
     }
+    mg_stream_sum(s);
 }

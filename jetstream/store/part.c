@@ -72,6 +72,7 @@ int64_t mg_part_aging_time(struct mg_store_part *p) {
     return mg_clock_aging(&p->clock);
 }
 
+const struct mg_store_sums *mg_store_part_sums(const struct mg_store_part *p) { return &p->sums; }
 int64_t mg_store_part_time(struct mg_store_part *p) { return mg_part_time(p); }
 int64_t mg_store_part_aging(struct mg_store_part *p) { return mg_part_aging_time(p); }
 
@@ -399,51 +400,18 @@ static void tell_visible(struct mg_store_part *p) {
 
 // ---- streams --------------------------------------------------------------------------------------------------------
 
-static uint32_t slot_of(const struct mg_store_part *p, uint64_t id) {
-    return (uint32_t)((id * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & (p->by_id_cap - 1);
+static uint64_t hash_of(uint64_t id) { return id * UINT64_C(0x9e3779b97f4a7c15); }
+
+static inline bool has_id(const void *val, const void *id) {
+    return ((const struct mg_stream *)val)->id == *(const uint64_t *)id;
 }
 
 struct mg_stream *mg_part_stream(struct mg_store_part *p, uint64_t id) {
-    if (p->by_id_cap == 0) return NULL;
-    for (uint32_t i = slot_of(p, id); p->by_id[i]; i = (i + 1) & (p->by_id_cap - 1)) {
-        if (p->by_id[i]->id == id) return p->by_id[i];
-    }
-    return NULL;
+    return mg_table_find(&p->by_id, hash_of(id), has_id, &id);
 }
 
-static void put_slot(struct mg_store_part *p, struct mg_stream *s) {
-    uint32_t i = slot_of(p, s->id);
-    while (p->by_id[i]) i = (i + 1) & (p->by_id_cap - 1);
-    p->by_id[i] = s;
-}
-
-void mg_part_index(struct mg_store_part *p, struct mg_stream *s) {
-    if ((p->by_id_len + 1) * 2 > p->by_id_cap) {
-        uint32_t old = p->by_id_cap;
-        struct mg_stream **was = p->by_id;
-        p->by_id_cap = old ? old * 2 : 16;
-        p->by_id = mg_zalloc(p->by_id_cap * sizeof(struct mg_stream *));
-        for (uint32_t i = 0; i < old; i++) {
-            if (was[i]) put_slot(p, was[i]);
-        }
-        mg_free(was);
-    }
-    put_slot(p, s);
-    p->by_id_len++;
-}
-
-// Takes it out and moves what probed past it.
-void mg_part_unindex(struct mg_store_part *p, struct mg_stream *s) {
-    uint32_t mask = p->by_id_cap - 1, i = slot_of(p, s->id);
-    while (p->by_id[i] != s) i = (i + 1) & mask;
-    p->by_id[i] = NULL;
-    p->by_id_len--;
-    for (uint32_t k = (i + 1) & mask; p->by_id[k]; k = (k + 1) & mask) {
-        struct mg_stream *moved = p->by_id[k];
-        p->by_id[k] = NULL;
-        put_slot(p, moved);
-    }
-}
+void mg_part_index(struct mg_store_part *p, struct mg_stream *s) { mg_table_add(&p->by_id, hash_of(s->id), s); }
+void mg_part_unindex(struct mg_store_part *p, struct mg_stream *s) { mg_table_del(&p->by_id, hash_of(s->id), s); }
 
 void mg_part_want(struct mg_stream *s) {
     if (mg_list_empty(&s->wants)) mg_list_push_back(&s->part->wanting, &s->wants);
@@ -558,6 +526,7 @@ void mg_store_part_start(struct mg_store_part *p, struct mg_loop *loop, struct m
     p->inbox.ring = ring;
     p->inbox.arg = p;
     for (struct mg_stream *s = mg_stream_next(p, NULL); s; s = mg_stream_next(p, s)) {
+        mg_stream_sum(s); // as the recovery has left it
         mg_head_advance(s);
         mg_limits_resume(s); // a crash may have come between limits and what they remove
         mg_stream_arm_age(s);

@@ -19,9 +19,8 @@
 #include "jetstream/store/store.h"
 #include "server/base/list.h"
 #include "server/base/timer.h"
+#include "server/router/table.h"
 #include "server/shard/loop.h"
-
-#define MG_NAME_BUCKETS 1024u // lists of streams by a hash of their names
 
 struct mg_seal;
 struct mg_swap;
@@ -60,7 +59,7 @@ struct mg_store_part {
     unsigned index;
     struct mg_loop *loop; // NULL until started
     struct mg_list streams;
-    struct mg_list names[MG_NAME_BUCKETS]; // of the same streams
+    struct mg_table by_id, names; // of the same streams, deleted ones too
     struct mg_rows rows;
     uint32_t generation;  // of rows.active; what is removed from memtables now is marked with it
 
@@ -102,9 +101,8 @@ struct mg_store_part {
     bool poisoned, stopping;
     bool closed;              // the threads have ended: nothing is asked or written any more
     struct mg_list wanting;   // streams with changes or reads that wait, or limits to enforce
-    struct mg_stream **by_id; // open addressing, a power of two
-    uint32_t by_id_len, by_id_cap;
     uint32_t stretches;       // of all streams
+    struct mg_store_sums sums;
     bool pump;                // a stream wants to be pumped at the next turn
     uint64_t spent_at;        // when the time of this kind of work is over (mg_part_spent)
     uint32_t cost, steps;     // since the clock was looked at; since this kind of work began

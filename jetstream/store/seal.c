@@ -133,7 +133,7 @@ void mg_seal_ask(struct mg_parcel *parcel) {
     seal->aging_time = mg_part_aging_time(p);
     seal->lag = mg_clock_lag(&p->clock);
     seal->next = p->streams.next;
-    make_room(seal, p->by_id_len, p->stretches);
+    make_room(seal, (uint32_t)p->by_id.count, p->stretches);
     freeze(p, seal);
 }
 

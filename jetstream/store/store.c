@@ -125,7 +125,8 @@ static struct mg_store_part *new_part(struct mg_store *st, unsigned index) {
     p->generation = 1;
     p->batch = 1;
     mg_list_init(&p->streams);
-    for (unsigned i = 0; i < MG_NAME_BUCKETS; i++) mg_list_init(&p->names[i]);
+    mg_table_init(&p->by_id);
+    mg_table_init(&p->names);
     mg_list_init(&p->told);
     mg_list_init(&p->holding);
     mg_list_init(&p->wanting);
@@ -284,7 +285,8 @@ static void free_part(struct mg_store_part *p) {
     mg_free(p->tables);
     for (uint32_t i = 0; i < p->unsent_len; i++) mg_part_batch_free(p->unsent[i]);
     mg_free(p->unsent);
-    mg_free(p->by_id);
+    mg_table_fini(&p->by_id);
+    mg_table_fini(&p->names);
     mg_part_forget_results(p);
     mg_free(p);
 }

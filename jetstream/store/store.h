@@ -124,6 +124,12 @@ bool mg_store_part_turn(struct mg_store_part *p);
 // The time that messages get now, and the one that their age is measured at (clock.h). ns since the epoch.
 int64_t mg_store_part_time(struct mg_store_part *p);
 int64_t mg_store_part_aging(struct mg_store_part *p);
+// Of all streams of the part but deleted ones, newest state; bytes as mg_stream_state tells them.
+struct mg_store_sums {
+    uint64_t messages;
+    uint64_t bytes[2]; // by enum mg_stream_storage
+};
+const struct mg_store_sums *mg_store_part_sums(const struct mg_store_part *p);
 // Stops taking changes; true when nothing of this part is under way (or, on a full disk, when what is cannot end). Its
 // loop must live until the store is closed.
 bool mg_store_part_stop(struct mg_store_part *p);

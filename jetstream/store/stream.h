@@ -108,7 +108,6 @@ struct mg_trim {
 
 struct mg_stream {
     struct mg_list link;      // of the part's streams
-    struct mg_list same_name; // of the list of its name's bucket
     struct mg_list told;      // of the part's list of those whose `visible` has moved
     struct mg_list wants;     // of the part's list of those that want to be pumped
     struct mg_list holds;     // of the part's list of those that hold answers back
@@ -123,6 +122,7 @@ struct mg_stream {
     uint64_t op;              // of the last record
     uint64_t first, last;     // first is a lower bound unless first_exact
     uint64_t msgs, bytes, subjects, lost;
+    uint64_t summed_msgs, summed_bytes; // what the part's sums have of it
     uint64_t lost_operations; // that the journal lost: messages, but also removals and rows
     struct mg_lost lost_ranges;
     uint64_t unreadable;      // messages in segments that could not be opened at the start; lost for as long
@@ -224,6 +224,7 @@ void mg_stream_write_large(struct mg_stream *s, struct mg_record_view *rec, stru
 void mg_removals_write(struct mg_stream *s, const struct mg_removals *list, bool erase);
 int mg_row_execute(struct mg_stream *s, const struct mg_change *c);
 
+void mg_stream_sum(struct mg_stream *s); // brings the part's sums up to date
 // apply.c: `rec` is verified and stays where it is (`bytes`). live: not a replay.
 void mg_stream_apply(struct mg_stream *s, const struct mg_record_view *rec, const uint8_t *bytes, bool live);
 // The message of this record cannot be read any more: its number is used up, and what it evicts is gone.

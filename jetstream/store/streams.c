@@ -17,6 +17,12 @@
 #define FLAG_NEW_PER_SUBJECT 1u
 #define FLAG_TRIM 2u
 
+static uint64_t name_hash(const struct mg_store_part *p, mg_slice name) { return mg_row_hash(p->rows.seed, name); }
+
+static void forget_name(struct mg_stream *s) {
+    if (s->name.n) mg_table_del(&s->part->names, name_hash(s->part, s->name), s);
+}
+
 struct mg_stream *mg_stream_new(struct mg_store_part *p, uint64_t id) {
     struct mg_stream *s = mg_zalloc(sizeof(*s));
     s->part = p;
@@ -24,7 +30,6 @@ struct mg_stream *mg_stream_new(struct mg_store_part *p, uint64_t id) {
     s->first = 1;
     s->first_exact = true;
     s->rows = &p->rows;
-    mg_list_init(&s->same_name);
     mg_list_init(&s->told);
     mg_list_init(&s->wants);
     mg_list_init(&s->holds);
@@ -58,7 +63,7 @@ void mg_stream_free(struct mg_stream *s) {
     mg_seal_first(s);
     mg_seal_unlink(s);
     mg_list_remove(&s->link);
-    mg_list_remove(&s->same_name);
+    forget_name(s);
     mg_list_remove(&s->told);
     mg_list_remove(&s->wants);
     mg_list_remove(&s->holds);
@@ -128,14 +133,10 @@ static void replace(mg_slice *old, mg_slice with) {
     *old = mg_slice_of(copy, with.n);
 }
 
-static struct mg_list *bucket_of(struct mg_store_part *p, mg_slice name) {
-    return &p->names[mg_row_hash(p->rows.seed, name) % MG_NAME_BUCKETS];
-}
-
 static void set_name(struct mg_stream *s, mg_slice name) {
+    forget_name(s);
     replace(&s->name, name);
-    mg_list_remove(&s->same_name);
-    mg_list_push_back(bucket_of(s->part, name), &s->same_name);
+    if (name.n) mg_table_add(&s->part->names, name_hash(s->part, s->name), s);
 }
 
 int mg_stream_decode_row(struct mg_stream *s, mg_slice value) {
@@ -271,6 +272,7 @@ int mg_stream_delete(struct mg_stream *s, void *ctx) {
         mg_stream_write(s, &rec);
     }
     s->deleted = true;
+    mg_stream_sum(s);
     mg_stream_answer(s, ctx, 0, 0, MG_ANSWER_PLAIN);
     return 0;
 }
@@ -289,22 +291,23 @@ struct mg_stream *mg_stream_next(struct mg_store_part *p, struct mg_stream *afte
     return NULL;
 }
 
+struct named {
+    mg_slice name;
+    const struct mg_stream *but;
+};
+
+static inline bool is_named(const void *val, const void *key) {
+    const struct mg_stream *s = val;
+    const struct named *n = key;
+    return s != n->but && !s->deleted && mg_slice_eq(s->name, n->name);
+}
+
 struct mg_stream *mg_stream_find(struct mg_store_part *p, mg_slice name) {
-    struct mg_list *bucket = bucket_of(p, name);
-    for (struct mg_list *l = bucket->next; l != bucket; l = l->next) {
-        struct mg_stream *s = mg_container_of(l, struct mg_stream, same_name);
-        if (!s->deleted && mg_slice_eq(s->name, name)) return s;
-    }
-    return NULL;
+    return mg_table_find(&p->names, name_hash(p, name), is_named, &(struct named){name, NULL});
 }
 
 struct mg_stream *mg_stream_find_other(const struct mg_stream *s) {
-    struct mg_list *bucket = bucket_of(s->part, s->name);
-    for (struct mg_list *l = bucket->next; l != bucket; l = l->next) {
-        struct mg_stream *o = mg_container_of(l, struct mg_stream, same_name);
-        if (o != s && !o->deleted && mg_slice_eq(o->name, s->name)) return o;
-    }
-    return NULL;
+    return mg_table_find(&s->part->names, name_hash(s->part, s->name), is_named, &(struct named){s->name, s});
 }
 
 mg_slice mg_stream_name(const struct mg_stream *s) { return s->name; }
