@@ -35,8 +35,11 @@ static void take_in(struct mg_js *js, struct mg_stream *store) {
 
 static void may_send_again(struct mg_credit_waiter *w) {
     struct mg_js *js = mg_container_of(w, struct mg_js, credit);
-    for (size_t i = 0; i < js->nstreams; i++)
-        if (js->streams[i]->members) mg_js_stream_busy(js->streams[i]);
+    while (!mg_list_empty(&js->stalled)) {
+        struct mg_js_stream *s = mg_container_of(js->stalled.next, struct mg_js_stream, stalled);
+        mg_list_remove(&s->stalled);
+        mg_js_stream_busy(s);
+    }
 }
 
 void mg_js_start(struct mg_js *js, const struct mg_js_setup *o) {
@@ -46,6 +49,8 @@ void mg_js_start(struct mg_js *js, const struct mg_js_setup *o) {
     if (o->domain) js->domain = mg_cstr(o->domain);
     mg_list_init(&js->dead);
     mg_list_init(&js->busy);
+    mg_list_init(&js->stalled);
+    mg_list_init(&js->leaving);
     mg_list_init(&js->tasks);
     mg_list_init(&js->waits);
     mg_list_init(&js->later);
@@ -102,6 +107,8 @@ void mg_js_fini(struct mg_js *js) {
         mg_js_remove(js, s);
         mg_js_stream_free(s);
     }
+    while (!mg_list_empty(&js->leaving))
+        mg_js_stream_free(mg_container_of(js->leaving.next, struct mg_js_stream, leaving));
     mg_js_requests_drop(js); // also those that waited for a consumer
     bury(js);
     mg_js_watch_fini(js);
@@ -196,25 +203,13 @@ void mg_js_remove(struct mg_js *js, struct mg_js_stream *s) {
 
 // ---- room -----------------------------------------------------------------------------------------------------------
 
-#define RECOUNT_EVERY UINT64_C(100000000) // ns
+uint64_t mg_js_used(const struct mg_js *js, int storage) {
+    return mg_store_part_sums(js->part)->bytes[storage == MG_JS_MEMORY ? MG_STORAGE_MEMORY : MG_STORAGE_FILE];
+}
 
-static bool over(const struct mg_js *js, int storage) {
+bool mg_js_no_room(const struct mg_js *js, int storage) {
     int64_t most = storage == MG_JS_MEMORY ? js->o.max_memory : js->o.max_store;
-    return most >= 0 && js->used[storage] > (uint64_t)most;
-}
-
-void mg_js_account(struct mg_js *js) {
-    for (size_t i = 0; i < js->nstreams; i++) mg_js_stream_account(js->streams[i]);
-}
-
-bool mg_js_no_room(struct mg_js *js, int storage) {
-    if (!over(js, storage)) return false;
-    // What has expired was not noticed.
-    uint64_t now = mg_loop_now(mg_shard_loop(js->shard));
-    if (now - js->recounted < RECOUNT_EVERY) return true;
-    js->recounted = now;
-    mg_js_account(js);
-    return over(js, storage);
+    return most >= 0 && mg_js_used(js, storage) > (uint64_t)most;
 }
 
 // ---- calls into the store -------------------------------------------------------------------------------------------

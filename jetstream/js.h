@@ -58,6 +58,8 @@ struct mg_js {
     struct mg_js_taken taken; // the subjects of all streams
     struct mg_list dead;    // of struct mg_js_sub: dropped during a delivery, freed in the next turn
     struct mg_list busy;    // of struct mg_js_stream: with something to do at the end of the turn
+    struct mg_list stalled; // of struct mg_js_stream: that wait until they may send again
+    struct mg_list leaving; // of struct mg_js_stream: deleted, their consumers are still going
     struct mg_list tasks;   // of struct mg_js_task: for the next turn
     struct mg_list waits;   // of struct mg_js_wait: calls into the store that are not answered
     struct mg_list idle;    // of struct mg_js_member: the least recently used first (stream/sleep.c)
@@ -71,8 +73,8 @@ struct mg_js {
     struct mg_buf scratch;  // for one answer
     uint64_t api_total, api_errors, api_inflight;
     uint64_t info_inflight; // of api_inflight: those that only ask for information
-    uint64_t recounted;     // when `used` was brought up to date because it was too much
-    uint64_t used[2], reserved[2]; // by storage (enum mg_js_storage): bytes stored, sums of max_bytes
+    uint64_t reserved[2];   // by storage (enum mg_js_storage): sums of max_bytes
+    uint64_t nconsumers;    // of all streams
     bool stopping;
 };
 
@@ -93,10 +95,9 @@ void mg_js_remove(struct mg_js *js, struct mg_js_stream *s);
 
 // ---- room -----------------------------------------------------------------------------------------------------------
 
-// Brings js->used up to date; in between it is a little behind.
-void mg_js_account(struct mg_js *js);
+uint64_t mg_js_used(const struct mg_js *js, int storage); // bytes stored (enum mg_js_storage)
 // Are the server's bounds for this kind of storage (enum mg_js_storage) exceeded?
-bool mg_js_no_room(struct mg_js *js, int storage);
+bool mg_js_no_room(const struct mg_js *js, int storage);
 
 // ---- calls into the store -------------------------------------------------------------------------------------------
 

@@ -8,17 +8,6 @@
 #include "jetstream/stream/member.h"
 #include "server/base/mem.h"
 
-struct mg_js_sums mg_js_sums(struct mg_js *js) {
-    struct mg_js_sums sum = {.streams = js->nstreams};
-    mg_js_account(js);
-    for (size_t i = 0; i < js->nstreams; i++) {
-        sum.consumers += mg_js_stream_consumers(js->streams[i]);
-        sum.messages += mg_stream_messages(js->streams[i]->store);
-        sum.bytes += mg_stream_bytes(js->streams[i]->store);
-    }
-    return sum;
-}
-
 size_t mg_js_streams_behind(const struct mg_js *js, mg_slice after, struct mg_js_stream **out, size_t max) {
     size_t lo = 0, hi = js->nstreams, n = 0;
     while (lo < hi) {

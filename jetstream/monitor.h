@@ -9,11 +9,6 @@
 #include "jetstream/js.h"
 #include "server/base/json.h"
 
-struct mg_js_sums {
-    uint64_t streams, consumers, messages, bytes;
-};
-struct mg_js_sums mg_js_sums(struct mg_js *js);
-
 // The streams whose names follow `after` (empty: from the first), at most `max`; returns how many.
 size_t mg_js_streams_behind(const struct mg_js *js, mg_slice after, struct mg_js_stream **out, size_t max);
 

@@ -41,16 +41,16 @@ bool server_js_facts(struct mg_server *s, struct mg_js_facts *out) {
     *out = (struct mg_js_facts){.ready = j && j->started};
     if (!out->ready) return true;
     struct mg_js *js = &j->js;
-    struct mg_js_sums sum = mg_js_sums(js);
+    const struct mg_store_sums *sums = mg_store_part_sums(js->part);
     *out = (struct mg_js_facts){
         .ready = true, .store_dir = j->dir, .domain = j->domain, .unique_tag = o->unique_tag,
         .max_memory = js->o.max_memory, .max_store = js->o.max_store, .sync_interval = (uint64_t)o->sync_interval,
         .strict = o->strict, .max_ack_pending = o->max_ack_pending, .max_request_batch = o->max_request_batch,
-        .duplicate_window = o->duplicate_window, .api_level = MG_JS_API_LEVEL, .memory = js->used[MG_STORAGE_MEMORY],
-        .storage = js->used[MG_STORAGE_FILE], .reserved_memory = js->reserved[MG_STORAGE_MEMORY],
-        .reserved_storage = js->reserved[MG_STORAGE_FILE], .streams = sum.streams, .consumers = sum.consumers,
-        .messages = sum.messages, .bytes = sum.bytes, .api_total = js->api_total, .api_errors = js->api_errors,
-        .api_inflight = js->api_inflight, .has = has, .arg = js,
+        .duplicate_window = o->duplicate_window, .api_level = MG_JS_API_LEVEL, .memory = sums->bytes[MG_STORAGE_MEMORY],
+        .storage = sums->bytes[MG_STORAGE_FILE], .reserved_memory = js->reserved[MG_STORAGE_MEMORY],
+        .reserved_storage = js->reserved[MG_STORAGE_FILE], .streams = js->nstreams, .consumers = js->nconsumers,
+        .messages = sums->messages, .bytes = sums->bytes[MG_STORAGE_MEMORY] + sums->bytes[MG_STORAGE_FILE],
+        .api_total = js->api_total, .api_errors = js->api_errors, .api_inflight = js->api_inflight, .has = has, .arg = js,
     };
     store_facts(j->store, out);
     return true;

@@ -112,7 +112,7 @@ void mg_js_reply_names(struct mg_buf *out, enum mg_js_reply reply, struct mg_js_
         mg_jw_null(&w);
     } else {
         mg_jw_arr(&w);
-        for (int64_t i = 0; i < count; i++) mg_jw_str(&w, names[page.offset + i]);
+        for (int64_t i = 0; i < count; i++) mg_jw_str(&w, names[i]);
         mg_jw_end_arr(&w);
     }
     mg_js_reply_end(&w);

@@ -83,7 +83,7 @@ struct mg_js_page mg_js_page_at(int64_t total, int64_t offset, int64_t limit);
 // How many things stand on it.
 int64_t mg_js_page_count(struct mg_js_page page);
 void mg_js_write_page(struct mg_jw *w, struct mg_js_page page);
-// Names, sorted, of which the page is taken. Streams without names are null, consumers [].
+// The names of the page, sorted. Streams without names are null, consumers [].
 void mg_js_reply_names(struct mg_buf *out, enum mg_js_reply reply, struct mg_js_page page, const mg_slice *names);
 
 // ---- members ------------------------------------------------------------------------------------------------------

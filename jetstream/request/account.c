@@ -7,16 +7,13 @@
 
 void mg_js_do_account_info(struct mg_js_request *rq) {
     struct mg_js *js = rq->js;
-    uint64_t consumers = 0;
-    for (size_t i = 0; i < js->nstreams; i++) consumers += mg_js_stream_consumers(js->streams[i]);
-    mg_js_account(js);
     const struct mg_js_account_info a = {
-        .memory = js->used[MG_JS_MEMORY],
-        .storage = js->used[MG_JS_FILE],
+        .memory = mg_js_used(js, MG_JS_MEMORY),
+        .storage = mg_js_used(js, MG_JS_FILE),
         .reserved_memory = js->reserved[MG_JS_MEMORY],
         .reserved_storage = js->reserved[MG_JS_FILE],
         .streams = js->nstreams,
-        .consumers = consumers,
+        .consumers = js->nconsumers,
         .max_memory = -1,
         .max_storage = -1,
         .max_streams = -1,

@@ -2,7 +2,7 @@
 // Copyright (c) The Midge Authors
 //
 // What is told of consumers, and their deletion (spec/jetstream-consumers.md 1, 13).
-#include <stdlib.h>
+#include <string.h>
 
 #include "jetstream/request/fields.h"
 #include "jetstream/request/request.h"
@@ -61,45 +61,24 @@ struct paged {
 static const struct mg_field paged_fields[] = {MG_FIELD(struct paged, offset, INT)};
 static const struct mg_shape paged_shape = MG_SHAPE("JSApiConsumersRequest", struct paged, paged_fields);
 
-struct names {
-    mg_slice *v;
-    size_t n;
-};
-
-// Without those that mirrors and sources use (spec 1).
-static void add_awake(void *ctx, void *val) {
-    struct names *l = ctx;
-    const struct mg_js_member *m = val;
-    if (!m->config.direct && !m->config.sourcing && m->c) l->v[l->n++] = mg_js_member_name(m);
+static struct mg_js_page page_of(const struct mg_js_stream *s, const struct paged *p, int64_t limit) {
+    return mg_js_page_at(s->members ? (int64_t)s->members->names.count : 0, p->offset, limit);
 }
 
-static void add_asleep(void *ctx, void *val) {
-    struct names *l = ctx;
-    const struct mg_js_sleeper *sl = val;
-    if (!(sl->head.flags & MG_JS_ROW_HIDDEN)) l->v[l->n++] = mg_js_sleeper_name(sl);
-}
-
-static int by_name(const void *a, const void *b) { return mg_slice_cmp(*(const mg_slice *)a, *(const mg_slice *)b); }
-
-// Borrowed names, sorted; v is to be freed.
-static struct names names_of(const struct mg_js_stream *s) {
-    struct names l = {mg_alloc((mg_js_stream_consumers(s) + 1) * sizeof(mg_slice)), 0};
-    if (s->members == NULL) return l;
-    mg_table_each(&s->members->by_name, add_awake, &l);
-    mg_table_each(&s->members->asleep, add_asleep, &l);
-    qsort(l.v, l.n, sizeof(l.v[0]), by_name);
-    return l;
+// Borrowed.
+static void names_of(const struct mg_js_stream *s, struct mg_js_page page, mg_slice *out) {
+    if (s->members) mg_js_names_page(&s->members->names, (size_t)page.offset, out, (size_t)mg_js_page_count(page));
 }
 
 static void names_known(struct mg_js_request *rq, struct mg_js_stream *s, const struct mg_result *r) {
-    const struct paged *p = rq->own;
-    struct names l = names_of(s);
+    struct mg_js_page page = page_of(s, rq->own, MG_JS_NAMES_LIMIT);
+    mg_slice names[MG_JS_NAMES_LIMIT];
     struct mg_buf out = MG_BUF_INIT;
     (void)r;
-    mg_js_reply_names(&out, rq->reply, mg_js_page_at((int64_t)l.n, p->offset, MG_JS_NAMES_LIMIT), l.v);
+    names_of(s, page, names);
+    mg_js_reply_names(&out, rq->reply, page, names);
     mg_js_answer(rq, &out);
     mg_buf_fini(&out);
-    mg_free(l.v);
 }
 
 static struct mg_js_stream *read_paged(struct mg_js_request *rq, void *own, struct paged *p) {
@@ -114,89 +93,141 @@ void mg_js_do_consumer_names(struct mg_js_request *rq) {
     if (s) mg_js_request_barrier(rq, s, names_known);
 }
 
-// Each consumer of the page is asked once for what it does not know; then all are told in one go.
+// The consumers of the page as it was at first, one after the other, some a turn: each is woken if it sleeps, asked for
+// what it does not know, and told.
+#define LISTED_A_TURN 16u
+#define WOKEN_A_TURN 4u
+
 struct listing {
     struct paged p;
     struct mg_js_request *rq;
-    struct mg_js_stream *stream;
+    struct mg_js_task task;
     struct mg_js_knowing knowing;
-    int64_t asked; // of the page
-    bool knows;    // the one that was asked last has answered
+    struct mg_js_member *answered; // asked and has answered at once
+    bool asking;
+    struct mg_js_page page;
+    struct mg_buf names;    // of the page: u32 length, text
+    size_t at;              // of the next one
+    unsigned woken;
+    struct mg_buf text;     // of the array
+    struct mg_jw w;
 };
 
-static void write_list(struct listing *l, const struct names *names, struct mg_js_page page) {
-    struct mg_buf out = MG_BUF_INIT;
-    struct mg_jw w;
-    mg_js_reply_begin(&w, &out, l->rq->reply);
-    mg_js_write_page(&w, page);
-    mg_jw_key(&w, "consumers");
-    mg_jw_arr(&w);
-    for (int64_t i = 0; i < mg_js_page_count(page); i++) {
-        struct mg_js_member *m = mg_js_member_find(l->stream, names->v[page.offset + i]);
-        if (m == NULL || m->c == NULL) continue;
-        struct mg_js_consumer_info info = mg_js_member_tell(m);
-        info.version = NULL; // as it is stored
-        mg_jw_obj(&w);
-        mg_js_write_consumer_info(&w, &info);
-        mg_jw_end_obj(&w);
-        mg_js_member_flush(m);
-    }
-    mg_jw_end_arr(&w);
-    mg_js_reply_end(&w);
-    mg_js_answer_behind(l->rq, l->stream, &out);
+static void drop_listing(struct mg_js_request *rq) {
+    struct listing *l = rq->own;
+    mg_list_remove(&l->task.link);
+    mg_buf_fini(&l->names);
+    mg_buf_fini(&l->text);
+    mg_free(l);
 }
 
-static void list(struct listing *l);
+static void finish_list(struct listing *l, struct mg_js_stream *s) {
+    struct mg_buf out = MG_BUF_INIT;
+    struct mg_jw w;
+    mg_jw_end_arr(&l->w);
+    mg_js_reply_begin(&w, &out, l->rq->reply);
+    mg_js_write_page(&w, l->page);
+    mg_jw_key(&w, "consumers");
+    mg_jw_raw(&w, mg_buf_slice(&l->text));
+    mg_js_reply_end(&w);
+    mg_js_answer_behind(l->rq, s, &out);
+}
+
+static void write_one(struct listing *l, struct mg_js_member *m) {
+    if (m == NULL || m->c == NULL) return;
+    struct mg_js_consumer_info info = mg_js_member_tell(m);
+    info.version = NULL; // as it is stored
+    mg_jw_obj(&l->w);
+    mg_js_write_consumer_info(&l->w, &info);
+    mg_jw_end_obj(&l->w);
+    mg_js_member_flush(m);
+}
+
+static void list(struct mg_js_task *t);
 
 static void list_known(struct mg_js_knowing *k, struct mg_js_member *m) {
     struct listing *l = mg_container_of(k, struct listing, knowing);
-    if (m == NULL && l->stream->deleting) {
-        mg_js_answer_fail(l->rq, MG_JSE_STREAM_NOT_FOUND);
+    if (l->asking) {
+        l->asking = false;
+        l->answered = m;
         return;
     }
-    if (l->knows) list(l);
-    else l->knows = true;
+    write_one(l, m);
+    mg_js_later(l->rq->js, &l->task, list);
 }
 
-// True: some of the page are asleep. They wake, and the request is run again.
-static bool wakes(struct listing *l, const struct names *names, struct mg_js_page page) {
-    struct mg_js_sleeper *last = NULL;
-    for (int64_t i = 0; i < mg_js_page_count(page); i++) {
-        struct mg_js_sleeper *sl = mg_js_sleeper_find(l->stream, names->v[page.offset + i]);
-        if (sl && last) mg_js_sleeper_wake(last, NULL); // its name in the list is gone with that
-        if (sl) last = sl;
-    }
-    return last != NULL && mg_js_request_wakes(l->rq, l->stream, mg_js_sleeper_name(last));
+// False: it will be told when it knows.
+static bool tell_one(struct listing *l, struct mg_js_member *m) {
+    l->asking = true;
+    mg_js_member_know(m, &l->knowing);
+    bool at_once = !l->asking;
+    l->asking = false;
+    if (at_once) write_one(l, l->answered);
+    return at_once;
 }
 
-static void list(struct listing *l) {
-    struct names names = names_of(l->stream);
-    struct mg_js_page page = mg_js_page_at((int64_t)names.n, l->p.offset, MG_JS_LIST_LIMIT);
-    while (l->asked < mg_js_page_count(page)) {
-        struct mg_js_member *m = mg_js_member_find(l->stream, names.v[page.offset + l->asked++]);
-        if (m == NULL) continue;
-        l->knows = false;
-        mg_js_member_know(m, &l->knowing);
-        if (l->knows) continue;
-        l->knows = true; // the call that comes goes on from here
-        mg_free(names.v);
-        return;
+static mg_slice next_name(const struct listing *l) {
+    uint32_t n;
+    memcpy(&n, l->names.p + l->at, sizeof(n));
+    return mg_slice_of(l->names.p + l->at + sizeof(n), n);
+}
+
+// The one that slept is awake, or gone.
+static void list_again(struct mg_js_request *rq) {
+    struct listing *l = rq->own;
+    if (++l->woken % WOKEN_A_TURN) list(&l->task);
+    else mg_js_later(rq->js, &l->task, list);
+}
+
+static void list(struct mg_js_task *t) {
+    struct listing *l = mg_container_of(t, struct listing, task);
+    struct mg_js_stream *s = mg_js_request_stream(l->rq);
+    if (s == NULL) return; // and l is gone
+    for (unsigned n = 0; l->at < l->names.len; n++) {
+        mg_slice name = next_name(l);
+        struct mg_js_member *m = mg_js_member_find(s, name);
+        struct mg_js_sleeper *sl = m ? NULL : mg_js_sleeper_find(s, name);
+        if (n == LISTED_A_TURN) {
+            mg_js_later(l->rq->js, t, list);
+            return;
+        }
+        if (sl) {
+            l->rq->run = list_again;
+            mg_js_sleeper_wake(sl, l->rq);
+            return;
+        }
+        l->at += sizeof(uint32_t) + name.n;
+        if (m && !tell_one(l, m)) return;
     }
-    write_list(l, &names, page);
-    mg_free(names.v);
+    finish_list(l, s);
+}
+
+static void list_dropped(struct mg_js_task *t) { mg_js_answer_nothing(mg_container_of(t, struct listing, task)->rq); }
+
+static void keep_names(struct listing *l, const struct mg_js_stream *s) {
+    mg_slice names[MG_JS_LIST_LIMIT];
+    l->page = page_of(s, &l->p, MG_JS_LIST_LIMIT);
+    names_of(s, l->page, names);
+    for (int64_t i = 0; i < mg_js_page_count(l->page); i++) {
+        uint32_t n = (uint32_t)names[i].n;
+        mg_buf_add(&l->names, &n, sizeof(n));
+        mg_buf_add_slice(&l->names, names[i]);
+    }
 }
 
 void mg_js_do_consumer_list(struct mg_js_request *rq) {
     struct listing *l = mg_zalloc(sizeof(*l));
+    mg_list_init(&l->task.link);
+    rq->drop = drop_listing;
     l->rq = rq;
     struct mg_js_stream *s = read_paged(rq, l, &l->p);
     if (s == NULL) return;
-    l->stream = s;
+    l->task.drop = list_dropped;
     l->knowing.known = list_known;
-    struct names names = names_of(s);
-    bool again = wakes(l, &names, mg_js_page_at((int64_t)names.n, l->p.offset, MG_JS_LIST_LIMIT));
-    mg_free(names.v);
-    if (!again) list(l);
+    mg_jw_init(&l->w, &l->text, 0);
+    mg_jw_arr(&l->w);
+    keep_names(l, s);
+    list(&l->task);
 }
 
 // ---- delete ---------------------------------------------------------------------------------------------------------

@@ -239,7 +239,7 @@ static void deleted(struct mg_js_request *rq, struct mg_js_stream *s, const stru
         return;
     }
     mg_js_remove(rq->js, s);
-    mg_js_stream_free(s);
+    mg_js_stream_leave(s);
     mg_js_event_stream(rq->js, rq->stream, MG_JS_DELETED);
     mg_js_answer_success(rq);
 }

@@ -28,7 +28,6 @@ struct mg_stream_limits mg_js_stream_limits(const struct mg_js_stream_config *c)
 static void on_result(void *app, const struct mg_result *r) {
     struct mg_js_stream *s = app;
     struct mg_js_wait *w = r->ctx;
-    mg_js_stream_account(s);
     if (w == NULL) return;
     mg_list_remove(&w->link);
     w->done(w, s, r);
@@ -39,15 +38,8 @@ static void on_visible(void *app, uint64_t last) {
     mg_js_stream_busy(app);
 }
 
-static void on_removed(void *app, uint64_t seq, mg_slice subject) {
-    mg_js_stream_account(app);
-    mg_js_members_removed(app, seq, subject);
-}
-
-static void on_cleared(void *app, uint64_t last) {
-    mg_js_stream_account(app);
-    mg_js_members_cleared(app, last);
-}
+static void on_removed(void *app, uint64_t seq, mg_slice subject) { mg_js_members_removed(app, seq, subject); }
+static void on_cleared(void *app, uint64_t last) { mg_js_members_cleared(app, last); }
 
 static const struct mg_stream_ops ops = {
     .result = on_result, .visible = on_visible, .removed = on_removed, .cleared = on_cleared};
@@ -130,12 +122,6 @@ void mg_js_write_where(struct mg_buf *out, const struct mg_js_stream *s, mg_slic
 
 // ---- room -----------------------------------------------------------------------------------------------------------
 
-void mg_js_stream_account(struct mg_js_stream *s) {
-    uint64_t bytes = s->deleting ? 0 : mg_stream_bytes(s->store);
-    s->js->used[s->config.storage] += bytes - s->accounted;
-    s->accounted = bytes;
-}
-
 static void reserve(struct mg_js_stream *s, int64_t max_bytes) {
     uint64_t bytes = max_bytes > 0 ? (uint64_t)max_bytes : 0;
     s->js->reserved[s->config.storage] += bytes - s->reserved;
@@ -172,13 +158,14 @@ struct mg_js_stream *mg_js_stream_new(struct mg_js *js, struct mg_stream *store,
     s->config = *config;
     *config = (struct mg_js_stream_config){.name = {NULL, 0}};
     mg_list_init(&s->busy);
+    mg_list_init(&s->stalled);
+    mg_list_init(&s->leaving);
     mg_list_init(&s->reads);
     mg_list_init(&s->held);
     mg_stream_set_ops(store, &ops, s);
     prepare(s);
     subscribe(s);
     reserve(s, s->config.max_bytes);
-    mg_js_stream_account(s);
     mg_js_expiry_update(s);
     return s;
 }
@@ -204,23 +191,36 @@ void mg_js_stream_retire(struct mg_js_stream *s) {
     mg_js_members_retire(s, true);
     end_reads(s);
     reserve(s, 0);
-    mg_js_stream_account(s);
 }
 
-void mg_js_stream_free(struct mg_js_stream *s) {
+// From here on it needs its stored stream no more.
+static void detach(struct mg_js_stream *s) {
     s->deleting = true;
+    if (s->store == NULL) return;
     mg_stream_set_ops(s->store, NULL, NULL); // it may have something to tell behind its deletion
     unsubscribe(s);
     reserve(s, 0);
-    mg_js_stream_account(s);
     unprepare(s);
     end_reads(s);
-    mg_js_members_free(s);
     mg_js_expiry_free(s);
+    s->store = NULL;
+}
+
+void mg_js_stream_free(struct mg_js_stream *s) {
+    detach(s);
+    mg_js_members_free(s);
     mg_list_remove(&s->busy);
+    mg_list_remove(&s->stalled);
+    mg_list_remove(&s->leaving);
     mg_js_stream_fini(&s->config);
     mg_buf_fini(&s->ack_prefix);
     mg_free(s);
+}
+
+void mg_js_stream_leave(struct mg_js_stream *s) {
+    detach(s);
+    mg_list_push_back(&s->js->leaving, &s->leaving);
+    mg_js_stream_busy(s);
 }
 
 void mg_js_stream_shutdown(struct mg_js_stream *s) {
@@ -235,9 +235,15 @@ void mg_js_stream_busy(struct mg_js_stream *s) {
     if (mg_list_empty(&s->busy)) mg_list_push_back(&s->js->busy, &s->busy);
 }
 
+void mg_js_stream_stall(struct mg_js_stream *s) {
+    if (mg_list_empty(&s->stalled)) mg_list_push_back(&s->js->stalled, &s->stalled);
+}
+
 bool mg_js_stream_turn(struct mg_js_stream *s) {
-    mg_js_stream_account(s);
-    return s->members && mg_js_members_turn(s->members);
+    if (!s->deleting) return s->members && mg_js_members_turn(s->members);
+    if (s->members && mg_js_members_leave(s->members)) return true;
+    if (s->store == NULL) mg_js_stream_free(s);
+    return false;
 }
 
 // ---- consumers ------------------------------------------------------------------------------------------------------

@@ -22,9 +22,11 @@ struct mg_js_reading {
 // Owned by its shard; lives from create (or recovery) until its deletion is durable.
 struct mg_js_stream {
     struct mg_js *js;
-    struct mg_stream *store;
+    struct mg_stream *store;     // NULL: it is deleted, only its consumers are still going
     struct mg_js_stream_config config;
     struct mg_list busy;         // of js->busy
+    struct mg_list stalled;      // of js->stalled
+    struct mg_list leaving;      // of js->leaving
     struct mg_js_sub **subs;     // one for each subject
     size_t nsubs;
     struct mg_js_sub *direct, *direct_last; // $JS.API.DIRECT.GET.<name> and .<name>.>; NULL: not allowed
@@ -35,7 +37,7 @@ struct mg_js_stream {
     struct mg_transform *transform, *republish; // NULL: none
     struct mg_buf ack_prefix;    // what all acknowledgements of publishes begin with
     struct mg_js_members *members; // its consumers (member.h); NULL: it never had any
-    uint64_t accounted, reserved; // what js->used and js->reserved have of it
+    uint64_t reserved; // what js->reserved has of it
     struct mg_js_expiry *expiry; // expiry.c; NULL: its messages have no time of their own
     bool deleting;               // its deletion is under way: it takes nothing any more
 };
@@ -43,6 +45,8 @@ struct mg_js_stream {
 // Takes a stored stream into service. config is moved.
 struct mg_js_stream *mg_js_stream_new(struct mg_js *js, struct mg_stream *store, struct mg_js_stream_config *config);
 void mg_js_stream_free(struct mg_js_stream *s);
+// The same behind its deletion: its consumers may be very many, and go in slices.
+void mg_js_stream_leave(struct mg_js_stream *s);
 // It behaves as *config says from now on. config is moved.
 void mg_js_stream_reconfigure(struct mg_js_stream *s, struct mg_js_stream_config *config);
 // Leaves its subjects and gives up what waits: before it is deleted.
@@ -51,11 +55,11 @@ void mg_js_stream_retire(struct mg_js_stream *s);
 void mg_js_stream_shutdown(struct mg_js_stream *s);
 // Calls mg_js_stream_turn at the end of the turn.
 void mg_js_stream_busy(struct mg_js_stream *s);
+void mg_js_stream_stall(struct mg_js_stream *s); // the same when it may send again
 bool mg_js_stream_turn(struct mg_js_stream *s); // true: there is more to do
 // Would a consumer get a message on this subject? For retention by interest.
 bool mg_js_stream_wanted(const struct mg_js_stream *s, mg_slice subject);
 
-void mg_js_stream_account(struct mg_js_stream *s); // brings js->used up to date
 
 static inline mg_slice mg_js_stream_name(const struct mg_js_stream *s) { return s->config.name; }
 struct mg_stream_limits mg_js_stream_limits(const struct mg_js_stream_config *c);

@@ -198,6 +198,7 @@ struct mg_js_member *mg_js_member_new(struct mg_js_stream *s, mg_slice name, str
     m->rules = make_rules(s, &m->config);
     mg_table_add(&ms->by_name, name_hash(s, name), m);
     ms->n++;
+    s->js->nconsumers++;
     ms->n_limited += is_limited(&m->config);
     ms->env.ops = &ops;
     return m;
@@ -209,7 +210,14 @@ void mg_js_member_begin(struct mg_js_member *m, struct mg_js_state *state) {
     m->c = mg_js_consumer_new(&m->stream->members->env, m->rules, mg_js_member_name(m), state, mg_js_now(js), m);
     js->inside--;
     enter_index(m);
+    m->listed = is_limited(&m->config); // without those that mirrors and sources use (spec 1)
+    if (m->listed) mg_js_names_add(&m->stream->members->names, mg_js_member_name(m));
     mg_js_member_restart(m);
+}
+
+void mg_js_member_unlist(struct mg_js_member *m) {
+    if (m->listed) mg_js_names_remove(&m->stream->members->names, mg_js_member_name(m));
+    m->listed = false;
 }
 
 void mg_js_member_serve(struct mg_js_member *m) {
@@ -236,7 +244,9 @@ void mg_js_member_drop(struct mg_js_member *m) {
     m->live = false;
     mg_table_del(&ms->by_name, name_hash(m->stream, mg_js_member_name(m)), m);
     ms->n--;
+    m->stream->js->nconsumers--;
     ms->n_limited -= is_limited(&m->config);
+    mg_js_member_unlist(m);
     if (m->c) leave_index(m);
     mg_js_watch_remove(m);
     mg_js_sleep_forget(m);

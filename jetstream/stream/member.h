@@ -23,6 +23,7 @@
 #include "jetstream/consumer/consumer.h"
 #include "jetstream/stream/js_stream.h"
 #include "jetstream/stream/later.h"
+#include "jetstream/stream/names.h"
 #include "server/base/timer.h"
 #include "server/router/sublist.h"
 #include "server/router/table.h"
@@ -94,6 +95,7 @@ struct mg_js_member {
     bool stale;               // num_pending must be counted
     bool reading, look_for_listeners, expired, dead;
     bool more;                // of this turn: its slice was used up
+    bool listed;              // in members->names
     unsigned held;            // requests that look at it: it is not freed
     uint32_t name_len;
     char name[];
@@ -104,6 +106,7 @@ struct mg_js_members {
     struct mg_table by_name;     // of struct mg_js_member
     struct mg_table asleep;      // of struct mg_js_sleeper
     size_t n, n_limited;         // those awake; all that max_consumers counts
+    struct mg_js_names names;    // of all that are listed: also those asleep
     struct mg_js_sub *next, *ack, *ack_long, *flow, *flow_long;
     struct mg_sublist *index;    // filters of all of them; owner: the member
     struct mg_list unfiltered;
@@ -121,6 +124,11 @@ struct mg_js_members {
     unsigned purges;             // under way: what is removed meanwhile goes without a word
     struct mg_buf bounce;        // to whom the delivery went that bounced
     struct mg_js_sweep *sweep;   // NULL: nothing to look through (retention.c)
+    struct {                     // the last one that has left a deleted stream
+        const struct mg_table *of;
+        uint64_t hash;
+        uintptr_t val;
+    } leaving;
 };
 
 static inline mg_slice mg_js_member_name(const struct mg_js_member *m) { return mg_slice_of(m->name, m->name_len); }
@@ -132,8 +140,11 @@ static inline int64_t mg_js_member_now(const struct mg_js_member *m) { return mg
 // Made at the first consumer, and at the start for all streams that have some.
 struct mg_js_members *mg_js_members_of(struct mg_js_stream *s);
 void mg_js_members_recover(struct mg_js_stream *s);
-// Those who wait hear that the consumers go; nothing is left. deleted: the stream was deleted, else the server ends.
+// They are not served any more: the stream was deleted, and mg_js_members_leave follows; or the server ends, and those
+// who wait hear of it.
 void mg_js_members_retire(struct mg_js_stream *s, bool deleted);
+// A slice of them says that it is deleted, and goes. True: there are more.
+bool mg_js_members_leave(struct mg_js_members *ms);
 void mg_js_members_free(struct mg_js_stream *s);
 bool mg_js_members_turn(struct mg_js_members *ms);
 // Tells them what the stream has told since the last turn. True: there is more.
@@ -163,6 +174,7 @@ void mg_js_member_serve(struct mg_js_member *m); // it delivers from now on
 // Forgets it: it has no subscriptions any more. Memory goes at the end of the turn.
 void mg_js_member_drop(struct mg_js_member *m);
 void mg_js_member_free(struct mg_js_member *m);
+void mg_js_member_unlist(struct mg_js_member *m); // takes it out of the names
 // Other rules, checked before. config is moved.
 void mg_js_member_revise(struct mg_js_member *m, struct mg_js_consumer_config *config);
 // Deletes it as the API does: says so, removes its rows. ctx: as in mg_stream_row_delete; may be NULL.
@@ -265,6 +277,7 @@ void mg_js_sleeper_wake(struct mg_js_sleeper *sl, struct mg_js_request *rq);
 void mg_js_sleeper_keep(struct mg_js_sleeper *sl, struct mg_js_parcel *p);
 void mg_js_sleepers_wake_all(struct mg_js_members *ms);
 void mg_js_sleepers_free(struct mg_js_members *ms);
+void mg_js_sleeper_free(struct mg_js_sleeper *sl); // who waits for it finds out
 
 // ---- watch.c --------------------------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@
 #include "server/proto/subject.h"
 
 #define WALK_SLICE 4096u    // new messages that are told in one turn
+#define LEAVE_SLICE 64u     // consumers of a deleted stream that go in one turn
 #define PULLS_MAX 4096u     // requests that wait for num_pending of one consumer
 #define ACCOUNT "szMpdrwD"  // hash of the only account, $G (spec 7.2)
 
@@ -239,32 +240,55 @@ static void say_shutdown(void *arg, struct mg_js_member *m) {
     mg_js_member_flush(m);
 }
 
-static void say_deleted(void *arg, struct mg_js_member *m) {
-    (void)arg;
+static void say_deleted(struct mg_js_member *m) {
+    struct mg_js *js = m->stream->js;
+    js->inside++;
     if (m->c) mg_js_consumer_say_deleted(m->c);
+    js->inside--;
     mg_js_advise_action(m->stream, mg_js_member_name(m), false);
     mg_js_member_drop(m);
 }
-
-static void advise_sleeper(void *arg, void *val) {
-    struct mg_js_sleeper *sl = val;
-    mg_js_advise_action(arg, mg_js_sleeper_name(sl), false);
-}
-
-static void advise_sleepers(struct mg_js_members *ms) { mg_table_each(&ms->asleep, advise_sleeper, ms->stream); }
 
 void mg_js_members_retire(struct mg_js_stream *s, bool deleted) {
     struct mg_js_members *ms = s->members;
     if (ms == NULL) return;
     unsubscribe(ms);
-    s->js->inside++;
-    mg_js_members_each(ms, deleted ? say_deleted : say_shutdown, NULL);
-    s->js->inside--;
-    if (deleted) advise_sleepers(ms);
-    mg_js_sleepers_free(ms);
     mg_js_retention_stop(ms);
     mg_js_reading_end(&ms->walk);
     ms->walking = false;
+    if (deleted) {
+        ms->env.stream = mg_js_stream_name(s); // the stored one goes before them
+        mg_js_stream_busy(s);
+        return;
+    }
+    s->js->inside++;
+    mg_js_members_each(ms, say_shutdown, NULL);
+    s->js->inside--;
+    mg_js_sleepers_free(ms);
+}
+
+// The next one of the table that everybody leaves; NULL: it is empty.
+static void *next_leaver(struct mg_js_members *ms, const struct mg_table *t) {
+    bool begin = ms->leaving.of != t;
+    ms->leaving.of = t;
+    if (!mg_table_next(t, begin, &ms->leaving.hash, &ms->leaving.val)) return NULL;
+    return (void *)ms->leaving.val;
+}
+
+bool mg_js_members_leave(struct mg_js_members *ms) {
+    for (unsigned i = 0; i < LEAVE_SLICE; i++) {
+        struct mg_js_member *m = next_leaver(ms, &ms->by_name);
+        if (m == NULL) break;
+        say_deleted(m);
+    }
+    for (unsigned i = 0; i < LEAVE_SLICE && ms->by_name.count == 0; i++) {
+        struct mg_js_sleeper *sl = next_leaver(ms, &ms->asleep);
+        if (sl == NULL) break;
+        mg_js_advise_action(ms->stream, mg_js_sleeper_name(sl), false);
+        mg_js_sleeper_free(sl);
+    }
+    bury(ms, false);
+    return ms->by_name.count + ms->asleep.count > 0;
 }
 
 static void drop(void *arg, struct mg_js_member *m) {
@@ -284,6 +308,7 @@ void mg_js_members_free(struct mg_js_stream *s) {
     mg_js_sleepers_free(ms);
     mg_table_fini(&ms->by_name);
     mg_table_fini(&ms->asleep);
+    mg_js_names_fini(&ms->names);
     mg_sublist_free(ms->index);
     mg_buf_fini(&ms->env.headers);
     mg_buf_fini(&ms->env.reply);
@@ -527,6 +552,7 @@ bool mg_js_members_turn(struct mg_js_members *ms) {
     empty_inbox(ms, true);
     bool more = mg_js_members_catch_up(ms);
     bool open = mg_js_may_send(js);
+    if (!open && !mg_list_empty(&ms->active)) mg_js_stream_stall(ms->stream);
     mg_list_init(&todo);
     mg_list_init(&worked);
     mg_list_splice(&todo, &ms->active);

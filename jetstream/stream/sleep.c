@@ -46,7 +46,8 @@ bool mg_js_sleeps_from_start(const struct mg_js_stream *s, const struct mg_js_ro
 }
 
 static void due(struct mg_timer *t) {
-    mg_js_sleeper_wake(mg_container_of(t, struct mg_js_sleeper, timer), NULL);
+    struct mg_js_sleeper *sl = mg_container_of(t, struct mg_js_sleeper, timer);
+    if (!sl->stream->deleting) mg_js_sleeper_wake(sl, NULL);
 }
 
 struct mg_js_sleeper *mg_js_sleeper_new(struct mg_js_stream *s, mg_slice name, const struct mg_js_row_head *head) {
@@ -58,14 +59,21 @@ struct mg_js_sleeper *mg_js_sleeper_new(struct mg_js_stream *s, mg_slice name, c
     memcpy(sl->name, name.p, name.n);
     mg_timer_init(&sl->timer, due);
     mg_table_add(&ms->asleep, mg_hash(name, SEED), sl);
-    ms->n_limited += !(head->flags & MG_JS_ROW_HIDDEN);
+    s->js->nconsumers++;
+    if (head->flags & MG_JS_ROW_HIDDEN) return sl;
+    ms->n_limited++;
+    mg_js_names_add(&ms->names, mg_js_sleeper_name(sl));
     return sl;
 }
 
 static void sleeper_remove(struct mg_js_sleeper *sl) {
     struct mg_js_members *ms = sl->stream->members;
     mg_table_del(&ms->asleep, mg_hash(mg_js_sleeper_name(sl), SEED), sl);
-    ms->n_limited -= !(sl->head.flags & MG_JS_ROW_HIDDEN);
+    sl->stream->js->nconsumers--;
+    if (!(sl->head.flags & MG_JS_ROW_HIDDEN)) {
+        ms->n_limited--;
+        mg_js_names_remove(&ms->names, mg_js_sleeper_name(sl));
+    }
     mg_timer_stop(mg_shard_wheel(sl->stream->js->shard), &sl->timer);
     mg_free(sl);
 }
@@ -73,7 +81,7 @@ static void sleeper_remove(struct mg_js_sleeper *sl) {
 // ---- falling asleep -------------------------------------------------------------------------------------------------
 
 static bool may_sleep(const struct mg_js_member *m) {
-    return m->live && m->persistent && m->stream->config.retention == MG_JS_LIMITS && !m->more && !m->expired &&
+    return m->live && m->persistent && !m->stream->deleting && m->stream->config.retention == MG_JS_LIMITS && !m->more && !m->expired &&
            m->held == 0 && !m->reading && m->count == NULL && mg_list_empty(&m->knowing) && mg_list_empty(&m->pulls) &&
            mg_list_empty(&m->journal.holds) && !mg_js_member_changed(m) && m->bounced == 0 &&
            mg_list_empty(&m->active) && mg_js_consumer_dormant(m->c) && !mg_js_consumer_is_push(&m->config);
@@ -83,6 +91,7 @@ static void fall_asleep(struct mg_js_member *m) {
     struct mg_js *js = m->stream->js;
     struct mg_js_row_head head = {mg_js_member_row_flags(m), m->created, m->config.max_ack_pending,
                                   m->config.inactive_threshold};
+    mg_js_member_unlist(m);
     struct mg_js_sleeper *sl = mg_js_sleeper_new(m->stream, mg_js_member_name(m), &head);
     sl->past = mg_js_consumer_past(m->c);
     if (mg_timer_active(&m->timer)) mg_timer_at(js->shard, &sl->timer, m->timer.at);
@@ -247,16 +256,18 @@ void mg_js_sleepers_wake_all(struct mg_js_members *ms) {
     mg_free(a.v);
 }
 
+void mg_js_sleeper_free(struct mg_js_sleeper *sl) {
+    struct mg_js_waking *w = sl->waking;
+    if (w) {
+        give_parcels(w, NULL);
+        run_requests(sl->stream->js, w);
+        waking_free(w);
+    }
+    sleeper_remove(sl);
+}
+
 void mg_js_sleepers_free(struct mg_js_members *ms) {
     struct all a = all_of(ms);
-    for (size_t i = 0; i < a.n; i++) {
-        struct mg_js_waking *w = a.v[i]->waking;
-        if (w) {
-            give_parcels(w, NULL);
-            run_requests(ms->stream->js, w);
-            waking_free(w);
-        }
-        sleeper_remove(a.v[i]);
-    }
+    for (size_t i = 0; i < a.n; i++) mg_js_sleeper_free(a.v[i]);
     mg_free(a.v);
 }
