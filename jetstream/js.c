@@ -278,37 +278,55 @@ uint32_t mg_js_publish(struct mg_js *js, mg_slice subject, mg_slice reply, mg_sl
     return mg_js_deliver(js, subject, subject, reply, headers, payload);
 }
 
+static struct mg_msg message(const struct mg_js *js, mg_slice subject, mg_slice payload, size_t headers,
+                             char total[24]) {
+    return (struct mg_msg){
+        .subject = subject,
+        .payload = payload,
+        .hdr_len = (uint32_t)headers,
+        .size_text = number(total, payload.n),
+        .origin_shard = (uint16_t)mg_shard_id(js->shard),
+        .origin_slot = UINT32_MAX,
+        .reaction = true,
+    };
+}
+
+static uint32_t route(struct mg_js *js, const struct mg_msg *m) {
+    struct mg_publish_result result;
+    int blocked = mg_router_publish(js->router, m, false, NULL, &result);
+    mg_assert(blocked < 0);
+    return result.delivered + result.sent;
+}
+
+uint32_t mg_js_publish_body(struct mg_js *js, mg_slice subject, struct mg_mbuf *body) {
+    char total[24];
+    if (js->router == NULL) return 0;
+    struct mg_msg m = message(js, subject, mg_slice_of(body->data, body->len), 0, total);
+    m.mbuf = body;
+    return route(js, &m);
+}
+
 uint32_t mg_js_deliver(struct mg_js *js, mg_slice to, mg_slice subject, mg_slice reply, mg_slice headers,
                        mg_slice payload) {
     char total[24], head[24];
     if (js->router == NULL) return 0; // what the store still has to say is for nobody
     struct mg_mbuf *body = NULL;
-    struct mg_msg m = {
-        .subject = subject,
-        .route = to.p == subject.p ? (mg_slice){NULL, 0} : to,
-        .reply = reply,
-        .payload = payload,
-        .hdr_len = (uint32_t)headers.n,
-        .size_text = number(total, headers.n + payload.n),
-        .origin_shard = (uint16_t)mg_shard_id(js->shard),
-        .origin_slot = UINT32_MAX,
-        .reaction = true,
-    };
     // The router wants headers and payload in one piece, which it may keep by reference.
     if (headers.n || payload.n >= 1024) {
         body = mg_mbuf_new(headers.n + payload.n);
         if (headers.n) memcpy(body->data, headers.p, headers.n);
         if (payload.n) memcpy(body->data + headers.n, payload.p, payload.n);
         body->len = (uint32_t)(headers.n + payload.n);
-        m.payload = mg_slice_of(body->data, headers.n + payload.n);
-        m.mbuf = body;
+        payload = mg_slice_of(body->data, headers.n + payload.n);
     }
+    struct mg_msg m = message(js, subject, payload, headers.n, total);
+    m.route = to.p == subject.p ? (mg_slice){NULL, 0} : to;
+    m.reply = reply;
+    m.mbuf = body;
     if (headers.n) m.hdr_text = number(head, headers.n);
-    struct mg_publish_result result;
-    int blocked = mg_router_publish(js->router, &m, false, NULL, &result);
-    mg_assert(blocked < 0);
+    uint32_t n = route(js, &m);
     mg_mbuf_unref(body);
-    return result.delivered + result.sent;
+    return n;
 }
 
 bool mg_js_may_send(struct mg_js *js) {

@@ -19,6 +19,7 @@
 #include "server/router/table.h"
 
 struct mg_js_stream;
+struct mg_mbuf;
 
 // Who has sent a request, as far as it is known. Slices are valid until the callback's next call.
 struct mg_js_client {
@@ -137,6 +138,8 @@ void mg_js_unsubscribe(struct mg_js *js, struct mg_js_sub *sub); // also from in
 // headers is a whole block ("NATS/1.0\r\n...\r\n\r\n") or empty. Returns how many got it here, plus one for each other
 // shard that it was sent to. Never waits: on other shards it goes into debt (router.h).
 uint32_t mg_js_publish(struct mg_js *js, mg_slice subject, mg_slice reply, mg_slice headers, mg_slice payload);
+// The same without headers; the body is taken by reference.
+uint32_t mg_js_publish_body(struct mg_js *js, mg_slice subject, struct mg_mbuf *body);
 // The same for a message of a consumer: it goes to whoever has subscribed to `to`, and shows its own subject.
 uint32_t mg_js_deliver(struct mg_js *js, mg_slice to, mg_slice subject, mg_slice reply, mg_slice headers,
                        mg_slice payload);

@@ -6,24 +6,11 @@
 
 // ---- streams ------------------------------------------------------------------------------------------------------
 
-static void write_subjects(struct mg_jw *w, const struct mg_js_stream_state *s) {
-    if (s->nsubjects == 0) return;
-    mg_jw_key(w, "subjects");
-    mg_jw_obj(w);
-    for (size_t i = 0; i < s->nsubjects; i++) {
-        mg_jw_key_slice(w, s->subjects[i].subject);
-        mg_jw_uint(w, s->subjects[i].count);
-    }
-    mg_jw_end_obj(w);
-}
-
-static void write_deleted(struct mg_jw *w, const struct mg_js_stream_state *s) {
-    if (s->num_deleted > 0) mg_jw_kuint(w, "num_deleted", s->num_deleted);
-    if (s->ndeleted == 0) return;
-    mg_jw_key(w, "deleted");
-    mg_jw_arr(w);
-    for (size_t i = 0; i < s->ndeleted; i++) mg_jw_uint(w, s->deleted[i]);
-    mg_jw_end_arr(w);
+static void leave_out(struct mg_jw *w, const char *key, size_t *at) {
+    if (at == NULL) return;
+    mg_jw_key(w, key);
+    mg_jw_raw(w, mg_slice_of(NULL, 0));
+    *at = w->out->len;
 }
 
 // How many bytes they had nobody knows. A range may name some that are not lost, where there are many ranges.
@@ -52,8 +39,9 @@ void mg_js_write_stream_state(struct mg_jw *w, const struct mg_js_stream_state *
     mg_jw_kuint(w, "last_seq", s->last_seq);
     mg_js_write_time(w, "last_ts", s->last_time);
     if (s->num_subjects > 0) mg_jw_kuint(w, "num_subjects", s->num_subjects);
-    write_subjects(w, s);
-    write_deleted(w, s);
+    leave_out(w, "subjects", s->subjects_at);
+    if (s->num_deleted > 0) mg_jw_kuint(w, "num_deleted", s->num_deleted);
+    leave_out(w, "deleted", s->deleted_at);
     write_lost(w, s);
     mg_jw_kuint(w, "consumer_count", s->consumers);
     mg_jw_end_obj(w);

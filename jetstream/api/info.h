@@ -10,19 +10,13 @@
 #include "jetstream/api/consumer_config.h"
 #include "jetstream/api/reply.h"
 
-struct mg_js_subject_count {
-    mg_slice subject;
-    uint64_t count;
-};
-
 struct mg_js_stream_state {
     uint64_t messages, bytes, first_seq, last_seq;
     int64_t first_time, last_time;
     uint64_t num_subjects, num_deleted;
-    const struct mg_js_subject_count *subjects; // sorted; only if they were asked for
-    size_t nsubjects;
-    const uint64_t *deleted; // ascending; only if they were asked for
-    size_t ndeleted;
+    // The object of subjects and the array of deleted numbers may be megabytes: they are written elsewhere. It is noted
+    // how many bytes of the answer stand in front of them. NULL: they were not asked for, or there are none.
+    size_t *subjects_at, *deleted_at;
     uint64_t lost; // messages found damaged; which: lost_range gives the i-th range, false behind the last
     bool (*lost_range)(const void *arg, unsigned i, uint64_t *first, uint64_t *last);
     const void *lost_arg;

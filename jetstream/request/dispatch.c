@@ -189,13 +189,21 @@ void mg_js_answer_behind(struct mg_js_request *rq, struct mg_js_stream *s, struc
     mg_js_request_barrier(rq, s, durable);
 }
 
+static void answered(struct mg_js_request *rq, mg_slice text) {
+    rq->js->api_total++;
+    if (rq->client.len) mg_js_event_api(rq->js, mg_buf_slice(&rq->client), rq->subject, rq->body, text);
+    request_free(rq);
+}
+
 void mg_js_answer(struct mg_js_request *rq, const struct mg_buf *out) {
     static const mg_slice none = {NULL, 0};
-    rq->js->api_total++;
     if (rq->to.n) mg_js_publish(rq->js, rq->to, none, none, mg_buf_slice(out));
-    if (rq->client.len)
-        mg_js_event_api(rq->js, mg_buf_slice(&rq->client), rq->subject, rq->body, mg_buf_slice(out));
-    request_free(rq);
+    answered(rq, mg_buf_slice(out));
+}
+
+void mg_js_answer_body(struct mg_js_request *rq, struct mg_mbuf *body) {
+    if (rq->to.n) mg_js_publish_body(rq->js, rq->to, body);
+    answered(rq, mg_slice_of(body->data, body->len));
 }
 
 void mg_js_answer_success(struct mg_js_request *rq) {

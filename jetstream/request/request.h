@@ -43,6 +43,7 @@ bool mg_js_level_too_high(const struct mg_msg *m);
 // ---- answers: each frees the request --------------------------------------------------------------------------------
 
 void mg_js_answer(struct mg_js_request *rq, const struct mg_buf *out);
+void mg_js_answer_body(struct mg_js_request *rq, struct mg_mbuf *body); // by reference
 void mg_js_answer_success(struct mg_js_request *rq);
 void mg_js_answer_error(struct mg_js_request *rq, struct mg_js_error *e); // frees what is in *e
 void mg_js_answer_fail(struct mg_js_request *rq, enum mg_js_errno err);   // one without placeholders

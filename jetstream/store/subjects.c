@@ -7,6 +7,7 @@
 //   shard    copies what memory has beyond the runs, a slice in each turn (row_copy.h).
 //   reader   walks the runs beside the copy, from the literal beginning of the filter on; in slices, too, for others
 //            wait for the reader.
+//   shard    gives what was found, a slice in each turn. The reader, whose memory it is, frees it.
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,7 @@
 #include "server/proto/subject.h"
 
 #define WALK_AT_ONCE 50000u // rows of runs until the reader does something else
+#define COPY_COST 16u       // us that a slice of the copy takes, more or less
 
 struct found {
     uint32_t subject_at, subject_len;
@@ -39,7 +41,8 @@ struct listing {
     uint64_t skip, max, above;
     bool brief;
     struct mg_row_copy copy;
-    bool copying;
+    bool copying, giving;
+    uint32_t given;            // of those found
     struct mg_cell **sorted;   // its rows
     uint32_t next;             // of them
     struct mg_merge *merge;
@@ -164,15 +167,23 @@ static void list(struct mg_parcel *p) {
 
 // ---- the shard's side -----------------------------------------------------------------------------------------------
 
-static void free_listing(struct listing *l) {
+static void free_memory(struct mg_parcel *p) {
+    struct listing *l = mg_container_of(p, struct listing, parcel);
     mg_row_copy_end(&l->copy);
-    if (l->merge) mg_merge_free(l->merge);
     mg_free(l->sorted);
     mg_free(l->found);
     mg_buf_fini(&l->filter);
     mg_buf_fini(&l->after);
     mg_buf_fini(&l->subjects);
     mg_free(l);
+}
+
+static void free_listing(struct listing *l) {
+    if (l->merge) mg_merge_free(l->merge);
+    mg_runset_unref(l->copy.runs);
+    l->copy.runs = NULL;
+    l->parcel.arrived = free_memory;
+    mg_worker_post(mg_store_reader(l->part->store, l->id), &l->parcel);
 }
 
 // Rows that cannot be read are counted anew by the keeper (heal.c); a checkpoint brings them. Then all begins again.
@@ -191,6 +202,19 @@ static bool wait_for_heal(struct listing *l) {
     return true;
 }
 
+static void give(struct listing *l) {
+    while (l->given < l->count && l->err == 0) {
+        const struct found *f = &l->found[l->given++];
+        l->read->each(l->read, mg_slice_of(l->subjects.p + f->subject_at, f->subject_len), f->count, f->last);
+        if (!mg_part_spent(l->part, 1)) continue;
+        mg_part_pump_later(l->stream);
+        return;
+    }
+    mg_list_remove(&l->link);
+    l->read->done(l->read, l->err, l->total);
+    free_listing(l);
+}
+
 static void listed(struct mg_parcel *p) {
     struct listing *l = mg_container_of(p, struct listing, parcel);
     l->part->jobs_out--;
@@ -200,11 +224,10 @@ static void listed(struct mg_parcel *p) {
             free_listing(l);
             return;
         }
-        for (uint32_t i = 0; i < l->count && l->err == 0; i++) {
-            const struct found *f = &l->found[i];
-            l->read->each(l->read, mg_slice_of(l->subjects.p + f->subject_at, f->subject_len), f->count, f->last);
-        }
-        l->read->done(l->read, l->err, l->total);
+        mg_list_push_back(&l->stream->listings, &l->link);
+        l->giving = true;
+        give(l);
+        return;
     }
     free_listing(l);
 }
@@ -253,10 +276,21 @@ void mg_stream_subjects(struct mg_stream *s, struct mg_subjects_read *r) {
 }
 
 void mg_subjects_pump(struct mg_stream *s) {
-    for (struct mg_list *at = s->listings.next; at != &s->listings; at = at->next) {
-        struct listing *l = mg_container_of(at, struct listing, link);
+    struct mg_list now;
+    mg_list_init(&now);
+    mg_list_splice(&now, &s->listings);
+    while (!mg_list_empty(&now)) {
+        struct listing *l = mg_container_of(now.next, struct listing, link);
+        mg_list_remove(&l->link);
+        mg_list_push_back(&s->listings, &l->link);
         if (l->copying) go_on(l);
+        else if (l->giving) give(l);
+        if (!mg_part_spent(s->part, COPY_COST)) continue;
+        if (!mg_list_empty(&now)) mg_part_pump_later(s);
+        break;
     }
+    mg_list_splice(&now, &s->listings); // those who had their turn stand behind the others
+    mg_list_splice(&s->listings, &now);
     for (struct mg_list *at = s->listings_wait.next, *next; s->unresolved == 0 && at != &s->listings_wait; at = next) {
         struct mg_subjects_read *r = mg_container_of(at, struct mg_subjects_read, waits);
         next = at->next;
@@ -279,7 +313,7 @@ void mg_subjects_fail(struct mg_stream *s) {
         mg_list_remove(&l->link);
         l->stream = NULL;
         atomic_store(&l->given_up, true);
-        if (l->copying) free_listing(l);
+        if (l->copying || l->giving) free_listing(l);
         r->done(r, MG_ECLOSED, 0);
     }
 }

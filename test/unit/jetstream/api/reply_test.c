@@ -168,14 +168,14 @@ static void streams(void **state) {
     struct mg_js_error e = {NULL, MG_BUF_INIT};
     mg_js_fail(&e, MG_JSE_STREAM_NOT_FOUND);
     const struct mg_js_source_info sources[] = {{&source, 3, -1, NULL}, {&source, 0, 5, &e}};
-    const struct mg_js_subject_count subjects[] = {{MG_S("s.a"), 2}, {MG_S("s.b"), 1}};
+    size_t subjects_at = 0, deleted_at = 0;
     const struct mg_js_stream_config config = {.name = MG_S("S")};
     struct mg_js_stream_info info = {
         .config = &config,
         .created = 1795277646337271514,
         .state = {.messages = 3, .bytes = 159, .first_seq = 1, .last_seq = 5, .first_time = INT64_MIN,
-                  .last_time = 1795277646300000000, .num_subjects = 2, .num_deleted = 2, .subjects = subjects,
-                  .nsubjects = 2, .deleted = (const uint64_t[]){2, 4}, .ndeleted = 2, .consumers = 1},
+                  .last_time = 1795277646300000000, .num_subjects = 2, .num_deleted = 2,
+                  .subjects_at = &subjects_at, .deleted_at = &deleted_at, .consumers = 1},
         .domain = MG_S("D"),
         .leader = MG_S("me"),
         .mirror = &sources[0],
@@ -195,7 +195,7 @@ static void streams(void **state) {
     mg_buf_adds(&want, "\"created\":\"2026-11-21T16:14:06.337271514Z\",\"state\":{\"messages\":3,\"bytes\":159,"
                        "\"first_seq\":1,\"first_ts\":\"0001-01-01T00:00:00Z\",\"last_seq\":5,"
                        "\"last_ts\":\"2026-11-21T16:14:06.3Z\",\"num_subjects\":2,"
-                       "\"subjects\":{\"s.a\":2,\"s.b\":1},\"num_deleted\":2,\"deleted\":[2,4],\"consumer_count\":1},"
+                       "\"subjects\":,\"num_deleted\":2,\"deleted\":,\"consumer_count\":1},"
                        "\"domain\":\"D\",\"cluster\":{\"leader\":\"me\"},"
                        "\"mirror\":" NAMED "\"lag\":3,\"active\":-1," SOURCE ",\"sources\":[" NAMED
                        "\"lag\":3,\"active\":-1," SOURCE "," NAMED "\"lag\":0,\"active\":5,\"error\":{\"code\":404,"
