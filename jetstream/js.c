@@ -123,8 +123,10 @@ void mg_js_later(struct mg_js *js, struct mg_js_task *t, void (*run)(struct mg_j
     mg_list_push_back(&js->tasks, &t->link);
 }
 
-static void run_tasks(struct mg_js *js) {
+// True: some have run. What they have asked the store may be answered already: that is another turn.
+static bool run_tasks(struct mg_js *js) {
     struct mg_list todo;
+    bool any = !mg_list_empty(&js->tasks);
     mg_list_init(&todo);
     mg_list_splice(&todo, &js->tasks);
     while (!mg_list_empty(&todo)) {
@@ -132,6 +134,7 @@ static void run_tasks(struct mg_js *js) {
         mg_list_remove(&t->link);
         t->run(t);
     }
+    return any;
 }
 
 static void serve_streams(struct mg_js *js) {
@@ -154,7 +157,7 @@ bool mg_js_turn(struct mg_js *js) {
         more = true;       // what that changed is handed over behind the flush
     }
     more |= mg_js_requests_run(js);
-    run_tasks(js);
+    more |= run_tasks(js);
     return more || !mg_list_empty(&js->busy) || !mg_list_empty(&js->tasks);
 }
 

@@ -208,9 +208,22 @@ static void scan_some(struct telling *t) {
     }
 }
 
+static void begin_deleted(struct telling *t);
+
+static void state_known(struct mg_js_request *rq, struct mg_js_stream *s, const struct mg_result *r) {
+    struct telling *t = rq->own;
+    (void)s;
+    if (r->err) t->d.deleted_details = false; // with a failed journal it never will be
+    begin_deleted(t);
+}
+
 static void begin_deleted(struct telling *t) {
-    struct mg_stream_state st;
-    if (!t->d.deleted_details || mg_stream_state(t->stream->store, &st) != 0 || st.deleted == 0) {
+    struct mg_stream_state st = {.deleted = 0};
+    if (t->d.deleted_details && mg_stream_state(t->stream->store, &st) != 0) {
+        mg_js_request_barrier(t->rq, t->stream, state_known);
+        return;
+    }
+    if (st.deleted == 0) {
         finish_telling(t);
         return;
     }
