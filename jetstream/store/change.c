@@ -203,15 +203,19 @@ void mg_stream_pump(struct mg_stream *s) {
     }
 }
 
-void mg_changes_refuse(struct mg_stream *s) {
+bool mg_changes_refuse(struct mg_stream *s) {
     while (!mg_list_empty(&s->waiting)) {
         struct mg_change *c = mg_container_of(s->waiting.next, struct mg_change, link);
-        mg_list_remove(&c->link);
         if (!c->quiet) mg_stream_answer(s, c->ctx, MG_ECLOSED, 0, MG_ANSWER_PLAIN);
-        mg_change_free(c);
+        forget(s, c);
+        if (mg_part_spent(s->part, 1)) return false;
     }
-    s->waiting_len = 0;
-    s->waiting_bytes = 0;
+    if (s->delete_waits) {
+        s->delete_waits = false;
+        s->results_out--;
+        mg_stream_answer(s, s->delete_ctx, 0, 0, MG_ANSWER_PLAIN);
+    }
+    return true;
 }
 
 // Bytes that its record takes of the journal, at most.

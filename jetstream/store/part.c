@@ -181,9 +181,7 @@ void mg_part_batch_free(struct part_batch *b) {
 static void poison(struct mg_store_part *p) {
     if (p->poisoned) return;
     p->poisoned = true;
-    for (struct mg_list *l = p->streams.next; l != &p->streams; l = l->next)
-        mg_part_want(mg_container_of(l, struct mg_stream, link));
-    p->pump = true;
+    p->pump = true; // streams with changes that wait are among those that want
 }
 
 static void news(struct mg_parcel *parcel) {
@@ -295,15 +293,38 @@ static bool may_wait(struct mg_store_part *p) {
 
 // ---- results --------------------------------------------------------------------------------------------------------
 
-static void ring_add(struct mg_result_ring *r, const struct mg_pending_result *result) {
-    if (r->len == r->cap) {
-        uint32_t cap = r->cap ? r->cap * 2 : 256;
-        struct mg_pending_result *at = mg_alloc(cap * sizeof(*at));
-        for (uint32_t i = 0; i < r->len; i++) at[i] = r->at[(r->head + i) & (r->cap - 1)];
-        mg_free(r->at);
-        *r = (struct mg_result_ring){.at = at, .head = 0, .len = r->len, .cap = cap};
+static struct mg_result_block *new_block(struct mg_result_queue *q) {
+    struct mg_result_block *b = q->spare ? q->spare : mg_alloc(sizeof(*b));
+    q->spare = NULL;
+    b->next = NULL;
+    return b;
+}
+
+static void queue_add(struct mg_result_queue *q, const struct mg_pending_result *result) {
+    if (q->last == NULL || q->tail == MG_RESULT_BLOCK) {
+        struct mg_result_block *b = new_block(q);
+        if (q->last) q->last->next = b;
+        else q->first = b;
+        q->last = b;
+        q->tail = 0;
     }
-    r->at[(r->head + r->len++) & (r->cap - 1)] = *result;
+    q->last->at[q->tail++] = *result;
+    q->len++;
+}
+
+static const struct mg_pending_result *queue_front(const struct mg_result_queue *q) { return &q->first->at[q->head]; }
+
+static struct mg_pending_result queue_take(struct mg_result_queue *q) {
+    struct mg_pending_result r = *queue_front(q);
+    q->len--;
+    if (++q->head < MG_RESULT_BLOCK && q->len > 0) return r;
+    struct mg_result_block *empty = q->first;
+    q->first = empty->next;
+    if (q->first == NULL) q->last = NULL;
+    q->head = 0;
+    if (q->spare) mg_free(empty);
+    else q->spare = empty;
+    return r;
 }
 
 void mg_stream_answer(struct mg_stream *s, void *ctx, int err, uint64_t seq, enum mg_answer kind) {
@@ -313,7 +334,7 @@ void mg_stream_answer(struct mg_stream *s, void *ctx, int err, uint64_t seq, enu
     now |= MG_PLANTED(duplicate_at_once) && kind == MG_ANSWER_DUPLICATE;
     struct mg_pending_result r = {
         .stream = s, .ctx = ctx, .seq = seq, .batch = now ? 0 : s->batch, .err = err, .kind = kind};
-    ring_add(now ? &p->at_once : &p->results, &r);
+    queue_add(now ? &p->at_once : &p->results, &r);
     if (!now && kind != MG_ANSWER_NOTE && p->notes > 0) p->awaited = true; // it is behind them, or speaks of them
     if (MG_PLANTED(early_visible) && kind == MG_ANSWER_APPENDED) s->visible = seq;
     s->results_out++;
@@ -334,13 +355,13 @@ static void tell_gone(const struct mg_pending_result *r) {
     mg_free(gone);
 }
 
-static void forget_results(struct mg_result_ring *ring) {
-    for (uint32_t i = 0; i < ring->len; i++) {
-        struct mg_pending_result *r = &ring->at[(ring->head + i) & (ring->cap - 1)];
-        if (r->kind == MG_ANSWER_REMOVED) mg_free(r->ctx);
+static void forget_results(struct mg_result_queue *q) {
+    while (q->len > 0) {
+        struct mg_pending_result r = queue_take(q);
+        if (r.kind == MG_ANSWER_REMOVED) mg_free(r.ctx);
     }
-    mg_free(ring->at);
-    *ring = (struct mg_result_ring){.at = NULL};
+    mg_free(q->spare);
+    q->spare = NULL;
 }
 
 void mg_part_forget_results(struct mg_store_part *p) {
@@ -369,13 +390,11 @@ static void give(struct mg_store_part *p, const struct mg_pending_result *r) {
 
 static void begin_share(struct mg_store_part *p);
 
-static bool give_ready(struct mg_store_part *p, struct mg_result_ring *ring, uint64_t durable) {
+static bool give_ready(struct mg_store_part *p, struct mg_result_queue *q, uint64_t durable) {
     bool any = false;
     begin_share(p);
-    while (ring->len > 0 && ring->at[ring->head].batch <= durable) {
-        struct mg_pending_result r = ring->at[ring->head];
-        ring->head = (ring->head + 1) & (ring->cap - 1);
-        ring->len--;
+    while (q->len > 0 && queue_front(q)->batch <= durable) {
+        struct mg_pending_result r = queue_take(q);
         give(p, &r);
         any = true;
         if (mg_part_spent(p, 1)) break;
@@ -385,9 +404,9 @@ static bool give_ready(struct mg_store_part *p, struct mg_result_ring *ring, uin
 
 // Messages of batches up to this one are visible.
 static uint64_t given(const struct mg_store_part *p, uint64_t durable) {
-    const struct mg_result_ring *ring = &p->results;
-    if (ring->len == 0 || ring->at[ring->head].batch > durable) return durable;
-    return ring->at[ring->head].batch ? ring->at[ring->head].batch - 1 : 0;
+    if (p->results.len == 0) return durable;
+    uint64_t next = queue_front(&p->results)->batch;
+    return next > durable ? durable : next ? next - 1 : 0;
 }
 
 static void tell_visible(struct mg_store_part *p) {
@@ -434,7 +453,11 @@ static void pump(struct mg_store_part *p) {
     while (!mg_list_empty(&now)) {
         struct mg_stream *s = mg_container_of(now.next, struct mg_stream, wants);
         mg_list_remove(&s->wants);
-        if (s->deleted) continue;
+        if (s->deleted) {
+            if (mg_changes_refuse(s)) continue;
+            mg_part_pump_later(s);
+            break;
+        }
         mg_stream_pump(s);
         mg_reads_pump(s);
         mg_cold_gather(s);

@@ -47,9 +47,17 @@ struct mg_gone {
     uint32_t len;
     char subject[];
 };
-struct mg_result_ring {
-    struct mg_pending_result *at;
-    uint32_t head, len, cap; // cap is a power of two
+// In blocks, so that no growth moves what is there.
+#define MG_RESULT_BLOCK 256u
+struct mg_result_block {
+    struct mg_result_block *next;
+    struct mg_pending_result at[MG_RESULT_BLOCK];
+};
+struct mg_result_queue {
+    struct mg_result_block *first, *last;
+    struct mg_result_block *spare; // one that was emptied; NULL
+    uint32_t head, tail;           // of the first in `first`; behind the last in `last`
+    uint32_t len;
 };
 
 struct part_batch;
@@ -71,8 +79,8 @@ struct mg_store_part {
     uint32_t look_ups;        // asked so far: they go round the readers
     struct part_batch **unsent; // refused by the journal, in order
     uint32_t unsent_len, unsent_cap;
-    struct mg_result_ring results; // wait for their batch
-    struct mg_result_ring at_once; // of memory streams: wait for the end of the turn
+    struct mg_result_queue results; // wait for their batch
+    struct mg_result_queue at_once; // of memory streams: wait for the end of the turn
 
     struct mg_inbox inbox;    // from the store's threads
     struct mg_mail *opened;   // what was taken from it and waits for the next turn

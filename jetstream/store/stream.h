@@ -136,6 +136,8 @@ struct mg_stream {
     bool rebuilt;             // replay: of the messages in segments only those count that can be read
     bool dirty;               // changed since the last seal
     bool deleted;             // no more changes; freed when its last result has gone
+    bool delete_waits;        // for the refusal of changes that wait; counts in results_out
+    void *delete_ctx;
     bool in_seal;             // a checkpoint holds it
     uint32_t sealed_in;       // the part's generation when it was sealed last (seal.h)
     struct mg_cell *sealed_state; // its row of counters, as long as it is with a seal; NULL
@@ -189,7 +191,8 @@ static inline uint32_t mg_stream_installs(const struct mg_stream *s) { return s-
 int mg_change_submit(struct mg_stream *s, struct mg_change *proto);
 void mg_change_first(struct mg_stream *s, const struct mg_change *proto); // before all that wait
 void mg_stream_pump(struct mg_stream *s); // tries the waiting changes again
-void mg_changes_refuse(struct mg_stream *s); // those that wait get MG_ECLOSED
+// Of a deleted stream: those that wait get MG_ECLOSED, a slice at a time, then its deletion is answered. True: done.
+bool mg_changes_refuse(struct mg_stream *s);
 void mg_change_free(struct mg_change *c);
 // part.c: queues an answer behind everything of the stream so far.
 void mg_stream_answer(struct mg_stream *s, void *ctx, int err, uint64_t seq, enum mg_answer kind);

@@ -266,14 +266,18 @@ int mg_stream_delete(struct mg_stream *s, void *ctx) {
     if (s->deleted || s->part->stopping) return MG_ECLOSED;
     if (s->part->poisoned) return MG_EIO;
     mg_seal_first(s);
-    mg_changes_refuse(s);
+    mg_assist_reset(s);
     if (s->storage == MG_STORAGE_FILE) {
         struct mg_record_view rec = {.head = {.type = MG_RECORD_DROP}};
         mg_stream_write(s, &rec);
     }
     s->deleted = true;
     mg_stream_sum(s);
-    mg_stream_answer(s, ctx, 0, 0, MG_ANSWER_PLAIN);
+    s->delete_waits = true;
+    s->delete_ctx = ctx;
+    s->results_out++;
+    if (mg_list_empty(&s->waiting)) mg_changes_refuse(s);
+    else mg_part_pump_later(s);
     return 0;
 }
 
