@@ -10,6 +10,8 @@
 #include "server/base/assert.h"
 #include "server/base/mem.h"
 
+#define SERVE_NS UINT64_C(200000) // of a turn, for all streams together
+
 struct mg_js_sub {
     struct mg_sink sink; // first: the router calls it through the subscription's owner
     struct mg_list link; // of js->dead
@@ -137,15 +139,21 @@ static bool run_tasks(struct mg_js *js) {
     return any;
 }
 
+bool mg_js_spent(const struct mg_js *js) { return mg_loop_clock(mg_shard_loop(js->shard)) >= js->serve_until; }
+
 static void serve_streams(struct mg_js *js) {
     struct mg_list todo;
     mg_list_init(&todo);
+    js->serve_until = mg_loop_clock(mg_shard_loop(js->shard)) + SERVE_NS;
     mg_list_splice(&todo, &js->busy);
     while (!mg_list_empty(&todo)) {
         struct mg_js_stream *s = mg_container_of(todo.next, struct mg_js_stream, busy);
         mg_list_remove(&s->busy);
         if (mg_js_stream_turn(s)) mg_js_stream_busy(s);
+        if (mg_js_spent(js)) break;
     }
+    mg_list_splice(&todo, &js->busy); // those who had their turn stand behind the others
+    mg_list_splice(&js->busy, &todo);
 }
 
 bool mg_js_turn(struct mg_js *js) {

@@ -68,6 +68,7 @@ struct mg_js {
     struct mg_list later;   // of struct mg_js_request: those that came from inside of a consumer
     struct mg_table watches; // of struct mg_js_watch: deliver subjects (stream/watch.c)
     struct mg_credit_waiter credit;
+    uint64_t serve_until;   // when this round of serving streams is over
     unsigned inside;        // calls into consumers that are under way: they must not be called again
     int64_t now;            // the latest time that was told
     struct mg_js_sub *api;
@@ -123,6 +124,8 @@ struct mg_js_task {
     void (*drop)(struct mg_js_task *t); // the server ends; NULL: somebody else frees it
 };
 void mg_js_later(struct mg_js *js, struct mg_js_task *t, void (*run)(struct mg_js_task *t));
+// While streams are served: it has taken long enough, the rest waits for the next turn.
+bool mg_js_spent(const struct mg_js *js);
 
 // ---- subscriptions --------------------------------------------------------------------------------------------------
 

@@ -49,7 +49,8 @@ bool server_js_facts(struct mg_server *s, struct mg_js_facts *out) {
         .duplicate_window = o->duplicate_window, .api_level = MG_JS_API_LEVEL, .memory = sums->bytes[MG_STORAGE_MEMORY],
         .storage = sums->bytes[MG_STORAGE_FILE], .reserved_memory = js->reserved[MG_STORAGE_MEMORY],
         .reserved_storage = js->reserved[MG_STORAGE_FILE], .streams = js->nstreams, .consumers = js->nconsumers,
-        .messages = sums->messages, .bytes = sums->bytes[MG_STORAGE_MEMORY] + sums->bytes[MG_STORAGE_FILE],
+        .messages = sums->messages,
+        .bytes = sums->bytes[MG_STORAGE_MEMORY] + sums->bytes[MG_STORAGE_FILE],
         .api_total = js->api_total, .api_errors = js->api_errors, .api_inflight = js->api_inflight, .has = has, .arg = js,
     };
     store_facts(j->store, out);

@@ -19,7 +19,9 @@
 #include "server/base/planted.h"
 #include "server/proto/subject.h"
 
-#define WALK_SLICE 4096u    // new messages that are told in one turn
+#define TOLD_SLICE 8192u    // new messages times members that are told of them in one turn
+#define READ_WORTH 8u       // members, more or less: what it costs to read a message for its subject
+#define WORK_SLICE 256u     // members that work in one turn
 #define LEAVE_SLICE 64u     // consumers of a deleted stream that go in one turn
 #define PULLS_MAX 4096u     // requests that wait for num_pending of one consumer
 #define ACCOUNT "szMpdrwD"  // hash of the only account, $G (spec 7.2)
@@ -359,10 +361,16 @@ static void walked(struct mg_js_reading *rd) {
 
 static void walk_gone(struct mg_js_reading *rd) { mg_container_of(rd, struct mg_js_members, walk)->walking = false; }
 
+// How many messages a turn tells, if each costs as much as that many members, and those without filters.
+static uint64_t slice_of(const struct mg_js_members *ms, size_t cost) {
+    uint64_t n = TOLD_SLICE / (cost + ms->n - ms->nfiltered + 1);
+    return n ? n : 1;
+}
+
 // Looks at the subjects of new messages. True: there are more.
 static bool walk(struct mg_js_members *ms, uint64_t visible) {
     struct mg_js_reading *rd = &ms->walk;
-    for (unsigned i = 0; i < WALK_SLICE && ms->told < visible; i++) {
+    for (uint64_t i = slice_of(ms, READ_WORTH); i > 0 && ms->told < visible; i--) {
         rd->r.kind = MG_READ_NEXT;
         rd->r.seq = ms->told + 1;
         rd->done = walked;
@@ -392,9 +400,11 @@ static bool look_at_new(struct mg_js_members *ms) {
     if (ms->walking || ms->told >= visible) return false;
     skip_unused(ms, visible);
     if (ms->nfiltered) return walk(ms, visible);
-    tell_unfiltered(ms, ms->told + 1, visible);
-    ms->told = visible;
-    return false;
+    uint64_t n = mg_list_empty(&ms->unfiltered) ? UINT64_MAX : slice_of(ms, 0);
+    uint64_t to = visible - ms->told > n ? ms->told + n : visible;
+    tell_unfiltered(ms, ms->told + 1, to);
+    ms->told = to;
+    return to < visible;
 }
 
 // ---- removals -------------------------------------------------------------------------------------------------------
@@ -549,6 +559,7 @@ bool mg_js_members_catch_up(struct mg_js_members *ms) {
 bool mg_js_members_turn(struct mg_js_members *ms) {
     struct mg_js *js = ms->stream->js;
     struct mg_list todo, worked;
+    unsigned n = 0;
     empty_inbox(ms, true);
     bool more = mg_js_members_catch_up(ms);
     bool open = mg_js_may_send(js);
@@ -564,8 +575,11 @@ bool mg_js_members_turn(struct mg_js_members *ms) {
         m->more = false;
         if (open) work_at(m, &m->more);
         else m->more = true;
+        if (open && (++n == WORK_SLICE || mg_js_spent(js))) break;
     }
     js->inside--;
+    mg_list_splice(&todo, &ms->active); // those who had their turn stand behind the others
+    mg_list_splice(&ms->active, &todo);
     delete_expired(&worked);
     more |= mg_js_retention_turn(ms);
     finish(ms, &worked);
