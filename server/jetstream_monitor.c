@@ -51,7 +51,8 @@ bool server_js_facts(struct mg_server *s, struct mg_js_facts *out) {
         .reserved_storage = js->reserved[MG_STORAGE_FILE], .streams = js->nstreams, .consumers = js->nconsumers,
         .messages = sums->messages,
         .bytes = sums->bytes[MG_STORAGE_MEMORY] + sums->bytes[MG_STORAGE_FILE],
-        .api_total = js->api_total, .api_errors = js->api_errors, .api_inflight = js->api_inflight, .has = has, .arg = js,
+        .api_total = js->api_total, .api_errors = js->api_errors, .api_inflight = js->api_inflight, .has = has,
+        .arg = js,
     };
     store_facts(j->store, out);
     return true;

@@ -85,7 +85,8 @@ static bool may_sleep(const struct mg_js_member *m) {
     if (s->deleting || s->config.retention != MG_JS_LIMITS) return false;
     return m->live && m->persistent && !m->more && !m->expired && m->held == 0 && !m->reading && m->count == NULL &&
            mg_list_empty(&m->knowing) && mg_list_empty(&m->pulls) && mg_list_empty(&m->journal.holds) &&
-           !mg_js_member_changed(m) && m->bounced == 0 && mg_list_empty(&m->active) && mg_js_consumer_dormant(m->c) && !mg_js_consumer_is_push(&m->config);
+           !mg_js_member_changed(m) && m->bounced == 0 && mg_list_empty(&m->active) && mg_js_consumer_dormant(m->c) &&
+           !mg_js_consumer_is_push(&m->config);
 }
 
 static void fall_asleep(struct mg_js_member *m) {
