@@ -153,8 +153,7 @@ struct mg_section_scan {
     uint8_t *window; // owned
     size_t cap, len, ahead;
     uint64_t at;     // of the window in the file
-    struct mg_record_buf big; // a record that does not fit
-    const uint8_t *record;
+    struct mg_record_buf buf; // a record that does not fit, or was packed
     uint32_t records; // given
 };
 
@@ -172,14 +171,14 @@ struct mg_section_scan *mg_section_scan_new(const struct mg_segment *g, const st
 void mg_section_scan_free(struct mg_section_scan *c) {
     if (!c) return;
     mg_section_walk_free(c->walk);
-    mg_record_buf_fini(&c->big);
+    mg_record_buf_fini(&c->buf);
     mg_free(c->window);
     mg_free(c);
 }
 
 void mg_section_scan_seek(struct mg_section_scan *c, uint64_t seq) { mg_section_walk_seek(c->walk, seq); }
 
-const uint8_t *mg_section_scan_record(const struct mg_section_scan *c) { return c->record; }
+const uint8_t *mg_section_scan_record(const struct mg_section_scan *c) { return c->buf.record; }
 
 static bool in_window(const struct mg_section_scan *c, const struct mg_section_entry *e) {
     return e->at >= c->at && e->at - c->at <= c->len && e->length <= c->len - (e->at - c->at);
@@ -209,10 +208,8 @@ int mg_section_scan_next(struct mg_section_scan *c, struct mg_section_entry *e, 
     if (++c->records % BREATH == 0) mg_thread_breathe();
     if (!in_window(c, e) && e->length <= c->cap) fill(c, e);
     if (in_window(c, e)) {
-        c->record = c->window + (e->at - c->at);
-        if (section_check_record(&c->walk->s, e, c->record, out) == MG_OK) return MG_OK;
+        const uint8_t *p = c->window + (e->at - c->at);
+        if (section_open_record(c->walk->g, &c->walk->s, e, p, &c->buf, out) == MG_OK) return MG_OK;
     }
-    err = mg_section_read(c->walk->g, &c->walk->s, e, &c->big, out); // by itself, with a report
-    c->record = c->big.p;
-    return err;
+    return mg_section_read(c->walk->g, &c->walk->s, e, &c->buf, out); // by itself, with a report
 }
