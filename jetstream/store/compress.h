@@ -19,12 +19,12 @@ void mg_compressor_free(struct mg_compressor *c);       // NULL is fine
 
 // What follows refers to the dictionary, not to what came before.
 void mg_compress_begin(struct mg_compressor *c);
-// The next piece, which lies right behind the one before: that one must still be there. Returns the bytes written to
+// The next piece, which lies right behind the ones before: these must still be there. Returns the bytes written to
 // `out`; 0: `room` is too small for them, or there is nothing to compress.
 size_t mg_compress_piece(struct mg_compressor *c, void *out, size_t room, const void *p, size_t n);
 
 // Undoes one piece: true if these bytes make exactly n of `out`. Any bytes may be given. dict: the dictionary for the
-// first piece, for the others the piece before, which lies right in front of `out`.
+// first piece; for the others what was undone before, right in front of `out`, MG_DICT_MAX of it or all.
 bool mg_decompress(void *out, size_t n, const void *p, size_t len, mg_slice dict);
 
 #endif

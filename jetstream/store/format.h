@@ -139,9 +139,9 @@ enum mg_record_flag {
 #undef X
 };
 
-// A record of a segment, compressed: this, then the record without its checksum and its padding, in pieces of 64 KB, each
-// one a block of LZ4. In front of each but the last: its compressed length (u32). The first piece refers to the section's
-// dictionary, the others to the piece before. Zeros up to the length.
+// A record of a segment, compressed: this, then the record without its checksum and its padding, in pieces of 16 KB,
+// each one a block of LZ4. In front of each but the last: its compressed length (u32). The first piece refers to the
+// section's dictionary, the others to the 64 KB in front of them. Zeros up to the length.
 #define MG_PACKED_FIELDS(F)                                                                                            \
     F(u64, checksum, "XXH3-64 of all that follows, padding included")                                                  \
     F(u32, length, "of the whole, a multiple of 8")                                                                    \
@@ -153,7 +153,7 @@ enum mg_record_flag {
     F(u32, plain, "length of the record without its padding")                                                          \
     F(u32, check, "the low half of the record's checksum")
 
-#define MG_PACKED_PIECE 65536u
+#define MG_PACKED_PIECE 16384u
 
 // Where headers and payload of a message are, one behind the other, when they do not go through the journal.
 #define MG_EXTENT_PLACE_FIELDS(F)                                                                                      \

@@ -114,8 +114,10 @@ static bool undo_pieces(uint8_t *out, size_t end, const uint8_t *p, size_t lengt
             if (len > most) return false;
         }
         if (!mg_decompress(out + at, n, p + from, len, dict)) return false;
-        dict = mg_slice_of((const char *)out + at, n);
         from += len;
+        size_t seen = at + n - FROM < MG_DICT_MAX ? at + n - FROM : MG_DICT_MAX;
+        dict = mg_slice_of((const char *)out + at + n - seen, seen);
+        if (at + n < end) mg_thread_breathe();
     }
     return true;
 }

@@ -11,8 +11,8 @@
 // A stream may have several sections in a segment, one after the other: a section ends at a million messages, so that
 // who writes or reads one needs a bounded memory.
 //
-// Records of streams that ask for it are *packed* (packed.h), with a dictionary for each section that is long enough. The
-// dictionary stands twice; where neither copy can be read, its section's packed records cannot be.
+// Records of streams that ask for it are *packed* (packed.h), with a dictionary for each section that is long enough.
+// The dictionary stands twice; where neither copy can be read, its section's packed records cannot be.
 //
 // Damage: a record that cannot be read is an error for its sequence, and for no other. A damaged leaf is computed again
 // from the records, a dir from the leaves, an unknown subject is looked up in the record: slower, but right. Where even

@@ -5,8 +5,8 @@
 // stay in memory until its section ends, which a new stream or a limit of the section brings about. Then the section's
 // metadata is written behind its records. The list of sections comes last, twice.
 //
-// Where records are packed (mg_segment_builder_pack), a section's first ones wait for its dictionary (segment_pack.c), which
-// is written twice in front of them. Limits of a section count records as they are unpacked.
+// Where records are packed (mg_segment_builder_pack), a section's first ones wait for its dictionary (segment_pack.c),
+// which is written twice in front of them. Limits of a section count records as they are unpacked.
 //
 // A section of one leaf and one block of subjects is the usual case when a checkpoint holds thousands of streams: it
 // has no dir, no index and no filter, its line in the list says it all.
@@ -263,7 +263,8 @@ int mg_segment_builder_add(struct mg_segment_builder *b, const void *record) {
         b->cap = b->cap ? b->cap * 2 : MESSAGES_FIRST;
         b->messages = mg_realloc(b->messages, b->cap * sizeof *b->messages);
     }
-    b->messages[s->messages] = (struct message){v.head.seq, v.head.time, names_add(&b->names, v.subject, v.head.seq), 0};
+    struct message *m = &b->messages[s->messages]; // its place comes when it is written
+    *m = (struct message){v.head.seq, v.head.time, names_add(&b->names, v.subject, v.head.seq), 0};
     count_times(b, v.head.time);
     s->last_seq = v.head.seq;
     s->messages++;

@@ -10,7 +10,7 @@ enum {
     HELD = 8,           // dictionaries that may be held back
     WORTH = 4,          // so many must be: a dictionary is written twice
     SAMPLE = 1024,      // bytes of one record, at most
-    PACKED_BREATH = 32 * 1024,
+    PACKED_BREATH = 8 * 1024,
 };
 
 void packing_fini(struct packing *p) {

@@ -16,6 +16,7 @@
 // A window is not larger than what the journal can wait for: its commits go to the same device. The next one is fetched
 // while this one is looked at.
 enum { WINDOW = 64 * 1024, WINDOW_FIRST = 16 * 1024 };
+enum { UNPACKED = 512 }; // so many bytes to unpack take as long as a record
 
 struct mg_section_walk {
     const struct mg_segment *g;
@@ -154,7 +155,7 @@ struct mg_section_scan {
     size_t cap, len, ahead;
     uint64_t at;     // of the window in the file
     struct mg_record_buf buf; // a record that does not fit, or was packed
-    uint32_t records; // given
+    uint32_t work; // done since the last breath; see BREATH
 };
 
 struct mg_section_scan *mg_section_scan_new(const struct mg_segment *g, const struct mg_section *s,
@@ -202,10 +203,20 @@ static void fill(struct mg_section_scan *c, const struct mg_section_entry *e) {
         blob->ops->expect(blob->handle, e->at + n, left < c->cap ? left : c->cap);
 }
 
+// For the record that was given last.
+static void breathe(struct mg_section_scan *c) {
+    bool unpacked = c->buf.record && c->buf.record == c->buf.plain;
+    c->work += 1 + (unpacked ? mg_record_length(c->buf.record) / UNPACKED : 0);
+    if (c->work < BREATH) return;
+    mg_thread_breathe();
+    c->work = 0;
+}
+
 int mg_section_scan_next(struct mg_section_scan *c, struct mg_section_entry *e, struct mg_record_view *out) {
     int err = mg_section_walk_next(c->walk, e);
+    if (err == MG_OK) breathe(c);
+    c->buf.record = NULL;
     if (err) return err;
-    if (++c->records % BREATH == 0) mg_thread_breathe();
     if (!in_window(c, e) && e->length <= c->cap) fill(c, e);
     if (in_window(c, e)) {
         const uint8_t *p = c->window + (e->at - c->at);

@@ -46,7 +46,8 @@ static void write_stream(const struct js_stream *s, unsigned version, char *out,
     snprintf(out, cap,
              "{\"name\":\"S%u\",\"description\":\"g%uv%u.\",\"subjects\":[\"s%u.*\"],\"retention\":\"%s\","
              "\"max_msgs\":%lld,\"max_msgs_per_subject\":%lld,\"max_age\":%llu,\"duplicate_window\":%llu,"
-             "\"compression\":\"%s\",\"storage\":\"file\",\"num_replicas\":1,\"allow_direct\":true,\"allow_rollup_hdrs\":true}",
+             "\"compression\":\"%s\",\"storage\":\"file\",\"num_replicas\":1,\"allow_direct\":true,"
+             "\"allow_rollup_hdrs\":true}",
              s->no, s->generation, version, s->no, retention[s->kind], (long long)s->max_msgs,
              (long long)s->max_per_subject, (unsigned long long)s->max_age, (unsigned long long)s->dedupe,
              s->packed != (version % 3 == 2) ? "s2" : "none"); // an update may change it

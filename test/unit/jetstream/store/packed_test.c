@@ -59,8 +59,8 @@ static int unpacked(const uint8_t *p, size_t n, const uint8_t *record, mg_slice 
 
 static void comes_back(void **state) {
     (void)state;
-    static const size_t sizes[] = {100, 101, 102, 103, 104, 105, 106, 107, 2000, 65000, 65464, 65472, 65536, 131072,
-                                   200000, 3000000};
+    static const size_t sizes[] = {100, 101, 102, 103, 104, 105, 106, 107, 2000, 16280, 16288, 16290, 16384, 40000,
+                                   65464, 65536, 131072, 200000, 3000000};
     uint8_t *owned;
     mg_slice dict = dictionary(&owned), none = {NULL, 0};
     for (int with = 0; with < 2; with++) {
@@ -129,7 +129,7 @@ static void damage_is_an_error(void **state) {
     uint8_t *owned;
     mg_slice dict = dictionary(&owned);
     struct mg_compressor *c = mg_compressor_new(dict);
-    static const size_t sizes[] = {180, 66000};
+    static const size_t sizes[] = {180, 17000};
     for (size_t k = 0; k < 2; k++) {
         struct mg_buf out = MG_BUF_INIT;
         uint8_t *record = record_of(77, sizes[k], false, true);

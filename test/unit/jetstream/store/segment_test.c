@@ -522,66 +522,6 @@ static void records_alone(void **state) {
     mg_free(md.m);
 }
 
-// A message of its size for each of the packed stream 1, then of the plain stream 2.
-static struct model model_of_words(size_t n, size_t len) {
-    struct model md = {mg_zalloc((n + 1) * sizeof *md.m), n};
-    for (size_t i = 0; i < n; i++) {
-        struct msg *m = &md.m[i];
-        *m = (struct msg){.stream = 1 + i / (n / 2), .seq = 1 + i % (n / 2), .time = (int64_t)i, .len = len,
-                          .body_seed = i * 3 + 1};
-        snprintf(m->subject, sizeof m->subject, "a.%u", (unsigned)i % 50);
-    }
-    return md;
-}
-
-static size_t readable(struct mg_segment *g, const struct mg_section *s) {
-    struct mg_record_buf buf = {0};
-    struct mg_record_view v;
-    size_t n = 0;
-    for (uint64_t seq = s->first_seq; seq <= s->last_seq; seq++) {
-        int err = mg_section_get(g, s, seq, &buf, &v);
-        if (err) assert_int_equal(err, MG_ECORRUPT);
-        n += err == 0;
-    }
-    mg_record_buf_fini(&buf);
-    return n;
-}
-
-// Packed records take less room. One copy of their dictionary is enough; without any they are lost, and only they.
-static void dictionary_stands_twice(void **state) {
-    (void)state;
-    struct model md = model_of_words(4000, 100);
-    struct mem_file file;
-    struct mg_segment_summary sum;
-    build(&file, &sum, &md, &(struct mg_segment_options){.env = &env, .file = 5});
-    for (unsigned damage = 0; damage < 4; damage++) {
-        struct mg_segment *g;
-        struct mg_section s[2];
-        env.cache = damage % 2 ? mg_blockcache_new(1 << 20) : NULL;
-        assert_int_equal(mg_segment_open(&g, &env, mem_blob(&file), 5, sum.size, sum.foot_sum), MG_OK);
-        for (uint32_t i = 0; i < 2; i++) assert_int_equal(mg_segment_section(g, i, &s[i]), MG_OK);
-        assert_true(s[0].dict_length > 0 && s[1].dict_length == 0);
-        assert_true(s[0].data_bytes * 3 < s[1].data_bytes * 2);
-        uint64_t places[] = {section_dict_at(&s[0]), section_dict_copy(&s[0])};
-        assert_true(places[0] / MG_FOOT_BYTES > (places[1] + s[0].dict_length) / MG_FOOT_BYTES);
-        for (unsigned i = 0; i < 2; i++) file.p[places[i] + 50] ^= (uint8_t)(damage >> i & 1);
-        faults_seen = 0;
-        assert_int_equal(readable(g, &s[0]), damage == 3 ? 0 : s[0].messages);
-        assert_true(faults_seen >= (damage & 1));
-        assert_int_equal(readable(g, &s[1]), s[1].messages);
-        struct mg_segment_health health;
-        assert_int_equal(mg_segment_verify(g, NULL, NULL, &health), damage ? MG_ECORRUPT : MG_OK);
-        assert_int_equal(health.frame_faults, (damage & 1) + (damage >> 1));
-        assert_int_equal(health.record_faults, damage == 3 ? s[0].messages : 0);
-        for (unsigned i = 0; i < 2; i++) file.p[places[i] + 50] ^= (uint8_t)(damage >> i & 1);
-        mg_segment_close(g);
-        mg_blockcache_free(env.cache);
-        env.cache = NULL;
-    }
-    mem_free(&file);
-    mg_free(md.m);
-}
-
 // A file of the version that knew neither packed records nor dictionaries.
 static void version_one_is_read(void **state) {
     (void)state;
@@ -647,8 +587,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equals_the_model), cmocka_unit_test(many_streams),
         cmocka_unit_test(each_flipped_byte), cmocka_unit_test(damaged_sectors),
-        cmocka_unit_test(records_alone), cmocka_unit_test(dictionary_stands_twice),
-        cmocka_unit_test(version_one_is_read), cmocka_unit_test(refuses_what_it_cannot_keep),
+        cmocka_unit_test(records_alone), cmocka_unit_test(version_one_is_read),
+        cmocka_unit_test(refuses_what_it_cannot_keep),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
