@@ -55,6 +55,7 @@ struct mg_store_options {
     uint32_t ring_file_bytes;  // of one file of the journal's ring; 0: 8 MB. Fixed for the life of the store
     uint32_t section_messages; // in a section of a segment; 0: a million
     uint32_t big_stream_bytes; // a stream with so much in a checkpoint gets a segment of its own; 0: 8 MB
+    uint32_t dict_bytes;     // of the dictionary for a packed section; 0: 16 KB
     uint32_t extent_bytes;   // headers and payload of so many bytes do not go through the journal; 0: 256 KB
     uint64_t extent_room;    // bytes of them that wait for a checkpoint; 0: as many as the ring's
     uint32_t steps;          // of each kind of work in a turn; 0: by the clock (mg_part_spent)
@@ -139,6 +140,7 @@ struct mg_stream_limits {
     uint64_t dedupe_window;                            // ns; 0: off
     enum mg_stream_discard discard;
     bool discard_new_per_subject;
+    bool packed; // file storage: compressed, from the next checkpoint on. What is told and limited is not
 };
 
 struct mg_result {

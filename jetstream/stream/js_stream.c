@@ -20,6 +20,7 @@ struct mg_stream_limits mg_js_stream_limits(const struct mg_js_stream_config *c)
         .dedupe_window = (uint64_t)c->duplicate_window,
         .discard = c->discard == MG_JS_DISCARD_NEW ? MG_DISCARD_NEW : MG_DISCARD_OLD,
         .discard_new_per_subject = c->discard_new_per_subject,
+        .packed = c->compression == MG_JS_COMPRESSION_S2,
     };
 }
 
