@@ -139,6 +139,10 @@ int mg_js_consumer_load(struct mg_js_consumer_config *c, mg_slice json) {
     return MG_ECORRUPT;
 }
 
+bool mg_js_consumer_equal(const struct mg_js_consumer_config *a, const struct mg_js_consumer_config *b) {
+    return mg_shape_equal(&config_shape, a, b);
+}
+
 bool mg_js_consumer_same(const struct mg_js_consumer_config *c, const struct mg_js_consumer_config *stored) {
     struct mg_js_consumer_config copy;
     mg_shape_copy(&config_shape, &copy, c);

@@ -100,6 +100,7 @@ static inline bool mg_js_consumer_is_durable(const struct mg_js_consumer_config 
 
 // Metadata: as for streams.
 void mg_js_consumer_stamp(struct mg_js_consumer_config *c);
+bool mg_js_consumer_equal(const struct mg_js_consumer_config *a, const struct mg_js_consumer_config *b);
 bool mg_js_consumer_same(const struct mg_js_consumer_config *c, const struct mg_js_consumer_config *stored);
 
 void mg_js_consumer_copy(struct mg_js_consumer_config *dst, const struct mg_js_consumer_config *src);

@@ -117,6 +117,7 @@ void mg_shape_fini(const struct mg_shape *shape, void *v);
 
 void mg_string_set(mg_slice *s, mg_slice to); // frees the old one
 void mg_strings_add(struct mg_strings *s, mg_slice one);
+void mg_strings_fini(struct mg_strings *s); // and zeroes it
 mg_slice mg_map_get(const struct mg_map *m, mg_slice key); // {NULL, 0}: not there
 void mg_map_set(struct mg_map *m, mg_slice key, mg_slice value);
 void mg_map_remove(struct mg_map *m, mg_slice key);

@@ -11,7 +11,6 @@
 #include "server/base/assert.h"
 #include "server/base/mem.h"
 #include "server/base/planted.h"
-#include "server/proto/subject.h"
 
 struct mg_js_consumer *mg_js_consumer_new(struct mg_js_consumer_env *env, const struct mg_js_consumer_rules *rules,
                                           mg_slice name, struct mg_js_state *state, int64_t now, void *app) {
@@ -215,14 +214,7 @@ void mg_js_consumer_end(struct mg_js_consumer *c, int64_t now, const struct mg_j
     consumer_check_waiting(c, now, true);
 }
 
-// ---- filters and counts ---------------------------------------------------------------------------------------------
-
-bool mg_js_consumer_matches(const struct mg_js_consumer *c, mg_slice subject) {
-    const struct mg_js_consumer_rules *r = c->rules;
-    for (unsigned i = 0; i < r->filters_len; i++)
-        if (mg_subject_match(subject, r->filters[i])) return true;
-    return r->filters_len == 0;
-}
+// ---- counts -------------------------------------------------------------------------------------------------------
 
 void mg_js_consumer_set_num_pending(struct mg_js_consumer *c, uint64_t n) {
     c->num_pending = n;
@@ -230,7 +222,7 @@ void mg_js_consumer_set_num_pending(struct mg_js_consumer *c, uint64_t n) {
 }
 
 bool mg_js_consumer_stored(struct mg_js_consumer *c, uint64_t seq, mg_slice subject) {
-    if (seq < c->next || !mg_js_consumer_matches(c, subject)) return false;
+    if (seq < c->next || !c->env->ops->matches(c->app, subject)) return false;
     c->num_pending++;
     c->no_taker = false;
     return true;

@@ -263,7 +263,7 @@ static void check_sleeper(void *ctx, void *val) {
 static void check_member(void *ctx, void *val) {
     struct check *k = ctx;
     const struct mg_js_member *m = val;
-    if (mg_js_consumer_violates(&m->config, k->limits)) k->names[k->n++] = mg_js_member_name(m);
+    if (mg_js_consumer_violates(&m->terms->config, k->limits)) k->names[k->n++] = mg_js_member_name(m);
 }
 
 static int by_name(const void *a, const void *b) { return mg_slice_cmp(*(const mg_slice *)a, *(const mg_slice *)b); }

@@ -19,13 +19,11 @@
 #ifndef MG_JETSTREAM_STREAM_MEMBER_H
 #define MG_JETSTREAM_STREAM_MEMBER_H
 
-#include "jetstream/api/consumer_config.h"
 #include "jetstream/consumer/consumer.h"
 #include "jetstream/stream/js_stream.h"
 #include "jetstream/stream/later.h"
+#include "jetstream/stream/terms.h"
 #include "server/base/timer.h"
-#include "server/router/sublist.h"
-#include "server/router/table.h"
 
 #define MG_JS_SLOTS 64u // rows of changes between two snapshots
 
@@ -65,12 +63,12 @@ struct mg_js_knowing {
     void (*known)(struct mg_js_knowing *k, struct mg_js_member *m); // NULL: the consumer goes
 };
 
-// Owned by its stream. config owns what rules borrow.
+// Owned by its stream.
 struct mg_js_member {
     struct mg_js_stream *stream;
     struct mg_js_consumer *c; // NULL: it is being made
-    struct mg_js_consumer_config config;
-    struct mg_js_consumer_rules *rules; // owned
+    struct mg_js_terms *terms; // its share of members->terms
+    struct mg_js_own own;      // entries of members->index
     int64_t created;
     struct mg_list active;    // of members->active: with something to do in this turn
     struct mg_list watch;     // of a struct mg_js_watch: push
@@ -87,8 +85,6 @@ struct mg_js_member {
     uint64_t counted;         // num_pending knows of messages up to this one
     uint64_t clear;           // nothing before this number matches; UINT64_MAX: nothing that was told so far
     int64_t count_paid;       // when a count that had to wait was done
-    struct mg_sub **filters;  // in members->index; owned
-    uint32_t nfilters;
     uint64_t bounced;         // a delivery that reached nobody; 0: none
     bool persistent, live;    // live: its creation is durable, it delivers
     bool stale;               // num_pending must be counted
@@ -105,6 +101,7 @@ struct mg_js_members {
     struct mg_table asleep;      // of struct mg_js_sleeper
     size_t n, n_limited;         // those awake; all that max_consumers counts
     struct mg_js_sub *next, *ack, *ack_long, *flow, *flow_long;
+    struct mg_table terms;       // of struct mg_js_terms
     struct mg_sublist *index;    // filters of all of them; owner: the member
     struct mg_list unfiltered;
     size_t nfiltered;
@@ -165,6 +162,7 @@ void mg_js_member_drop(struct mg_js_member *m);
 void mg_js_member_free(struct mg_js_member *m);
 // Other rules, checked before. config is moved.
 void mg_js_member_revise(struct mg_js_member *m, struct mg_js_consumer_config *config);
+void mg_js_member_pause(struct mg_js_member *m, struct mg_js_time until);
 // Deletes it as the API does: says so, removes its rows. ctx: as in mg_stream_row_delete; may be NULL.
 int mg_js_member_delete(struct mg_js_member *m, void *ctx);
 // Something to do in this turn.
@@ -177,7 +175,15 @@ void mg_js_member_ack(struct mg_js_member *m, mg_slice subject, mg_slice reply, 
 void mg_js_member_flow(struct mg_js_member *m, mg_slice subject);
 void mg_js_member_take(struct mg_js_member *m, const struct mg_js_parcel *p);
 
-struct mg_js_consumer_info mg_js_member_tell(struct mg_js_member *m);
+// config gets what is borrowed from it.
+struct mg_js_consumer_info mg_js_member_tell(struct mg_js_member *m, struct mg_js_consumer_config *config);
+// All of it, borrowed from the member until that changes.
+static inline struct mg_js_consumer_config mg_js_member_config(const struct mg_js_member *m) {
+    return mg_js_own_config(&m->own, m->terms, mg_js_member_name(m));
+}
+static inline bool mg_js_member_matches(const struct mg_js_member *m, mg_slice subject) {
+    return mg_js_own_matches(&m->own, subject);
+}
 
 // ---- pump.c ---------------------------------------------------------------------------------------------------------
 

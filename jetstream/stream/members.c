@@ -84,7 +84,7 @@ static bool takes(const struct mg_js_stream *s, const struct mg_js_member *m, co
     if (s->deleting || (m == NULL && sl == NULL) || (m && !m->live)) return false;
     if (kind != MG_JS_ACK) return true;
     if (sl) return !(sl->head.flags & MG_JS_ROW_NO_ACKS);
-    return m->config.ack_policy != MG_JS_ACK_NONE && m->config.ack_policy != MG_JS_ACK_FLOW_CONTROL;
+    return m->terms->config.ack_policy != MG_JS_ACK_NONE && m->terms->config.ack_policy != MG_JS_ACK_FLOW_CONTROL;
 }
 
 static bool arrived(struct mg_js_stream *s, enum mg_js_parcel_kind kind, mg_slice consumer, const struct mg_msg *msg) {
@@ -185,6 +185,7 @@ struct mg_js_members *mg_js_members_of(struct mg_js_stream *s) {
     ms->stream = s;
     mg_table_init(&ms->by_name);
     mg_table_init(&ms->asleep);
+    mg_table_init(&ms->terms);
     ms->index = mg_sublist_new(mg_shard_random(s->js->shard), 0);
     mg_list_init(&ms->unfiltered);
     mg_list_init(&ms->active);
@@ -284,6 +285,7 @@ void mg_js_members_free(struct mg_js_stream *s) {
     mg_js_sleepers_free(ms);
     mg_table_fini(&ms->by_name);
     mg_table_fini(&ms->asleep);
+    mg_table_fini(&ms->terms);
     mg_sublist_free(ms->index);
     mg_buf_fini(&ms->env.headers);
     mg_buf_fini(&ms->env.reply);
@@ -398,7 +400,7 @@ struct removal {
 static void forget_one(struct mg_js_member *m, const struct removal *r, uint64_t seq, mg_slice subject) {
     bool waits = seq >= mg_js_consumer_next(m->c);
     if (waits && m->count) mg_js_later_gone(&m->count->later, seq);
-    if (waits) m->stale = m->stale || (mg_js_consumer_matches(m->c, subject) && !MG_PLANTED(stale_pending));
+    if (waits) m->stale = m->stale || (mg_js_member_matches(m, subject) && !MG_PLANTED(stale_pending));
     else if (r->silent) mg_js_consumer_purged_one(m->c, seq);
     else mg_js_consumer_removed(m->c, mg_js_member_now(m), seq, subject);
 }
@@ -445,17 +447,17 @@ struct purge {
     bool whole;
 };
 
-static bool covers(mg_slice filter, const struct mg_js_consumer_rules *r) {
+static bool covers(mg_slice filter, const struct mg_js_own *own) {
     if (filter.n == 0) return true;
-    for (unsigned i = 0; i < r->filters_len; i++)
-        if (!mg_subject_subset(r->filters[i], filter)) return false;
-    return r->filters_len > 0;
+    for (uint32_t i = 0; i < own->n; i++)
+        if (!mg_subject_subset(mg_js_own_filters(own)[i], filter)) return false;
+    return own->n > 0;
 }
 
 static void tell_purged(void *arg, struct mg_js_member *m) {
     const struct purge *p = arg;
     if (m->c == NULL) return;
-    if (covers(p->filter, m->rules)) {
+    if (covers(p->filter, &m->own)) {
         uint64_t first = p->filter.n && p->whole ? p->last + 1 : p->first;
         if (p->filter.n == 0 || p->whole) mg_js_consumer_purged(m->c, mg_js_member_now(m), first);
     }

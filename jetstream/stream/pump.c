@@ -66,7 +66,7 @@ static void after_delivery(struct mg_js_member *m) {
     uint64_t seq = m->bounced;
     m->bounced = 0;
     mg_js_consumer_bounced(m->c, mg_js_member_now(m), seq, mg_buf_slice(&m->stream->members->bounce));
-    if (mg_js_consumer_is_push(&m->config)) {
+    if (mg_js_consumer_is_push(&m->terms->config)) {
         m->look_for_listeners = true;
         mg_js_member_wake(m);
     }
@@ -121,8 +121,8 @@ static int read(struct mg_js_member *m, uint64_t from) {
     r->kind = next ? MG_READ_NEXT : MG_READ_SEQ;
     r->sequential = next;
     r->seq = from;
-    r->filters = m->rules->filters;
-    r->filters_len = next ? m->rules->filters_len : 0;
+    r->filters = mg_js_own_filters(&m->own);
+    r->filters_len = next ? m->own.n : 0;
     r->user = m;
     m->rd->done = came;
     m->rd->gone = gone;
@@ -172,7 +172,7 @@ static uint64_t count_from(const struct mg_js_member *m) {
 // Without gaps the numbers say it all.
 static bool count_numbers(struct mg_js_member *m) {
     struct mg_stream_state st;
-    if (m->rules->filters_len || mg_stream_state(m->stream->store, &st) != 0) return false;
+    if (m->own.n || mg_stream_state(m->stream->store, &st) != 0) return false;
     if (st.msgs != st.last + 1 - st.first) return false;
     uint64_t from = count_from(m) > st.first ? count_from(m) : st.first;
     counted(m, from > st.last ? 0 : st.last - from + 1, st.last);
@@ -203,8 +203,8 @@ static bool count(struct mg_js_member *m) {
     struct mg_js_reading *rd = &m->count->rd;
     rd->r.kind = MG_READ_COUNT;
     rd->r.seq = count_from(m);
-    rd->r.filters = m->rules->filters;
-    rd->r.filters_len = m->rules->filters_len;
+    rd->r.filters = mg_js_own_filters(&m->own);
+    rd->r.filters_len = m->own.n;
     rd->r.user = m;
     rd->done = count_came;
     rd->gone = count_gone;
@@ -233,7 +233,7 @@ void mg_js_member_know(struct mg_js_member *m, struct mg_js_knowing *k) {
 
 // Good enough to be told with a delivery?
 static bool knows_pending(struct mg_js_member *m) {
-    if (m->rules->filters_len == 0 && count_numbers(m)) return true;
+    if (m->own.n == 0 && count_numbers(m)) return true;
     if (!m->stale) return true;
     // Where each removal makes it stale, deliveries must not wait for a count each.
     if (mg_js_member_now(m) - m->count_paid < COUNT_REST) return true;

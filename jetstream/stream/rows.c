@@ -234,7 +234,7 @@ void mg_js_member_write(struct mg_js_member *m) {
 }
 
 uint8_t mg_js_member_row_flags(const struct mg_js_member *m) {
-    const struct mg_js_consumer_config *c = &m->config;
+    const struct mg_js_consumer_config *c = &m->terms->config;
     bool quiet = !mg_js_consumer_is_push(c) && c->inactive_threshold == 0 && c->replay_policy == MG_JS_REPLAY_INSTANT;
     bool no_acks = c->ack_policy == MG_JS_ACK_NONE || c->ack_policy == MG_JS_ACK_FLOW_CONTROL;
     return (uint8_t)((quiet ? MG_JS_ROW_QUIET : 0) | (c->direct || c->sourcing ? MG_JS_ROW_HIDDEN : 0) |
@@ -245,11 +245,12 @@ int mg_js_member_store_config(struct mg_js_member *m, void *ctx) {
     struct mg_buf value = MG_BUF_INIT;
     struct mg_jw w;
     struct config_head head = {.version = VERSION, .flags = mg_js_member_row_flags(m), .created = m->created,
-                               .max_ack_pending = m->config.max_ack_pending,
-                               .inactive_threshold = m->config.inactive_threshold};
+                               .max_ack_pending = m->terms->config.max_ack_pending,
+                               .inactive_threshold = m->terms->config.inactive_threshold};
     mg_buf_add(&value, &head, sizeof(head));
+    const struct mg_js_consumer_config config = mg_js_member_config(m);
     mg_jw_init(&w, &value, 0);
-    mg_js_consumer_write(&m->config, &w);
+    mg_js_consumer_write(&config, &w);
     int err = put_row(m, 'c', &value, ctx);
     mg_buf_fini(&value);
     return err;
@@ -345,7 +346,7 @@ struct mg_js_member *mg_js_member_revive(struct mg_js_stream *s, mg_slice name, 
     bool fresh = !st->has_state;
     if (fresh) {
         complain(s, name, "its state cannot be read: it begins anew");
-        mg_js_state_init(&st->state, now.first ? now.first : 1, m->config.ack_policy == MG_JS_ACK_NONE);
+        mg_js_state_init(&st->state, now.first ? now.first : 1, m->terms->config.ack_policy == MG_JS_ACK_NONE);
     } else {
         m->journal.generation = st->generation;
     }

@@ -76,13 +76,13 @@ static bool may_sleep(const struct mg_js_member *m) {
     return m->live && m->persistent && m->stream->config.retention == MG_JS_LIMITS && !m->more && !m->expired &&
            m->held == 0 && !m->reading && m->count == NULL && mg_list_empty(&m->knowing) && mg_list_empty(&m->pulls) &&
            mg_list_empty(&m->journal.holds) && !mg_js_member_changed(m) && m->bounced == 0 &&
-           mg_list_empty(&m->active) && mg_js_consumer_dormant(m->c) && !mg_js_consumer_is_push(&m->config);
+           mg_list_empty(&m->active) && mg_js_consumer_dormant(m->c) && !mg_js_consumer_is_push(&m->terms->config);
 }
 
 static void fall_asleep(struct mg_js_member *m) {
     struct mg_js *js = m->stream->js;
-    struct mg_js_row_head head = {mg_js_member_row_flags(m), m->created, m->config.max_ack_pending,
-                                  m->config.inactive_threshold};
+    struct mg_js_row_head head = {mg_js_member_row_flags(m), m->created, m->terms->config.max_ack_pending,
+                                  m->terms->config.inactive_threshold};
     struct mg_js_sleeper *sl = mg_js_sleeper_new(m->stream, mg_js_member_name(m), &head);
     sl->past = mg_js_consumer_past(m->c);
     if (mg_timer_active(&m->timer)) mg_timer_at(js->shard, &sl->timer, m->timer.at);
