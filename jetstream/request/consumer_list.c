@@ -77,7 +77,7 @@ static void add_awake(void *ctx, void *val) {
 static void add_asleep(void *ctx, void *val) {
     struct names *l = ctx;
     const struct mg_js_sleeper *sl = val;
-    if (!(sl->head.flags & MG_JS_ROW_HIDDEN)) l->v[l->n++] = mg_js_sleeper_name(sl);
+    if (!(sl->flags & MG_JS_ROW_HIDDEN)) l->v[l->n++] = mg_js_sleeper_name(sl);
 }
 
 static int by_name(const void *a, const void *b) { return mg_slice_cmp(*(const mg_slice *)a, *(const mg_slice *)b); }

@@ -247,11 +247,11 @@ struct mg_js_member *mg_js_member_revive(struct mg_js_stream *s, mg_slice name, 
 // A consumer that nobody uses is its rows, and this.
 struct mg_js_sleeper {
     struct mg_js_stream *stream;
-    struct mg_js_waking *waking; // NULL: it sleeps
-    struct mg_timer timer;       // when it has to wake by itself
-    struct mg_js_row_head head;
-    struct mg_js_consumer_past past; // used 0: it sleeps from the start
-    uint32_t name_len;
+    struct mg_js_waking *waking;   // NULL: it sleeps
+    struct mg_js_memories *before; // owned; NULL: there is nothing to remember
+    int64_t max_ack_pending, inactive_threshold;
+    uint8_t flags; // MG_JS_ROW_*
+    uint16_t name_len;
     char name[];
 };
 static inline mg_slice mg_js_sleeper_name(const struct mg_js_sleeper *sl) {

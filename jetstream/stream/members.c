@@ -83,7 +83,7 @@ static bool takes(const struct mg_js_stream *s, const struct mg_js_member *m, co
                   enum mg_js_parcel_kind kind) {
     if (s->deleting || (m == NULL && sl == NULL) || (m && !m->live)) return false;
     if (kind != MG_JS_ACK) return true;
-    if (sl) return !(sl->head.flags & MG_JS_ROW_NO_ACKS);
+    if (sl) return !(sl->flags & MG_JS_ROW_NO_ACKS);
     return m->terms->config.ack_policy != MG_JS_ACK_NONE && m->terms->config.ack_policy != MG_JS_ACK_FLOW_CONTROL;
 }
 
