@@ -354,6 +354,17 @@ void mg_shape_write_members(const struct mg_shape *shape, const void *v, struct 
     }
 }
 
+void mg_shape_write_unusual(const struct mg_shape *shape, const void *v, const void *usual, struct mg_jw *w) {
+    mg_jw_obj(w);
+    for (size_t i = 0; i < shape->n; i++) {
+        const struct mg_field *f = &shape->fields[i];
+        if (equal_members(f, member_of(f, v), member_of(f, usual))) continue;
+        mg_jw_key(w, f->key);
+        write_value(f, member_of(f, v), w);
+    }
+    mg_jw_end_obj(w);
+}
+
 void mg_shape_write(const struct mg_shape *shape, const void *v, struct mg_jw *w) {
     mg_jw_obj(w);
     mg_shape_write_members(shape, v, w);

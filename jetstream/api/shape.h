@@ -107,6 +107,9 @@ int mg_shape_read(const struct mg_shape *shape, mg_slice body, bool strict, void
 // Writes the members, without the braces.
 void mg_shape_write_members(const struct mg_shape *shape, const void *v, struct mg_jw *w);
 void mg_shape_write(const struct mg_shape *shape, const void *v, struct mg_jw *w);
+// Only those that are not as in `usual`, be they empty: what is read over a copy of `usual` gives v again (an empty map
+// and empty lists do not, unless they are empty there, too).
+void mg_shape_write_unusual(const struct mg_shape *shape, const void *v, const void *usual, struct mg_jw *w);
 bool mg_shape_equal(const struct mg_shape *shape, const void *a, const void *b);
 // dst is overwritten unseen.
 void mg_shape_copy(const struct mg_shape *shape, void *dst, const void *src);

@@ -226,15 +226,21 @@ struct mg_js_stored {
     unsigned slot, used;
     bool has_state;
 };
-enum { MG_JS_ROW_QUIET = 1, MG_JS_ROW_HIDDEN = 2, MG_JS_ROW_NO_ACKS = 4 }; // QUIET: does nothing by itself
+enum {
+    MG_JS_ROW_QUIET = 1, // does nothing by itself
+    MG_JS_ROW_HIDDEN = 2,
+    MG_JS_ROW_NO_ACKS = 4,
+    MG_JS_ROW_NAMED = 8, MG_JS_ROW_DURABLE = 16, // the configuration's name, durable_name is the consumer's
+};
 struct mg_js_row_head {
     uint8_t flags;
+    bool whole; // the configuration
     int64_t created, max_ack_pending, inactive_threshold;
 };
 uint8_t mg_js_member_row_flags(const struct mg_js_member *m);
 mg_slice mg_js_rows_key(char kind, mg_slice name, unsigned slot, struct mg_buf *out);
 bool mg_js_rows_head(mg_slice value, struct mg_js_row_head *out); // of a configuration's row
-int mg_js_stored_config(struct mg_js_stored *st, mg_slice value);   // MG_ECORRUPT
+int mg_js_stored_config(struct mg_js_stored *st, mg_slice name, mg_slice value); // MG_ECORRUPT
 int mg_js_stored_snapshot(struct mg_js_stored *st, mg_slice value); // MG_ECORRUPT
 bool mg_js_stored_deltas(struct mg_js_stored *st, unsigned slot, mg_slice value, bool *damaged); // false: older
 void mg_js_stored_fini(struct mg_js_stored *st);

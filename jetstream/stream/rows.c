@@ -3,7 +3,8 @@
 //
 // What survives of a consumer, as rows of its stream:
 //
-//     c/<name>          version, flags, time of creation, limits, configuration as JSON (struct config_head)
+//     c/<name>          version, flags, time of creation, limits, configuration as JSON without what most have
+//                       the same (struct config_head)
 //     s/<name>          version, generation, highest slot, snapshot of the state
 //     d/<name>/<slot>   generation, changes (state.h) since the row before
 //
@@ -26,6 +27,7 @@
 #include "server/base/planted.h"
 
 #define VERSION 1
+#define CONFIG_VERSION 2 // 1: all of the configuration stands there
 #define SNAPSHOT_LEAST 4096u // bytes of changes that are worth a new snapshot
 #define WRITING_MAX 2u       // rows under way before changes are collected
 #define HELD_MAX (8u << 20)  // bytes of answers that wait for one row
@@ -238,19 +240,22 @@ uint8_t mg_js_member_row_flags(const struct mg_js_member *m) {
     bool quiet = !mg_js_consumer_is_push(c) && c->inactive_threshold == 0 && c->replay_policy == MG_JS_REPLAY_INSTANT;
     bool no_acks = c->ack_policy == MG_JS_ACK_NONE || c->ack_policy == MG_JS_ACK_FLOW_CONTROL;
     return (uint8_t)((quiet ? MG_JS_ROW_QUIET : 0) | (c->direct || c->sourcing ? MG_JS_ROW_HIDDEN : 0) |
-                     (no_acks ? MG_JS_ROW_NO_ACKS : 0));
+                     (no_acks ? MG_JS_ROW_NO_ACKS : 0) | (m->own.named ? MG_JS_ROW_NAMED : 0) |
+                     (m->own.durable ? MG_JS_ROW_DURABLE : 0));
 }
 
 int mg_js_member_store_config(struct mg_js_member *m, void *ctx) {
     struct mg_buf value = MG_BUF_INIT;
     struct mg_jw w;
-    struct config_head head = {.version = VERSION, .flags = mg_js_member_row_flags(m), .created = m->created,
+    struct config_head head = {.version = CONFIG_VERSION, .flags = mg_js_member_row_flags(m), .created = m->created,
                                .max_ack_pending = m->terms->config.max_ack_pending,
                                .inactive_threshold = m->terms->config.inactive_threshold};
     mg_buf_add(&value, &head, sizeof(head));
-    const struct mg_js_consumer_config config = mg_js_member_config(m);
+    struct mg_js_consumer_config config = mg_js_member_config(m);
+    if (m->own.named) config.name = mg_slice_of(NULL, 0);
+    if (m->own.durable) config.durable_name = mg_slice_of(NULL, 0);
     mg_jw_init(&w, &value, 0);
-    mg_js_consumer_write(&config, &w);
+    mg_js_consumer_store(&config, &w);
     int err = put_row(m, 'c', &value, ctx);
     mg_buf_fini(&value);
     return err;
@@ -285,18 +290,22 @@ static void complain(const struct mg_js_stream *s, mg_slice consumer, const char
 
 bool mg_js_rows_head(mg_slice value, struct mg_js_row_head *out) {
     struct config_head head;
-    if (value.n < sizeof(head) || value.p[0] != VERSION) return false;
+    if (value.n < sizeof(head)) return false;
     memcpy(&head, value.p, sizeof(head));
-    *out = (struct mg_js_row_head){head.flags, head.created, head.max_ack_pending, head.inactive_threshold};
-    return true;
+    *out = (struct mg_js_row_head){head.flags, head.version < CONFIG_VERSION, head.created, head.max_ack_pending,
+                                   head.inactive_threshold};
+    return head.version == CONFIG_VERSION || head.version == 1;
 }
 
-int mg_js_stored_config(struct mg_js_stored *st, mg_slice value) {
+int mg_js_stored_config(struct mg_js_stored *st, mg_slice name, mg_slice value) {
     struct mg_js_row_head head;
     const size_t n = sizeof(struct config_head);
     if (!mg_js_rows_head(value, &head)) return MG_ECORRUPT;
     st->created = head.created;
-    return mg_js_consumer_load(&st->config, mg_slice_of(value.p + n, value.n - n));
+    int err = mg_js_consumer_load(&st->config, mg_slice_of(value.p + n, value.n - n), head.whole);
+    if (err == 0 && head.flags & MG_JS_ROW_NAMED) mg_string_set(&st->config.name, name);
+    if (err == 0 && head.flags & MG_JS_ROW_DURABLE) mg_string_set(&st->config.durable_name, name);
+    return err;
 }
 
 int mg_js_stored_snapshot(struct mg_js_stored *st, mg_slice value) {
@@ -388,7 +397,7 @@ static bool load_config(void *arg, mg_slice key, mg_slice value) {
         mg_js_sleeper_new(l->stream, name, &head);
         return true;
     }
-    if (mg_js_stored_config(&st, value) != 0) {
+    if (mg_js_stored_config(&st, name, value) != 0) {
         complain(l->stream, name, "its configuration cannot be read: it stays as it is, out of service");
         return true;
     }

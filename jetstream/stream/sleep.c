@@ -101,7 +101,7 @@ static void remember(struct mg_js_sleeper *sl, const struct mg_js_member *m) {
 }
 
 static void fall_asleep(struct mg_js_member *m) {
-    struct mg_js_row_head head = {mg_js_member_row_flags(m), m->created, m->terms->config.max_ack_pending,
+    struct mg_js_row_head head = {mg_js_member_row_flags(m), false, m->created, m->terms->config.max_ack_pending,
                                   m->terms->config.inactive_threshold};
     remember(mg_js_sleeper_new(m->stream, mg_js_member_name(m), &head), m);
     mg_js_member_drop(m);
@@ -176,7 +176,7 @@ static void take_row(struct mg_js_waking *w, const struct mg_read *r) {
     mg_slice value = r->err == 0 ? r->msg.payload : mg_slice_of(NULL, 0);
     bool damaged = false;
     switch (w->stage) {
-    case CONFIG: w->stage = mg_js_stored_config(&w->st, value) == 0 ? SNAPSHOT : BROKEN; break;
+    case CONFIG: w->stage = mg_js_stored_config(&w->st, mg_js_sleeper_name(w->sl), value) == 0 ? SNAPSHOT : BROKEN; break;
     case SNAPSHOT: w->stage = mg_js_stored_snapshot(&w->st, value) == 0 ? DELTAS : AWAKE; break;
     case DELTAS:
         damaged = r->err != 0 && r->err != MG_ENOTFOUND;

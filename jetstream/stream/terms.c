@@ -72,7 +72,7 @@ struct mg_js_terms *mg_js_terms_take(struct mg_table *t, struct mg_js_consumer_c
     struct mg_buf text = MG_BUF_INIT;
     struct mg_jw w;
     mg_jw_init(&w, &text, 0);
-    mg_js_consumer_write(config, &w);
+    mg_js_consumer_store(config, &w);
     uint64_t hash = mg_hash(mg_buf_slice(&text), SEED);
     mg_buf_fini(&text);
     const struct wish wish = {config, jitters(config, durable), burst};
