@@ -14,7 +14,7 @@
 
 struct mg_js_consumer *mg_js_consumer_new(struct mg_js_consumer_env *env, const struct mg_js_consumer_rules *rules,
                                           mg_slice name, struct mg_js_state *state, int64_t now, void *app) {
-    struct mg_js_consumer *c = mg_zalloc(sizeof *c + name.n);
+    struct mg_js_consumer *c = mg_zalloc(offsetof(struct mg_js_consumer, name) + name.n);
     c->env = env;
     c->rules = rules;
     c->app = app;
@@ -23,7 +23,7 @@ struct mg_js_consumer *mg_js_consumer_new(struct mg_js_consumer_env *env, const 
     mg_assert(c->state.no_acks == (rules->ack == MG_JS_ACK_NONE));
     c->next = mg_js_state_next(&c->state);
     c->paused = rules->pause_until > now;
-    c->name_len = (uint32_t)name.n;
+    c->name_len = (uint16_t)name.n;
     memcpy(c->name, name.p, name.n);
     if (consumer_is_push(c)) {
         c->push = mg_zalloc(sizeof *c->push);
@@ -31,7 +31,7 @@ struct mg_js_consumer *mg_js_consumer_new(struct mg_js_consumer_env *env, const 
                                        .bucket = (double)rules->rate_burst, .bucket_time = now};
     }
     if (rules->replay_original) c->replay = mg_zalloc(sizeof *c->replay);
-    if (rules->inactive_jitter) c->jitter = (int64_t)(100 + env->ops->random(app) % 900) * MG_JS_MS;
+    if (rules->inactive_jitter) c->jitter_ms = (uint16_t)(100 + env->ops->random(app) % 900);
     c->used = now;
     consumer_arm_inactive(c, now);
     return c;
@@ -79,8 +79,10 @@ size_t mg_js_consumer_memory(const struct mg_js_consumer *c) {
     if (c->pin != NULL) n += sizeof *c->pin;
     if (c->replay != NULL) n += sizeof *c->replay;
     if (c->waiting == NULL) return n;
-    for (const struct mg_list *l = c->waiting->queue.next; l != &c->waiting->queue; l = l->next)
-        n += sizeof(struct mg_js_waiter) + mg_container_of(l, struct mg_js_waiter, link)->reply_len;
+    for (const struct mg_list *l = c->waiting->queue.next; l != &c->waiting->queue; l = l->next) {
+        const struct mg_js_waiter *w = mg_container_of(l, struct mg_js_waiter, link);
+        n += sizeof *w + w->reply_len + (w->group != NULL ? sizeof *w->group : 0);
+    }
     return n + sizeof *c->waiting;
 }
 

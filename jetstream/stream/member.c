@@ -20,9 +20,12 @@ static const mg_slice none = {"", 0};
 
 static void op_record(void *app, const struct mg_js_delta *d) { mg_js_member_record(app, d); }
 
+// Deliveries are held: nothing may overtake them.
+static bool held_back(const struct mg_js_member *m) { return m->journal.changes && m->journal.changes->ordered; }
+
 static void op_deliver(void *app, const struct mg_js_delivery *d) {
     struct mg_js_member *m = app;
-    if (m->persistent && (d->after_record || m->journal.ordered)) {
+    if (m->persistent && (d->after_record || held_back(m))) {
         mg_js_member_hold(m, d->to, d->subject, d->reply, d->headers, d->payload, true);
         return;
     }
@@ -36,7 +39,7 @@ static void op_deliver(void *app, const struct mg_js_delivery *d) {
 static void op_send(void *app, mg_slice to, mg_slice reply, mg_slice headers) {
     struct mg_js_member *m = app;
     bool answer = headers.n == 0 && !MG_PLANTED(confirmed_at_once); // to an acknowledgement
-    if (m->persistent && (answer || m->journal.ordered)) mg_js_member_hold(m, to, to, reply, headers, none, !answer);
+    if (m->persistent && (answer || held_back(m))) mg_js_member_hold(m, to, to, reply, headers, none, !answer);
     else mg_js_publish(m->stream->js, to, reply, headers, none);
 }
 
@@ -111,20 +114,16 @@ static void take_config(struct mg_js_member *m, struct mg_js_consumer_config *co
 struct mg_js_member *mg_js_member_new(struct mg_js_stream *s, mg_slice name, struct mg_js_consumer_config *config,
                                       int64_t created) {
     struct mg_js_members *ms = mg_js_members_of(s);
-    struct mg_js_member *m = mg_zalloc(sizeof(*m) + name.n);
+    struct mg_js_member *m = mg_zalloc(offsetof(struct mg_js_member, name) + name.n);
     m->stream = s;
     m->created = created;
     m->persistent = s->config.storage == MG_JS_FILE && !config->mem_storage;
     m->journal.generation = (uint64_t)created;
-    m->name_len = (uint32_t)name.n;
+    m->name_len = (uint16_t)name.n;
     memcpy(m->name, name.p, name.n);
     mg_list_init(&m->active);
     mg_list_init(&m->watch);
     mg_list_init(&m->others);
-    mg_list_init(&m->idle);
-    mg_list_init(&m->knowing);
-    mg_list_init(&m->pulls);
-    mg_list_init(&m->journal.holds);
     mg_timer_init(&m->timer, due);
     take_config(m, config);
     mg_table_add(&ms->by_name, name_hash(s, mg_js_member_name(m)), m);
@@ -145,19 +144,11 @@ void mg_js_member_begin(struct mg_js_member *m, struct mg_js_state *state) {
 
 void mg_js_member_serve(struct mg_js_member *m) {
     m->live = true;
-    if (mg_js_consumer_is_push(&m->terms->config)) {
+    if (mg_js_member_is_push(m)) {
         mg_js_watch_add(m);
         m->look_for_listeners = true;
     }
     mg_js_member_wake(m);
-}
-
-static void tell_nobody_waits(struct mg_js_member *m) {
-    while (!mg_list_empty(&m->knowing)) {
-        struct mg_js_knowing *k = mg_container_of(m->knowing.next, struct mg_js_knowing, link);
-        mg_list_remove(&k->link);
-        k->known(k, NULL);
-    }
 }
 
 void mg_js_member_drop(struct mg_js_member *m) {
@@ -173,7 +164,7 @@ void mg_js_member_drop(struct mg_js_member *m) {
     mg_js_sleep_forget(m);
     mg_js_member_stop_reading(m);
     mg_timer_stop(mg_shard_wheel(m->stream->js->shard), &m->timer);
-    tell_nobody_waits(m);
+    mg_js_member_asked(m, NULL);
     mg_list_remove(&m->active);
     mg_list_push_back(&ms->dead, &m->active);
     mg_js_stream_busy(m->stream);
@@ -181,16 +172,11 @@ void mg_js_member_drop(struct mg_js_member *m) {
 
 void mg_js_member_free(struct mg_js_member *m) {
     mg_list_remove(&m->active);
-    while (!mg_list_empty(&m->pulls)) {
-        struct mg_js_parcel *p = mg_container_of(m->pulls.next, struct mg_js_parcel, link);
-        mg_list_remove(&p->link);
-        mg_free(p);
-    }
+    mg_js_member_asked(m, NULL);
     mg_js_member_unhold(m);
     mg_js_consumer_free(m->c);
     mg_js_own_fini(&m->own);
     mg_js_terms_drop(&m->stream->members->terms, m->terms);
-    mg_buf_fini(&m->journal.deltas);
     mg_free(m);
 }
 
@@ -225,7 +211,7 @@ void mg_js_member_revise(struct mg_js_member *m, struct mg_js_consumer_config *c
     mg_js_member_restart(m);
     mg_js_own_fini(&old);
     mg_js_terms_drop(&m->stream->members->terms, old_terms);
-    if (mg_js_consumer_is_push(&m->terms->config)) {
+    if (mg_js_member_is_push(m)) {
         mg_js_watch_add(m);
         m->look_for_listeners = true;
     }

@@ -37,18 +37,29 @@ struct mg_js_parcel {
     char text[];
 };
 
-// What has changed and is not written yet, and where it will be written (rows.c).
-struct mg_js_journal {
-    struct mg_buf deltas;
+// What has changed and is not durable yet (rows.c).
+struct mg_js_changes {
+    struct mg_buf deltas;     // not written yet
     struct mg_js_delta_coder coder;
     struct mg_js_hold *hold;  // frames that leave when the next row is durable; NULL: none
-    unsigned writing;         // rows that are not durable yet
-    bool whole;               // the changes have grown too many to be kept: the next row is a snapshot
     struct mg_list holds;     // of struct mg_js_hold: all that are not durable yet
-    unsigned ordered;         // how many of them hold deliveries: what comes later must not overtake
+    unsigned writing;         // rows that are not durable yet
+    unsigned ordered;         // how many of the holds have deliveries: what comes later must not overtake
+    bool whole;               // the changes have grown too many to be kept: the next row is a snapshot
+};
+
+// Where changes are written.
+struct mg_js_journal {
+    struct mg_js_changes *changes; // owned; NULL: all is durable
     uint64_t generation;      // of the last snapshot
-    unsigned slot, used;      // the next one; how many have ever been written
-    size_t since, snapshot;   // bytes: deltas since the last snapshot; that snapshot
+    uint32_t since, snapshot; // bytes: deltas since the last snapshot; that snapshot
+    uint8_t slot, used;       // the next one; how many have ever been written
+};
+
+// What is being read, or was read ahead, and for what.
+struct mg_js_feed {
+    struct mg_js_reading rd;
+    struct mg_js_want want;
 };
 
 // The store counts what is pending. What was told meanwhile may not be in that count.
@@ -63,7 +74,15 @@ struct mg_js_knowing {
     void (*known)(struct mg_js_knowing *k, struct mg_js_member *m); // NULL: the consumer goes
 };
 
-// Owned by its stream.
+// Those who wait for num_pending.
+struct mg_js_asking {
+    struct mg_list knowing; // of struct mg_js_knowing
+    struct mg_list pulls;   // of struct mg_js_parcel: what becomes of them depends on it
+    unsigned npulls;
+};
+
+// Owned by its stream. There may be a hundred thousand of them, most of which wait: what they need only when something
+// happens stands apart.
 struct mg_js_member {
     struct mg_js_stream *stream;
     struct mg_js_consumer *c; // NULL: it is being made
@@ -71,17 +90,13 @@ struct mg_js_member {
     struct mg_js_own own;      // entries of members->index
     int64_t created;
     struct mg_list active;    // of members->active: with something to do in this turn
-    struct mg_list watch;     // of a struct mg_js_watch: push
     struct mg_list others;    // of members->unfiltered, when it has no filters
-    struct mg_list idle;      // of js->idle: it could sleep
+    struct mg_list watch;     // push, which never sleeps: of a struct mg_js_watch. Else of js->idle: it could sleep
     struct mg_timer timer;
     struct mg_js_journal journal;
-    struct mg_js_reading *rd; // NULL: nothing is being read nor read ahead
-    struct mg_js_want want;   // what rd reads
+    struct mg_js_feed *feed;  // NULL: nothing is being read nor read ahead
     struct mg_js_counting *count; // NULL: num_pending is not being counted
-    struct mg_list knowing;   // of struct mg_js_knowing
-    struct mg_list pulls;     // of struct mg_js_parcel: they wait for num_pending, which says what becomes of them
-    unsigned npulls;
+    struct mg_js_asking *asking;  // NULL: nobody asks for num_pending
     uint64_t counted;         // num_pending knows of messages up to this one
     uint64_t clear;           // nothing before this number matches; UINT64_MAX: nothing that was told so far
     int64_t count_paid;       // when a count that had to wait was done
@@ -91,7 +106,7 @@ struct mg_js_member {
     bool reading, look_for_listeners, expired, dead;
     bool more;                // of this turn: its slice was used up
     unsigned held;            // requests that look at it: it is not freed
-    uint32_t name_len;
+    uint16_t name_len;
     char name[];
 };
 
@@ -174,6 +189,9 @@ void mg_js_member_pull(struct mg_js_member *m, mg_slice reply, mg_slice body);
 void mg_js_member_ack(struct mg_js_member *m, mg_slice subject, mg_slice reply, mg_slice payload);
 void mg_js_member_flow(struct mg_js_member *m, mg_slice subject);
 void mg_js_member_take(struct mg_js_member *m, const struct mg_js_parcel *p);
+static inline bool mg_js_member_is_push(const struct mg_js_member *m) {
+    return mg_js_consumer_is_push(&m->terms->config);
+}
 
 // config gets what is borrowed from it.
 struct mg_js_consumer_info mg_js_member_tell(struct mg_js_member *m, struct mg_js_consumer_config *config);
@@ -192,6 +210,8 @@ bool mg_js_member_pump(struct mg_js_member *m);
 void mg_js_member_stop_reading(struct mg_js_member *m);
 // Is num_pending exact? If not it is being counted from now on.
 bool mg_js_member_counted(struct mg_js_member *m);
+struct mg_js_asking *mg_js_member_asking(struct mg_js_member *m); // makes it
+void mg_js_member_asked(struct mg_js_member *m, struct mg_js_member *told); // told: what they hear; NULL: it goes
 // Calls back when num_pending is exact: perhaps at once.
 void mg_js_member_know(struct mg_js_member *m, struct mg_js_knowing *k);
 // Its position or its filters have changed: what was read and counted is worth nothing.
@@ -212,7 +232,7 @@ bool mg_js_member_changed(const struct mg_js_member *m); // is there something t
 int mg_js_member_store_config(struct mg_js_member *m, void *ctx);
 int mg_js_member_store_state(struct mg_js_member *m);
 int mg_js_member_erase(struct mg_js_member *m, void *ctx);
-void mg_js_member_unhold(struct mg_js_member *m); // it goes: what is held leaves without it
+void mg_js_member_unhold(struct mg_js_member *m); // it goes: what is held leaves without it, what is not written is lost
 // Reads all consumers of a stream: they serve, or sleep.
 void mg_js_rows_load(struct mg_js_stream *s);
 

@@ -59,21 +59,23 @@ static bool needs_count(const struct mg_js_member *m, mg_slice body) {
     return m->stale && body.n > sizeof(word) && memmem(body.p, body.n, word, sizeof(word) - 1) != NULL;
 }
 
+static bool pulls_wait(const struct mg_js_member *m) { return m->asking && m->asking->npulls > 0; }
+
 void mg_js_member_take(struct mg_js_member *m, const struct mg_js_parcel *p) {
     if (p->kind == MG_JS_PULL) mg_js_members_catch_up(m->stream->members);
     if (p->kind == MG_JS_ACK) {
         mg_js_member_ack(m, p->subject, p->reply, p->body);
     } else if (p->kind == MG_JS_FLOW) {
         mg_js_member_flow(m, p->subject);
-    } else if (mg_list_empty(&m->pulls) && (!needs_count(m, p->body) || mg_js_member_counted(m))) {
+    } else if (!pulls_wait(m) && (!needs_count(m, p->body) || mg_js_member_counted(m))) {
         mg_js_member_pull(m, p->reply, p->body);
-    } else if (m->npulls >= PULLS_MAX) {
+    } else if (mg_js_member_asking(m)->npulls >= PULLS_MAX) {
         static const mg_slice none = {NULL, 0};
         if (p->reply.n)
             mg_js_publish(m->stream->js, p->reply, none, MG_S("NATS/1.0 409 Exceeded MaxWaiting\r\n\r\n"), none);
     } else {
-        m->npulls++;
-        mg_list_push_back(&m->pulls, &copy(p)->link);
+        m->asking->npulls++;
+        mg_list_push_back(&m->asking->pulls, &copy(p)->link);
     }
 }
 

@@ -55,13 +55,27 @@ struct frame {
 
 // ---- frames that wait -----------------------------------------------------------------------------------------------
 
+static struct mg_js_changes *changes_of(struct mg_js_member *m) {
+    if (m->journal.changes == NULL) {
+        m->journal.changes = mg_zalloc(sizeof(*m->journal.changes));
+        mg_list_init(&m->journal.changes->holds);
+    }
+    return m->journal.changes;
+}
+
+static void free_changes(struct mg_js_member *m) {
+    mg_buf_fini(&m->journal.changes->deltas);
+    mg_free(m->journal.changes);
+    m->journal.changes = NULL;
+}
+
 static struct mg_js_hold *hold_of(struct mg_js_member *m) {
-    struct mg_js_hold *h = m->journal.hold;
-    if (h) return h;
-    h = m->journal.hold = mg_zalloc(sizeof(*h));
+    struct mg_js_changes *c = changes_of(m);
+    if (c->hold) return c->hold;
+    struct mg_js_hold *h = c->hold = mg_zalloc(sizeof(*h));
     h->js = m->stream->js;
     h->m = m;
-    mg_list_push_back(&m->journal.holds, &h->link);
+    mg_list_push_back(&c->holds, &h->link);
     return h;
 }
 
@@ -72,7 +86,7 @@ void mg_js_member_hold(struct mg_js_member *m, mg_slice to, mg_slice subject, mg
     if (!delivery && h->frames.len >= HELD_MAX) return;
     if (delivery && !h->ordered) {
         h->ordered = true;
-        m->journal.ordered++;
+        m->journal.changes->ordered++;
     }
     struct frame f = {to.n, to.p == subject.p ? 0 : subject.n, reply.n, headers.n, payload.n};
     mg_buf_add(&h->frames, &f, sizeof(f));
@@ -102,10 +116,16 @@ static void send_frames(struct mg_js_hold *h) {
 }
 
 static void let_go(struct mg_js_hold *h) {
-    if (h->m && h->ordered) h->m->journal.ordered--;
+    if (h->m && h->ordered) h->m->journal.changes->ordered--;
     mg_list_remove(&h->link);
     mg_buf_fini(&h->frames);
     mg_free(h);
+}
+
+// One row less is under way.
+static void written(struct mg_js_member *m) {
+    m->journal.changes->writing--;
+    if (m->journal.changes->writing == 0 && !mg_js_member_changed(m)) free_changes(m);
 }
 
 static void recorded(struct mg_js_wait *w, struct mg_js_stream *s, const struct mg_result *r) {
@@ -116,20 +136,21 @@ static void recorded(struct mg_js_wait *w, struct mg_js_stream *s, const struct 
     struct mg_js_member *m = h->m;
     let_go(h);
     if (m == NULL) return;
-    m->journal.writing--;
+    written(m);
     if (mg_js_member_changed(m)) mg_js_member_wake(m);
     else mg_js_sleep_consider(m); // it could not while something was under way
 }
 
 void mg_js_member_unhold(struct mg_js_member *m) {
-    while (!mg_list_empty(&m->journal.holds)) {
-        struct mg_js_hold *h = mg_container_of(m->journal.holds.next, struct mg_js_hold, link);
+    struct mg_js_changes *c = m->journal.changes;
+    if (c == NULL) return;
+    while (!mg_list_empty(&c->holds)) {
+        struct mg_js_hold *h = mg_container_of(c->holds.next, struct mg_js_hold, link);
         mg_list_remove(&h->link);
         h->m = NULL;
-        if (h == m->journal.hold) let_go(h); // it is not written yet: there will be no result
+        if (h == c->hold) let_go(h); // it is not written yet: there will be no result
     }
-    m->journal.hold = NULL;
-    m->journal.writing = 0;
+    free_changes(m);
 }
 
 // ---- writing --------------------------------------------------------------------------------------------------------
@@ -157,16 +178,19 @@ static int put_row(struct mg_js_member *m, char kind, const struct mg_buf *value
 }
 
 void mg_js_member_record(struct mg_js_member *m, const struct mg_js_delta *d) {
-    struct mg_js_journal *j = &m->journal;
-    if (!m->persistent || j->whole) return;
-    mg_js_delta_encode(&j->coder, &j->deltas, d);
-    if (j->since + j->deltas.len <= j->snapshot + 2 * SNAPSHOT_LEAST) return;
-    j->whole = true;
-    j->deltas.len = 0;
+    const struct mg_js_journal *j = &m->journal;
+    if (!m->persistent) return;
+    struct mg_js_changes *c = changes_of(m);
+    if (c->whole) return;
+    mg_js_delta_encode(&c->coder, &c->deltas, d);
+    if (j->since + c->deltas.len <= j->snapshot + 2 * (size_t)SNAPSHOT_LEAST) return;
+    c->whole = true;
+    c->deltas.len = 0;
 }
 
 bool mg_js_member_changed(const struct mg_js_member *m) {
-    return m->journal.hold || m->journal.whole || m->journal.deltas.len > 0;
+    const struct mg_js_changes *c = m->journal.changes;
+    return c && (c->hold || c->whole || c->deltas.len > 0);
 }
 
 static int write_snapshot(struct mg_js_member *m, struct mg_js_hold *h) {
@@ -182,7 +206,7 @@ static int write_snapshot(struct mg_js_member *m, struct mg_js_hold *h) {
         j->generation = generation;
         j->slot = 0;
         j->since = 0;
-        j->snapshot = value.len;
+        j->snapshot = (uint32_t)value.len;
     }
     mg_buf_fini(&value);
     return err;
@@ -192,10 +216,10 @@ static int write_deltas(struct mg_js_member *m, struct mg_js_hold *h) {
     struct mg_js_journal *j = &m->journal;
     struct mg_buf value = MG_BUF_INIT;
     mg_buf_add(&value, &j->generation, sizeof(j->generation));
-    mg_buf_add_slice(&value, mg_buf_slice(&j->deltas));
+    mg_buf_add_slice(&value, mg_buf_slice(&j->changes->deltas));
     int err = put_state(m, 'd', &value, h);
     if (err == 0) {
-        j->since += value.len;
+        j->since += (uint32_t)value.len;
         if (++j->slot > j->used) j->used = j->slot;
     }
     mg_buf_fini(&value);
@@ -203,36 +227,38 @@ static int write_deltas(struct mg_js_member *m, struct mg_js_hold *h) {
 }
 
 static int write_changes(struct mg_js_member *m, struct mg_js_hold *h) {
-    struct mg_js_journal *j = &m->journal;
-    bool full = j->whole || j->slot == MG_JS_SLOTS || j->since + j->deltas.len > j->snapshot + SNAPSHOT_LEAST;
+    const struct mg_js_journal *j = &m->journal;
+    struct mg_js_changes *c = j->changes;
+    bool full = c->whole || j->slot == MG_JS_SLOTS || j->since + c->deltas.len > j->snapshot + (size_t)SNAPSHOT_LEAST;
     int err = full ? write_snapshot(m, h) : write_deltas(m, h);
-    j->whole = false;
-    j->deltas.len = 0;
-    j->coder = (struct mg_js_delta_coder){0};
-    if (j->deltas.cap > SNAPSHOT_LEAST) mg_buf_fini(&j->deltas);
+    c->whole = false;
+    c->deltas.len = 0;
+    c->coder = (struct mg_js_delta_coder){0};
+    if (c->deltas.cap > SNAPSHOT_LEAST) mg_buf_fini(&c->deltas);
     return err;
 }
 
 void mg_js_member_flush(struct mg_js_member *m) {
-    struct mg_js_journal *j = &m->journal;
+    struct mg_js_changes *c = m->journal.changes;
     if (!mg_js_member_changed(m)) return;
     mg_js_retention_settle(m->stream->members); // what is removed for these changes goes before them (retention.c)
     struct mg_js_hold *h = hold_of(m);
-    j->hold = NULL;
-    j->writing++;
+    c->hold = NULL;
+    c->writing++;
     mg_js_wait(m->stream->js, &h->wait, recorded);
-    if ((!j->whole && j->deltas.len == 0) || (h->frames.len && MG_PLANTED(late_row))) {
+    if ((!c->whole && c->deltas.len == 0) || (h->frames.len && MG_PLANTED(late_row))) {
         mg_stream_barrier(m->stream->store, &h->wait);
     } else if (write_changes(m, h) != 0) {
-        j->writing--;
         mg_js_wait_cancel(&h->wait);
         let_go(h);
+        written(m);
     }
 }
 
 void mg_js_member_write(struct mg_js_member *m) {
     // What is held must not wait for notes: it takes them along.
-    if (m->journal.writing < WRITING_MAX + (m->journal.hold != NULL)) mg_js_member_flush(m);
+    const struct mg_js_changes *c = m->journal.changes;
+    if (c && c->writing < WRITING_MAX + (c->hold != NULL)) mg_js_member_flush(m);
 }
 
 uint8_t mg_js_member_row_flags(const struct mg_js_member *m) {
@@ -359,10 +385,10 @@ struct mg_js_member *mg_js_member_revive(struct mg_js_stream *s, mg_slice name, 
     } else {
         m->journal.generation = st->generation;
     }
-    m->journal.slot = st->slot;
-    m->journal.used = st->used;
-    m->journal.since = st->since;
-    m->journal.snapshot = st->snapshot;
+    m->journal.slot = (uint8_t)st->slot;
+    m->journal.used = (uint8_t)st->used;
+    m->journal.since = (uint32_t)st->since;
+    m->journal.snapshot = (uint32_t)st->snapshot;
     st->has_state = false;
     if (MG_PLANTED(floor_back)) st->state.floor = (struct mg_js_pair){0, 0};
     mg_js_member_begin(m, &st->state);

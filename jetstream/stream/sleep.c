@@ -83,9 +83,9 @@ static void sleeper_remove(struct mg_js_sleeper *sl) {
 
 static bool may_sleep(const struct mg_js_member *m) {
     return m->live && m->persistent && m->stream->config.retention == MG_JS_LIMITS && !m->more && !m->expired &&
-           m->held == 0 && !m->reading && m->count == NULL && mg_list_empty(&m->knowing) && mg_list_empty(&m->pulls) &&
-           mg_list_empty(&m->journal.holds) && !mg_js_member_changed(m) && m->bounced == 0 &&
-           mg_list_empty(&m->active) && mg_js_consumer_dormant(m->c) && !mg_js_consumer_is_push(&m->terms->config);
+           m->held == 0 && !m->reading && m->count == NULL && m->asking == NULL && m->journal.changes == NULL &&
+           m->bounced == 0 &&
+           mg_list_empty(&m->active) && mg_js_consumer_dormant(m->c) && !mg_js_member_is_push(m);
 }
 
 // Most have never delivered anything, and wait for nothing.
@@ -108,8 +108,8 @@ static void fall_asleep(struct mg_js_member *m) {
 }
 
 void mg_js_sleep_forget(struct mg_js_member *m) {
-    if (mg_list_empty(&m->idle)) return;
-    mg_list_remove(&m->idle);
+    if (mg_js_member_is_push(m) || mg_list_empty(&m->watch)) return;
+    mg_list_remove(&m->watch);
     m->stream->js->nidle--;
 }
 
@@ -117,9 +117,9 @@ void mg_js_sleep_consider(struct mg_js_member *m) {
     struct mg_js *js = m->stream->js;
     mg_js_sleep_forget(m);
     if (!may_sleep(m)) return;
-    mg_list_push_back(&js->idle, &m->idle);
+    mg_list_push_back(&js->idle, &m->watch);
     if (++js->nidle <= IDLE_MAX) return;
-    struct mg_js_member *oldest = mg_container_of(js->idle.next, struct mg_js_member, idle);
+    struct mg_js_member *oldest = mg_container_of(js->idle.next, struct mg_js_member, watch);
     mg_js_sleep_forget(oldest);
     if (may_sleep(oldest)) fall_asleep(oldest);
 }

@@ -62,7 +62,7 @@ void mg_js_watch_add(struct mg_js_member *m) {
 
 void mg_js_watch_remove(struct mg_js_member *m) {
     struct mg_js *js = m->stream->js;
-    if (mg_list_empty(&m->watch)) return;
+    if (!mg_js_member_is_push(m) || mg_list_empty(&m->watch)) return;
     struct mg_js_watch *w = find(js, m->terms->config.deliver_subject);
     mg_list_remove(&m->watch);
     if (!mg_list_empty(&w->members)) return;
