@@ -71,9 +71,7 @@ void mg_js_consumer_recall(struct mg_js_consumer *c, int64_t now, const struct m
 }
 
 size_t mg_js_consumer_memory(const struct mg_js_consumer *c) {
-    const struct mg_js_pending *p = &c->state.pending;
-    size_t n = sizeof *c + c->name_len + p->cap * sizeof *p->log + p->heap_cap * sizeof *p->heap +
-               p->ring_cap * sizeof *p->ring;
+    size_t n = sizeof *c + c->name_len + mg_js_pending_memory(&c->state.pending);
     if (c->state.skip != NULL) n += sizeof *c->state.skip + c->state.skip->packed.cap;
     if (c->push != NULL) n += sizeof *c->push;
     if (c->pin != NULL) n += sizeof *c->pin;

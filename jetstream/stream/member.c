@@ -69,14 +69,12 @@ static const struct mg_js_consumer_ops ops = {op_record,   op_deliver, op_send, 
 
 static void enter_index(struct mg_js_member *m) {
     struct mg_js_members *ms = m->stream->members;
-    mg_js_own_enter(&m->own, ms->index);
-    if (m->own.n) ms->nfiltered++;
-    else mg_list_push_back(&ms->unfiltered, &m->others);
+    mg_js_own_enter(&m->own, ms->index, &ms->unfiltered);
+    ms->nfiltered += m->own.n > 0;
 }
 
 static void leave_index(struct mg_js_member *m) {
     struct mg_js_members *ms = m->stream->members;
-    mg_list_remove(&m->others);
     mg_js_own_leave(&m->own, ms->index);
     ms->nfiltered -= m->own.n > 0;
 }
@@ -123,7 +121,6 @@ struct mg_js_member *mg_js_member_new(struct mg_js_stream *s, mg_slice name, str
     memcpy(m->name, name.p, name.n);
     mg_list_init(&m->active);
     mg_list_init(&m->watch);
-    mg_list_init(&m->others);
     mg_timer_init(&m->timer, due);
     take_config(m, config);
     mg_table_add(&ms->by_name, name_hash(s, mg_js_member_name(m)), m);

@@ -90,7 +90,6 @@ struct mg_js_member {
     struct mg_js_own own;      // entries of members->index
     int64_t created;
     struct mg_list active;    // of members->active: with something to do in this turn
-    struct mg_list others;    // of members->unfiltered, when it has no filters
     struct mg_list watch;     // push, which never sleeps: of a struct mg_js_watch. Else of js->idle: it could sleep
     struct mg_timer timer;
     struct mg_js_journal journal;
@@ -254,8 +253,9 @@ enum {
 };
 struct mg_js_row_head {
     uint8_t flags;
-    bool whole; // the configuration
     int64_t created, max_ack_pending, inactive_threshold;
+    bool whole;      // the configuration has also what most have the same
+    mg_slice config; // JSON
 };
 uint8_t mg_js_member_row_flags(const struct mg_js_member *m);
 mg_slice mg_js_rows_key(char kind, mg_slice name, unsigned slot, struct mg_buf *out);

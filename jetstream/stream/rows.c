@@ -3,8 +3,8 @@
 //
 // What survives of a consumer, as rows of its stream:
 //
-//     c/<name>          version, flags, time of creation, limits, configuration as JSON without what most have
-//                       the same (struct config_head)
+//     c/<name>          version, flags, numbers (struct mg_js_row_head), configuration as JSON without what most have
+//                       the same
 //     s/<name>          version, generation, highest slot, snapshot of the state
 //     d/<name>/<slot>   generation, changes (state.h) since the row before
 //
@@ -17,6 +17,7 @@
 // A row that nothing waits for is a note: it goes with the next commit, and need not be the reason for one.
 // Frames that speak of a change (answers to acknowledgements, deliveries that max_deliver counts) are held until the
 // row of their turn is durable; everything that comes behind a held delivery is held, too, to keep its order.
+#include "jetstream/consumer/varint.h"
 #include "jetstream/stream/member.h"
 
 #include <stdio.h>
@@ -41,13 +42,13 @@ struct mg_js_hold {
     struct mg_buf frames;   // of struct frame and their bytes
 };
 
-// Little-endian, as all that is stored.
-struct config_head {
+// How a row of version 1 began; little-endian, as all that is stored.
+struct config_head_1 {
     uint8_t version, flags; // MG_JS_ROW_*
     uint8_t reserved[6];
     int64_t created, max_ack_pending, inactive_threshold;
 };
-_Static_assert(sizeof(struct config_head) == 32, "it is stored");
+_Static_assert(sizeof(struct config_head_1) == 32, "it is stored");
 
 struct frame {
     size_t to, subject, reply, headers, payload; // bytes of each, one behind the other
@@ -273,10 +274,11 @@ uint8_t mg_js_member_row_flags(const struct mg_js_member *m) {
 int mg_js_member_store_config(struct mg_js_member *m, void *ctx) {
     struct mg_buf value = MG_BUF_INIT;
     struct mg_jw w;
-    struct config_head head = {.version = CONFIG_VERSION, .flags = mg_js_member_row_flags(m), .created = m->created,
-                               .max_ack_pending = m->terms->config.max_ack_pending,
-                               .inactive_threshold = m->terms->config.inactive_threshold};
-    mg_buf_add(&value, &head, sizeof(head));
+    mg_buf_addc(&value, CONFIG_VERSION);
+    mg_buf_addc(&value, (char)mg_js_member_row_flags(m));
+    mg_varint_add(&value, mg_zigzag(m->created));
+    mg_varint_add(&value, mg_zigzag(m->terms->config.max_ack_pending));
+    mg_varint_add(&value, mg_zigzag(m->terms->config.inactive_threshold));
     struct mg_js_consumer_config config = mg_js_member_config(m);
     if (m->own.named) config.name = mg_slice_of(NULL, 0);
     if (m->own.durable) config.durable_name = mg_slice_of(NULL, 0);
@@ -314,21 +316,32 @@ static void complain(const struct mg_js_stream *s, mg_slice consumer, const char
                name.p, what);
 }
 
-bool mg_js_rows_head(mg_slice value, struct mg_js_row_head *out) {
-    struct config_head head;
+static bool read_head_1(mg_slice value, struct mg_js_row_head *out) {
+    struct config_head_1 head;
     if (value.n < sizeof(head)) return false;
     memcpy(&head, value.p, sizeof(head));
-    *out = (struct mg_js_row_head){head.flags, head.version < CONFIG_VERSION, head.created, head.max_ack_pending,
-                                   head.inactive_threshold};
-    return head.version == CONFIG_VERSION || head.version == 1;
+    *out = (struct mg_js_row_head){head.flags, head.created, head.max_ack_pending, head.inactive_threshold, true,
+                                   mg_slice_of(value.p + sizeof(head), value.n - sizeof(head))};
+    return true;
+}
+
+bool mg_js_rows_head(mg_slice value, struct mg_js_row_head *out) {
+    if (value.n < 2) return false;
+    if (value.p[0] == 1) return read_head_1(value, out);
+    struct mg_varint_reader r = {value.p + 2, value.p + value.n, value.p[0] != CONFIG_VERSION};
+    *out = (struct mg_js_row_head){.flags = (uint8_t)value.p[1]};
+    out->created = mg_unzigzag(mg_varint_next(&r));
+    out->max_ack_pending = mg_unzigzag(mg_varint_next(&r));
+    out->inactive_threshold = mg_unzigzag(mg_varint_next(&r));
+    out->config = mg_slice_of(r.p, (size_t)(r.end - r.p));
+    return !r.bad;
 }
 
 int mg_js_stored_config(struct mg_js_stored *st, mg_slice name, mg_slice value) {
     struct mg_js_row_head head;
-    const size_t n = sizeof(struct config_head);
     if (!mg_js_rows_head(value, &head)) return MG_ECORRUPT;
     st->created = head.created;
-    int err = mg_js_consumer_load(&st->config, mg_slice_of(value.p + n, value.n - n), head.whole);
+    int err = mg_js_consumer_load(&st->config, head.config, head.whole);
     if (err == 0 && head.flags & MG_JS_ROW_NAMED) mg_string_set(&st->config.name, name);
     if (err == 0 && head.flags & MG_JS_ROW_DURABLE) mg_string_set(&st->config.durable_name, name);
     return err;

@@ -101,8 +101,9 @@ static void remember(struct mg_js_sleeper *sl, const struct mg_js_member *m) {
 }
 
 static void fall_asleep(struct mg_js_member *m) {
-    struct mg_js_row_head head = {mg_js_member_row_flags(m), false, m->created, m->terms->config.max_ack_pending,
-                                  m->terms->config.inactive_threshold};
+    const struct mg_js_row_head head = {.flags = mg_js_member_row_flags(m),
+                                        .max_ack_pending = m->terms->config.max_ack_pending,
+                                        .inactive_threshold = m->terms->config.inactive_threshold};
     remember(mg_js_sleeper_new(m->stream, mg_js_member_name(m), &head), m);
     mg_js_member_drop(m);
 }

@@ -126,6 +126,7 @@ static bool filters_all(const struct mg_js_consumer_config *c) {
 void mg_js_own_take(struct mg_js_own *own, struct mg_js_consumer_config *config, mg_slice name, void *owner) {
     *own = (struct mg_js_own){.named = take_name(&config->name, name)};
     own->durable = take_name(&config->durable_name, name);
+    mg_list_init(&own->unfiltered);
     if (filters_all(config)) return;
     own->n = (uint32_t)mg_js_consumer_filters(config);
     own->list = config->filter_subjects.n > 0;
@@ -158,11 +159,13 @@ struct mg_js_consumer_config mg_js_own_config(const struct mg_js_own *own, const
     return c;
 }
 
-void mg_js_own_enter(const struct mg_js_own *own, struct mg_sublist *index) {
+void mg_js_own_enter(struct mg_js_own *own, struct mg_sublist *index, struct mg_list *unfiltered) {
+    if (own->n == 0) mg_list_push_back(unfiltered, &own->unfiltered);
     for (struct mg_sub *sub = own->first; sub; sub = sub->next) mg_sublist_insert(index, sub, NULL);
 }
 
-void mg_js_own_leave(const struct mg_js_own *own, struct mg_sublist *index) {
+void mg_js_own_leave(struct mg_js_own *own, struct mg_sublist *index) {
+    if (own->n == 0) mg_list_remove(&own->unfiltered);
     for (struct mg_sub *sub = own->first; sub; sub = sub->next) mg_sublist_remove(index, sub, NULL);
 }
 

@@ -9,6 +9,7 @@
 
 #include "jetstream/api/consumer_config.h"
 #include "jetstream/consumer/rules.h"
+#include "server/base/list.h"
 #include "server/router/sublist.h"
 #include "server/router/table.h"
 
@@ -32,6 +33,7 @@ struct mg_js_own {
     union {
         mg_slice one;     // the text of `first`
         mg_slice *all;    // owned; of several
+        struct mg_list unfiltered; // without filters: where it is entered instead
     };
     uint32_t n;           // filters
     bool list;            // they stand in filter_subjects
@@ -44,8 +46,8 @@ void mg_js_own_fini(struct mg_js_own *own); // the entries are in no index
 // The whole configuration again, all of it borrowed.
 struct mg_js_consumer_config mg_js_own_config(const struct mg_js_own *own, const struct mg_js_terms *terms,
                                               mg_slice name);
-void mg_js_own_enter(const struct mg_js_own *own, struct mg_sublist *index);
-void mg_js_own_leave(const struct mg_js_own *own, struct mg_sublist *index);
+void mg_js_own_enter(struct mg_js_own *own, struct mg_sublist *index, struct mg_list *unfiltered);
+void mg_js_own_leave(struct mg_js_own *own, struct mg_sublist *index);
 bool mg_js_own_matches(const struct mg_js_own *own, mg_slice subject); // without filters: all
 bool mg_js_own_same_filters(const struct mg_js_own *a, const struct mg_js_own *b);
 static inline const mg_slice *mg_js_own_filters(const struct mg_js_own *own) { return own->n > 1 ? own->all : &own->one; }

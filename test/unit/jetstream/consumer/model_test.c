@@ -206,8 +206,8 @@ static void drain(struct model *m) {
     for (unsigned round = 0; round < 5000; round++) {
         world_pull(w, "drain", "50");
         uint64_t seq = 0;
-        for (uint32_t i = 0; i < p->len && seq == 0; i++)
-            if (p->log[i].state == MG_JS_ENTRY_LIVE && p->log[i].ticket == 0) seq = p->log[i].seq;
+        for (uint32_t i = 0; p->in && i < p->in->len && seq == 0; i++)
+            if (p->in->log[i].state == MG_JS_ENTRY_LIVE && p->in->log[i].ticket == 0) seq = p->in->log[i].seq;
         if (seq == 0) {
             if (mg_js_consumer_facts(w->c, w->now, UINT64_MAX, w->last).num_pending == 0 && p->live == 0) break;
             world_pass(w, SEC);

@@ -4,6 +4,7 @@
 // What the rows of a consumer say when they are read again: generations, slots, and bytes that are none.
 #include "test/unit/cmocka_inc.h"
 
+#include "jetstream/consumer/varint.h"
 #include "jetstream/stream/member.h"
 #include "server/base/errors.h"
 
@@ -86,8 +87,9 @@ static void bytes_that_are_none(void **state) {
 static struct mg_buf config_row(uint8_t version, uint8_t flags, const char *json) {
     const int64_t head[] = {77, 1000, 0}; // created, max_ack_pending, inactive_threshold
     struct mg_buf b = MG_BUF_INIT;
-    mg_buf_add(&b, (const uint8_t[8]){version, flags}, 8);
-    mg_buf_add(&b, head, sizeof(head));
+    mg_buf_add(&b, (const uint8_t[8]){version, flags}, version == 1 ? 8 : 2);
+    if (version == 1) mg_buf_add(&b, head, sizeof(head));
+    for (size_t i = 0; version > 1 && i < 3; i++) mg_varint_add(&b, mg_zigzag(head[i]));
     mg_buf_adds(&b, json);
     return b;
 }
@@ -116,7 +118,12 @@ static void configurations(void **state) {
         mg_buf_fini(&b);
     }
     struct mg_js_row_head head;
-    struct mg_buf b = config_row(3, 0, "{}");
+    struct mg_buf b = config_row(2, 0, "");
+    assert_true(mg_js_rows_head(mg_buf_slice(&b), &head));
+    assert_int_equal(head.max_ack_pending, 1000);
+    for (b.len--; b.len > 0; b.len--) assert_false(mg_js_rows_head(mg_buf_slice(&b), &head));
+    mg_buf_fini(&b);
+    b = config_row(3, 0, "{}");
     assert_false(mg_js_rows_head(mg_buf_slice(&b), &head));
     mg_buf_fini(&b);
 }

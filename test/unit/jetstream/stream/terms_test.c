@@ -85,9 +85,13 @@ static void have_filters(void **state) {
     struct mg_sublist *index = mg_sublist_new(1, 0);
     struct one a = take(&t, "a", "{\"filter_subjects\":[\"x.*\",\"y\"]}"), b = take(&t, "b", "{\"filter_subject\":\"y\"}");
     struct one c = take(&t, "c", "{}");
-    mg_js_own_enter(&a.own, index);
-    mg_js_own_enter(&b.own, index);
-    mg_js_own_enter(&c.own, index);
+    struct mg_list unfiltered;
+    mg_list_init(&unfiltered);
+    mg_js_own_enter(&a.own, index, &unfiltered);
+    mg_js_own_enter(&b.own, index, &unfiltered);
+    assert_true(mg_list_empty(&unfiltered));
+    mg_js_own_enter(&c.own, index, &unfiltered);
+    assert_ptr_equal(unfiltered.next, &c.own.unfiltered);
     assert_int_equal(mg_sublist_match(index, MG_S("y"))->nplain, 2);
     assert_int_equal(mg_sublist_match(index, MG_S("x.1"))->nplain, 1);
     assert_true(mg_js_own_matches(&a.own, MG_S("x.1")));
@@ -98,6 +102,7 @@ static void have_filters(void **state) {
     mg_js_own_leave(&a.own, index);
     mg_js_own_leave(&b.own, index);
     mg_js_own_leave(&c.own, index);
+    assert_true(mg_list_empty(&unfiltered));
     assert_int_equal(mg_sublist_count(index), 0);
     mg_sublist_free(index);
     drop(&t, &a);
