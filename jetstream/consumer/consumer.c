@@ -214,7 +214,7 @@ void mg_js_consumer_end(struct mg_js_consumer *c, int64_t now, const struct mg_j
     consumer_check_waiting(c, now, true);
 }
 
-// ---- counts -------------------------------------------------------------------------------------------------------
+// ---- counts ---------------------------------------------------------------------------------------------------------
 
 void mg_js_consumer_set_num_pending(struct mg_js_consumer *c, uint64_t n) {
     c->num_pending = n;

@@ -146,7 +146,8 @@ static void take(struct mg_js_consumer *c, int64_t now, struct mg_js_waiter *w, 
     w->given++;
     mg_js_waiting_want(c->waiting, w, left - 1);
     // A request that is no object has no group, and is not pinned.
-    if (c->rules->priority == MG_JS_PRIORITY_PINNED && c->pin == NULL && mg_js_waiter_group(w).n > 0) pin_set(c, now, w);
+    bool pins = c->rules->priority == MG_JS_PRIORITY_PINNED && c->pin == NULL;
+    if (pins && mg_js_waiter_group(w).n > 0) pin_set(c, now, w);
 }
 
 struct mg_js_waiter *consumer_next_waiter(struct mg_js_consumer *c, int64_t now, size_t size, bool first_delivery) {

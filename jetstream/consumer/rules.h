@@ -2,8 +2,8 @@
 // Copyright (c) The Midge Authors
 //
 // What a consumer is configured to do, as plain values: the API's configuration after defaults and checks. The state
-// machine trusts it and keeps a pointer to it. Durations and times are nanoseconds. Filters are not among them: consumers
-// that are alike in all else share their rules, and it is the owner who knows the filters (`matches` of consumer.h).
+// machine trusts it and keeps a pointer to it. Durations and times are nanoseconds. Filters are not here: consumers
+// that are alike in all else share their rules, and the owner knows the filters (`matches` of consumer.h).
 #ifndef MG_JETSTREAM_CONSUMER_RULES_H
 #define MG_JETSTREAM_CONSUMER_RULES_H
 

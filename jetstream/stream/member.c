@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// One consumer of a stream: what its state machine does becomes frames, rows and removals. Effects of one call happen at
-// once, except those that wait for the row of this turn (rows.c); whatever follows from it, reading, writing, timers, is
-// done once in the stream's turn.
+// One consumer of a stream: what its state machine does becomes frames, rows and removals. Effects of one call happen
+// at once, except those that wait for the row of this turn (rows.c); whatever follows from it, be it reading, writing
+// or timers, is done once in the stream's turn.
 #include "jetstream/request/request.h"
 #include "jetstream/stream/member.h"
 #include "server/base/assert.h"
@@ -133,7 +133,8 @@ struct mg_js_member *mg_js_member_new(struct mg_js_stream *s, mg_slice name, str
 void mg_js_member_begin(struct mg_js_member *m, struct mg_js_state *state) {
     struct mg_js *js = m->stream->js;
     js->inside++;
-    m->c = mg_js_consumer_new(&m->stream->members->env, &m->terms->rules, mg_js_member_name(m), state, mg_js_now(js), m);
+    m->c = mg_js_consumer_new(&m->stream->members->env, &m->terms->rules, mg_js_member_name(m), state, mg_js_now(js),
+                              m);
     js->inside--;
     enter_index(m);
     mg_js_member_restart(m);

@@ -231,7 +231,7 @@ bool mg_js_member_changed(const struct mg_js_member *m); // is there something t
 int mg_js_member_store_config(struct mg_js_member *m, void *ctx);
 int mg_js_member_store_state(struct mg_js_member *m);
 int mg_js_member_erase(struct mg_js_member *m, void *ctx);
-void mg_js_member_unhold(struct mg_js_member *m); // it goes: what is held leaves without it, what is not written is lost
+void mg_js_member_unhold(struct mg_js_member *m); // it goes: what is held leaves without it
 // Reads all consumers of a stream: they serve, or sleep.
 void mg_js_rows_load(struct mg_js_stream *s);
 

@@ -313,8 +313,10 @@ static void tell(struct mg_js_member *m, uint64_t seq, mg_slice subject) {
 
 static void tell_unfiltered(struct mg_js_members *ms, uint64_t from, uint64_t to) {
     static const mg_slice any = {NULL, 0};
-    for (struct mg_list *l = ms->unfiltered.next; l != &ms->unfiltered; l = l->next)
-        for (uint64_t seq = from; seq <= to; seq++) tell(mg_container_of(l, struct mg_js_member, own.unfiltered), seq, any);
+    for (struct mg_list *l = ms->unfiltered.next; l != &ms->unfiltered; l = l->next) {
+        struct mg_js_member *m = mg_container_of(l, struct mg_js_member, own.unfiltered);
+        for (uint64_t seq = from; seq <= to; seq++) tell(m, seq, any);
+    }
 }
 
 // Those without filters hear of it now, too: what is removed before the walk comes there is told to nobody.

@@ -175,9 +175,10 @@ static void wake_up(struct mg_js_waking *w) {
 
 static void take_row(struct mg_js_waking *w, const struct mg_read *r) {
     mg_slice value = r->err == 0 ? r->msg.payload : mg_slice_of(NULL, 0);
+    mg_slice name = mg_js_sleeper_name(w->sl);
     bool damaged = false;
     switch (w->stage) {
-    case CONFIG: w->stage = mg_js_stored_config(&w->st, mg_js_sleeper_name(w->sl), value) == 0 ? SNAPSHOT : BROKEN; break;
+    case CONFIG: w->stage = mg_js_stored_config(&w->st, name, value) == 0 ? SNAPSHOT : BROKEN; break;
     case SNAPSHOT: w->stage = mg_js_stored_snapshot(&w->st, value) == 0 ? DELTAS : AWAKE; break;
     case DELTAS:
         damaged = r->err != 0 && r->err != MG_ENOTFOUND;

@@ -21,7 +21,7 @@ struct mg_js_terms {
     size_t refs;
 };
 
-// config is moved, without what mg_js_own_take has taken. durable: what that had to say. burst: of a rate limit, in bytes.
+// config is moved, without what mg_js_own_take has taken. durable: what that said. burst: of a rate limit, in bytes.
 struct mg_js_terms *mg_js_terms_take(struct mg_table *t, struct mg_js_consumer_config *config, bool durable,
                                      uint64_t burst);
 void mg_js_terms_drop(struct mg_table *t, struct mg_js_terms *terms);
@@ -50,6 +50,8 @@ void mg_js_own_enter(struct mg_js_own *own, struct mg_sublist *index, struct mg_
 void mg_js_own_leave(struct mg_js_own *own, struct mg_sublist *index);
 bool mg_js_own_matches(const struct mg_js_own *own, mg_slice subject); // without filters: all
 bool mg_js_own_same_filters(const struct mg_js_own *a, const struct mg_js_own *b);
-static inline const mg_slice *mg_js_own_filters(const struct mg_js_own *own) { return own->n > 1 ? own->all : &own->one; }
+static inline const mg_slice *mg_js_own_filters(const struct mg_js_own *own) {
+    return own->n > 1 ? own->all : &own->one;
+}
 
 #endif

@@ -72,5 +72,6 @@ void mg_js_watch_remove(struct mg_js_member *m) {
 }
 
 bool mg_js_watch_listens(const struct mg_js_member *m) {
-    return mg_router_wants_exactly(m->stream->js->router, m->terms->config.deliver_subject, m->terms->config.deliver_group);
+    const struct mg_js_consumer_config *c = &m->terms->config;
+    return mg_router_wants_exactly(m->stream->js->router, c->deliver_subject, c->deliver_group);
 }

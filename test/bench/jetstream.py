@@ -214,8 +214,8 @@ def anonymous_bytes(server):
 
 def rested(programs, lane, options):
     """Behind a restart the server's memory is that of what it keeps, not of what it did: before the end a server writes
-    what only its journal has, so the start finds it in tables and replays nothing. Then all are woken by a request. They
-    have one client, one subscription and inboxes below it, so what is measured is the consumers' and their requests'. It
+    what only its journal has, so the start finds that in tables and replays nothing. Then all are woken by a request.
+    One client asks for all, with one subscription, so what is measured is the consumers' and their requests'. That
     includes what stays in the cache of table blocks (at most 64 MB whatever their number): below 100 bytes for each."""
     with new_store(options) as store:
         start, folder = command(programs, lane.server, store), os.path.dirname(store)

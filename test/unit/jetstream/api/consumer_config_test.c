@@ -116,7 +116,8 @@ static void stores_what_is_unusual(void **state) {
         "{\"filter_subject\":\"a.b\"}",
         "{\"ack_policy\":\"none\",\"ack_wait\":0,\"max_deliver\":7,\"backoff\":[1,2],\"filter_subjects\":[\"a\",\"b\"],"
         "\"max_waiting\":0,\"max_ack_pending\":0,\"metadata\":{\"_nats.req.level\":\"0\",\"a\":\"b\"}}",
-        "{\"metadata\":{\"_nats.req.level\":\"1\"},\"pause_until\":\"2030-01-02T03:04:05Z\",\"priority_groups\":[\"g\"]}",
+        "{\"metadata\":{\"_nats.req.level\":\"1\"},\"pause_until\":\"2030-01-02T03:04:05Z\","
+        "\"priority_groups\":[\"g\"]}",
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct mg_js_consumer_config c, again;

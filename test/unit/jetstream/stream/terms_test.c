@@ -6,6 +6,8 @@
 
 #include "jetstream/stream/terms.h"
 
+#define THRESHOLD "\"inactive_threshold\":5000000000"
+
 struct one {
     struct mg_js_own own;
     struct mg_js_terms *terms;
@@ -68,8 +70,8 @@ static void are_not_when_rules_differ(void **state) {
     (void)state;
     struct mg_table t;
     mg_table_init(&t);
-    struct one a = take(&t, "a", "{\"durable_name\":\"a\",\"deliver_subject\":\"d\",\"inactive_threshold\":5000000000}");
-    struct one b = take(&t, "b", "{\"name\":\"b\",\"deliver_subject\":\"d\",\"inactive_threshold\":5000000000}");
+    struct one a = take(&t, "a", "{\"durable_name\":\"a\",\"deliver_subject\":\"d\"," THRESHOLD "}");
+    struct one b = take(&t, "b", "{\"name\":\"b\",\"deliver_subject\":\"d\"," THRESHOLD "}");
     assert_ptr_not_equal(a.terms, b.terms);
     assert_false(a.terms->rules.inactive_jitter);
     assert_true(b.terms->rules.inactive_jitter);
@@ -83,7 +85,8 @@ static void have_filters(void **state) {
     struct mg_table t;
     mg_table_init(&t);
     struct mg_sublist *index = mg_sublist_new(1, 0);
-    struct one a = take(&t, "a", "{\"filter_subjects\":[\"x.*\",\"y\"]}"), b = take(&t, "b", "{\"filter_subject\":\"y\"}");
+    struct one a = take(&t, "a", "{\"filter_subjects\":[\"x.*\",\"y\"]}");
+    struct one b = take(&t, "b", "{\"filter_subject\":\"y\"}");
     struct one c = take(&t, "c", "{}");
     struct mg_list unfiltered;
     mg_list_init(&unfiltered);
