@@ -21,26 +21,16 @@
 
 #include "jetstream/store/store.h"
 #include "server/base/mem.h"
-#include "server/config/config.h"
 #include "test/sim/js_world.h"
+#include "test/sim/options.h"
 
 #define DIR "/js"
 
 // ---- the broker ----------------------------------------------------------------------------------------------------
 
 static struct mg_options *options(void) {
-    static const char text[] = "listen: \"127.0.0.1:4222\"\nserver_name: midge\nping_interval: \"1h\"\n"
-                               "jetstream { store_dir: \"" DIR "\", max_mem: 64MB, max_file: 1GB }\n";
-    struct mg_config_source src = {.ctx = NULL};
-    struct mg_config_report report = {0};
-    struct mg_options *o = NULL;
-    int rc = mg_config_load_text(&src, text, strlen(text), &o, &report);
-    struct mg_buf why = MG_BUF_INIT;
-    mg_config_report_text(&report, &why);
-    sim_check(rc == 0, "configuration: %.*s", (int)why.len, why.p);
-    mg_buf_fini(&why);
-    mg_config_report_fini(&report);
-    return o;
+    return sim_options("listen: \"127.0.0.1:4222\"\nserver_name: midge\nping_interval: \"1h\"\n"
+                       "jetstream { store_dir: \"" DIR "\", max_mem: 64MB, max_file: 1GB }\n");
 }
 
 // Nothing is damaged here, so nobody may complain. What a crash tears in the middle of a write is told, though.
