@@ -213,7 +213,7 @@ struct mg_append {
     bool expects_id;                  // the id of the last message, whether it was deduplicated or not, must be
     mg_slice expect_id;               // this one. Ids are known since mg_stream_last_id says so
     int64_t time;                     // ns; 0: now. Never goes back within a stream
-    bool rollup_subject, rollup_all;  // removes what was there before in the same record
+    bool rollup_subject, rollup_all;  // removes what was there before, with it if that is not much
     bool no_limit_per_subject;        // rollup under discard_new_per_subject
     bool skip;                        // uses up a sequence number and stores nothing
     int refuse_early;                 // not 0: the error if the sequences are as expected; before duplicates are found
