@@ -48,7 +48,7 @@ struct js_msg {
     uint64_t id;             // Nats-Msg-Id; 0: none
     uint64_t expect;         // last sequence of the stream + 1; 0: not expected
     uint64_t expect_subject; // of the subject
-    bool rollup;             // of its subject
+    bool rollup, rollup_all; // rollup: of its subject, or of everything
     enum js_fate fate;
 };
 
@@ -87,6 +87,7 @@ struct js_consumer {
     uint64_t born;   // tick at which its creation was asked for
     unsigned filter; // JS_ALL or a subject
     bool push, ack_all, ack_none, fresh; // fresh: only messages that come after it
+    bool memory; // it does not survive a life
     int max_deliver; // -1: no limit
     unsigned max_ack_pending;
     uint64_t ack_wait; // ns; the longest wait
@@ -110,6 +111,7 @@ struct js_stream {
     unsigned users;
     unsigned version, next_version;
     bool partitioned;      // work queue: a consumer for each subject
+    bool memory;           // nothing of it survives a life
     int64_t max_msgs, max_per_subject; // -1: none
     uint64_t max_age, dedupe;          // ns; 0: none
     uint64_t *at; // number + 1 of the message at a sequence number; 0: not known
