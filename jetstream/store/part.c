@@ -78,7 +78,7 @@ int64_t mg_store_part_aging(struct mg_store_part *p) { return mg_part_aging_time
 static void start_clock(struct mg_store_part *p) {
     int64_t last = p->store->last_time;
     // Both read now: what the loop read before the recovery would count as time that the wall clock has lost.
-    uint64_t mono = mg_loop_clock(p->loop);
+    uint64_t mono = MG_PLANTED(stale_start) ? mg_loop_now(p->loop) : mg_loop_clock(p->loop);
     int64_t jump = mg_clock_start(&p->clock, mono, mg_loop_wall(p->loop), last, p->store->lag);
     if (jump > 0) mg_store_press(p->store); // how far ages are behind must survive the process
     if (jump == 0 || p->index != 0) return;
