@@ -325,12 +325,14 @@ void mg_stream_tell_removed(struct mg_stream *s, uint64_t seq, mg_slice subject)
     struct mg_gone *gone = mg_alloc(sizeof(*gone) + subject.n); // the record may have left memory by then
     gone->len = (uint32_t)subject.n;
     if (subject.n) memcpy(gone->subject, subject.p, subject.n);
+    if (s->untold_len++ == 0 || seq > s->untold_highest) s->untold_highest = seq;
     mg_stream_answer(s, gone, 0, seq, MG_ANSWER_REMOVED);
 }
 
 static void tell_gone(const struct mg_pending_result *r) {
     struct mg_gone *gone = r->ctx;
-    const struct mg_stream *s = r->stream;
+    struct mg_stream *s = r->stream;
+    s->untold_len--;
     if (s->ops && s->ops->removed) s->ops->removed(s->app, r->seq, mg_slice_of(gone->subject, gone->len));
     mg_free(gone);
 }

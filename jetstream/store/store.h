@@ -195,6 +195,8 @@ void mg_stream_glance(struct mg_stream *s, struct mg_stream_state *out);
 // result(ctx) when everything so far is durable and numbers are looked up.
 void mg_stream_barrier(struct mg_stream *s, void *ctx);
 uint64_t mg_stream_visible(const struct mg_stream *s);
+// The highest number of those that reads pass over already though `removed` has not told of them; 0: there are none.
+uint64_t mg_stream_untold(const struct mg_stream *s);
 // Which messages `lost` counts: the i-th range of numbers and how many in it. False: there are not so many.
 bool mg_stream_lost(const struct mg_stream *s, unsigned i, uint64_t *first, uint64_t *last, uint64_t *count);
 

@@ -72,6 +72,15 @@ static void after_delivery(struct mg_js_member *m) {
     }
 }
 
+// A message that was removed is passed over before anybody is told: it still counts, and nobody takes it off later, for
+// the consumer is behind it by then.
+static void note_passed(struct mg_js_member *m, const struct mg_read *r) {
+    const struct mg_js_members *ms = m->stream->members;
+    uint64_t next = mg_js_consumer_next(m->c);
+    if (r->err != 0 || m->want.kind != MG_JS_WANT_NEXT || r->msg.seq <= next || MG_PLANTED(passed_over)) return;
+    m->stale = m->stale || mg_stream_untold(m->stream->store) >= next || ms->highest_removed >= next;
+}
+
 // What was read. Returns the bytes that it was worth.
 static size_t hand_over(struct mg_js_member *m, const struct mg_read *r) {
     int64_t now = mg_js_member_now(m);
@@ -101,6 +110,7 @@ static void came(struct mg_js_reading *rd) {
     struct mg_js *js = m->stream->js;
     m->reading = false;
     js->inside++;
+    note_passed(m, &rd->r);
     hand_over(m, &rd->r);
     js->inside--;
     mg_js_member_wake(m);
@@ -255,6 +265,7 @@ static bool pump_one(struct mg_js_member *m, bool *known, size_t *bytes) {
     }
     if (read(m, from) != 0) return false;
     bool end = m->want.kind == MG_JS_WANT_NEXT && m->rd->r.err == MG_ENOTFOUND;
+    note_passed(m, &m->rd->r);
     if (!*known && m->rd->r.err == 0 && !knows_pending(m)) return false; // read again when it is counted
     *known = *known || m->rd->r.err == 0;
     *bytes += hand_over(m, &m->rd->r);

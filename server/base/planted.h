@@ -112,6 +112,7 @@
     X(unpaused, js, "a pause does not survive a restart")                                                              \
     X(stale_pending, js, "a message that is removed still counts as waiting for a consumer")                           \
     X(read_and_count, js, "what waits for a consumer is counted while the next of it is being read")                   \
+    X(passed_over, js, "a message that is removed while a consumer passes it still counts as waiting")                 \
     X(stale_start, js, "the store's clock begins with a reading from before the recovery")                             \
     X(expect_behind, js, "an expected last sequence is not compared")
 
