@@ -95,6 +95,7 @@ static void check_turns(const struct groups *g, const struct pin *p, uint64_t no
 struct turn {
     struct groups *g;
     uint64_t asked, unpins; // tick; how many had been asked for
+    bool unpinned;          // somebody waited for the answer to one
 };
 
 static void pinned(struct js_fetch *f, const struct js_got *got) {
@@ -107,7 +108,7 @@ static void pinned(struct js_fetch *f, const struct js_got *got) {
     if (p == NULL) p = add(g, client, got);
     if (p == NULL) return;
     // Somebody may have asked for that before the pin was known to anybody.
-    if (fresh) p->doubt = g->unpinning > 0 || g->unpins != t->unpins;
+    if (fresh) p->doubt = t->unpinned || g->unpins != t->unpins;
     sim_check(p->client == client, "the pin of client %u is given to client %u", p->client, client);
     sim_check(p->cut == 0 || p->cut > t->asked, "client %u is unpinned and gets a message", client);
     if (got->d.dseq < p->first) p->first = got->d.dseq;
@@ -132,7 +133,8 @@ static void unpin(struct js_client *cl, struct groups *g) {
 static void be_pinned(struct js_client *cl, struct groups *g) {
     char id[PIN] = "", rest[120];
     for (uint64_t n = 1 + js_below(cl, 4); n > 0 && !cl->lost; n--) {
-        struct turn t = {.g = g, .asked = js_tick(&cl->w->model), .unpins = g->unpins};
+        struct turn t = {.g = g, .asked = js_tick(&cl->w->model), .unpins = g->unpins,
+                         .unpinned = g->unpinning > 0};
         struct js_fetch f = {.each = pinned, .user = &t};
         int at = snprintf(rest, sizeof(rest), ",\"group\":\"A\",\"expires\":%llu", LL(1 + js_below(cl, 3 * MG_SEC)));
         if (id[0]) snprintf(rest + at, sizeof(rest) - (size_t)at, ",\"id\":\"%s\"", id);

@@ -66,6 +66,7 @@ struct js_seen {
     uint64_t acked;     // tick at which somebody first sent an end for it; 0: nobody did
     uint64_t confirmed; // tick at which that was confirmed
     uint64_t counts;    // bit n: the n-th delivery was received
+    uint64_t lately;    // ... in the life of the latest receipt
     unsigned receipts, life; // life: of the latest receipt
     bool drained;       // received in the last drain
 };
@@ -117,7 +118,9 @@ struct js_stream {
     uint64_t *at; // number + 1 of the message at a sequence number; 0: not known
     size_t nat;
     uint64_t last; // the highest sequence number that somebody was told
-    uint8_t *ended; // work queue: by sequence number, 1: somebody sent an end for it; 2: that was confirmed
+    // Work queue, by sequence number: 1: somebody sent an end for it; 2: that was confirmed; 4: by a consumer in memory,
+    // in this life.
+    uint8_t *ended;
     size_t nended;
     struct js_removal **removals;
     size_t nremovals;

@@ -15,6 +15,7 @@
 #define LL(x) ((unsigned long long)(x))
 #define SUBJECTS 3u
 #define SID 3u
+#define IDLE (300 * MG_SEC)
 
 struct at { // a sequence number
     bool stored, matches, perhaps_gone;
@@ -27,6 +28,7 @@ struct ordered {
     uint64_t last;          // the highest number that anybody knows
     uint64_t seen;          // by the client
     uint64_t next;          // number of a delivery
+    uint64_t used;          // ns: when the consumer was
     bool filtered, busy;    // only subject 0; the client reads
     bool gap;
     unsigned serial, serials, life; // of the consumer, 0: none; how many there were; when it was looked for
@@ -142,6 +144,7 @@ static void begin(struct js_client *cl, struct ordered *o, bool push) {
     o->push = push;
     o->next = 1;
     o->gap = false;
+    o->used = sim_now(cl->w->sim);
 }
 
 // True: there may be more.
@@ -150,11 +153,17 @@ static bool pull(struct js_client *cl, struct ordered *o) {
     struct js_fetch f = {.n = 0};
     snprintf(name, sizeof(name), "O.r%u", o->serial);
     bool wait = js_chance(cl, 100);
-    uint64_t asked = js_tick(&cl->w->model);
+    uint64_t asked_at = sim_now(cl->w->sim), asked = js_tick(&cl->w->model);
     unsigned batch = 1 + (unsigned)js_below(cl, 10);
     js_fetch(cl, &f, name, batch, wait ? ",\"expires\":1000000000" : ",\"no_wait\":true");
     for (unsigned i = 0; i < f.n; i++) take(o, &f.got[i].d);
     if (cl->lost) return false;
+    bool idle = asked_at > o->used + IDLE - MG_SEC; // it may have been too long
+    o->used = sim_now(cl->w->sim);
+    if (f.code == 503 && idle) {
+        o->gap = true;
+        return false;
+    }
     sim_check(f.code != 503 && f.code != 409, "an ordered consumer that is used is gone: %u", f.code);
     uint64_t missing = f.n < batch && !o->gap ? left_out(o, UINT64_MAX, asked) : 0;
     sim_check(missing == 0, "an ordered consumer has nothing more, and %llu was not seen", LL(missing));

@@ -42,6 +42,7 @@ void js_model_new_life(struct js_model *m) {
     for (unsigned i = 0; i < JS_STREAMS * JS_CONSUMERS; i++) {
         struct js_stream *s = &m->streams[i / JS_CONSUMERS];
         struct js_consumer *c = &s->consumers[i % JS_CONSUMERS];
+        for (size_t k = 0; k < s->nended; k++) s->ended[k] &= 3;
         s->busy = c->busy = false;
         s->users = c->users = 0;
         c->ndseq = 0;
