@@ -52,7 +52,16 @@ void mg_js_member_restart(struct mg_js_member *m) {
     if (!mg_list_empty(&m->knowing) || !mg_list_empty(&m->pulls)) mg_js_member_wake(m);
 }
 
+// A message that was removed is passed over before anybody is told: it still counts, and nobody takes it off later, for
+// the consumer is behind it by then.
+static void note_passed(struct mg_js_member *m) {
+    uint64_t next = mg_js_consumer_next(m->c), untold = mg_stream_untold(m->stream->store);
+    bool passes = untold >= next || m->stream->members->highest_removed >= next;
+    m->stale = m->stale || (passes && !MG_PLANTED(passed_over));
+}
+
 static void at_end(struct mg_js_member *m, const struct mg_js_want *w, uint64_t last) {
+    note_passed(m);
     mg_js_consumer_end(m->c, mg_js_member_now(m), w, last);
     m->clear = UINT64_MAX;
     rest(m);
@@ -70,15 +79,6 @@ static void after_delivery(struct mg_js_member *m) {
         m->look_for_listeners = true;
         mg_js_member_wake(m);
     }
-}
-
-// A message that was removed is passed over before anybody is told: it still counts, and nobody takes it off later, for
-// the consumer is behind it by then.
-static void note_passed(struct mg_js_member *m, const struct mg_read *r) {
-    const struct mg_js_members *ms = m->stream->members;
-    uint64_t next = mg_js_consumer_next(m->c);
-    if (r->err != 0 || m->want.kind != MG_JS_WANT_NEXT || r->msg.seq <= next || MG_PLANTED(passed_over)) return;
-    m->stale = m->stale || mg_stream_untold(m->stream->store) >= next || ms->highest_removed >= next;
 }
 
 // What was read. Returns the bytes that it was worth.
@@ -103,6 +103,11 @@ static size_t hand_over(struct mg_js_member *m, const struct mg_read *r) {
     return 0;
 }
 
+// Is there a gap in front of what was read?
+static bool passes(const struct mg_js_member *m, const struct mg_read *r) {
+    return r->err == 0 && m->want.kind == MG_JS_WANT_NEXT && r->msg.seq > mg_js_consumer_next(m->c);
+}
+
 static struct mg_js_member *reader(struct mg_js_reading *rd) { return rd->r.user; }
 
 static void came(struct mg_js_reading *rd) {
@@ -110,7 +115,7 @@ static void came(struct mg_js_reading *rd) {
     struct mg_js *js = m->stream->js;
     m->reading = false;
     js->inside++;
-    note_passed(m, &rd->r);
+    if (passes(m, &rd->r)) note_passed(m);
     hand_over(m, &rd->r);
     js->inside--;
     mg_js_member_wake(m);
@@ -265,7 +270,7 @@ static bool pump_one(struct mg_js_member *m, bool *known, size_t *bytes) {
     }
     if (read(m, from) != 0) return false;
     bool end = m->want.kind == MG_JS_WANT_NEXT && m->rd->r.err == MG_ENOTFOUND;
-    note_passed(m, &m->rd->r);
+    if (passes(m, &m->rd->r)) note_passed(m);
     if (!*known && m->rd->r.err == 0 && !knows_pending(m)) return false; // read again when it is counted
     *known = *known || m->rd->r.err == 0;
     *bytes += hand_over(m, &m->rd->r);
