@@ -118,8 +118,8 @@ struct js_stream {
     uint64_t *at; // number + 1 of the message at a sequence number; 0: not known
     size_t nat;
     uint64_t last; // the highest sequence number that somebody was told
-    // Work queue, by sequence number: 1: somebody sent an end for it; 2: that was confirmed; 4: by a consumer in memory,
-    // in this life.
+    // Work queue, by sequence number: 1: somebody sent an end for it; 2: that was confirmed; 4: so it was by a consumer
+    // in memory, in this life.
     uint8_t *ended;
     size_t nended;
     struct js_removal **removals;
