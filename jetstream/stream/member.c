@@ -381,7 +381,8 @@ struct mg_js_consumer_info mg_js_member_tell(struct mg_js_member *m) {
         .num_redelivered = f.num_redelivered,
         .num_waiting = f.num_waiting,
         .num_pending = f.num_pending,
-        .push_bound = f.push_bound,
+        // Before it serves, too: who reads that nobody listens would bind to it as well.
+        .push_bound = f.push_bound || (!m->live && mg_js_consumer_is_push(&m->config) && mg_js_watch_listens(m)),
         .paused = f.paused,
         .pause_remaining = f.pause_remaining,
         .now = mg_js_wall(js),
