@@ -28,25 +28,10 @@ struct pull {
     bool over; // a status ended it
 };
 
-// $JS.ACK.<stream>.<consumer>.<count>.<seq>.<dseq>.<time>.<pending>
-static bool parse_reply(mg_slice reply, struct js_delivery *d) {
-    char text[160], *p = text;
-    uint64_t v[5];
-    if (reply.n < 9 || memcmp(reply.p, "$JS.ACK.", 8) != 0) return false;
-    snprintf(text, sizeof(text), "%.*s", (int)reply.n, reply.p);
-    for (unsigned i = 0; i < 4 && p; i++) p = strchr(p + 1, '.');
-    for (unsigned i = 0; i < 5; i++) {
-        if (p == NULL || *p != '.') return false;
-        v[i] = strtoull(p + 1, &p, 10);
-    }
-    *d = (struct js_delivery){v[0], v[1], v[2], v[4]};
-    return true;
-}
-
 static void take(struct pull *p, const struct sim_msg *m, mg_slice subject) {
     struct js_consumer *c = p->consumer;
     struct js_delivery d;
-    sim_check(parse_reply(m->reply, &d), "a strange delivery: %.*s", (int)m->reply.n, m->reply.p);
+    sim_check(js_parse_reply(m->reply, &d), "a strange delivery: %.*s", (int)m->reply.n, m->reply.p);
     if (c->generation != p->generation) return;
     js_tick(c->stream->m);
     js_found(c->stream, strtoull(m->payload.p, NULL, 10), d.seq, subject);

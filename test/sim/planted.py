@@ -12,10 +12,10 @@ import sys
 
 LAST_SEED = 6000
 # Bugs of other parts that must be found here, too.
-ALSO = {"js": ["early_ack", "late_dedupe"]}
+ALSO = {"js": ["early_ack", "late_dedupe", "rollup_half_done"]}
 # Where to begin with bugs that few seeds show, to save time.
 FIRST_SEED = {"doubtful_unlinked": 700, "silent_recovery": 60, "no_void": 100,
-              "uncounted": 200, "unheard_press": 1460, "read_and_count": 600}
+              "uncounted": 200, "unheard_press": 310, "read_and_count": 600}
 # Bugs that show only under faults which few seeds have: a workload that has them saves time.
 WORKLOADS = {
     "unlink_first": "unlinks",
@@ -41,6 +41,15 @@ WORKLOADS = {
     "jump_forgotten": "clock",
     "uncounted": "lives",
     "same_generation": "long",
+    "used_in_vain": "ephemeral",
+    "pin_unheeded": "groups",
+    "one_below": "groups",
+    "first_come": "groups",
+    "reset_at_once": "reset",
+    "start_behind": "ordered",
+    "never_due": "ttl",
+    "no_marker": "ttl",
+    "stale_start": "ttl",
 }
 
 
