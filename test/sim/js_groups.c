@@ -221,7 +221,8 @@ static bool make_consumer(struct js_client *cl, const char *name, const char *po
     char subject[80], body[400];
     snprintf(subject, sizeof(subject), "$JS.API.CONSUMER.DURABLE.CREATE.G.%s", name);
     snprintf(body, sizeof(body), "{\"stream_name\":\"G\",\"config\":{\"durable_name\":\"%s\","
-             "\"ack_policy\":\"explicit\",\"ack_wait\":2000000000,\"priority_groups\":[\"A\"],\"priority_policy\":\"%s\"%s}}", name, policy, more);
+             "\"ack_policy\":\"explicit\",\"ack_wait\":2000000000,"
+             "\"priority_groups\":[\"A\"],\"priority_policy\":\"%s\"%s}}", name, policy, more);
     return js_do(cl, subject, body);
 }
 

@@ -199,7 +199,8 @@ static void audit(struct js_client *cl, void *own, bool last) {
     struct ttl *t = own;
     char body[300];
     snprintf(body, sizeof(body), "{\"name\":\"T\",\"subjects\":[\"t.*\"],\"allow_direct\":true,"
-             "\"allow_rollup_hdrs\":true,\"allow_msg_ttl\":true,\"max_msgs_per_subject\":%d,\"subject_delete_marker_ttl\":%llu}",
+             "\"allow_rollup_hdrs\":true,\"allow_msg_ttl\":true,"
+             "\"max_msgs_per_subject\":%d,\"subject_delete_marker_ttl\":%llu}",
              t->one ? 1 : -1, LL(t->marker));
     if (!js_do(cl, "$JS.API.STREAM.CREATE.T", body)) return;
     for (unsigned round = 0; round < (last ? 5u : 1u) && !cl->lost; round++) {
