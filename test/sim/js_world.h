@@ -57,6 +57,7 @@ struct js_world {
     bool hasty;              // much is delivered again, and max_deliver counts it
     enum js_kind kind;       // of all streams; JS_KINDS: any
     bool eager;
+    bool torn;               // the end of the journal was perhaps torn once
 };
 
 // ---- js_client.c ---------------------------------------------------------------------------------------------------
