@@ -266,6 +266,7 @@ bool mg_js_member_pump(struct mg_js_member *m) {
     bool known = false;
     bool asked = !mg_list_empty(&m->knowing) || !mg_list_empty(&m->pulls);
     if (asked && !m->count && (!m->stale || count(m))) tell_knowing(m);
+    if (!m->live) return false; // its creation may wait for num_pending, too
     for (unsigned i = 0; i < SLICE_MESSAGES && bytes < SLICE_BYTES; i++) {
         if (m->reading || m->count || m->look_for_listeners) return m->look_for_listeners;
         m->want = mg_js_consumer_want(m->c, mg_js_member_now(m));
