@@ -389,6 +389,12 @@ static uint64_t given(const struct mg_store_part *p, uint64_t durable) {
     return ring->at[ring->head].batch ? ring->at[ring->head].batch - 1 : 0;
 }
 
+bool mg_stream_removing(const struct mg_stream *s) {
+    const struct mg_store_part *p = s->part;
+    if (s->storage == MG_STORAGE_MEMORY) return p->at_once.len > 0;
+    return s->gone_batch > given(p, p->durable);
+}
+
 static void tell_visible(struct mg_store_part *p) {
     while (!mg_list_empty(&p->told)) {
         struct mg_stream *s = mg_container_of(p->told.next, struct mg_stream, told);

@@ -195,6 +195,8 @@ void mg_stream_glance(struct mg_stream *s, struct mg_stream_state *out);
 // result(ctx) when everything so far is durable and numbers are looked up.
 void mg_stream_barrier(struct mg_stream *s, void *ctx);
 uint64_t mg_stream_visible(const struct mg_stream *s);
+// Is there perhaps a removal that reads see and that nobody was told of yet?
+bool mg_stream_removing(const struct mg_stream *s);
 // Which messages `lost` counts: the i-th range of numbers and how many in it. False: there are not so many.
 bool mg_stream_lost(const struct mg_stream *s, unsigned i, uint64_t *first, uint64_t *last, uint64_t *count);
 

@@ -52,11 +52,20 @@ void mg_js_member_restart(struct mg_js_member *m) {
     if (!mg_list_empty(&m->knowing) || !mg_list_empty(&m->pulls)) mg_js_member_wake(m);
 }
 
+// What was passed over may be gone without a word so far, and still count: told of it, nobody could say any more
+// whether it was delivered.
+static void passed_over(struct mg_js_member *m) {
+    if (m->stream->members->removed.len > 0 || mg_stream_removing(m->stream->store)) m->stale = true;
+}
+
 static void at_end(struct mg_js_member *m, const struct mg_js_want *w, uint64_t last) {
     mg_js_consumer_end(m->c, mg_js_member_now(m), w, last);
     m->clear = UINT64_MAX;
     rest(m);
-    if (m->counted > last) return;
+    if (m->counted > last) {
+        passed_over(m);
+        return;
+    }
     mg_js_consumer_set_num_pending(m->c, 0);
     m->stale = false;
 }
@@ -77,7 +86,10 @@ static size_t hand_over(struct mg_js_member *m, const struct mg_read *r) {
     int64_t now = mg_js_member_now(m);
     const struct mg_js_want *w = &m->want;
     if (r->err == 0) {
-        if (w->kind == MG_JS_WANT_NEXT) m->clear = r->msg.seq;
+        if (w->kind == MG_JS_WANT_NEXT) {
+            if (r->msg.seq > w->seq && r->msg.seq > m->clear) passed_over(m);
+            m->clear = r->msg.seq;
+        }
         size_t size = r->msg.subject.n + r->msg.headers.n + r->msg.payload.n;
         mg_js_consumer_message(m->c, now, w, &r->msg);
         after_delivery(m);
