@@ -111,7 +111,6 @@
     X(unsaved_config, js, "the new configuration of a stream is not written")                                          \
     X(unpaused, js, "a pause does not survive a restart")                                                              \
     X(stale_pending, js, "a message that is removed still counts as waiting for a consumer")                           \
-    X(unheard_creation, js, "who creates a consumer hears nothing when a purge comes between")                         \
     X(read_and_count, js, "what waits for a consumer is counted while the next of it is being read")                   \
     X(expect_behind, js, "an expected last sequence is not compared")
 
