@@ -111,6 +111,7 @@ struct js_stream {
     unsigned version, next_version;
     bool partitioned;      // work queue: a consumer for each subject
     int64_t max_msgs, max_per_subject; // -1: none
+    bool packed;
     uint64_t max_age, dedupe;          // ns; 0: none
     uint64_t *at; // number + 1 of the message at a sequence number; 0: not known
     size_t nat;

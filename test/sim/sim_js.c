@@ -64,6 +64,7 @@ static void tune_store(void *arg, struct mg_store_options *o) {
     o->ring_file_bytes = w->ring_file;
     o->ring_bytes = (uint64_t)w->ring_file * w->ring_files;
     o->section_messages = w->sections;
+    o->dict_bytes = 300;
     o->eager = w->eager;
     o->cache_bytes = w->cache;
 }
