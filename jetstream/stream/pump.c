@@ -288,6 +288,7 @@ bool mg_js_member_pump(struct mg_js_member *m) {
     size_t bytes = 0;
     bool known = false;
     if (m->asking && !m->count && (!m->stale || count(m))) mg_js_member_asked(m, m);
+    if (!m->live) return false; // its creation may wait for num_pending, too
     for (unsigned i = 0; i < SLICE_MESSAGES && bytes < SLICE_BYTES; i++) {
         if (m->reading || m->count || m->look_for_listeners) return m->look_for_listeners;
         const struct mg_js_want w = mg_js_consumer_want(m->c, mg_js_member_now(m));
