@@ -7,7 +7,8 @@
 // headers.
 //
 // The same goes for blocks that files have left behind: once the removal is known, a file with such bytes must be
-// overwritten before it is deleted or cut. When that becomes durable says nothing: what was deleted before stays deleted.
+// overwritten before it is deleted or cut. When that becomes durable says nothing: what was deleted before stays
+// deleted.
 //
 // Not in a life that began with a damaged slot of the manifest: what may be of a newer one stays until the next start.
 #include <string.h>
