@@ -32,7 +32,8 @@ static void tell(struct mg_js_knowing *k, struct mg_js_member *m) {
         mg_js_answer_fail(rq, MG_JSE_CONSUMER_NOT_FOUND);
         return;
     }
-    struct mg_js_consumer_info info = mg_js_member_tell(m);
+    struct mg_js_consumer_config config;
+    struct mg_js_consumer_info info = mg_js_member_tell(m, &config);
     struct mg_buf out = MG_BUF_INIT;
     struct mg_jw w;
     mg_js_reply_begin(&w, &out, rq->reply);
@@ -135,7 +136,8 @@ static void finish_list(struct listing *l, struct mg_js_stream *s) {
 
 static void write_one(struct listing *l, struct mg_js_member *m) {
     if (m == NULL || m->c == NULL) return;
-    struct mg_js_consumer_info info = mg_js_member_tell(m);
+    struct mg_js_consumer_config config;
+    struct mg_js_consumer_info info = mg_js_member_tell(m, &config);
     info.version = NULL; // as it is stored
     mg_jw_obj(&l->w);
     mg_js_write_consumer_info(&l->w, &info);
