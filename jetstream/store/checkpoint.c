@@ -15,6 +15,7 @@
 // deleted, and it is tried again after a while. The journal fills up meanwhile, and changes wait or are refused.
 #include <stdlib.h>
 
+#include "jetstream/store/correct.h"
 #include "jetstream/store/erase.h"
 #include "jetstream/store/keeper.h"
 #include "jetstream/store/seal.h"
@@ -484,6 +485,8 @@ void mg_checkpoint(struct mg_store *st) {
         atomic_fetch_add(&st->keeping->checkpoints, 1);
         atomic_fetch_add(&st->checkpoint_ns, mg_bell_clock() - began);
         keep_facts(&c);
+        for (unsigned i = 0; i < st->o.parts; i++)
+            mg_correct_listed(st->keeping, c.seals[i]->recounts, c.seals[i]->recounts_len);
         mg_journal_recycle(st->journal, c.replay_from);
         tell_parts(&c);
     }

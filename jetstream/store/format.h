@@ -116,7 +116,8 @@ static inline void mg_put_u64(void *p, uint64_t v) { v = MG_LE64(v); memcpy(p, &
     X(CLEAR, 4, "all messages were removed; seq: the last number that counts as used")                                 \
     X(ROW, 5, "a row of the owner was written or removed; extra: its key, payload: its value")                         \
     X(STREAM, 6, "the stream was created or changed; payload: its row")                                                \
-    X(DROP, 7, "the stream was deleted")
+    X(DROP, 7, "the stream was deleted")                                                                               \
+    X(CORRECT, 8, "counters were wrong and are corrected; seq: the operation as of which, payload: by how much")
 
 enum mg_record_type {
 #define X(name, value, text) MG_RECORD_##name = (value),
@@ -130,7 +131,8 @@ enum mg_record_type {
     X(ROW_DELETED, 2, "ROW: it was removed")                                                                           \
     X(ERASE, 4, "REMOVE: and the bytes of these messages are to be overwritten")                                       \
     X(EXTENT, 8, "MSG, in the journal only: headers and payload are in an extent; payload: its place") \
-    X(WITH_ROW, 16, "MSG: extra goes on with the length (u16) and the key of a row of the owner")
+    X(WITH_ROW, 16, "MSG: extra goes on with the length (u16) and the key of a row of the owner")                      \
+    X(EXACT, 32, "CORRECT: with it the stream's counters are exact again")
 
 enum mg_record_flag {
 #define X(name, value, text) MG_RECORD_##name = (value),
@@ -146,6 +148,18 @@ enum mg_record_flag {
     F(u32, reserved, "0")                                                                                              \
     F(u64, offset, "where the headers begin in the file")                                                              \
     F(u64, hash, "XXH3-64 of both, seed: the store's salt")
+
+// What is added to a stream's counters. Behind it: subjects, of each how many messages less there are.
+#define MG_CORRECTION_FIELDS(F)                                                                                        \
+    F(u32, epoch, "of the rows of subjects; the stream's is another by now: nothing happens")                          \
+    F(u32, reserved, "0")                                                                                              \
+    F(i64, msgs, "messages")                                                                                           \
+    F(i64, bytes, "bytes")                                                                                             \
+    F(i64, subjects, "distinct subjects, besides those of which no message is left then")
+
+#define MG_CORRECTED_SUBJECT_FIELDS(F)                                                                                 \
+    F(u64, less, "so many messages")                                                                                   \
+    F(u16, subject_len, "bytes of the subject, which follows")
 
 // ---- pages: what the journal's ring is made of
 // -----------------------------------------------------------------------
@@ -205,7 +219,7 @@ enum mg_page_kind {
     F(u64, lost_operations, "operations that the journal lost: messages, removals or rows")                            \
     F(i64, last_time, "when the last message was stored, ns")                                                          \
     F(u32, epoch, "of the rows of subjects")                                                                           \
-    F(u32, flags, "1: first is exact; 2: of a rebuild, what is lost is not counted; 4: bytes, subjects too high")
+    F(u32, flags, "1: first is exact; 2: of a rebuild, what is lost is not counted; 4: they may be wrong")
 
 // Messages of a stream in one section of a segment; the key has the number of the first.
 #define MG_STRETCH_ROW_FIELDS(F)                                                                                       \
@@ -229,6 +243,8 @@ enum mg_page_kind {
 #define MG_FORMATS(X)                                                                                                  \
     X(record, RECORD, 64, "Record")                                                                                    \
     X(extent_place, EXTENT_PLACE, 32, "Place of an extent")                                                            \
+    X(correction, CORRECTION, 32, "Correction of a stream's counters")                                                 \
+    X(corrected_subject, CORRECTED_SUBJECT, 10, "Subject of a correction")                                             \
     X(page, PAGE, 64, "Page of the journal")                                                                           \
     X(stream_row, STREAM_ROW, 72, "Row of a stream")                                                                   \
     X(state_row, STATE_ROW, 80, "Row of a stream's counters")                                                          \

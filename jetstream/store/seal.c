@@ -25,7 +25,7 @@ static struct mg_cell *put_state(struct mg_stream *s) {
         .lost_operations = s->lost_operations,
         .last_time = s->last_time,
         .epoch = s->epoch,
-        .flags = (s->first_exact ? MG_STATE_FIRST_EXACT : 0) | (s->inexact ? MG_STATE_INEXACT : 0),
+        .flags = (s->first_exact ? MG_STATE_FIRST_EXACT : 0) | (s->inexact || s->unsure ? MG_STATE_INEXACT : 0),
     };
     char key[MG_ROW_KEY_HEAD], value[MG_STATE_ROW_SIZE + MG_LOST_BYTES_MAX];
     mg_state_row_pack(value, &row);
@@ -79,6 +79,10 @@ void mg_seal_stream(struct mg_stream *s) {
         return;
     }
     mg_facts_add(&seal->facts, s->id, s->first, s->epoch, dedupe_before(s, seal->aging_time));
+    if (s->recount == MG_RECOUNT_WANTED) {
+        s->recount = MG_RECOUNT_ASKED;
+        seal->recounts[seal->recounts_len++] = s->id;
+    }
     if (!s->dirty) return;
     struct mg_sealed_stream *z = &seal->streams[seal->streams_len++];
     *z = (struct mg_sealed_stream){.stream = s, .id = s->id};
@@ -99,6 +103,7 @@ void mg_seal_unlink(struct mg_stream *s) {
 static void make_room(struct mg_seal *seal, uint32_t n, uint32_t stretches) {
     seal->streams = mg_alloc((n ? n : 1) * sizeof(*seal->streams));
     seal->dropped = mg_alloc((n ? n : 1) * sizeof(*seal->dropped));
+    seal->recounts = mg_alloc((n ? n : 1) * sizeof(*seal->recounts));
     mg_facts_reserve(&seal->facts, n, stretches);
 }
 
@@ -303,6 +308,7 @@ void mg_seal_free(struct mg_seal *seal) {
     mg_runset_unref(seal->runs);
     mg_free(seal->streams);
     mg_free(seal->dropped);
+    mg_free(seal->recounts);
     mg_facts_fini(&seal->facts);
     mg_free(seal->dead);
     mg_free(seal);
