@@ -118,7 +118,7 @@ static void subject_removed(struct mg_stream *s, mg_slice subject, uint64_t seq)
     if (v->first == 0) v->first = seq;
     v->count--;
     bool named = forget_recent(v, seq);
-    if (!named && r->flags & MG_CELL_UNRESOLVED) v->older_gone = 1;
+    if (!named && r->flags & MG_CELL_UNRESOLVED) v->older_gone |= MG_SUBJECT_OLDER_GONE;
     if (v->last <= seq) {
         v->last = seq;
         v->last_gone = 1;
@@ -126,14 +126,14 @@ static void subject_removed(struct mg_stream *s, mg_slice subject, uint64_t seq)
     subject_shrunk(s, r, was_there);
 }
 
-void mg_stream_subject_lessened(struct mg_stream *s, mg_slice subject, uint64_t by) {
+void mg_stream_subject_is(struct mg_stream *s, mg_slice subject, const struct mg_corrected_subject *x) {
     bool was_there;
     struct mg_cell *r = touch_subject(s, subject, &was_there);
     struct mg_subject_row *v = value_of(r);
-    if (v->first == 0) v->first = s->first;
-    v->count -= (int64_t)by;
-    while (v->recent_len && v->recent[0].seq < s->first) forget_recent(v, v->recent[0].seq);
-    if (r->flags & MG_CELL_UNRESOLVED) v->older_gone = 1;
+    *v = (struct mg_subject_row){.count = x->count, .first = x->first ? x->first : 1, .last = x->last,
+                                 .last_gone = x->last_gone};
+    if (r->flags & MG_CELL_UNRESOLVED) v->older_gone = MG_SUBJECT_OLDER_WRONG;
+    else if (!was_there && x->count > 0) s->subjects++;
     subject_shrunk(s, r, was_there);
 }
 

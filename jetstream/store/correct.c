@@ -11,6 +11,8 @@
 #include "server/base/mem.h"
 #include "server/base/planted.h"
 
+#define SUBJECT_HEAD 10u // of a subject in a piece
+
 // ---- wrong ----------------------------------------------------------------------------------------------------------
 
 // Bytes of the stretches that have messages of a range.
@@ -58,8 +60,15 @@ void mg_correct_want(struct mg_stream *s) {
     mg_store_press_soon(s->part->store);
 }
 
+void mg_correct_doubt(struct mg_stream *s) {
+    if (s->lost == 0 && s->unreadable == 0) return; // then they are what they were
+    mg_correct_inexact(s);
+    mg_correct_want(s);
+}
+
 void mg_correct_start(struct mg_stream *s) {
     if (s->unsure) loosen(s);
+    if (s->part->store->recount) mg_correct_doubt(s);
     mg_correct_want(s);
 }
 
@@ -84,6 +93,7 @@ static void submit(struct mg_stream *s, const struct mg_correction_found *c) {
     struct mg_change change = {.kind = MG_CHANGE_CORRECT, .seq = c->op, .exact = c->exact, .quiet = true,
                                .started = true};
     struct mg_correction by = c->by;
+    if (s->inexact_op > c->op) by.subjects = 0;
     for (uint32_t i = 0; i < c->pieces_len || i == 0; i++) {
         struct mg_buf value = MG_BUF_INIT;
         char head[MG_CORRECTION_SIZE];
@@ -103,6 +113,11 @@ static void take(struct mg_stream *s, const struct mg_correction_found *c) {
         const struct mg_lost_range *r = &c->lost.at[i];
         mg_stream_found_lost(s, r->first, r->last, r->count);
     }
+    if (c->again) {
+        s->recount = MG_RECOUNT_IDLE;
+        mg_correct_want(s);
+        return;
+    }
     s->recount_from = c->failed ? UINT64_MAX : c->exact ? 0 : c->gap_end;
     bool any = c->exact || c->by.msgs || c->by.bytes;
     if (c->failed || !any || c->by.epoch != s->epoch) end(s, c->op);
@@ -116,14 +131,47 @@ void mg_correct_found_arrived(struct mg_parcel *p) {
     mg_correct_found_free(c);
 }
 
+// The rows as they will be. MG_EAGAIN: some are being looked up.
+static int decide_subjects(struct mg_stream *s, mg_slice list, struct mg_buf *out) {
+    uint16_t n = 0;
+    uint64_t less;
+    int err = 0;
+    for (size_t at = 0; at < list.n; at += SUBJECT_HEAD + n) {
+        const struct mg_subject_row *row;
+        memcpy(&less, list.p + at, sizeof(less));
+        memcpy(&n, list.p + at + sizeof(less), sizeof(n));
+        mg_slice subject = mg_slice_of(list.p + at + SUBJECT_HEAD, n);
+        int rc = mg_stream_subject_row(s, subject, &row);
+        if (rc) err = rc; // all of them are asked for at once
+        if (rc || row == NULL) continue;
+        struct mg_corrected_subject x = {.count = row->count - (int64_t)less, .first = row->first, .last = row->last,
+                                         .last_gone = row->last_gone, .subject_len = n};
+        char head[MG_CORRECTED_SUBJECT_SIZE];
+        mg_corrected_subject_pack(head, &x);
+        mg_buf_add(out, head, sizeof(head));
+        mg_buf_add_slice(out, subject);
+    }
+    return err;
+}
+
 int mg_correct_execute(struct mg_stream *s, struct mg_change *c) {
-    bool exact = c->last && c->exact && (s->inexact_op <= c->seq || MG_PLANTED(stale_correction));
+    bool current = s->inexact_op <= c->seq || MG_PLANTED(stale_correction);
+    bool exact = c->last && c->exact && current;
+    struct mg_buf payload = MG_BUF_INIT;
+    mg_buf_add(&payload, c->value.p, MG_CORRECTION_SIZE);
+    mg_slice list = mg_slice_of(c->value.p + MG_CORRECTION_SIZE, c->value.n - MG_CORRECTION_SIZE);
+    // Otherwise rows may not be what the correction is about any more.
+    if (current && decide_subjects(s, list, &payload) == MG_EAGAIN) {
+        mg_buf_fini(&payload);
+        return MG_EAGAIN;
+    }
     struct mg_record_view rec = {.head = {.type = MG_RECORD_CORRECT,
                                           .flags = exact ? MG_RECORD_EXACT : 0,
                                           .seq = c->seq,
                                           .time = s->last_time},
-                                 .payload = c->value};
+                                 .payload = mg_buf_slice(&payload)};
     mg_stream_write(s, &rec);
+    mg_buf_fini(&payload);
     if (c->last) end(s, c->seq);
     return 0;
 }
@@ -139,7 +187,7 @@ static void apply_subjects(struct mg_stream *s, mg_slice list) {
         mg_corrected_subject_unpack(&x, list.p + at);
         at += MG_CORRECTED_SUBJECT_SIZE;
         if (x.subject_len == 0 || x.subject_len > list.n - at) return;
-        mg_stream_subject_lessened(s, mg_slice_of(list.p + at, x.subject_len), x.less);
+        mg_stream_subject_is(s, mg_slice_of(list.p + at, x.subject_len), &x);
     }
 }
 

@@ -17,7 +17,8 @@
 //
 // The difference is between what the checkpoint says and what it has, so it is right for every later state: changes
 // since then were exact, or have made the stream inexact anew, and then it is counted once more. It goes through the
-// stream's queue and the journal like any change, and the part decides whether with it all is exact.
+// stream's queue and the journal like any change, and the part decides whether with it all is exact. Rows of subjects
+// are written as they are with it: one that cannot be read later is computed anew, and then nothing is to be subtracted.
 //
 // If something from `first` on cannot be read, then nobody can tell its bytes and subjects from those of what has gone:
 // only what is too much in any case is taken off, and it is counted again when `first` has passed the first of these
@@ -38,9 +39,10 @@ struct mg_correction_found {
     struct mg_store_part *part;
     uint64_t stream, op;  // as of this operation
     struct mg_correction by;
-    struct mg_buf *pieces; // subjects, in pieces that fit into a record
+    struct mg_buf *pieces; // subjects, in pieces that fit into a record: {u64 messages too many, u16 length, subject}
     uint32_t pieces_len;
     bool failed;          // it could not be counted: the next start tries again
+    bool again;           // it could not be counted this time
     bool exact;           // all could be read
     uint64_t gap_end;     // if not: where what cannot be read ends, at first
     struct mg_lost lost;  // what that is
@@ -56,6 +58,7 @@ void mg_correct_inexact(struct mg_stream *s); // by the operation that is just a
 void mg_correct_unsure(struct mg_stream *s);  // the same, and not only bytes and subjects
 void mg_correct_settled(struct mg_stream *s); // all is exact
 void mg_correct_want(struct mg_stream *s);    // if it is inexact and can be counted
+void mg_correct_doubt(struct mg_stream *s);   // rows of subjects were made anew: of what was lost they know nothing
 void mg_correct_start(struct mg_stream *s);   // the end of the recovery
 int mg_correct_execute(struct mg_stream *s, struct mg_change *c);
 void mg_correct_apply(struct mg_stream *s, const struct mg_record_view *rec);
@@ -64,6 +67,9 @@ void mg_correct_apply(struct mg_stream *s, const struct mg_record_view *rec);
 
 // Streams that a checkpoint, which is durable now, has named.
 void mg_correct_listed(struct mg_keeper *k, const uint64_t *streams, uint32_t n);
+// Rows of subjects were counted anew. Of those that nobody has changed since, the parts may have others in memory: they
+// forget these with the next checkpoint, and only those behind it say what the parts know.
+void mg_correct_stale(struct mg_keeper *k);
 bool mg_correct_step(struct mg_store *st); // counts one of them. False: there is nothing to do
 
 #endif

@@ -25,7 +25,6 @@
 #define SUBJECTS 1000000u  // of a pass
 #define PACE_ROWS 1024u
 #define PIECE 32768u       // bytes of subjects in a record
-#define TRIES 3u
 #define HEAD (MG_ROW_KEY_HEAD + 4u)
 
 struct job {
@@ -47,8 +46,13 @@ void mg_correct_listed(struct mg_keeper *k, const uint64_t *streams, uint32_t n)
             k->recounts_cap = k->recounts_cap ? k->recounts_cap * 2 : 16;
             k->recounts = mg_realloc(k->recounts, k->recounts_cap * sizeof(k->recounts[0]));
         }
-        k->recounts[k->recounts_len++] = (struct mg_recount_wish){.stream = streams[i]};
+        k->recounts[k->recounts_len++] = (struct mg_recount_wish){.stream = streams[i], .stale = k->forget};
     }
+}
+
+void mg_correct_stale(struct mg_keeper *k) {
+    k->forget = true;
+    for (uint32_t i = 0; i < k->recounts_len; i++) k->recounts[i].stale = true;
 }
 
 static int pace(void *arg) { return mg_keeper_pace(arg); }
@@ -63,15 +67,14 @@ static bool matches(void *arg, mg_slice subject) { return in_pass(arg, subject);
 
 static void add_subject(struct job *j, mg_slice subject, uint64_t less) {
     struct mg_correction_found *c = j->found;
-    struct mg_corrected_subject x = {.less = less, .subject_len = (uint16_t)subject.n};
-    char head[MG_CORRECTED_SUBJECT_SIZE];
+    uint16_t n = (uint16_t)subject.n;
     if (c->pieces_len == 0 || c->pieces[c->pieces_len - 1].len >= PIECE) {
         c->pieces = mg_realloc(c->pieces, (c->pieces_len + 1) * sizeof(c->pieces[0]));
         c->pieces[c->pieces_len++] = (struct mg_buf)MG_BUF_INIT;
     }
     struct mg_buf *piece = &c->pieces[c->pieces_len - 1];
-    mg_corrected_subject_pack(head, &x);
-    mg_buf_add(piece, head, sizeof(head));
+    mg_buf_add(piece, &less, sizeof(less));
+    mg_buf_add(piece, &n, sizeof(n));
     mg_buf_add_slice(piece, subject);
 }
 
@@ -194,15 +197,12 @@ bool mg_correct_step(struct mg_store *st) {
     memmove(k->recounts, k->recounts + 1, --k->recounts_len * sizeof(k->recounts[0]));
     j.found = mg_zalloc(sizeof(*j.found));
     mg_moment_take(&j.moment, st);
-    int err = count(&j);
-    if (err == MG_EAGAIN && wish.tries + 1 < TRIES) {
-        mg_correct_listed(k, &wish.stream, 1);
-        k->recounts[k->recounts_len - 1].tries = wish.tries + 1;
-    }
-    bool over = err == MG_ENOTFOUND || err == MG_ECLOSED || (err == MG_EAGAIN && wish.tries + 1 < TRIES);
+    int err = wish.stale ? MG_EAGAIN : count(&j);
+    bool over = err == MG_ENOTFOUND || err == MG_ECLOSED; // the stream, or the store
     if (err == 0) conclude(&j);
-    j.found->failed = err != 0;
-    if (err && !over)
+    j.found->again = err == MG_EAGAIN;
+    j.found->failed = err && !j.found->again;
+    if (j.found->failed && !over)
         mg_store_say(st, MG_LOG_WRN, "stream number %llu could not be counted again: %s; the next start tries it",
                      (unsigned long long)j.stream, mg_strerror(err));
     if (over) mg_correct_found_free(j.found);

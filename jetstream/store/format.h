@@ -149,16 +149,19 @@ enum mg_record_flag {
     F(u64, offset, "where the headers begin in the file")                                                              \
     F(u64, hash, "XXH3-64 of both, seed: the store's salt")
 
-// What is added to a stream's counters. Behind it: subjects, of each how many messages less there are.
+// What is added to a stream's counters. Behind it: subjects, and what their rows are now.
 #define MG_CORRECTION_FIELDS(F)                                                                                        \
     F(u32, epoch, "of the rows of subjects; the stream's is another by now: nothing happens")                          \
     F(u32, reserved, "0")                                                                                              \
     F(i64, msgs, "messages")                                                                                           \
     F(i64, bytes, "bytes")                                                                                             \
-    F(i64, subjects, "distinct subjects, besides those of which no message is left then")
+    F(i64, subjects, "distinct subjects, besides those whose rows go with it")
 
 #define MG_CORRECTED_SUBJECT_FIELDS(F)                                                                                 \
-    F(u64, less, "so many messages")                                                                                   \
+    F(i64, count, "messages")                                                                                          \
+    F(u64, first, "none of them is older")                                                                             \
+    F(u64, last, "none of them is newer")                                                                              \
+    F(u16, last_gone, "1: that one may have gone")                                                                     \
     F(u16, subject_len, "bytes of the subject, which follows")
 
 // ---- pages: what the journal's ring is made of
@@ -244,7 +247,7 @@ enum mg_page_kind {
     X(record, RECORD, 64, "Record")                                                                                    \
     X(extent_place, EXTENT_PLACE, 32, "Place of an extent")                                                            \
     X(correction, CORRECTION, 32, "Correction of a stream's counters")                                                 \
-    X(corrected_subject, CORRECTED_SUBJECT, 10, "Subject of a correction")                                             \
+    X(corrected_subject, CORRECTED_SUBJECT, 28, "Subject of a correction")                                             \
     X(page, PAGE, 64, "Page of the journal")                                                                           \
     X(stream_row, STREAM_ROW, 72, "Row of a stream")                                                                   \
     X(state_row, STATE_ROW, 80, "Row of a stream's counters")                                                          \

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "jetstream/store/correct.h"
 #include "jetstream/store/files.h"
 #include "jetstream/store/keeper.h"
 #include "jetstream/store/merge.h"
@@ -270,6 +271,7 @@ uint64_t mg_heal_step(struct mg_store *st) {
                      (unsigned long long)h.counted);
         atomic_fetch_add(&k->healed, 1);
         k->merge_at = 0; // what could not be merged can be
+        mg_correct_stale(k);
         k->pressed = true; // the parts get it
     }
     end(&h);

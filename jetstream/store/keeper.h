@@ -40,9 +40,10 @@ struct mg_keeper {
     uint64_t heal_at;         // not again before
     struct mg_recount_wish {
         uint64_t stream;
-        unsigned tries;       // in vain
+        bool stale;           // rows of subjects were written anew since: it has to be wished again
     } *recounts;              // streams whose counters are to be counted again, in order (correct.h)
     uint32_t recounts_len, recounts_cap;
+    bool forget;              // rows of subjects were written anew: the next checkpoint makes parts forget what they know
     struct mg_parcel room, full; // see space.h
     bool ballast, ballast_wanted, ballast_told;
     uint64_t ballast_next;    // when it is tried again

@@ -135,7 +135,8 @@ static void count_stretch(struct mg_recount *r, struct mg_rowmap *rows, const st
 
 void mg_recount_stream(struct mg_recount *r, struct mg_rowmap *rows) {
     struct removed x = {.chunk = UINT64_MAX};
-    for (uint32_t i = 0; i < r->stretches_len && r->err != MG_ECLOSED; i++) count_stretch(r, rows, &r->stretches[i], &x);
+    for (uint32_t i = 0; i < r->stretches_len && r->err != MG_ECLOSED; i++)
+        count_stretch(r, rows, &r->stretches[i], &x);
     mg_buf_fini(&x.bits);
 }
 

@@ -3,6 +3,7 @@
 #include "jetstream/store/seal.h"
 
 #include "jetstream/store/cold.h"
+#include "jetstream/store/correct.h"
 #include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
 #include "jetstream/store/worker.h"
@@ -278,8 +279,10 @@ static bool install(struct mg_store_part *p, struct mg_seal *seal) {
     mg_runset_unref(p->rows.runs);
     p->rows.runs = seal->runs;
     p->installs++;
-    mg_rows_written(&p->rows, seal->rows, p->store->o.rows_bytes / p->store->o.parts);
+    mg_rows_written(&p->rows, seal->rows, seal->forget ? 0 : p->store->o.rows_bytes / p->store->o.parts);
     mg_rowmap_unref(seal->rows);
+    for (struct mg_stream *s = seal->forget ? mg_stream_next(p, NULL) : NULL; s; s = mg_stream_next(p, s))
+        mg_correct_doubt(s);
     seal->runs = NULL;
     seal->rows = NULL;
     p->seal = NULL;

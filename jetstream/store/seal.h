@@ -67,6 +67,7 @@ struct mg_seal {
     uint64_t page;             // the part needs nothing of the journal below it any more
     // The keeper's answer.
     struct mg_runset *runs;    // a reference
+    bool forget;               // rows in `runs` are not those that the part has in memory
     uint64_t *dead;            // segments that are not part of the store any more; ascending
     uint32_t dead_len;
 };

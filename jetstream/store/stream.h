@@ -244,8 +244,8 @@ static inline uint32_t mg_stored_size(size_t subject, size_t headers, size_t pay
     return (uint32_t)((headers ? 34u : 30u) + subject + headers + payload);
 }
 uint32_t mg_stream_size_of(const struct mg_stream *s, size_t subject, size_t headers, size_t payload);
-// So many messages of a subject have gone of which nobody knew whose they were.
-void mg_stream_subject_lessened(struct mg_stream *s, mg_slice subject, uint64_t by);
+// The row of a subject is this, whatever it was.
+void mg_stream_subject_is(struct mg_stream *s, mg_slice subject, const struct mg_corrected_subject *x);
 void mg_stream_forget_counters(struct mg_stream *s); // it is empty
 // It was found out which message of a subject is the last one.
 void mg_stream_subject_last_is(struct mg_stream *s, mg_slice subject, uint64_t seq);
