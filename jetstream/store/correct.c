@@ -11,8 +11,6 @@
 #include "server/base/mem.h"
 #include "server/base/planted.h"
 
-#define SUBJECT_HEAD 10u // of a subject in a piece
-
 // ---- wrong ----------------------------------------------------------------------------------------------------------
 
 // Bytes of the stretches that have messages of a range.
@@ -113,6 +111,11 @@ static void take(struct mg_stream *s, const struct mg_correction_found *c) {
         const struct mg_lost_range *r = &c->lost.at[i];
         mg_stream_found_lost(s, r->first, r->last, r->count);
     }
+    if (c->doubt) {
+        mg_correct_inexact(s);
+        mg_correct_want(s);
+        return;
+    }
     if (c->again) {
         s->recount = MG_RECOUNT_IDLE;
         mg_correct_want(s);
@@ -132,20 +135,29 @@ void mg_correct_found_arrived(struct mg_parcel *p) {
 }
 
 // The rows as they will be. MG_EAGAIN: some are being looked up.
+static struct mg_corrected_subject decide_subject(const struct mg_miscount *m, const struct mg_subject_row *row) {
+    struct mg_corrected_subject x = {.count = m->more, .first = m->first, .last = m->last,
+                                     .subject_len = (uint16_t)m->len};
+    if (row == NULL) return x;
+    x.count += row->count;
+    if (x.first == 0 || row->first < x.first) x.first = row->first;
+    if (row->last < x.last) return x;
+    x.last = row->last;
+    x.last_gone = row->last_gone;
+    return x;
+}
+
 static int decide_subjects(struct mg_stream *s, mg_slice list, struct mg_buf *out) {
-    uint16_t n = 0;
-    uint64_t less;
+    struct mg_miscount m = {0};
     int err = 0;
-    for (size_t at = 0; at < list.n; at += SUBJECT_HEAD + n) {
+    for (size_t at = 0; at < list.n; at += sizeof(m) + m.len) {
         const struct mg_subject_row *row;
-        memcpy(&less, list.p + at, sizeof(less));
-        memcpy(&n, list.p + at + sizeof(less), sizeof(n));
-        mg_slice subject = mg_slice_of(list.p + at + SUBJECT_HEAD, n);
+        memcpy(&m, list.p + at, sizeof(m));
+        mg_slice subject = mg_slice_of(list.p + at + sizeof(m), m.len);
         int rc = mg_stream_subject_row(s, subject, &row);
         if (rc) err = rc; // all of them are asked for at once
-        if (rc || row == NULL) continue;
-        struct mg_corrected_subject x = {.count = row->count - (int64_t)less, .first = row->first, .last = row->last,
-                                         .last_gone = row->last_gone, .subject_len = n};
+        if (rc || (row == NULL && m.more <= 0)) continue;
+        struct mg_corrected_subject x = decide_subject(&m, row);
         char head[MG_CORRECTED_SUBJECT_SIZE];
         mg_corrected_subject_pack(head, &x);
         mg_buf_add(out, head, sizeof(head));

@@ -18,9 +18,9 @@
 // The difference is between what the checkpoint says and what it has, so it is right for every later state: changes
 // since then were exact, or have made the stream inexact anew, and then it is counted once more. It goes through the
 // stream's queue and the journal like any change, and the part decides whether with it all is exact. Rows of subjects
-// are written as they are with it: one that cannot be read later is computed anew, and then nothing is to be subtracted.
+// are written as they are with it: where one cannot be read later it is computed, and nothing is to be subtracted then.
 //
-// If something from `first` on cannot be read, then nobody can tell its bytes and subjects from those of what has gone:
+// If something from `first` on cannot be read, nobody can tell its bytes and subjects from those of what has gone:
 // only what is too much in any case is taken off, and it is counted again when `first` has passed the first of these
 // places.
 //
@@ -33,16 +33,24 @@
 
 struct mg_keeper;
 
+// Of a subject.
+struct mg_miscount {
+    int64_t more;         // messages than the row says
+    uint64_t first, last; // of them all
+    uint32_t len;         // of the subject
+};
+
 // What the keeper has found of a stream; its own until it is posted to the part, which frees it.
 struct mg_correction_found {
     struct mg_parcel parcel;
     struct mg_store_part *part;
     uint64_t stream, op;  // as of this operation
     struct mg_correction by;
-    struct mg_buf *pieces; // subjects, in pieces that fit into a record: {u64 messages too many, u16 length, subject}
+    struct mg_buf *pieces; // {struct mg_miscount, subject} one after the other, in pieces that fit into a record
     uint32_t pieces_len;
     bool failed;          // it could not be counted: the next start tries again
     bool again;           // it could not be counted this time
+    bool doubt;           // it was not meant to; but rows of subjects do not know of what is lost
     bool exact;           // all could be read
     uint64_t gap_end;     // if not: where what cannot be read ends, at first
     struct mg_lost lost;  // what that is
@@ -70,6 +78,8 @@ void mg_correct_listed(struct mg_keeper *k, const uint64_t *streams, uint32_t n)
 // Rows of subjects were counted anew. Of those that nobody has changed since, the parts may have others in memory: they
 // forget these with the next checkpoint, and only those behind it say what the parts know.
 void mg_correct_stale(struct mg_keeper *k);
+// Rows of a stream were counted anew and leave out what cannot be read.
+void mg_correct_tell_doubt(struct mg_store *st, uint64_t stream, const struct mg_lost *lost);
 bool mg_correct_step(struct mg_store *st); // counts one of them. False: there is nothing to do
 
 #endif

@@ -36,7 +36,7 @@ struct job {
     uint32_t stretches_len;
     uint64_t passes, pass;
     uint64_t msgs, bytes, subjects, maybe, maybe_bytes; // of all passes
-    uint64_t emptied; // subjects of which nothing is left
+    uint64_t emptied, made; // subjects whose rows go, and come, with the correction
     struct mg_correction_found *found;
 };
 
@@ -65,16 +65,15 @@ static bool in_pass(const struct job *j, mg_slice subject) {
 
 static bool matches(void *arg, mg_slice subject) { return in_pass(arg, subject); }
 
-static void add_subject(struct job *j, mg_slice subject, uint64_t less) {
+static void add_subject(struct job *j, mg_slice subject, int64_t more, const struct mg_subject_row *is) {
     struct mg_correction_found *c = j->found;
-    uint16_t n = (uint16_t)subject.n;
+    struct mg_miscount m = {.more = more, .first = is->first, .last = is->last, .len = (uint32_t)subject.n};
     if (c->pieces_len == 0 || c->pieces[c->pieces_len - 1].len >= PIECE) {
         c->pieces = mg_realloc(c->pieces, (c->pieces_len + 1) * sizeof(c->pieces[0]));
         c->pieces[c->pieces_len++] = (struct mg_buf)MG_BUF_INIT;
     }
     struct mg_buf *piece = &c->pieces[c->pieces_len - 1];
-    mg_buf_add(piece, &less, sizeof(less));
-    mg_buf_add(piece, &n, sizeof(n));
+    mg_buf_add(piece, &m, sizeof(m));
     mg_buf_add_slice(piece, subject);
 }
 
@@ -82,12 +81,25 @@ static void compare_row(struct job *j, const struct mg_row *row, const struct mg
     struct mg_subject_row was, is = {0};
     mg_slice subject = mg_slice_of(row->key.p + HEAD, row->key.n - HEAD);
     if (subject.n == 0 || subject.n > UINT16_MAX || row->value.n < sizeof(was) || !in_pass(j, subject)) return;
-    const struct mg_cell *c = mg_rowmap_get(counted, mg_row_hash(0, row->key), row->key);
+    struct mg_cell *c = mg_rowmap_get(counted, mg_row_hash(0, row->key), row->key);
     memcpy(&was, row->value.p, sizeof(was));
     if (c) memcpy(&is, c->value, sizeof(is));
-    if (was.count <= is.count) return;
-    add_subject(j, subject, (uint64_t)(was.count - is.count));
+    if (c) c->flags = MG_CELL_DELETED; // seen
+    if (was.count == is.count) return;
+    add_subject(j, subject, is.count - was.count, &is);
     j->emptied += is.count == 0;
+}
+
+// Subjects that have messages and no row.
+static void add_others(struct job *j, const struct mg_rowmap *counted) {
+    for (uint32_t i = mg_rowmap_end(counted); i-- > 0;) {
+        const struct mg_cell *c = mg_rowmap_at(counted, i);
+        struct mg_subject_row is;
+        if (c == NULL || c->flags & MG_CELL_DELETED) continue;
+        memcpy(&is, c->value, sizeof(is));
+        add_subject(j, mg_slice_of(c->key + HEAD, c->key_len - HEAD), is.count, &is);
+        j->made++;
+    }
 }
 
 static int compare(struct job *j, const struct mg_rowmap *counted) {
@@ -108,7 +120,9 @@ static int compare(struct job *j, const struct mg_rowmap *counted) {
         mg_heal_want(j->st);
         return MG_EAGAIN;
     }
-    return err == MG_ENOTFOUND ? 0 : err;
+    if (err && err != MG_ENOTFOUND) return err;
+    add_others(j, counted);
+    return 0;
 }
 
 // ---- counting -------------------------------------------------------------------------------------------------------
@@ -177,16 +191,22 @@ static void conclude(struct job *j) {
     c->by.epoch = j->was.epoch;
     c->by.msgs = into(j->was.msgs, j->msgs, j->msgs + j->maybe);
     c->by.bytes = into(j->was.bytes, j->bytes, j->bytes + j->maybe_bytes);
-    if (c->exact) c->by.subjects = (int64_t)(j->subjects + j->emptied - j->was.subjects);
+    if (c->exact) c->by.subjects = (int64_t)(j->subjects + j->emptied - j->made - j->was.subjects);
     if (MG_PLANTED(half_correction)) c->by.msgs /= 2;
 }
 
-static void post(struct job *j) {
-    struct mg_correction_found *c = j->found;
-    c->part = j->st->parts[j->stream % j->st->o.parts]; // as at the start
-    c->stream = j->stream;
+static void post(struct mg_store *st, uint64_t stream, struct mg_correction_found *c) {
+    c->part = st->parts[stream % st->o.parts]; // as at the start
+    c->stream = stream;
     c->parcel.arrived = mg_correct_found_arrived;
     mg_inbox_post(&c->part->inbox, &c->parcel);
+}
+
+void mg_correct_tell_doubt(struct mg_store *st, uint64_t stream, const struct mg_lost *lost) {
+    struct mg_correction_found *c = mg_zalloc(sizeof(*c));
+    c->doubt = true;
+    c->lost = *lost;
+    post(st, stream, c);
 }
 
 bool mg_correct_step(struct mg_store *st) {
@@ -206,7 +226,7 @@ bool mg_correct_step(struct mg_store *st) {
         mg_store_say(st, MG_LOG_WRN, "stream number %llu could not be counted again: %s; the next start tries it",
                      (unsigned long long)j.stream, mg_strerror(err));
     if (over) mg_correct_found_free(j.found);
-    else post(&j);
+    else post(st, j.stream, j.found);
     mg_free(j.stretches);
     mg_moment_end(&j.moment);
     return true;

@@ -160,6 +160,7 @@ static int count_stream(struct heal *h, const struct heal_stream *s, struct rang
         struct mg_recount r = {.stream = s->id, .low = s->first, .epoch = s->epoch, .stretches = &stretches[i],
                                .stretches_len = 1, .runs = h->moment.runs, .match = &match};
         mg_recount_stream(&r, rows);
+        if (r.maybe) mg_correct_tell_doubt(h->st, s->id, &r.lost);
         err = mg_keeper_pace(h->st);
     }
     h->counted += rows->count;

@@ -43,7 +43,7 @@ struct mg_keeper {
         bool stale;           // rows of subjects were written anew since: it has to be wished again
     } *recounts;              // streams whose counters are to be counted again, in order (correct.h)
     uint32_t recounts_len, recounts_cap;
-    bool forget;              // rows of subjects were written anew: the next checkpoint makes parts forget what they know
+    bool forget;          // rows of subjects were written anew: parts forget theirs with the next checkpoint
     struct mg_parcel room, full; // see space.h
     bool ballast, ballast_wanted, ballast_told;
     uint64_t ballast_next;    // when it is tried again
