@@ -55,6 +55,7 @@ struct mg_store_options {
     uint32_t ring_file_bytes;  // of one file of the journal's ring; 0: 8 MB. Fixed for the life of the store
     uint32_t section_messages; // in a section of a segment; 0: a million
     uint32_t big_stream_bytes; // a stream with so much in a checkpoint gets a segment of its own; 0: 8 MB
+    uint32_t dict_bytes;     // of the dictionary for a packed section; 0: 16 KB
     uint32_t extent_bytes;   // headers and payload of so many bytes do not go through the journal; 0: 256 KB
     uint64_t extent_room;    // bytes of them that wait for a checkpoint; 0: as many as the ring's
     uint32_t steps;          // of each kind of work in a turn; 0: by the clock (mg_part_spent)
@@ -105,6 +106,9 @@ struct mg_store_status {
 // Opens or creates the directory and recovers, blocking: before the shards run. err gets one sentence (text of 256).
 // MG_EBUSY: another process holds it. MG_ECORRUPT: neither manifest can be read; nothing was changed.
 int mg_store_open(struct mg_store **out, const struct mg_store_options *o, char *err, size_t err_size);
+// When the parts have stopped: what only the journal has is written to files, so that the next start has nothing to
+// replay. True: it is done, or not worth it, or cannot be done now; else call again in each turn.
+bool mg_store_settle(struct mg_store *st);
 // All parts must have stopped. What was acknowledged is on disk already.
 void mg_store_close(struct mg_store *st);
 struct mg_store_status mg_store_status(const struct mg_store *st); // any thread
@@ -139,6 +143,7 @@ struct mg_stream_limits {
     uint64_t dedupe_window;                            // ns; 0: off
     enum mg_stream_discard discard;
     bool discard_new_per_subject;
+    bool packed; // file storage: compressed, from the next checkpoint on. What is told and limited is not
 };
 
 struct mg_result {
@@ -195,6 +200,8 @@ void mg_stream_glance(struct mg_stream *s, struct mg_stream_state *out);
 // result(ctx) when everything so far is durable and numbers are looked up.
 void mg_stream_barrier(struct mg_stream *s, void *ctx);
 uint64_t mg_stream_visible(const struct mg_stream *s);
+// The highest number of those that reads pass over already though `removed` has not told of them; 0: there are none.
+uint64_t mg_stream_untold(const struct mg_stream *s);
 // Which messages `lost` counts: the i-th range of numbers and how many in it. False: there are not so many.
 bool mg_stream_lost(const struct mg_stream *s, unsigned i, uint64_t *first, uint64_t *last, uint64_t *count);
 
@@ -213,7 +220,7 @@ struct mg_append {
     bool expects_id;                  // the id of the last message, whether it was deduplicated or not, must be
     mg_slice expect_id;               // this one. Ids are known since mg_stream_last_id says so
     int64_t time;                     // ns; 0: now. Never goes back within a stream
-    bool rollup_subject, rollup_all;  // removes what was there before in the same record
+    bool rollup_subject, rollup_all;  // removes what was there before, with it if that is not much
     bool no_limit_per_subject;        // rollup under discard_new_per_subject
     bool skip;                        // uses up a sequence number and stores nothing
     int refuse_early;                 // not 0: the error if the sequences are as expected; before duplicates are found

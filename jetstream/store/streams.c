@@ -17,6 +17,7 @@
 
 #define FLAG_NEW_PER_SUBJECT 1u
 #define FLAG_TRIM 2u
+#define FLAG_PACKED 4u
 
 struct mg_stream *mg_stream_new(struct mg_store_part *p, uint64_t id) {
     struct mg_stream *s = mg_zalloc(sizeof(*s));
@@ -112,7 +113,7 @@ static void encode_row(const struct mg_stream *s, struct mg_buf *out) {
         .dedupe_window = l->dedupe_window,
         .discard = (uint8_t)l->discard,
         .flags = (uint8_t)((l->discard_new_per_subject ? FLAG_NEW_PER_SUBJECT : 0) |
-                           (s->trim_subjects ? FLAG_TRIM : 0)),
+                           (s->trim_subjects ? FLAG_TRIM : 0) | (l->packed ? FLAG_PACKED : 0)),
         .name_len = (uint16_t)s->name.n,
         .config_len = (uint32_t)s->config.n,
     };
@@ -155,6 +156,7 @@ int mg_stream_decode_row(struct mg_stream *s, mg_slice value) {
         .dedupe_window = row.dedupe_window,
         .discard = row.discard ? MG_DISCARD_NEW : MG_DISCARD_OLD,
         .discard_new_per_subject = (row.flags & FLAG_NEW_PER_SUBJECT) != 0,
+        .packed = (row.flags & FLAG_PACKED) != 0,
     };
     s->trim_subjects = (row.flags & FLAG_TRIM) != 0;
     if (s->last == 0 && s->op <= 1) {
@@ -314,6 +316,7 @@ uint64_t mg_stream_messages(const struct mg_stream *s) { return s->msgs; }
 mg_slice mg_stream_config(const struct mg_stream *s) { return s->config; }
 int64_t mg_stream_created(const struct mg_stream *s) { return s->created; }
 uint64_t mg_stream_visible(const struct mg_stream *s) { return s->visible; }
+uint64_t mg_stream_untold(const struct mg_stream *s) { return s->untold_len ? s->untold_highest : 0; }
 
 bool mg_stream_lost(const struct mg_stream *s, unsigned i, uint64_t *first, uint64_t *last, uint64_t *count) {
     const struct mg_lost *l = &s->lost_ranges;
