@@ -167,7 +167,7 @@ static int decide_subjects(struct mg_stream *s, mg_slice list, struct mg_buf *ou
 }
 
 int mg_correct_execute(struct mg_stream *s, struct mg_change *c) {
-    bool current = s->inexact_op <= c->seq || MG_PLANTED(stale_correction);
+    bool current = s->inexact_op <= c->seq;
     bool exact = c->last && c->exact && current;
     struct mg_buf payload = MG_BUF_INIT;
     mg_buf_add(&payload, c->value.p, MG_CORRECTION_SIZE);

@@ -20,9 +20,9 @@
 // stream's queue and the journal like any change, and the part decides whether with it all is exact. Rows of subjects
 // are written as they are with it: where one cannot be read later it is computed, and nothing is to be subtracted then.
 //
-// If something from `first` on cannot be read, nobody can tell its bytes and subjects from those of what has gone:
-// only what is too much in any case is taken off, and it is counted again when `first` has passed the first of these
-// places.
+// If something from `first` on cannot be read, nobody can tell its bytes and subjects from those of what has gone: only
+// messages and bytes that are too many in any case are taken off, and it is counted again when `first` has passed the
+// first of these places.
 //
 // Meanwhile limits do not remove what can be read in the stead of what has gone: they let `slack` be, the most that the
 // counters may be too high by.

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "jetstream/store/files.h"
+#include "jetstream/store/packed.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
 
@@ -84,9 +85,13 @@ static void count_unreadable(struct mg_recount *r, const struct mg_stretch *at, 
     if (r->gap_end == 0 || from == r->gap_end) r->gap_end = to + 1;
 }
 
-// A record of which the length is known has at most so many bytes.
-static uint64_t most_bytes(const struct mg_stretch *at, const struct mg_section_entry *e) {
-    if (e->seq != e->last_seq || e->length < MG_RECORD_SIZE) return mg_stretch_bytes(at);
+// A record of which the length is known has at most so many bytes, unless it may be a packed one.
+static uint64_t most_bytes(const struct mg_section_scan *scan, const struct mg_section_entry *e) {
+    const uint8_t *p = mg_section_scan_record(scan);
+    struct mg_stored s;
+    if (e->seq != e->last_seq || e->length < MG_RECORD_SIZE || p == NULL) return UNKNOWN_BYTES;
+    if (mg_stored_measure(&s, p, e->length) || s.length != e->length || s.seq != e->seq || s.packed)
+        return UNKNOWN_BYTES;
     return mg_stored_size(0, 1, e->length - MG_RECORD_SIZE);
 }
 
@@ -105,8 +110,7 @@ static void count_stretch(struct mg_recount *r, struct mg_rowmap *rows, const st
     struct mg_section section;
     if (at->last_seq > r->last) r->last = at->last_seq;
     if (at->segment == NULL || mg_stretch_open(at, r->stream, &g, &section) != 0) {
-        uint64_t bytes = at->segment ? mg_stretch_bytes(at) : UNKNOWN_BYTES;
-        count_unreadable(r, at, x, at->first_seq, at->last_seq, bytes);
+        count_unreadable(r, at, x, at->first_seq, at->last_seq, UNKNOWN_BYTES);
         return;
     }
     struct mg_section_filter *filter = r->match ? mg_section_filter_new(g, &section, r->match) : NULL;
@@ -117,7 +121,7 @@ static void count_stretch(struct mg_recount *r, struct mg_rowmap *rows, const st
         err = mg_section_scan_next(scan, &e, &v);
         if (err == MG_ENOTFOUND) break;
         if (err) {
-            count_unreadable(r, at, x, e.seq, e.last_seq, most_bytes(at, &e));
+            count_unreadable(r, at, x, e.seq, e.last_seq, most_bytes(scan, &e));
             continue;
         }
         if (v.head.op > r->op) r->op = v.head.op;
