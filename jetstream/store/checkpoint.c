@@ -102,6 +102,7 @@ static void take_section(void *arg, uint32_t ordinal, const struct mg_section *s
 }
 
 static int add_stream(struct mg_segment_builder *b, const struct mg_sealed_stream *z, uint32_t generation) {
+    mg_segment_builder_pack(b, z->packed);
     for (uint32_t i = 0; i < z->blocks_len; i++) {
         const struct mg_mem_block *block = z->blocks[i];
         for (uint32_t k = 0; k < block->count; k++) {
@@ -356,7 +357,7 @@ static void undo(struct checkpoint *c) {
 static void add_facts(struct mg_facts *all, const struct mg_facts *f) {
     for (uint32_t i = 0; i < f->len; i++) {
         const struct mg_fact *x = &f->streams[i];
-        mg_facts_add(all, x->stream, x->first, x->epoch, x->dedupe_before);
+        mg_facts_add(all, x);
         for (uint32_t k = 0; k < x->len; k++) mg_facts_add_stretch(all, f->stretches[x->at + k]);
     }
 }
@@ -375,7 +376,7 @@ static void keep_facts(struct checkpoint *c) {
     mg_facts_fini(now);
     for (uint32_t i = 0, at = 0; i < c->facts.len; i++) {
         const struct mg_fact *x = &c->facts.streams[i];
-        mg_facts_add(now, x->stream, x->first, x->epoch, x->dedupe_before);
+        mg_facts_add(now, x);
         for (uint32_t k = 0; k < x->len; k++) {
             const struct mg_fact_stretch *old = &c->facts.stretches[x->at + k];
             if (mg_keeper_segment(c->st, old->segment)) mg_facts_add_stretch(now, *old);

@@ -4,6 +4,7 @@
 // Cold reads, the reader's side: what the snapshot's stretches and runs say. What cannot be read becomes an entry with
 // its error, unless it was removed; who asks decides what that means.
 #include "jetstream/store/cold.h"
+#include "jetstream/store/packed.h"
 #include "jetstream/store/store_impl.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
@@ -132,15 +133,19 @@ static void describe(struct mg_cold_entry *out, const struct mg_section_scan *sc
                      const struct mg_section_entry *e) {
     const uint8_t *p = mg_section_scan_record(scan);
     struct mg_record_view v;
+    struct mg_stored s;
     out->time = at->max_time;
     if (e->seq != e->last_seq || e->length < MG_RECORD_SIZE) return;
     out->size = mg_stored_size(0, 0, e->length - MG_RECORD_SIZE);
-    uint32_t length;
-    if (out->err != MG_ECORRUPT || p == NULL || mg_record_measure(&length, p, MG_RECORD_SIZE) || length != e->length)
+    if (out->err != MG_ECORRUPT || p == NULL || mg_stored_measure(&s, p, e->length) || s.length != e->length ||
+        s.stream != at->stream || s.seq != e->seq)
         return;
+    if (s.packed) { // lengths that nothing confirms
+        if (mg_stored_check(&s, p, e->length) == 0) out->size = mg_stored_size(0, 0, s.plain - MG_RECORD_SIZE);
+        return;
+    }
     mg_record_borrow(&v, p);
-    if (v.head.stream == at->stream && v.head.seq == e->seq)
-        out->size = mg_stored_size(v.subject.n, v.headers.n, v.payload.n);
+    out->size = mg_stored_size(v.subject.n, v.headers.n, v.payload.n);
 }
 
 // It is whole, but nobody knows whether it was removed.
@@ -408,6 +413,7 @@ void mg_cold_find(struct mg_cold_read *r) {
     case MG_COLD_LAST: find_last(r); break;
     case MG_COLD_TIME: find_time(r); break;
     case MG_COLD_COUNT: count(r); break;
+    case MG_COLD_ROW: r->err = mg_runset_get(r->runs, r->q.filters[0], &r->answer->bytes); break;
     case MG_COLD_SUBJECT: make_subject_row(r); break;
     }
     for (uint32_t i = 0; i < r->count; i++) {

@@ -249,7 +249,7 @@ static bool goes_on(const struct job *j, const struct mg_fact *x, int64_t place,
                              subjects + (uint64_t)in->at.blocks * SUBJECT_BLOCK <= SECTION_SUBJECTS);
 }
 
-static int next_group(struct job *j, const struct input *in) {
+static int next_group(struct job *j, const struct input *in, bool packed) {
     bool new_stream = j->groups_len == 0 || j->groups[j->groups_len - 1].stream != in->at.stream;
     int err = 0;
     end_group(j);
@@ -257,6 +257,7 @@ static int next_group(struct job *j, const struct input *in) {
         j->products_len + 1 < PRODUCTS_MAX)
         err = close_file(j, 0);
     if (err == 0 && j->write.file == NULL) err = open_file(j);
+    if (err == 0) mg_segment_builder_pack(j->write.builder, packed);
     j->open_group = j->groups_len;
     j->groups[j->groups_len++] =
         (struct mg_swap_group){.stream = in->at.stream, .from = in->at.first_seq, .to = in->at.last_seq};
@@ -276,7 +277,7 @@ static int copy_all(struct job *j, struct mg_segment_ref **bad) {
         *bad = in->segment;
         int64_t place = place_of(f, x, in);
         if (place < 0) return MG_ECORRUPT;
-        if (!goes_on(j, x, place, in)) err = next_group(j, in);
+        if (!goes_on(j, x, place, in)) err = next_group(j, in, x->packed);
         if (err) break;
         in->group = j->groups_len - 1;
         j->groups[in->group].to = in->at.last_seq;
@@ -370,7 +371,7 @@ static void change_facts(struct job *j) {
     uint32_t at = 0;
     for (uint32_t i = 0; i < old.len; i++) {
         const struct mg_fact *x = &old.streams[i];
-        mg_facts_add(&now, x->stream, x->first, x->epoch, x->dedupe_before);
+        mg_facts_add(&now, x);
         while (at < j->groups_len && j->groups[at].stream < x->stream) at++;
         for (uint32_t k = 0; k <= x->len; k++) {
             const struct mg_fact_stretch *s = k < x->len ? &old.stretches[x->at + k] : NULL;
@@ -450,7 +451,7 @@ static void give_up(struct job *j, int err, struct mg_segment_ref *bad) {
     j->products_len = 0;
     j->run = NULL;
     if (err == MG_ECLOSED) return;
-    bool damaged = bad && (err == MG_ECORRUPT || err == MG_EIO);
+    bool damaged = bad && (err == MG_ECORRUPT || err == MG_EIO || err == MG_ERANGE);
     if (damaged) bad->left_alone = true;
     mg_store_say(j->st, MG_LOG_WRN, "segment %016llx could not be compacted: %s%s",
                  (unsigned long long)(bad ? bad->id : 0), mg_strerror(err), damaged ? "; it is left as it is" : "");

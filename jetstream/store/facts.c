@@ -39,13 +39,15 @@ void mg_facts_reserve(struct mg_facts *f, uint32_t streams, uint32_t stretches) 
     f->stretches = stretches ? mg_alloc(stretches * sizeof(f->stretches[0])) : NULL;
 }
 
-void mg_facts_add(struct mg_facts *f, uint64_t stream, uint64_t first, uint32_t epoch, int64_t dedupe_before) {
+void mg_facts_add(struct mg_facts *f, const struct mg_fact *x) {
     if (f->len == f->cap) {
         f->cap = f->cap ? f->cap * 2 : 16;
         f->streams = mg_realloc(f->streams, f->cap * sizeof(f->streams[0]));
     }
-    f->streams[f->len++] = (struct mg_fact){
-        .stream = stream, .first = first, .epoch = epoch, .dedupe_before = dedupe_before, .at = f->stretches_len};
+    struct mg_fact *new = &f->streams[f->len++];
+    *new = *x;
+    new->at = f->stretches_len;
+    new->len = 0;
 }
 
 void mg_facts_add_stretch(struct mg_facts *f, struct mg_fact_stretch s) {
@@ -89,7 +91,7 @@ void mg_facts_join(struct mg_facts *out, const struct mg_facts *now, const struc
     uint32_t at = 0;
     for (uint32_t i = 0; i < now->len; i++) {
         const struct mg_fact *x = &now->streams[i];
-        mg_facts_add(out, x->stream, x->first, x->epoch, x->dedupe_before);
+        mg_facts_add(out, x);
         while (at < old->len && old->streams[at].stream < x->stream) at++;
         if (at < old->len && old->streams[at].stream == x->stream)
             join_stretches(out, now, x, old, &old->streams[at]);

@@ -39,6 +39,7 @@ struct mg_fact {
     uint64_t first;         // every message below it is removed
     int64_t dedupe_before;  // message ids of this time and before mean nothing any more
     uint32_t epoch;         // of subject rows; older ones mean nothing
+    bool packed;            // in new segments its messages are
     uint32_t at, len;       // its stretches
 };
 
@@ -51,7 +52,7 @@ struct mg_facts {
 };
 void mg_facts_fini(struct mg_facts *f);
 void mg_facts_reserve(struct mg_facts *f, uint32_t streams, uint32_t stretches); // empty: so many without a copy
-void mg_facts_add(struct mg_facts *f, uint64_t stream, uint64_t first, uint32_t epoch, int64_t dedupe_before);
+void mg_facts_add(struct mg_facts *f, const struct mg_fact *x); // without its stretches
 // To the stream that was added last, behind its others.
 void mg_facts_add_stretch(struct mg_facts *f, struct mg_fact_stretch s);
 void mg_facts_sort(struct mg_facts *f);

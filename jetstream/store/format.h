@@ -131,13 +131,30 @@ enum mg_record_type {
     X(ERASE, 4, "REMOVE: and the bytes of these messages are to be overwritten")                                       \
     X(EXTENT, 8, "MSG, in the journal only: headers and payload are in an extent; payload: its place")                 \
     X(WITH_ROW, 16, "MSG: extra goes on with the length (u16) and the key of a row of the owner")                      \
-    X(CLEARS, 32, "MSG: it removed all that was there before it")
+    X(PACKED, 32, "MSG, in a segment only: this is a packed record")                                                   \
+    X(CLEARS, 64, "MSG: it removed all that was there before it")
 
 enum mg_record_flag {
 #define X(name, value, text) MG_RECORD_##name = (value),
     MG_RECORD_FLAGS(X)
 #undef X
 };
+
+// A record of a segment, compressed: this, then the record without its checksum and its padding, in pieces of 16 KB,
+// each one a block of LZ4. In front of each but the last: its compressed length (u32). The first piece refers to the
+// section's dictionary, the others to the 64 KB in front of them. Zeros up to the length.
+#define MG_PACKED_FIELDS(F)                                                                                            \
+    F(u64, checksum, "XXH3-64 of all that follows, padding included")                                                  \
+    F(u32, length, "of the whole, a multiple of 8")                                                                    \
+    F(u8, type, "of the record")                                                                                       \
+    F(u8, flags, "32: packed")                                                                                         \
+    F(u16, padding, "zeros at the end")                                                                                \
+    F(u64, stream, "of the record")                                                                                    \
+    F(u64, seq, "of the record")                                                                                       \
+    F(u32, plain, "length of the record without its padding")                                                          \
+    F(u32, check, "the low half of the record's checksum")
+
+#define MG_PACKED_PIECE 16384u
 
 // Where headers and payload of a message are, one behind the other, when they do not go through the journal.
 #define MG_EXTENT_PLACE_FIELDS(F)                                                                                      \
@@ -190,7 +207,7 @@ enum mg_page_kind {
     F(u64, max_age, "limit, ns; 0: none")                                                                              \
     F(u64, dedupe_window, "ns; 0: no dedupe")                                                                          \
     F(u8, discard, "0 old, 1 new")                                                                                     \
-    F(u8, flags, "1: discard new per subject; 2: messages beyond the limit per subject are being removed")             \
+    F(u8, flags, "1: discard new per subject; 2: those beyond the limit per subject are being removed; 4: packed")     \
     F(u16, name_len, "bytes of the name, which follows")                                                               \
     F(u32, config_len, "bytes of the owner's configuration, which follows")
 
@@ -229,6 +246,7 @@ enum mg_page_kind {
 // X(lower, UPPER, size, "title"), in the order of docs/FORMATS.md.
 #define MG_FORMATS(X)                                                                                                  \
     X(record, RECORD, 64, "Record")                                                                                    \
+    X(packed, PACKED, 40, "Packed record of a segment, in front of its pieces")                                        \
     X(extent_place, EXTENT_PLACE, 32, "Place of an extent")                                                            \
     X(page, PAGE, 64, "Page of the journal")                                                                           \
     X(stream_row, STREAM_ROW, 72, "Row of a stream")                                                                   \

@@ -9,7 +9,8 @@
 // offset, length and kind, so a frame at a wrong place, or of another file, is as wrong as a flipped bit.
 //
 //   run:      head (64)  { data frame* , part frame }*            top  [zeroes]  top  [zeroes]  foot  foot
-//   segment:  head (64)  { records, leaf*, subjects*, bloom*, dir dir, index index }*   sections sections   foot  foot
+//   segment:  head (64)  { [dict dict], records, leaf*, subjects*, bloom*, dir dir, index index }*   sections sections
+//             foot  foot
 //
 // A foot fills the last MG_FOOT_BYTES of the file, a copy stands before it.
 #ifndef MG_STORE_FORMAT_TABLES_H
@@ -23,7 +24,7 @@
 
 enum {
     MG_RUN_VERSION = 1,
-    MG_SEGMENT_VERSION = 1,
+    MG_SEGMENT_VERSION = 2, // 1: no packed records, no dictionaries
     MG_MANIFEST_VERSION = 1,
     MG_FOOT_BYTES = 4096, // of one copy, with zeroes
     MG_FILE_HEAD_BYTES = 64,
@@ -120,9 +121,12 @@ enum {
     F(u32, subjects, "number of distinct subjects")                                                                    \
     F(u32, blocks, "of subjects")                                                                                      \
     F(u32, bloom_lines, "of 64 bytes; 0: no filter")                                                                   \
-    F(u32, reserved, "0")                                                                                              \
+    F(u32, dict_length, "bytes of the dictionary's payload; 0: none")                                                  \
     F(i64, min_time, "earliest time of a record, ns")                                                                  \
     F(i64, max_time, "latest time of a record, ns")
+
+// The dictionary of a section's packed records: bytes of some of its records. Its frame ends where the records begin; a
+// copy of it begins in front of it, the frame's size, rounded up to 4096, away.
 
 // The dir frame: one of these for each leaf.
 #define MG_DIR_ROW_FIELDS(F)                                                                                           \

@@ -145,6 +145,8 @@ int mg_frame_read(const struct mg_frame_file *f, uint64_t at, uint32_t length, u
 
 // ---- head and foot
 
+static bool version_ok(uint32_t is, uint32_t newest) { return is > 0 && is <= newest; }
+
 uint64_t mg_file_sum(const uint8_t *p, size_t n) { return XXH3_64bits(p, n); }
 
 void mg_file_head_write(struct mg_file_writer *w, const struct mg_table_env *env, uint64_t file, uint64_t magic,
@@ -161,7 +163,7 @@ int mg_file_head_check(const uint8_t *p, const struct mg_table_env *env, uint64_
                        uint32_t version) {
     struct mg_file_head head;
     mg_file_head_unpack(&head, p);
-    bool ok = head.magic == magic && head.version == version && head.flags == 0 && head.file == file &&
+    bool ok = head.magic == magic && version_ok(head.version, version) && head.flags == 0 && head.file == file &&
               head.salt == env->salt && head.checksum == mg_file_sum(p, MG_FILE_HEAD_SIZE - 8);
     for (size_t i = MG_FILE_HEAD_SIZE; i < MG_FILE_HEAD_BYTES; i++)
         ok = ok && p[i] == 0;
@@ -180,7 +182,7 @@ int mg_file_foot_write(struct mg_file_writer *w, uint8_t *foot, size_t n) {
 
 // All of the page counts: damage in the zeroes behind a foot is damage, too.
 static int foot_check(const uint8_t *page, uint64_t magic, uint32_t version, size_t n) {
-    if (mg_get_u64(page) != magic || mg_get_u32(page + 8) != version) return MG_ECORRUPT;
+    if (mg_get_u64(page) != magic || !version_ok(mg_get_u32(page + 8), version)) return MG_ECORRUPT;
     if (mg_get_u64(page + n - 8) != mg_file_sum(page, n - 8)) return MG_ECORRUPT;
     for (size_t i = n; i < MG_FOOT_BYTES; i++)
         if (page[i]) return MG_ECORRUPT;

@@ -28,7 +28,8 @@
     X(SECTIONS, 9, "sections")                                                                                         \
     X(FILE_HEAD, 10, "head of the file")                                                                               \
     X(FOOT, 11, "foot of the file")                                                                                    \
-    X(RECORD, 12, "record")
+    X(RECORD, 12, "record")                                                                                            \
+    X(DICT, 13, "dictionary")
 
 enum mg_frame_kind {
 #define X(name, value, text) MG_FRAME_##name = (value),
@@ -98,7 +99,7 @@ int mg_frame_read_copy(const struct mg_frame_file *f, int which, uint64_t at, ui
 
 void mg_frame_report(const struct mg_frame_file *f, const struct mg_fault *fault);
 
-// ---- head and foot of a file
+// ---- head and foot of a file. Readers are told the newest version that they understand
 
 void mg_file_head_write(struct mg_file_writer *w, const struct mg_table_env *env, uint64_t file, uint64_t magic,
                         uint32_t version);

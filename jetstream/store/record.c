@@ -9,12 +9,15 @@
 #include "server/base/errors.h"
 
 // The checksum is the first field, so that one pass over the rest covers everything else.
-_Static_assert(MG_AT(record, checksum) == 0, "the checksum comes first");
+_Static_assert(MG_AT(record, checksum) == 0 && MG_AT(packed, checksum) == 0, "the checksum comes first");
+_Static_assert(MG_AT(record, flags) == MG_AT(packed, flags), "which kind it is can be seen");
 #define CHECKED_FROM sizeof(uint64_t)
 
 static uint64_t checksum_of(const uint8_t *p, size_t length) {
     return XXH3_64bits(p + CHECKED_FROM, length - CHECKED_FROM);
 }
+
+uint64_t mg_record_checksum(const void *record, size_t length) { return checksum_of(record, length); }
 
 static uint8_t *add(uint8_t *to, mg_slice s) {
     if (s.n) memcpy(to, s.p, s.n);
@@ -42,6 +45,7 @@ size_t mg_record_encode(void *out, struct mg_record_view *v) {
 
 static bool sane(const struct mg_record *h) {
     // Each of the four is below 2^32, so the sum is exact where size_t has 64 bits; elsewhere the first test bounds it.
+    if (h->flags & MG_RECORD_PACKED) return false; // packed.h
     if (h->length > MG_RECORD_MAX || h->headers_len > h->length || h->payload_len > h->length) return false;
     return h->length == mg_record_size(h->extra_len, h->subject_len, h->headers_len, h->payload_len);
 }

@@ -50,6 +50,8 @@ void mg_record_borrow(struct mg_record_view *out, const void *p);
 static inline uint32_t mg_record_length(const void *p) {
     return mg_get_u32((const uint8_t *)p + MG_AT(record, length));
 }
+// What the checksum of these bytes is, whatever stands there for it.
+uint64_t mg_record_checksum(const void *record, size_t length);
 const char *mg_record_type_name(uint8_t type); // "MSG"; "?" for one that is not known
 
 #endif

@@ -65,7 +65,8 @@ static int take_state(struct mg_store *st, uint64_t id, mg_slice value) {
 
 // Facts of all stretches, which come in order: the parts will only tell what changes (facts.h).
 static void add_fact(struct mg_facts *f, uint64_t stream, const struct mg_stretch *c) {
-    if (f->len == 0 || f->streams[f->len - 1].stream != stream) mg_facts_add(f, stream, 0, 0, INT64_MIN);
+    if (f->len == 0 || f->streams[f->len - 1].stream != stream)
+        mg_facts_add(f, &(struct mg_fact){.stream = stream, .dedupe_before = INT64_MIN});
     mg_facts_add_stretch(f, mg_fact_stretch_of(c->segment->id, c->first_seq, c->last_seq, c->messages, c->live));
 }
 

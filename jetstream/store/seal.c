@@ -78,10 +78,14 @@ void mg_seal_stream(struct mg_stream *s) {
         seal->dropped[seal->dropped_len++] = s->id;
         return;
     }
-    mg_facts_add(&seal->facts, s->id, s->first, s->epoch, dedupe_before(s, seal->aging_time));
+    mg_facts_add(&seal->facts, &(struct mg_fact){.stream = s->id,
+                                                 .first = s->first,
+                                                 .dedupe_before = dedupe_before(s, seal->aging_time),
+                                                 .epoch = s->epoch,
+                                                 .packed = s->limits.packed});
     if (!s->dirty) return;
     struct mg_sealed_stream *z = &seal->streams[seal->streams_len++];
-    *z = (struct mg_sealed_stream){.stream = s, .id = s->id};
+    *z = (struct mg_sealed_stream){.stream = s, .id = s->id, .packed = s->limits.packed};
     z->blocks = mg_memtable_seal(&s->mem, seal->generation, &z->blocks_len);
     z->bytes = bytes_of(z);
     s->in_seal = true;

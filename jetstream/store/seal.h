@@ -33,6 +33,7 @@
 struct mg_sealed_stream {
     struct mg_stream *stream; // the part's: the keeper does not look into it. NULL: taken in
     uint64_t id;
+    bool packed;                  // its messages are to be
     struct mg_mem_block **blocks; // with references
     uint32_t blocks_len;
     uint64_t bytes;               // of records: big ones get a segment of their own

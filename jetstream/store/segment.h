@@ -2,7 +2,7 @@
 // Copyright (c) The Midge Authors
 //
 // Segments: immutable files of messages. A segment holds *sections*, sorted by (stream, sequence): the records of one
-// stream as they were in the journal, then what finds them (format_tables.h):
+// stream as they were in the journal, or packed, then what finds them (format_tables.h):
 //
 //   leaf      1,024 messages at most: where each one is and which subject it has, times of each 32 KB of records
 //   dir       where the leaves are, with their sequences and times; twice
@@ -10,6 +10,9 @@
 //
 // A stream may have several sections in a segment, one after the other: a section ends at a million messages, so that
 // who writes or reads one needs a bounded memory.
+//
+// Records of streams that ask for it are *packed* (packed.h), with a dictionary for each section that is long enough.
+// The dictionary stands twice; where neither copy can be read, its section's packed records cannot be.
 //
 // Damage: a record that cannot be read is an error for its sequence, and for no other. A damaged leaf is computed again
 // from the records, a dir from the leaves, an unknown subject is looked up in the record: slower, but right. Where even
@@ -33,6 +36,7 @@ struct mg_segment_options {
     uint32_t section_messages; // in a section; 0: 1,048,576
     uint32_t section_subjects; // bytes of its distinct subjects; 0: 16 MB
     uint64_t section_bytes;    // of its records; 0: 1 GB
+    uint32_t dict_bytes;       // of a dictionary; 0: 16 KB. A section with less than four times as much has none
     // Each finished section, in order; may be NULL.
     void (*section)(void *arg, uint32_t ordinal, const struct mg_section *section);
     void *arg;
@@ -49,13 +53,15 @@ struct mg_segment_builder;
 struct mg_segment_builder *mg_segment_builder_new(const struct mg_segment_options *o, struct mg_file_writer *w);
 void mg_segment_builder_free(struct mg_segment_builder *b);
 // Adds an encoded record that this process wrote or has checked. (stream, seq) ascend, sequences are at least 1,
-// the subject is not empty: MG_EINVAL otherwise. Or the writer's error.
+// the subject is not empty: MG_EINVAL otherwise. MG_ERANGE: the section becomes too long. Or the writer's error.
 int mg_segment_builder_add(struct mg_segment_builder *b, const void *record);
 // Sections end at mg_segment_builder_break and with their stream only, not at limits.
 void mg_segment_builder_unlimited(struct mg_segment_builder *b);
+// From the next section on: records are packed, or not.
+void mg_segment_builder_pack(struct mg_segment_builder *b, bool pack);
 // What follows is in a new section, also if it is of the same stream.
 void mg_segment_builder_break(struct mg_segment_builder *b);
-// The section that is being built: messages, bytes of records, bytes of distinct subjects.
+// The section that is being built: messages, bytes of records (unpacked), bytes of distinct subjects.
 void mg_segment_builder_section(const struct mg_segment_builder *b, uint64_t *messages, uint64_t *bytes,
                                 uint64_t *subjects);
 // Writes what is left. The file is complete, but neither synced nor closed.
@@ -96,8 +102,14 @@ struct mg_section_entry {
 
 // Memory for a record; grows. Zeroed at the start.
 struct mg_record_buf {
-    uint8_t *p; // owned
+    uint8_t *p; // owned; the bytes in the file
     size_t cap;
+    uint8_t *plain; // owned; what they become when they are packed
+    size_t plain_cap;
+    const uint8_t *record; // one of the two, or elsewhere: what was read last, as it was in the journal
+    struct mg_block *dict; // the dictionary that was used last
+    uint64_t dict_file, dict_at; // where it is; 0: none was looked for
+    int dict_err;          // it cannot be read
 };
 void mg_record_buf_fini(struct mg_record_buf *b);
 
@@ -171,7 +183,8 @@ void mg_section_scan_free(struct mg_section_scan *c);
 void mg_section_scan_seek(struct mg_section_scan *c, uint64_t seq);
 // As mg_section_walk_next; the record is checked and stays until the next call.
 int mg_section_scan_next(struct mg_section_scan *c, struct mg_section_entry *e, struct mg_record_view *out);
-// The bytes of the record that next gave (e->length of them).
+// The record that next gave, as it was in the journal. After an error: its bytes in the file (e->length of them); NULL:
+// none were read.
 const uint8_t *mg_section_scan_record(const struct mg_section_scan *c);
 
 // ---- questions

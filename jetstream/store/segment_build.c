@@ -5,6 +5,9 @@
 // stay in memory until its section ends, which a new stream or a limit of the section brings about. Then the section's
 // metadata is written behind its records. The list of sections comes last, twice.
 //
+// Where records are packed (mg_segment_builder_pack), a section's first ones wait for its dictionary (segment_pack.c),
+// which is written twice in front of them. Limits of a section count records as they are unpacked.
+//
 // A section of one leaf and one block of subjects is the usual case when a checkpoint holds thousands of streams: it
 // has no dir, no index and no filter, its line in the list says it all.
 #include "jetstream/store/segment_impl.h"
@@ -16,6 +19,9 @@
 
 enum { SECTION_MESSAGES = 1024 * 1024, SECTION_SUBJECTS = 16 * 1024 * 1024, MESSAGES_FIRST = 1024 };
 #define SECTION_BYTES ((uint64_t)1 << 30)
+#define SECTION_BYTES_MOST (UINT64_C(31) << 30) // offsets in a section are 32 bits, in units of 8 bytes
+// So that the frame is four pages, and its copy no further away.
+#define DICT_BYTES (4 * MG_FOOT_BYTES - MG_FRAME_HEAD_SIZE)
 
 struct message {
     uint64_t seq;
@@ -28,6 +34,10 @@ struct mg_segment_builder {
     struct mg_segment_options o;
     struct mg_file_writer *w;
     struct mg_section section; // being built; messages 0: none
+    uint32_t written;          // of its messages, the others are held back
+    uint64_t plain_bytes;      // of its records, unpacked
+    bool pack;                 // in sections to come
+    struct packing packing;
     struct message *messages;
     uint32_t cap;
     struct names names;
@@ -43,6 +53,8 @@ struct mg_segment_builder *mg_segment_builder_new(const struct mg_segment_option
     if (b->o.section_messages == 0) b->o.section_messages = SECTION_MESSAGES;
     if (b->o.section_subjects == 0) b->o.section_subjects = SECTION_SUBJECTS;
     if (b->o.section_bytes == 0) b->o.section_bytes = SECTION_BYTES;
+    b->packing.dict_bytes = o->dict_bytes ? o->dict_bytes : (uint32_t)DICT_BYTES;
+    mg_assert(b->packing.dict_bytes <= MG_DICT_MAX);
     b->w = w;
     names_init(&b->names, o->env->salt);
     mg_file_head_write(w, o->env, o->file, MG_SEGMENT_MAGIC, MG_SEGMENT_VERSION);
@@ -52,6 +64,7 @@ struct mg_segment_builder *mg_segment_builder_new(const struct mg_segment_option
 void mg_segment_builder_free(struct mg_segment_builder *b) {
     if (!b) return;
     names_fini(&b->names);
+    packing_fini(&b->packing);
     mg_buf_fini(&b->sections);
     mg_buf_fini(&b->dir);
     mg_buf_fini(&b->leaf);
@@ -144,11 +157,50 @@ static void write_leaves(struct mg_segment_builder *b, const uint32_t *rank) {
     s->dir_length = row.length;
 }
 
+// ---- records
+
+static void write_record(struct mg_segment_builder *b, mg_slice record) {
+    struct mg_section *s = &b->section;
+    if (b->written == 0) s->data = mg_file_writer_at(b->w);
+    b->messages[b->written++].offset = (uint32_t)(s->data_bytes / 8);
+    mg_file_write_bytes(b->w, record.p, record.n);
+    s->data_bytes += record.n;
+}
+
+// Writes the dictionary, and what waits for it.
+static void end_holding(struct mg_segment_builder *b) {
+    struct packing *p = &b->packing;
+    mg_slice dict = packing_choose(p);
+    b->section.dict_length = (uint32_t)dict.n;
+    for (int copies = dict.n ? 2 : 0; copies > 0; copies--) {
+        mg_file_write_align(b->w, MG_FOOT_BYTES); // they are in different sectors
+        mg_frame_write(b->w, b->o.env, b->o.file, MG_FRAME_DICT, dict);
+    }
+    for (size_t at = 0; at < p->held.len;) {
+        uint32_t length = mg_record_length(p->held.p + at);
+        write_record(b, packing_pack(p, p->held.p + at, length));
+        at += length;
+    }
+    p->held.len = 0;
+}
+
+static void add_record(struct mg_segment_builder *b, const void *record, uint32_t length) {
+    struct packing *p = &b->packing;
+    if (!p->on) {
+        write_record(b, mg_slice_of(record, length));
+        return;
+    }
+    if (p->holding && packing_hold(p, record, length)) return;
+    if (p->holding) end_holding(b);
+    write_record(b, packing_pack(p, record, length));
+}
+
 // ---- sections
 
 static void end_section(struct mg_segment_builder *b) {
     struct mg_section *s = &b->section;
     if (s->messages == 0) return;
+    if (b->packing.holding) end_holding(b);
     uint32_t *rank = mg_alloc(b->names.n * sizeof *rank);
     names_rank(&b->names, rank);
     write_leaves(b, rank);
@@ -171,12 +223,14 @@ static void end_section(struct mg_segment_builder *b) {
     b->sum.record_bytes += s->data_bytes;
     names_reset(&b->names);
     *s = (struct mg_section){0};
+    b->plain_bytes = 0;
+    b->written = 0;
 }
 
 static bool section_is_full(const struct mg_segment_builder *b, const struct mg_record_view *v) {
     const struct mg_section *s = &b->section;
     return s->stream != v->head.stream || s->messages >= b->o.section_messages ||
-           s->data_bytes >= b->o.section_bytes || b->names.text.len >= b->o.section_subjects;
+           b->plain_bytes >= b->o.section_bytes || b->names.text.len >= b->o.section_subjects;
 }
 
 static void count_times(struct mg_segment_builder *b, int64_t time) {
@@ -202,33 +256,36 @@ int mg_segment_builder_add(struct mg_segment_builder *b, const void *record) {
     if (s->messages == 0) {
         s->stream = v.head.stream;
         s->first_seq = v.head.seq;
-        s->data = mg_file_writer_at(b->w);
+        packing_begin(&b->packing, b->pack);
     }
+    if (b->plain_bytes + v.head.length > SECTION_BYTES_MOST) return MG_ERANGE;
     if (s->messages == b->cap) {
         b->cap = b->cap ? b->cap * 2 : MESSAGES_FIRST;
         b->messages = mg_realloc(b->messages, b->cap * sizeof *b->messages);
     }
-    b->messages[s->messages] = (struct message){v.head.seq, v.head.time, names_add(&b->names, v.subject, v.head.seq),
-                                                (uint32_t)(s->data_bytes / 8)};
+    struct message *m = &b->messages[s->messages]; // its place comes when it is written
+    *m = (struct message){v.head.seq, v.head.time, names_add(&b->names, v.subject, v.head.seq), 0};
     count_times(b, v.head.time);
-    mg_file_write_bytes(b->w, record, v.head.length);
-    s->data_bytes += v.head.length;
     s->last_seq = v.head.seq;
     s->messages++;
+    b->plain_bytes += v.head.length;
+    add_record(b, record, v.head.length);
     return b->w->err;
 }
 
 void mg_segment_builder_unlimited(struct mg_segment_builder *b) {
     b->o.section_messages = b->o.section_subjects = UINT32_MAX;
-    b->o.section_bytes = UINT64_C(16) << 30; // offsets in a section are 32 bits, in units of 8 bytes
+    b->o.section_bytes = UINT64_C(16) << 30;
 }
+
+void mg_segment_builder_pack(struct mg_segment_builder *b, bool pack) { b->pack = pack; }
 
 void mg_segment_builder_break(struct mg_segment_builder *b) { end_section(b); }
 
 void mg_segment_builder_section(const struct mg_segment_builder *b, uint64_t *messages, uint64_t *bytes,
                                 uint64_t *subjects) {
     *messages = b->section.messages;
-    *bytes = b->section.data_bytes;
+    *bytes = b->plain_bytes;
     *subjects = b->names.text.len;
 }
 

@@ -5,6 +5,7 @@
 #ifndef MG_STORE_SEGMENT_IMPL_H
 #define MG_STORE_SEGMENT_IMPL_H
 
+#include "jetstream/store/packed.h"
 #include "jetstream/store/run_block.h"
 #include "jetstream/store/segment.h"
 
@@ -17,6 +18,36 @@ enum {
     BLOOM_FRAME_LINES = 256,
     SUBJECT_LOST = UINT32_MAX - 1, // in a rebuilt leaf: an entry that stands for an unreadable stretch
 };
+
+// ---- packing the records of a section that is being built (segment_pack.c)
+
+// The first records are held back until there are enough of them to choose a dictionary from, or the section ends. Then
+// the dictionary is written, they are packed, and so is what follows.
+struct packing {
+    uint32_t dict_bytes;     // as large should a dictionary be
+    bool on;                 // the records of this section are packed
+    bool holding;            // the dictionary is not chosen yet
+    struct mg_buf held, dict, out;
+    struct mg_compressor *c; // NULL while holding
+    size_t since;            // bytes packed since the last breath
+};
+
+void packing_fini(struct packing *p);
+void packing_begin(struct packing *p, bool on); // a section
+// False: now is the time to choose.
+bool packing_hold(struct packing *p, const void *record, uint32_t length);
+mg_slice packing_choose(struct packing *p); // may be empty; holding ends
+// The record as it is written, packed or as it was; until the next call.
+mg_slice packing_pack(struct packing *p, const void *record, uint32_t length);
+
+// Where the dictionary of a section is; its copy is mg_frame_size(length), rounded up to MG_FOOT_BYTES, in front of it.
+static inline uint64_t section_dict_room(uint64_t length) {
+    return (mg_frame_size(length) + MG_FOOT_BYTES - 1) & ~(uint64_t)(MG_FOOT_BYTES - 1);
+}
+static inline uint64_t section_dict_at(const struct mg_section *s) { return s->data - mg_frame_size(s->dict_length); }
+static inline uint64_t section_dict_copy(const struct mg_section *s) {
+    return section_dict_at(s) - section_dict_room(s->dict_length);
+}
 
 // ---- subjects of a section that is being built (segment_names.c)
 
@@ -91,7 +122,7 @@ struct rescan {
     uint8_t *buf;              // owned
     uint64_t buf_at;
     size_t buf_len, cap;
-    struct mg_record_view view; // of the record that was found
+    struct mg_stored found; // the record that was found
     uint64_t found_at;
     bool skipped; // there was damage in front of it, or at the end
 };
@@ -108,8 +139,9 @@ void segment_report_record(const struct mg_segment *g, const struct mg_section *
 // Do the section's places lie within the file? MG_OK or MG_ECORRUPT.
 int section_check(const struct mg_segment *g, const struct mg_section *s);
 bool section_in_set(const struct mg_subject_match *m, mg_slice subject);
-// Is this record the one that belongs there?
-int section_check_record(const struct mg_section *s, const struct mg_section_entry *e, const uint8_t *p,
-                         struct mg_record_view *out);
+// Is this record the one that belongs there? If so, `out` is what it was in the journal, at buf->record: p, or what
+// `buf` has room for when p is packed.
+int section_open_record(const struct mg_segment *g, const struct mg_section *s, const struct mg_section_entry *e,
+                        const uint8_t *p, struct mg_record_buf *buf, struct mg_record_view *out);
 
 #endif

@@ -197,9 +197,9 @@ static bool add_records(struct leaf_making *m, const struct mg_dir_row *row, boo
     m->at = at;
     while (rescan_next(&r)) {
         whole = whole && !r.skipped;
-        if (damaged) add_lost(m, r.view.head.seq, r.found_at);
-        add_entry(m, MG_SUBJECT_UNKNOWN, r.found_at, r.view.head.seq);
-        m->seq = r.view.head.seq + 1;
+        if (damaged) add_lost(m, r.found.seq, r.found_at);
+        add_entry(m, MG_SUBJECT_UNKNOWN, r.found_at, r.found.seq);
+        m->seq = r.found.seq + 1;
         m->at = r.at;
     }
     if (damaged) add_lost(m, row->last_seq + 1, end);

@@ -2,7 +2,7 @@
 // Copyright (c) The Midge Authors
 //
 // Opening a segment, its list of sections, and single records. A record is believed when its checksum is right and it
-// says the stream, the sequence and the length that were expected at this place.
+// says the stream, the sequence and the length that were expected at this place. Here a packed one becomes what it was.
 #include "jetstream/store/segment_impl.h"
 
 #include "server/base/errors.h"
@@ -78,7 +78,9 @@ int section_check(const struct mg_segment *g, const struct mg_section *s) {
               s->last_seq >= s->first_seq && s->last_seq - s->first_seq >= s->messages - 1 && s->last_seq < UINT64_MAX;
     ok = ok && s->subjects > 0 && s->subjects <= s->messages && s->blocks > 0 && s->blocks <= s->subjects;
     ok = ok && s->data % 8 == 0 && s->data_bytes % 8 == 0 && s->data <= size && s->data_bytes <= size - s->data;
-    ok = ok && s->data_bytes / 8 <= UINT32_MAX && s->data_bytes / MG_RECORD_SIZE >= s->messages;
+    ok = ok && s->data_bytes / 8 <= UINT32_MAX && s->data_bytes / MG_PACKED_SIZE >= s->messages;
+    ok = ok && s->dict_length <= MG_DICT_MAX;
+    if (ok && s->dict_length) ok = s->data >= mg_frame_size(s->dict_length) + section_dict_room(s->dict_length);
     return ok ? MG_OK : MG_ECORRUPT;
 }
 
@@ -86,17 +88,52 @@ int section_check(const struct mg_segment *g, const struct mg_section *s) {
 
 void mg_record_buf_fini(struct mg_record_buf *b) {
     mg_free(b->p);
+    mg_free(b->plain);
+    mg_block_unref(b->dict);
     *b = (struct mg_record_buf){0};
 }
 
-int section_check_record(const struct mg_section *s, const struct mg_section_entry *e, const uint8_t *p,
-                         struct mg_record_view *out) {
-    if (mg_record_decode(out, p, e->length)) {
-        if (!MG_PLANTED(unchecked_record)) return MG_ECORRUPT;
-        mg_record_borrow(out, p);
+static void make_room(uint8_t **p, size_t *cap, size_t n) {
+    if (*cap >= n) return;
+    mg_free(*p);
+    *p = mg_alloc(n);
+    *cap = n;
+}
+
+// One that cannot be read is looked for once.
+static int load_dict(const struct mg_segment *g, const struct mg_section *s, struct mg_record_buf *buf) {
+    uint64_t at = section_dict_at(s);
+    if (buf->dict_at == at && buf->dict_file == g->file.id) return buf->dict_err;
+    mg_block_unref(buf->dict);
+    buf->dict_file = g->file.id;
+    buf->dict_at = at;
+    buf->dict_err = mg_frame_read_twice(&g->file, at, section_dict_copy(s), s->dict_length, MG_FRAME_DICT, &buf->dict);
+    return buf->dict_err;
+}
+
+static int unpack(const struct mg_segment *g, const struct mg_section *s, const struct mg_stored *stored,
+                  const uint8_t *p, struct mg_record_buf *buf, struct mg_record_view *out) {
+    mg_slice dict = {NULL, 0};
+    if (s->dict_length) {
+        int err = load_dict(g, s, buf);
+        if (err) return err;
+        dict = mg_slice_of((const char *)buf->dict->data, buf->dict->length);
     }
-    return out->head.stream == s->stream && out->head.seq == e->seq && out->head.length == e->length ? MG_OK
-                                                                                                     : MG_ECORRUPT;
+    make_room(&buf->plain, &buf->plain_cap, stored->plain);
+    buf->record = buf->plain;
+    return mg_packed_decode(out, buf->plain, stored, p, dict);
+}
+
+int section_open_record(const struct mg_segment *g, const struct mg_section *s, const struct mg_section_entry *e,
+                        const uint8_t *p, struct mg_record_buf *buf, struct mg_record_view *out) {
+    struct mg_stored stored = {0};
+    buf->record = p;
+    int err = mg_stored_check(&stored, p, e->length);
+    if (err && !(MG_PLANTED(unchecked_record) && !stored.packed)) return MG_ECORRUPT;
+    if (stored.stream != s->stream || stored.seq != e->seq || stored.length != e->length) return MG_ECORRUPT;
+    if (stored.packed) return unpack(g, s, &stored, p, buf, out);
+    mg_record_borrow(out, p);
+    return MG_OK;
 }
 
 void segment_report_record(const struct mg_segment *g, const struct mg_section *s, const struct mg_section_entry *e,
@@ -112,15 +149,13 @@ void segment_report_record(const struct mg_segment *g, const struct mg_section *
 
 int mg_section_read(const struct mg_segment *g, const struct mg_section *s, const struct mg_section_entry *e,
                     struct mg_record_buf *buf, struct mg_record_view *out) {
-    if (e->length < MG_RECORD_SIZE || e->at > g->file.size || e->length > g->file.size - e->at) return MG_ECORRUPT;
-    if (buf->cap < e->length) {
-        mg_free(buf->p);
-        buf->p = mg_alloc(e->length);
-        buf->cap = e->length;
-    }
+    buf->record = NULL;
+    if (e->length < MG_PACKED_SIZE || e->at > g->file.size || e->length > g->file.size - e->at) return MG_ECORRUPT;
+    make_room(&buf->p, &buf->cap, e->length);
     int err = mg_blob_read(&g->file.main, buf->p, e->length, e->at);
     if (err == MG_EEOF) err = MG_ECORRUPT;
-    if (err == MG_OK) err = section_check_record(s, e, buf->p, out);
+    if (err == MG_OK) err = section_open_record(g, s, e, buf->p, buf, out);
+    if (err) buf->record = buf->p;
     if (err) segment_report_record(g, s, e, err);
     return err;
 }

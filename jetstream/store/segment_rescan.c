@@ -59,18 +59,18 @@ bool rescan_next(struct rescan *r) {
     r->skipped = false;
     while (r->at < r->end) {
         uint64_t left = r->end - r->at;
-        uint32_t length;
-        if (left < MG_RECORD_SIZE || mg_record_measure(&length, bytes_at(r, MG_RECORD_SIZE), MG_RECORD_SIZE) ||
-            length > left) {
+        size_t head = left < MG_RECORD_SIZE ? (size_t)left : MG_RECORD_SIZE;
+        struct mg_stored *s = &r->found;
+        if (mg_stored_measure(s, bytes_at(r, head), head) || s->length > left) {
             skip(r, left);
             return false;
         }
-        const uint8_t *p = bytes_at(r, length);
-        if (mg_record_decode(&r->view, p, length) == MG_OK && r->view.head.stream == r->stream &&
-            r->view.head.seq >= r->seq && r->view.head.seq <= r->last_seq) {
+        uint32_t length = s->length;
+        if (mg_stored_check(s, bytes_at(r, length), length) == MG_OK && s->stream == r->stream && s->seq >= r->seq &&
+            s->seq <= r->last_seq) {
             r->found_at = r->at;
             r->at += length;
-            r->seq = r->view.head.seq + 1;
+            r->seq = s->seq + 1;
             return true;
         }
         skip(r, length);

@@ -84,6 +84,12 @@ static void check_leaves(struct pass *p, const struct mg_section *s) {
     section_dir_release(&dir);
 }
 
+static void check_dict(struct pass *p, const struct mg_section *s) {
+    if (s->dict_length == 0) return;
+    check_frame(p, section_dict_at(s), s->dict_length, MG_FRAME_DICT);
+    check_frame(p, section_dict_copy(s), s->dict_length, MG_FRAME_DICT);
+}
+
 static void check_names(struct pass *p, const struct mg_section *s) {
     if (s->blocks == 1) {
         check_frame(p, s->index, s->index_length, MG_FRAME_SUBJECTS);
@@ -163,6 +169,7 @@ int mg_segment_verify(const struct mg_segment *g, int (*pace)(void *arg, size_t 
             bad_frame(&p, g->sections_at, 0, MG_FRAME_SECTIONS, err);
             continue;
         }
+        check_dict(&p, &s);
         check_leaves(&p, &s);
         check_names(&p, &s);
         check_records(&p, &s);

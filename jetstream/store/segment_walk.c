@@ -16,6 +16,7 @@
 // A window is not larger than what the journal can wait for: its commits go to the same device. The next one is fetched
 // while this one is looked at.
 enum { WINDOW = 64 * 1024, WINDOW_FIRST = 16 * 1024 };
+enum { UNPACKED = 512 }; // so many bytes to unpack take as long as a record
 
 struct mg_section_walk {
     const struct mg_segment *g;
@@ -153,9 +154,8 @@ struct mg_section_scan {
     uint8_t *window; // owned
     size_t cap, len, ahead;
     uint64_t at;     // of the window in the file
-    struct mg_record_buf big; // a record that does not fit
-    const uint8_t *record;
-    uint32_t records; // given
+    struct mg_record_buf buf; // a record that does not fit, or was packed
+    uint32_t work; // done since the last breath; see BREATH
 };
 
 struct mg_section_scan *mg_section_scan_new(const struct mg_segment *g, const struct mg_section *s,
@@ -172,14 +172,14 @@ struct mg_section_scan *mg_section_scan_new(const struct mg_segment *g, const st
 void mg_section_scan_free(struct mg_section_scan *c) {
     if (!c) return;
     mg_section_walk_free(c->walk);
-    mg_record_buf_fini(&c->big);
+    mg_record_buf_fini(&c->buf);
     mg_free(c->window);
     mg_free(c);
 }
 
 void mg_section_scan_seek(struct mg_section_scan *c, uint64_t seq) { mg_section_walk_seek(c->walk, seq); }
 
-const uint8_t *mg_section_scan_record(const struct mg_section_scan *c) { return c->record; }
+const uint8_t *mg_section_scan_record(const struct mg_section_scan *c) { return c->buf.record; }
 
 static bool in_window(const struct mg_section_scan *c, const struct mg_section_entry *e) {
     return e->at >= c->at && e->at - c->at <= c->len && e->length <= c->len - (e->at - c->at);
@@ -203,16 +203,24 @@ static void fill(struct mg_section_scan *c, const struct mg_section_entry *e) {
         blob->ops->expect(blob->handle, e->at + n, left < c->cap ? left : c->cap);
 }
 
+// For the record that was given last.
+static void breathe(struct mg_section_scan *c) {
+    bool unpacked = c->buf.record && c->buf.record == c->buf.plain;
+    c->work += 1 + (unpacked ? mg_record_length(c->buf.record) / UNPACKED : 0);
+    if (c->work < BREATH) return;
+    mg_thread_breathe();
+    c->work = 0;
+}
+
 int mg_section_scan_next(struct mg_section_scan *c, struct mg_section_entry *e, struct mg_record_view *out) {
     int err = mg_section_walk_next(c->walk, e);
+    if (err == MG_OK) breathe(c);
+    c->buf.record = NULL;
     if (err) return err;
-    if (++c->records % BREATH == 0) mg_thread_breathe();
     if (!in_window(c, e) && e->length <= c->cap) fill(c, e);
     if (in_window(c, e)) {
-        c->record = c->window + (e->at - c->at);
-        if (section_check_record(&c->walk->s, e, c->record, out) == MG_OK) return MG_OK;
+        const uint8_t *p = c->window + (e->at - c->at);
+        if (section_open_record(c->walk->g, &c->walk->s, e, p, &c->buf, out) == MG_OK) return MG_OK;
     }
-    err = mg_section_read(c->walk->g, &c->walk->s, e, &c->big, out); // by itself, with a report
-    c->record = c->big.p;
-    return err;
+    return mg_section_read(c->walk->g, &c->walk->s, e, &c->buf, out); // by itself, with a report
 }

@@ -55,6 +55,7 @@ struct mg_store_options {
     uint32_t ring_file_bytes;  // of one file of the journal's ring; 0: 8 MB. Fixed for the life of the store
     uint32_t section_messages; // in a section of a segment; 0: a million
     uint32_t big_stream_bytes; // a stream with so much in a checkpoint gets a segment of its own; 0: 8 MB
+    uint32_t dict_bytes;     // of the dictionary for a packed section; 0: 16 KB
     uint32_t extent_bytes;   // headers and payload of so many bytes do not go through the journal; 0: 256 KB
     uint64_t extent_room;    // bytes of them that wait for a checkpoint; 0: as many as the ring's
     uint32_t steps;          // of each kind of work in a turn; 0: by the clock (mg_part_spent)
@@ -105,6 +106,9 @@ struct mg_store_status {
 // Opens or creates the directory and recovers, blocking: before the shards run. err gets one sentence (text of 256).
 // MG_EBUSY: another process holds it. MG_ECORRUPT: neither manifest can be read; nothing was changed.
 int mg_store_open(struct mg_store **out, const struct mg_store_options *o, char *err, size_t err_size);
+// When the parts have stopped: what only the journal has is written to files, so that the next start has nothing to
+// replay. True: it is done, or not worth it, or cannot be done now; else call again in each turn.
+bool mg_store_settle(struct mg_store *st);
 // All parts must have stopped. What was acknowledged is on disk already.
 void mg_store_close(struct mg_store *st);
 struct mg_store_status mg_store_status(const struct mg_store *st); // any thread
@@ -139,6 +143,7 @@ struct mg_stream_limits {
     uint64_t dedupe_window;                            // ns; 0: off
     enum mg_stream_discard discard;
     bool discard_new_per_subject;
+    bool packed; // file storage: compressed, from the next checkpoint on. What is told and limited is not
 };
 
 struct mg_result {

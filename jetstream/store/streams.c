@@ -16,6 +16,7 @@
 
 #define FLAG_NEW_PER_SUBJECT 1u
 #define FLAG_TRIM 2u
+#define FLAG_PACKED 4u
 
 struct mg_stream *mg_stream_new(struct mg_store_part *p, uint64_t id) {
     struct mg_stream *s = mg_zalloc(sizeof(*s));
@@ -111,7 +112,7 @@ static void encode_row(const struct mg_stream *s, struct mg_buf *out) {
         .dedupe_window = l->dedupe_window,
         .discard = (uint8_t)l->discard,
         .flags = (uint8_t)((l->discard_new_per_subject ? FLAG_NEW_PER_SUBJECT : 0) |
-                           (s->trim_subjects ? FLAG_TRIM : 0)),
+                           (s->trim_subjects ? FLAG_TRIM : 0) | (l->packed ? FLAG_PACKED : 0)),
         .name_len = (uint16_t)s->name.n,
         .config_len = (uint32_t)s->config.n,
     };
@@ -154,6 +155,7 @@ int mg_stream_decode_row(struct mg_stream *s, mg_slice value) {
         .dedupe_window = row.dedupe_window,
         .discard = row.discard ? MG_DISCARD_NEW : MG_DISCARD_OLD,
         .discard_new_per_subject = (row.flags & FLAG_NEW_PER_SUBJECT) != 0,
+        .packed = (row.flags & FLAG_PACKED) != 0,
     };
     s->trim_subjects = (row.flags & FLAG_TRIM) != 0;
     if (s->last == 0 && s->op <= 1) {

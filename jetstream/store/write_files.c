@@ -42,7 +42,7 @@ int mg_segment_write_open(struct mg_segment_write *w, struct mg_store *st, uint6
     int err = create(st, &w->file, name);
     if (err) return err;
     struct mg_segment_options o = {.env = &st->env, .file = id, .section = section, .arg = arg,
-                                  .section_messages = st->o.section_messages};
+                                  .section_messages = st->o.section_messages, .dict_bytes = st->o.dict_bytes};
     mg_file_writer_init(&w->writer, mg_blob_of_file(w->file), 0);
     w->builder = mg_segment_builder_new(&o, &w->writer);
     return 0;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// Bytes taken apart as a record. What is accepted must come out the same when it is written again.
+// Bytes taken apart as a record, plain or packed. What is accepted must come out the same when it is written again.
 #include <stdint.h>
 
-#include "jetstream/store/record.h"
+#include "jetstream/store/packed.h"
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
@@ -27,13 +27,40 @@ static void check(const uint8_t *data, size_t size) {
     mg_free(again);
 }
 
+// As a packed record with a right checksum. What comes out is a record.
+static void check_packed(const uint8_t *data, size_t size) {
+    struct mg_stored s;
+    struct mg_record_view v;
+    size_t length = size & ~(size_t)(MG_RECORD_ALIGN - 1);
+    if (length < MG_PACKED_SIZE) return;
+    uint8_t *p = mg_alloc(length);
+    memcpy(p, data, length);
+    mg_put_u32(p + MG_AT(packed, length), (uint32_t)length);
+    p[MG_AT(packed, flags)] |= MG_RECORD_PACKED;
+    mg_put_u64(p, mg_record_checksum(p, length));
+    mg_assert(mg_record_decode(&v, p, length) != 0);
+    if (mg_stored_check(&s, p, length) == 0) {
+        mg_assert(s.packed && s.length == length && s.plain <= MG_RECORD_MAX);
+        uint8_t *out = mg_alloc(s.plain);
+        for (size_t dict = 0; dict <= 64; dict += 64) {
+            if (dict > size || mg_packed_decode(&v, out, &s, p, mg_slice_of((const char *)data, dict))) continue;
+            mg_assert(v.head.seq == s.seq && v.head.stream == s.stream && v.head.length == s.plain);
+            check(out, s.plain);
+        }
+        mg_free(out);
+    }
+    mg_free(p);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     check(data, size);
+    check_packed(data, size);
     if (size < MG_RECORD_SIZE) return 0;
     // The same with lengths that fit and a checksum that matches, as far as that can be: only then is the rest read.
     struct mg_record_view v;
     mg_record_unpack(&v.head, data);
+    v.head.flags &= (uint8_t)~MG_RECORD_PACKED;
     size_t left = size - MG_RECORD_SIZE, extra = v.head.extra_len % (left + 1);
     size_t subject = v.head.subject_len % (left - extra + 1);
     const char *p = (const char *)data + MG_RECORD_SIZE;

@@ -12,7 +12,7 @@
 #include <xxhash.h>
 
 #include "jetstream/store/frame.h"
-#include "jetstream/store/record.h"
+#include "jetstream/store/packed.h"
 #include "test/unit/jetstream/store/mem_file.h"
 
 enum { SEALED_MAX = 200 };
@@ -42,13 +42,13 @@ static inline void sealed_find(struct sealed_file *f) {
     for (uint64_t at = MG_FILE_HEAD_BYTES; at + MG_RECORD_SIZE < f->mem->n;) {
         const uint8_t *p = f->mem->p + at;
         uint32_t length = mg_get_u32(p), kind = mg_get_u32(p + 4);
-        struct mg_record_view v;
+        struct mg_stored s;
         if (mg_frame_size(length) <= f->mem->n - at && mg_frame_check(&ff, p, at, length, kind) == MG_OK) {
             sealed_add(f, at, length, kind);
             at += mg_frame_size(length);
-        } else if (mg_record_decode(&v, p, f->mem->n - at) == MG_OK) {
-            sealed_add(f, at, v.head.length, MG_FRAME_RECORD);
-            at += v.head.length;
+        } else if (mg_stored_check(&s, p, f->mem->n - at) == MG_OK) {
+            sealed_add(f, at, s.length, MG_FRAME_RECORD);
+            at += s.length;
         } else {
             at += 8;
         }

@@ -10,11 +10,14 @@
 
 enum { MESSAGES = 100, FILE_ID = 7 };
 
-static void build(struct mem_file *mem, const struct mg_table_env *env, bool small, struct mg_segment_summary *sum) {
+static void build(struct mem_file *mem, const struct mg_table_env *env, bool small, bool pack,
+                  struct mg_segment_summary *sum) {
     struct mg_file_writer w;
     mg_file_writer_init(&w, mem_blob(mem), 4096);
-    const struct mg_segment_options o = {.env = env, .file = FILE_ID, .section_messages = small ? 30 : 0};
+    const struct mg_segment_options o = {.env = env, .file = FILE_ID, .section_messages = small ? 30 : 0,
+                                         .dict_bytes = 300};
     struct mg_segment_builder *b = mg_segment_builder_new(&o, &w);
+    mg_segment_builder_pack(b, pack);
     for (uint64_t i = 0; i < MESSAGES; i++) {
         char subject[16];
         uint64_t record[32];
@@ -81,7 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct mem_file mem = {0};
     struct mg_segment_summary sum;
     struct mg_segment *g;
-    build(&mem, &env, data[0] & 2, &sum);
+    build(&mem, &env, data[0] & 2, data[0] & 8, &sum);
     struct sealed_file f = {.env = &env, .mem = &mem, .file = FILE_ID, .foot_size = MG_SEGMENT_FOOT_SIZE};
     sealed_find(&f);
     sealed_change(&f, data + 1, size - 1, !(data[0] & 1));

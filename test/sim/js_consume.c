@@ -107,9 +107,21 @@ static void finish_all(struct js_client *cl, struct pull *p) {
 
 // ---- pulling -------------------------------------------------------------------------------------------------------
 
+// Asks for num_pending while messages are perhaps being read. False: it does not.
+static bool glance(struct js_client *cl, struct js_call *call, const struct js_consumer *c) {
+    char subject[64];
+    if (!js_chance(cl, 64)) return false;
+    js_pause(cl, js_below(cl, 2 * MG_MS));
+    if (cl->lost) return false;
+    snprintf(subject, sizeof(subject), "$JS.API.CONSUMER.INFO.S%u.C%u", c->stream->no, c->no);
+    js_begin(cl, call, subject, "", "");
+    return true;
+}
+
 static void request(struct js_client *cl, struct pull *p, uint64_t expires, bool no_wait) {
     char subject[64], body[96];
     const struct js_consumer *c = p->consumer;
+    struct js_call info = {.came = NULL};
     snprintf(subject, sizeof(subject), "$JS.API.CONSUMER.MSG.NEXT.S%u.C%u", c->stream->no, c->no);
     int n = snprintf(body, sizeof(body), "{\"batch\":%u", p->batch);
     if (expires) n += snprintf(body + n, sizeof(body) - (size_t)n, ",\"expires\":%llu", (unsigned long long)expires);
@@ -119,7 +131,9 @@ static void request(struct js_client *cl, struct pull *p, uint64_t expires, bool
     p->over = false;
     js_begin(cl, &p->call, subject, "", body);
     p->asked = p->call.sent;
+    bool asks = glance(cl, &info, c);
     js_await(&p->call, expires + 20 * MG_SEC);
+    if (asks) js_end(&info);
 }
 
 void js_do_pull(struct js_client *cl) {

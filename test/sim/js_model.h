@@ -114,6 +114,7 @@ struct js_stream {
     bool partitioned;      // work queue: a consumer for each subject
     bool memory;           // nothing of it survives a life
     int64_t max_msgs, max_per_subject; // -1: none
+    bool packed;
     uint64_t max_age, dedupe;          // ns; 0: none
     uint64_t *at; // number + 1 of the message at a sequence number; 0: not known
     size_t nat;

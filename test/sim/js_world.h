@@ -63,6 +63,7 @@ struct js_world {
     bool eager;
     const struct js_feature *feature; // NULL: none
     void *own;               // its state
+    bool torn;               // the end of the journal was perhaps torn once
 };
 
 struct js_feature {

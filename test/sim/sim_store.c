@@ -119,7 +119,7 @@ static void draw_parts(struct world *w) { w->o.parts = 1 + (unsigned)sim_below(w
 static void world_init(struct world *w, uint64_t seed, const struct sim_args *args) {
     static const unsigned garbage[] = {0, 64, 255};
     static const uint32_t sections[] = {0, 7, 40}, big[] = {0, 3000, 20000}, extents[] = {0, 1, 100, 180, 2000};
-    static const uint32_t steps[] = {0, 1, 2, 7};
+    static const uint32_t steps[] = {0, 1, 2, 7}, dicts[] = {0, 100, 400};
     *w = (struct world){.sim = sim_new(seed)};
     struct sim *s = w->sim;
     w->disk = sim_disk_new(s, "/store");
@@ -130,6 +130,7 @@ static void world_init(struct world *w, uint64_t seed, const struct sim_args *ar
     w->o.ring_bytes = w->o.ring_file_bytes * (8 + sim_below(s, 4));
     w->o.section_messages = sections[sim_below(s, 3)];
     w->o.big_stream_bytes = big[sim_below(s, 3)];
+    w->o.dict_bytes = dicts[sim_below(s, 3)];
     w->o.extent_bytes = extents[sim_below(s, 5)];
     w->o.extent_room = sim_chance(s, 128) ? 4096 * (1 + sim_below(s, 12)) : 0;
     w->o.rows_bytes = sim_chance(s, 128) ? 1 : 0;

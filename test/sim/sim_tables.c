@@ -72,7 +72,8 @@ static int write_segment(struct world *w, struct mg_disk *d, uint64_t id, struct
     if (err) return err;
     mg_file_writer_init(&writer, mg_blob_of_file(f), 4096);
     struct mg_segment_builder *b =
-        mg_segment_builder_new(&(struct mg_segment_options){.env = &w->env, .file = id}, &writer);
+        mg_segment_builder_new(&(struct mg_segment_options){.env = &w->env, .file = id, .dict_bytes = 200}, &writer);
+    mg_segment_builder_pack(b, id % 2);
     for (uint64_t i = 0; i < MESSAGES && err == MG_OK; i++) {
         uint64_t record[32];
         record_of(id, i, record);

@@ -223,7 +223,7 @@ void decay_spoil(struct world *w) {
 
 static struct mg_stream_limits draw_limits(struct sim *s, bool aging) {
     static const int64_t per_subject[] = {0, 1, 1, 5, 100};
-    struct mg_stream_limits l = {.dedupe_window = sim_chance(s, 128) ? HOUR : 0};
+    struct mg_stream_limits l = {.dedupe_window = sim_chance(s, 128) ? HOUR : 0, .packed = sim_chance(s, 96)};
     if (aging) {
         l.max_age = 1 + sim_below(s, 2000000000);
         return l;
@@ -252,7 +252,7 @@ static void create(struct shard *sh, struct slot *sl) {
     sl->memory = !decay && sim_chance(s, 20);
     sl->mood = (unsigned)sim_below(s, 6);
     struct mg_stream_limits l = draw_limits(s, sl->aging);
-    if (decay) l = (struct mg_stream_limits){.max_msgs = 0};
+    if (decay) l = (struct mg_stream_limits){.packed = l.packed};
     uint64_t first = sim_chance(s, 64) ? 1 + sim_below(s, 10000) : 0, version = ++sh->w->uids;
     model_fini(&sl->model);
     model_init(&sl->model, !sl->memory, &l, first, version);

@@ -423,7 +423,8 @@ static void send(struct load *l) {
             subject[len++] = (char)('0' + n % 10);
         } while ((n /= 10) != 0);
     }
-    struct mg_append a = {.subject = {subject, len}, .payload = {l->payload, l->size}, .expect_last = MG_ANY_SEQ,
+    size_t size = l->body ? l->body(l, l->payload) : l->size;
+    struct mg_append a = {.subject = {subject, len}, .payload = {l->payload, size}, .expect_last = MG_ANY_SEQ,
                           .expect_subject_last = MG_ANY_SEQ};
     if (l->latency) l->starts[l->sent % l->in_flight] = mg_loop_clock(l->rig->loop);
     mg_assert(mg_stream_append(l->streams[l->sent % l->nstreams], &a, l) == 0);

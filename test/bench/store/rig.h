@@ -102,6 +102,7 @@ struct load {
     struct hist *latency;     // may be NULL
     void (*done)(struct load *l, const struct mg_result *res); // may be NULL
     size_t (*subject)(uint64_t n, char out[32]); // of the n-th; NULL: orders.<n>, digits backwards
+    size_t (*body)(struct load *l, char *out);   // up to 1 MB; NULL: `size` zeros
     // Its own.
     uint64_t sent, answered, failed, began, seed;
     uint64_t *starts;

@@ -20,6 +20,7 @@ void row_calm(const struct bench *b);     // rows_calm.c
 void row_readers(const struct bench *b);
 void row_large(const struct bench *b);    // rows_large.c
 void row_many(const struct bench *b);     // rows_many.c
+void row_packed(const struct bench *b); // rows_read.c
 void row_read(const struct bench *b);     // rows_read.c
 void row_memory(const struct bench *b);   // rows_space.c
 void row_queue(const struct bench *b);

@@ -2,7 +2,7 @@
 // Copyright (c) The Midge Authors
 //
 // One reader through all messages of 128 bytes: from memory, and from segments that neither the store nor the system
-// has in memory.
+// has in memory. Then messages of JSON in a stream that is packed, compared with one that is not.
 #include <stdio.h>
 
 #include "server/base/assert.h"
@@ -109,4 +109,87 @@ static void cold(const struct bench *b) {
 void row_read(const struct bench *b) {
     hot(b);
     cold(b);
+}
+
+// ---- packed streams ------------------------------------------------------------------------------------------------
+
+static uint32_t drawn(struct load *l, uint32_t below) {
+    l->seed = l->seed * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)((l->seed >> 33) % below);
+}
+
+// About 200 bytes, of which a third says something.
+static size_t order(struct load *l, char *out) {
+    static const char *const states[] = {"created", "paid", "shipped", "delivered", "returned"};
+    static const char *const cities[] = {"Berlin", "Hamburg", "Vienna", "Zurich", "Paris", "Lyon", "Madrid", "Oslo"};
+    return (size_t)sprintf(out,
+                           "{\"id\":\"%08x-%04x-%04x\",\"time\":\"2026-11-21T23:%02u:%02u.%03uZ\","
+                           "\"type\":\"order.%s\","
+                           "\"customer\":%u,\"amount\":%u.%02u,\"currency\":\"EUR\",\"city\":\"%s\",\"items\":%u,"
+                           "\"channel\":\"web\",\"priority\":%s}",
+                           drawn(l, 1u << 30), drawn(l, 65536), drawn(l, 65536), drawn(l, 60), drawn(l, 60),
+                           drawn(l, 1000), states[drawn(l, 5)], drawn(l, 1000000), drawn(l, 900), drawn(l, 100),
+                           cities[drawn(l, 8)], 1 + drawn(l, 9), drawn(l, 2) ? "true" : "false");
+}
+
+// About 2 KB: one with its lines.
+static size_t order_with_lines(struct load *l, char *out) {
+    static const char *const words[] = {"please", "deliver", "in", "the", "morning", "or", "leave", "at", "door",
+                                        "gift", "wrap", "blue", "large", "small", "call", "before", "item", "ring"};
+    size_t n = (size_t)sprintf(out, "{\"order\":");
+    n += order(l, out + n);
+    for (unsigned i = 0; i < 10; i++) {
+        n += (size_t)sprintf(out + n, ",\"line%u\":{\"sku\":\"SKU-%06u\",\"quantity\":%u,\"price\":%u.%02u,"
+                                      "\"taxRate\":0.19,\"warehouse\":\"WH-%02u\",\"comment\":\"",
+                             i, drawn(l, 1000000), 1 + drawn(l, 5), drawn(l, 500), drawn(l, 100), drawn(l, 20));
+        for (unsigned w = 0; w < 12; w++) n += (size_t)sprintf(out + n, "%s ", words[drawn(l, 18)]);
+        n += (size_t)sprintf(out + n, "\"}");
+    }
+    return n + (size_t)sprintf(out + n, "}");
+}
+
+struct packed_figures {
+    double bytes, checkpoint, cold, warm; // of segments; s; /s
+};
+
+static struct packed_figures packed(const struct bench *b, size_t (*body)(struct load *l, char *out), bool pack) {
+    enum { MESSAGES = 100000 };
+    struct packed_figures f = {0};
+    struct rig r;
+    struct load l;
+    rig_open(&r, b->dir, 512u << 20);
+    load_init(&l, &r, 1, 0, &(struct mg_stream_limits){.packed = pack});
+    l.subjects = 1000;
+    l.total = MESSAGES;
+    l.body = body;
+    rig_run(&r, load_step, &l);
+    uint64_t end = l.streams[0]->last;
+    load_fini(&l);
+    double cpu = cpu_seconds();
+    rig_checkpoint(&r);
+    f.checkpoint = cpu_seconds() - cpu;
+    f.bytes = (double)rig_bytes(b->dir, "segments");
+    rig_close(&r);
+    rig_forget(b->dir);
+    rig_open(&r, b->dir, 512u << 20);
+    f.cold = pass_rate(&r, end, NULL, 0);
+    double warm[5];
+    for (unsigned i = 0; i < 5; i++) warm[i] = pass_rate(&r, end, NULL, 0);
+    f.warm = median(warm, 5);
+    rig_close(&r);
+    rig_remove(b->dir);
+    fprintf(stderr, "%s: %.1f MB, checkpoint %.2f us CPU each, cold %.0f/s, warm %.0f/s\n", pack ? "packed" : "plain",
+            f.bytes / 1e6, f.checkpoint / MESSAGES * 1e6, f.cold, f.warm);
+    return f;
+}
+
+void row_packed(const struct bench *b) {
+    for (int large = 0; large <= 1; large++) {
+        struct packed_figures f[2];
+        for (int pack = 0; pack <= 1; pack++) f[pack] = packed(b, large ? order_with_lines : order, pack);
+        figure(large ? "packed_2000_room" : "packed_200_room", f[1].bytes / f[0].bytes, "x");
+        figure(large ? "packed_2000_cpu" : "packed_200_cpu", (f[1].checkpoint - f[0].checkpoint) / 100000 * 1e6, "us");
+        figure(large ? "packed_2000_cold" : "packed_200_cold", f[1].cold / f[0].cold, "x");
+        figure(large ? "packed_2000_warm" : "packed_200_warm", f[1].warm / f[0].warm, "x");
+    }
 }

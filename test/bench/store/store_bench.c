@@ -18,7 +18,7 @@ static const struct {
     {"append", row_append}, {"streams", row_streams}, {"subjects", row_subjects}, {"one", row_one},
     {"calm", row_calm},     {"read", row_read},       {"readers", row_readers},   {"memory", row_memory},
     {"queue", row_queue},   {"kv", row_kv},           {"many", row_many},           {"recovery", row_recovery},
-    {"large", row_large},   {"sealed", row_sealed},
+    {"large", row_large},   {"sealed", row_sealed},   {"packed", row_packed},
 };
 
 static int run(const struct bench *b, const char *name) {

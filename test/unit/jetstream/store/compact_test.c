@@ -143,7 +143,7 @@ static void test_random_work_equals_model(void **state) {
         char name[8];
         snprintf(name, sizeof(name), "S%u", i);
         m[i].kv = i % 2 == 0;
-        struct mg_stream_limits limits = {.max_msgs_per_subject = m[i].kv ? 1 : 0};
+        struct mg_stream_limits limits = {.max_msgs_per_subject = m[i].kv ? 1 : 0, .packed = i % 3 == 1};
         m[i].s = rig_stream(&r, name, &limits);
     }
     for (unsigned round = 0; round < 24; round++) {
@@ -253,6 +253,79 @@ static void test_many_streams_have_few_stretches(void **state) {
     mg_free(m);
 }
 
+// ---- packing --------------------------------------------------------------------------------------------------------
+
+static void configure(struct rig *r, struct mg_stream *s, bool packed) {
+    const struct mg_stream_limits limits = {.packed = packed};
+    assert_int_equal(mg_stream_configure(s, mg_slice_of("c", 1), &limits, r), 0);
+    r->asked++;
+}
+
+static uint64_t segments_with(struct rig *r, struct model *m, unsigned n, size_t base) {
+    for (unsigned i = 0; i < n; i++) append(r, m, i % SUBJECTS, base);
+    rig_checkpoint(r);
+    return rig_usage(r, "segments").bytes;
+}
+
+// What is packed takes less room, and counts as before. A new configuration is for what comes; a compaction, which a
+// removal brings about here, takes along what is there.
+static void test_packed_streams_take_less_room(void **state) {
+    (void)state;
+    enum { MESSAGES = 3000, SIZE = 1000 };
+    struct rig r;
+    struct mg_stream_state info[2];
+    uint64_t bytes[2], all;
+    struct model *m = mg_zalloc(2 * sizeof(*m));
+    rig_new(&r);
+    for (unsigned i = 0; i < 2; i++) {
+        const struct mg_stream_limits limits = {.packed = i == 1};
+        m[i].s = rig_stream(&r, i ? "B" : "A", &limits);
+        all = rig_usage(&r, "segments").bytes;
+        bytes[i] = segments_with(&r, &m[i], MESSAGES, SIZE) - all;
+        mg_stream_glance(m[i].s, &info[i]);
+    }
+    assert_true(bytes[0] > MESSAGES * SIZE && bytes[1] * 2 < bytes[0]);
+    assert_int_equal(info[0].bytes, info[1].bytes);
+    configure(&r, m[0].s, true);
+    configure(&r, m[1].s, false);
+    rig_settle(&r);
+    for (unsigned i = 0; i < 2; i++) {
+        all = rig_usage(&r, "segments").bytes;
+        uint64_t more = segments_with(&r, &m[i], MESSAGES, SIZE) - all;
+        assert_true(i ? more > MESSAGES * SIZE : more * 2 < MESSAGES * SIZE);
+    }
+    rig_close(&r);
+    rig_open(&r);
+    for (unsigned i = 0; i < 2; i++) {
+        m[i].s = mg_stream_find(r.part, mg_slice_of(i ? "B" : "A", 1));
+        check(&r, &m[i], SIZE);
+    }
+    all = rig_usage(&r, "segments").bytes;
+    for (uint64_t seq = 1; seq <= MESSAGES; seq += 3) {
+        for (unsigned i = 0; i < 2; i++) {
+            assert_int_equal(mg_stream_remove(m[i].s, seq, seq == 1, &r), 0);
+            r.asked++;
+            forget(&m[i], seq);
+        }
+    }
+    rig_checkpoint(&r);
+    assert_true(mg_store_status(r.st).compactions > 0);
+    for (unsigned i = 0; i < 2; i++) check(&r, &m[i], SIZE);
+    // A's first third has become small, B's large.
+    for (unsigned i = 0; i < 2; i++) {
+        const struct mg_stretch *c = &m[i].s->cold[0];
+        struct mg_section at;
+        const struct mg_segment *g;
+        assert_int_equal(mg_stretch_open(c, m[i].s->id, &g, &at), 0);
+        uint64_t plain = (uint64_t)at.messages * SIZE;
+        assert_true(i ? at.data_bytes > plain : at.data_bytes * 2 < plain);
+        mg_stretch_close(c);
+    }
+    rig_close(&r);
+    rig_remove(&r);
+    mg_free(m);
+}
+
 // ---- the scrub ------------------------------------------------------------------------------------------------------
 
 static bool scrubbed(struct rig *r) {
@@ -330,23 +403,23 @@ static unsigned files_with(struct rig *r, const char *bytes) {
     return x.found;
 }
 
-static void test_erased_bytes_are_gone(void **state) {
-    (void)state;
+static void erased_bytes_are_gone(bool packed) {
     static const char *const secrets[] = {"the first secret, in a segment", "the second secret, in the journal only"};
+    enum { SIZE = 500 };
     struct rig r;
-    struct mg_stream_limits limits = {0};
+    struct mg_stream_limits limits = {.packed = packed};
     struct model *m = mg_zalloc(sizeof(*m));
     rig_new(&r);
     m->s = rig_stream(&r, "A", &limits);
-    for (unsigned i = 0; i < 300; i++) append(&r, m, i % SUBJECTS, 100);
     uint64_t first = ++m->last;
     rig_append(&r, m->s, mg_slice_of("s.1.x", 5), mg_slice_of(secrets[0], strlen(secrets[0])));
+    for (unsigned i = 0; i < 300; i++) append(&r, m, i % SUBJECTS, SIZE);
     rig_checkpoint(&r);
     uint64_t second = ++m->last;
     rig_append(&r, m->s, mg_slice_of("s.1.x", 5), mg_slice_of(secrets[1], strlen(secrets[1])));
-    for (unsigned i = 0; i < 300; i++) append(&r, m, i % SUBJECTS, 100);
+    for (unsigned i = 0; i < 300; i++) append(&r, m, i % SUBJECTS, SIZE);
     rig_settle(&r);
-    assert_int_equal(files_with(&r, secrets[0]), 2); // journal and segment
+    assert_int_equal(files_with(&r, secrets[0]), 2); // journal and segment; packed, it is in the dictionary
     assert_int_equal(files_with(&r, secrets[1]), 1);
     mg_stream_remove(m->s, first, true, &r);
     mg_stream_remove(m->s, second, true, &r);
@@ -354,16 +427,22 @@ static void test_erased_bytes_are_gone(void **state) {
     rig_checkpoint(&r);
     assert_int_equal(files_with(&r, secrets[0]), 0);
     assert_int_equal(files_with(&r, secrets[1]), 0);
-    check(&r, m, 100);
+    check(&r, m, SIZE);
     rig_checkpoint(&r);
     rig_close(&r);
     rig_open(&r);
     assert_int_equal(r.st->keeping->erase_len, 0); // nothing is left to do
     m->s = mg_stream_find(r.part, mg_slice_of("A", 1));
-    check(&r, m, 100);
+    check(&r, m, SIZE);
     rig_close(&r);
     rig_remove(&r);
     mg_free(m);
+}
+
+static void test_erased_bytes_are_gone(void **state) {
+    (void)state;
+    erased_bytes_are_gone(false);
+    erased_bytes_are_gone(true);
 }
 
 int main(void) {
@@ -371,6 +450,7 @@ int main(void) {
         cmocka_unit_test(test_random_work_equals_model),
         cmocka_unit_test(test_dropped_streams_leave_no_file),
         cmocka_unit_test(test_many_streams_have_few_stretches),
+        cmocka_unit_test(test_packed_streams_take_less_room),
         cmocka_unit_test(test_scrub_heals_a_copy),
         cmocka_unit_test(test_erased_bytes_are_gone),
     };

@@ -20,12 +20,17 @@ static bool bitmap_is_garbage(const struct mg_facts *f, uint64_t stream, uint64_
     return garbage(f, MG_ROW_REMOVED, stream, rest, 8, (mg_slice){NULL, 0});
 }
 
+static void add(struct mg_facts *f, uint64_t stream, uint64_t first, uint32_t epoch, int64_t dedupe_before) {
+    const struct mg_fact x = {.stream = stream, .first = first, .epoch = epoch, .dedupe_before = dedupe_before};
+    mg_facts_add(f, &x);
+}
+
 static void test_rows(void **state) {
     (void)state;
     const mg_slice none = {NULL, 0};
     struct mg_facts f = {0};
-    mg_facts_add(&f, 9, 1, 0, INT64_MIN);
-    mg_facts_add(&f, 7, 5000, 3, 1000);
+    add(&f, 9, 1, 0, INT64_MIN);
+    add(&f, 7, 5000, 3, 1000);
     mg_facts_add_stretch(&f, mg_fact_stretch_of(1, 8192, 20000, 100, 100));
     mg_facts_add_stretch(&f, mg_fact_stretch_of(2, 20001, 30000, 100, 99));
     mg_facts_sort(&f);
@@ -54,14 +59,14 @@ static void test_rows(void **state) {
 static void test_join(void **state) {
     (void)state;
     struct mg_facts old = {0}, now = {0}, out = {0};
-    mg_facts_add(&old, 3, 1, 0, 0);
+    add(&old, 3, 1, 0, 0);
     mg_facts_add_stretch(&old, mg_fact_stretch_of(1, 1, 10, 10, 10));
-    mg_facts_add(&old, 5, 1, 0, 0);
+    add(&old, 5, 1, 0, 0);
     mg_facts_add_stretch(&old, mg_fact_stretch_of(1, 1, 10, 10, 9));
     mg_facts_add_stretch(&old, mg_fact_stretch_of(2, 11, 20, 10, 10));
     mg_facts_add_stretch(&old, mg_fact_stretch_of(3, 31, 40, 10, 10));
-    mg_facts_add(&now, 6, 1, 0, 0);
-    mg_facts_add(&now, 5, 12, 7, 99);
+    add(&now, 6, 1, 0, 0);
+    add(&now, 5, 12, 7, 99);
     mg_facts_add_stretch(&now, mg_fact_stretch_of(1, 1, 10, 10, 0));
     mg_facts_add_stretch(&now, mg_fact_stretch_of(3, 31, 40, 10, 4));
     mg_facts_sort(&now);

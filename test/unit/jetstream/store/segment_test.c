@@ -3,13 +3,13 @@
 //
 // Segments against a list of messages: every question, with random sections, filters and places. Then the same with
 // damage: each byte of a small file flipped, sectors lost, zeroed or taken from elsewhere. An answer is the right one
-// or an error; a flipped byte costs one record at most.
+// or an error; a flipped byte costs one record at most. Streams with odd numbers are packed.
 #include "test/unit/cmocka_inc.h"
 
 #include <stdio.h>
 
 #include "jetstream/store/run_block.h"
-#include "jetstream/store/segment.h"
+#include "jetstream/store/segment_impl.h"
 #include "test/unit/jetstream/store/mem_file.h"
 
 struct msg {
@@ -62,11 +62,14 @@ static struct model model_new(uint64_t *seed, size_t n, uint32_t streams, uint32
 
 static mg_slice subject_of(const struct msg *m) { return mg_cstr(m->subject); }
 
+// Noise, or words that come again.
 static char *body_of(const struct msg *m) {
     char *p = mg_alloc(m->len + 8);
-    uint64_t s = m->body_seed;
-    for (size_t i = 0; i < m->len; i++)
-        p[i] = (char)rnd(&s);
+    uint64_t s = m->body_seed, word = 0;
+    for (size_t i = 0; i < m->len; i++) {
+        if (s % 3 && i % 8 == 0) word = rnd(&s) % 4 * 0x0101010101010101u;
+        p[i] = (char)(m->body_seed % 3 ? word >> i % 8 * 8 : rnd(&s));
+    }
     return p;
 }
 
@@ -93,6 +96,7 @@ static void build(struct mem_file *file, struct mg_segment_summary *sum, const s
                                    .subject = subject_of(m), .payload = {body, m->len}};
         void *record = mg_alloc(mg_record_view_size(&v));
         mg_record_encode(record, &v);
+        mg_segment_builder_pack(b, m->stream % 2);
         assert_int_equal(mg_segment_builder_add(b, record), MG_OK);
         mg_free(record);
         mg_free(body);
@@ -369,7 +373,8 @@ static void equals_the_model(void **state) {
         struct mem_file file;
         struct mg_segment_summary sum;
         const struct mg_segment_options o = {.env = &env, .file = 5, .section_messages = round % 2 ? 0 : 700,
-                                             .section_subjects = round % 3 ? 0 : 400};
+                                             .section_subjects = round % 3 ? 0 : 400,
+                                             .dict_bytes = round % 3 ? 500 : 0};
         build(&file, &sum, &md, &o);
         env.cache = round % 3 ? mg_blockcache_new((size_t)1 << (14 + round % 10)) : NULL;
         struct mg_segment *g;
@@ -413,7 +418,8 @@ static void each_flipped_byte(void **state) {
     struct model md = model_new(&seed, 90, 2, 10, 30);
     struct mem_file file;
     struct mg_segment_summary sum;
-    build(&file, &sum, &md, &(struct mg_segment_options){.env = &env, .file = 5, .section_messages = 40});
+    const struct mg_segment_options o = {.env = &env, .file = 5, .section_messages = 40, .dict_bytes = 200};
+    build(&file, &sum, &md, &o);
     for (size_t i = 0; i < file.n; i++) {
         if (file.p[i] == 0 && i % 61) continue;
         uint8_t was = file.p[i];
@@ -444,7 +450,7 @@ static void damaged_sectors(void **state) {
         struct model md = model_new(&seed, 2500, 2, round % 2 ? 3000 : 40, 60);
         struct mem_file file;
         struct mg_segment_summary sum;
-        build(&file, &sum, &md, &(struct mg_segment_options){.env = &env, .file = 5});
+        build(&file, &sum, &md, &(struct mg_segment_options){.env = &env, .file = 5, .dict_bytes = 2000});
         size_t hits = 1 + rnd_to(&seed, 4);
         for (size_t i = 0; i < hits; i++) {
             // Mostly where the metadata is.
@@ -487,7 +493,7 @@ static void records_alone(void **state) {
         uint64_t end = i + 1 < g->sections ? 0 : g->sections_at;
         struct mg_section next;
         if (!end) assert_int_equal(mg_segment_section(g, i + 1, &next), MG_OK);
-        if (!end) end = next.data;
+        if (!end) end = next.dict_length ? section_dict_copy(&next) : next.data;
         memset(file.p + s.data + s.data_bytes, 0x55, end - s.data - s.data_bytes);
     }
     size_t errors = 0;
@@ -513,6 +519,40 @@ static void records_alone(void **state) {
     env.cache = NULL;
     mem_free(&file);
     mem_free(&again);
+    mg_free(md.m);
+}
+
+// A file of the version that knew neither packed records nor dictionaries.
+static void version_one_is_read(void **state) {
+    (void)state;
+    uint64_t seed = test_seed() + 4;
+    struct model md = model_new(&seed, 300, 2, 20, 100);
+    for (size_t i = 0; i < md.n; i++) md.m[i].stream *= 2; // none is packed
+    struct mem_file file;
+    struct mg_segment_summary sum;
+    build(&file, &sum, &md, &(struct mg_segment_options){.env = &env, .file = 5});
+    mg_put_u32(file.p + MG_AT(file_head, version), 1);
+    mg_put_u64(file.p + MG_AT(file_head, checksum), mg_file_sum(file.p, MG_FILE_HEAD_SIZE - 8));
+    for (size_t i = 1; i <= 2; i++) {
+        uint8_t *foot = file.p + file.n - i * MG_FOOT_BYTES;
+        mg_put_u32(foot + MG_AT(segment_foot, version), 1);
+        sum.foot_sum = mg_file_sum(foot, MG_SEGMENT_FOOT_SIZE - 8);
+        mg_put_u64(foot + MG_SEGMENT_FOOT_SIZE - 8, sum.foot_sum);
+    }
+    struct mg_segment *g;
+    assert_int_equal(mg_segment_open(&g, &env, mem_blob(&file), 5, sum.size, sum.foot_sum), MG_OK);
+    assert_int_equal(probe_segment(g, &md, &seed, false, 2, NULL), 0);
+    struct mg_segment_health health;
+    assert_int_equal(mg_segment_verify(g, NULL, NULL, &health), MG_OK);
+    mg_segment_close(g);
+    // One of a version to come is not.
+    for (size_t i = 1; i <= 2; i++) {
+        uint8_t *foot = file.p + file.n - i * MG_FOOT_BYTES;
+        mg_put_u32(foot + MG_AT(segment_foot, version), MG_SEGMENT_VERSION + 1);
+        mg_put_u64(foot + MG_SEGMENT_FOOT_SIZE - 8, mg_file_sum(foot, MG_SEGMENT_FOOT_SIZE - 8));
+    }
+    assert_int_equal(mg_segment_open(&g, &env, mem_blob(&file), 5, sum.size, 0), MG_ECORRUPT);
+    mem_free(&file);
     mg_free(md.m);
 }
 
@@ -547,7 +587,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equals_the_model), cmocka_unit_test(many_streams),
         cmocka_unit_test(each_flipped_byte), cmocka_unit_test(damaged_sectors),
-        cmocka_unit_test(records_alone), cmocka_unit_test(refuses_what_it_cannot_keep),
+        cmocka_unit_test(records_alone), cmocka_unit_test(version_one_is_read),
+        cmocka_unit_test(refuses_what_it_cannot_keep),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
