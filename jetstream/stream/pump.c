@@ -216,7 +216,7 @@ static void count_gone(struct mg_js_reading *rd) { stop_counting(reader(rd)); }
 static bool count(struct mg_js_member *m) {
     if (m->count) return false;
     if (count_numbers(m)) return true;
-    if (m->reading && !MG_PLANTED(read_and_count)) { // the pump begins when that has come
+    if (m->reading) { // the pump begins when that has come
         m->stale = true;
         return false;
     }

@@ -113,7 +113,6 @@
     X(unsaved_config, js, "the new configuration of a stream is not written")                                          \
     X(unpaused, js, "a pause does not survive a restart")                                                              \
     X(stale_pending, js, "a message that is removed still counts as waiting for a consumer")                           \
-    X(read_and_count, js, "what waits for a consumer is counted while the next of it is being read")                   \
     X(used_in_vain, js, "requests do not keep an ephemeral consumer alive")                                            \
     X(pin_unheeded, js, "a request without a pin is served though another client is pinned")                           \
     X(one_below, js, "a request for overflow is served one message too early")                                         \
