@@ -37,7 +37,7 @@ static void draw_stream(struct js_client *cl, struct js_stream *s) {
     s->max_msgs = s->kind == JS_LIMITS && js_chance(cl, 128) ? 5 + (int64_t)js_below(cl, 60) : -1;
     s->max_per_subject = s->kind == JS_KV ? 1 + (int64_t)js_below(cl, 4) : -1;
     s->max_age = s->kind == JS_LIMITS && js_chance(cl, 80) ? (10 + js_below(cl, 100)) * MG_SEC : 0;
-    s->packed = js_chance(cl, 100);
+    s->packed = (s->no + s->generation) % 5 < 2;
     s->dedupe = s->max_age ? s->max_age / 2 : (5 + js_below(cl, 100)) * MG_SEC;
 }
 
