@@ -54,7 +54,8 @@ static void write_consumers(struct mg_jw *w, struct mg_js_stream *s, bool config
         mg_jw_key(w, "consumer_detail");
         mg_jw_arr(w);
         for (size_t i = 0; i < g.n; i++) {
-            struct mg_js_consumer_info info = mg_js_member_tell(g.v[i]);
+            struct mg_js_consumer_config whole;
+            struct mg_js_consumer_info info = mg_js_member_tell(g.v[i], &whole);
             info.version = NULL;
             info.hide_config = !config;
             mg_jw_obj(w);

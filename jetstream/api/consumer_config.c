@@ -129,14 +129,29 @@ void mg_js_consumer_write_answer(const struct mg_js_consumer_config *c, const ch
     mg_shape_fini(&config_shape, &answer);
 }
 
-int mg_js_consumer_load(struct mg_js_consumer_config *c, mg_slice json) {
+// What is stored relies on this: it never changes. Metadata, too, has a usual value.
+static const struct mg_js_consumer_config usual = {.ack_policy = MG_JS_ACK_EXPLICIT, .ack_wait = 30000000000,
+                                                   .max_deliver = -1, .max_waiting = 512, .max_ack_pending = 1000};
+
+void mg_js_consumer_store(const struct mg_js_consumer_config *c, struct mg_jw *w) {
+    struct mg_js_consumer_config shown = *c;
+    if (mg_js_metadata_usual(&c->metadata)) shown.metadata = (struct mg_map){NULL, 0};
+    mg_shape_write_unusual(&config_shape, &shown, &usual, w);
+}
+
+int mg_js_consumer_load(struct mg_js_consumer_config *c, mg_slice json, bool whole) {
     struct mg_buf err = MG_BUF_INIT;
-    memset(c, 0, sizeof *c);
+    *c = whole ? (struct mg_js_consumer_config){.name = {NULL, 0}} : usual;
     int rc = mg_shape_read(&config_shape, json, true, c, &err);
     mg_buf_fini(&err);
+    if (!whole && c->metadata.n == 0) mg_js_metadata_stamp(&c->metadata, 0);
     if (rc == 0) return 0;
     mg_shape_fini(&config_shape, c);
     return MG_ECORRUPT;
+}
+
+bool mg_js_consumer_equal(const struct mg_js_consumer_config *a, const struct mg_js_consumer_config *b) {
+    return mg_shape_equal(&config_shape, a, b);
 }
 
 bool mg_js_consumer_same(const struct mg_js_consumer_config *c, const struct mg_js_consumer_config *stored) {

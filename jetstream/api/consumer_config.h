@@ -100,12 +100,16 @@ static inline bool mg_js_consumer_is_durable(const struct mg_js_consumer_config 
 
 // Metadata: as for streams.
 void mg_js_consumer_stamp(struct mg_js_consumer_config *c);
+bool mg_js_consumer_equal(const struct mg_js_consumer_config *a, const struct mg_js_consumer_config *b);
 bool mg_js_consumer_same(const struct mg_js_consumer_config *c, const struct mg_js_consumer_config *stored);
 
 void mg_js_consumer_copy(struct mg_js_consumer_config *dst, const struct mg_js_consumer_config *src);
 void mg_js_consumer_fini(struct mg_js_consumer_config *c);
 void mg_js_consumer_write(const struct mg_js_consumer_config *c, struct mg_jw *w);
-int mg_js_consumer_load(struct mg_js_consumer_config *c, mg_slice json); // MG_ECORRUPT: it is none
+// As it is stored: without what most have the same. mg_js_consumer_load reads that, and with `whole` what
+// mg_js_consumer_write writes. MG_ECORRUPT: it is none.
+void mg_js_consumer_store(const struct mg_js_consumer_config *c, struct mg_jw *w);
+int mg_js_consumer_load(struct mg_js_consumer_config *c, mg_slice json, bool whole);
 void mg_js_consumer_write_answer(const struct mg_js_consumer_config *c, const char *version, struct mg_jw *w);
 
 #endif

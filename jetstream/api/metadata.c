@@ -26,6 +26,10 @@ void mg_js_metadata_stamp(struct mg_map *m, int level) {
     set_int(m, REQUIRED, level);
 }
 
+bool mg_js_metadata_usual(const struct mg_map *m) {
+    return m->n == 1 && mg_slice_eq(m->v[0].key, REQUIRED) && mg_slice_eq(m->v[0].value, MG_S("0"));
+}
+
 void mg_js_metadata_sign(struct mg_map *m, const char *version) {
     mg_map_set(m, VERSION, mg_cstr(version));
     set_int(m, LEVEL, MG_JS_API_LEVEL);

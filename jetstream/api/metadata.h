@@ -10,6 +10,7 @@
 
 // Puts in the level that the configuration requires; what only answers have is removed.
 void mg_js_metadata_stamp(struct mg_map *m, int level);
+bool mg_js_metadata_usual(const struct mg_map *m); // nothing but that level, and that is 0
 // For answers: adds the version of this server and its level.
 void mg_js_metadata_sign(struct mg_map *m, const char *version);
 // For comparisons: takes the server's keys of `stored` instead of those in m.

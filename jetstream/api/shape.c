@@ -91,9 +91,10 @@ uint64_t mg_map_bytes(const struct mg_map *m) {
 
 // ---- freeing and copying ------------------------------------------------------------------------------------------
 
-static void fini_strings(struct mg_strings *s) {
+void mg_strings_fini(struct mg_strings *s) {
     for (size_t i = 0; i < s->n; i++) free_string(&s->v[i]);
     mg_free(s->v);
+    *s = (struct mg_strings){NULL, 0};
 }
 
 static void fini_map(struct mg_map *m) {
@@ -120,7 +121,7 @@ void mg_shape_fini(const struct mg_shape *shape, void *v) {
         void *m = member(f, v);
         switch (f->kind) {
         case MG_KIND_STRING: free_string(m); break;
-        case MG_KIND_STRINGS: fini_strings(m); break;
+        case MG_KIND_STRINGS: mg_strings_fini(m); break;
         case MG_KIND_DURATIONS: mg_free(((struct mg_durations *)m)->v); break;
         case MG_KIND_MAP: fini_map(m); break;
         case MG_KIND_LIST: fini_list(f->of, m); break;
@@ -351,6 +352,17 @@ void mg_shape_write_members(const struct mg_shape *shape, const void *v, struct 
             write_value(f, m, w);
         }
     }
+}
+
+void mg_shape_write_unusual(const struct mg_shape *shape, const void *v, const void *usual, struct mg_jw *w) {
+    mg_jw_obj(w);
+    for (size_t i = 0; i < shape->n; i++) {
+        const struct mg_field *f = &shape->fields[i];
+        if (equal_members(f, member_of(f, v), member_of(f, usual))) continue;
+        mg_jw_key(w, f->key);
+        write_value(f, member_of(f, v), w);
+    }
+    mg_jw_end_obj(w);
 }
 
 void mg_shape_write(const struct mg_shape *shape, const void *v, struct mg_jw *w) {

@@ -107,6 +107,9 @@ int mg_shape_read(const struct mg_shape *shape, mg_slice body, bool strict, void
 // Writes the members, without the braces.
 void mg_shape_write_members(const struct mg_shape *shape, const void *v, struct mg_jw *w);
 void mg_shape_write(const struct mg_shape *shape, const void *v, struct mg_jw *w);
+// Only those that are not as in `usual`, be they empty: what is read over a copy of `usual` gives v again (an empty map
+// and empty lists do not, unless they are empty there, too).
+void mg_shape_write_unusual(const struct mg_shape *shape, const void *v, const void *usual, struct mg_jw *w);
 bool mg_shape_equal(const struct mg_shape *shape, const void *a, const void *b);
 // dst is overwritten unseen.
 void mg_shape_copy(const struct mg_shape *shape, void *dst, const void *src);
@@ -117,6 +120,7 @@ void mg_shape_fini(const struct mg_shape *shape, void *v);
 
 void mg_string_set(mg_slice *s, mg_slice to); // frees the old one
 void mg_strings_add(struct mg_strings *s, mg_slice one);
+void mg_strings_fini(struct mg_strings *s); // and zeroes it
 mg_slice mg_map_get(const struct mg_map *m, mg_slice key); // {NULL, 0}: not there
 void mg_map_set(struct mg_map *m, mg_slice key, mg_slice value);
 void mg_map_remove(struct mg_map *m, mg_slice key);

@@ -35,7 +35,7 @@ void mg_js_consumer_removed(struct mg_js_consumer *c, int64_t now, uint64_t seq,
     // What last_per_subject passes over does not count, and what it misses is found out when its turn comes.
     if (c->state.skip != NULL && seq >= c->next && seq < c->state.resume) return;
     if (seq >= c->next) {
-        if (c->num_pending > 0 && mg_js_consumer_matches(c, subject)) c->num_pending--;
+        if (c->num_pending > 0 && c->env->ops->matches(c->app, subject)) c->num_pending--;
         return;
     }
     struct mg_js_entry *e = mg_js_pending_find(&c->state.pending, seq);
@@ -106,8 +106,9 @@ void mg_js_consumer_revise(struct mg_js_consumer *c, int64_t now, const struct m
     consumer_arm_inactive(c, now);
 }
 
-void mg_js_consumer_pause(struct mg_js_consumer *c, int64_t now) {
-    bool paused = c->rules->pause_until > now;
+void mg_js_consumer_pause(struct mg_js_consumer *c, int64_t now, const struct mg_js_consumer_rules *rules) {
+    bool paused = rules->pause_until > now;
+    c->rules = rules;
     c->paused = paused;
     c->no_taker = false;
     consumer_notice(c, &(struct mg_js_notice){.kind = paused ? MG_JS_NOTICE_PAUSED : MG_JS_NOTICE_RESUMED,

@@ -11,11 +11,10 @@
 #include "server/base/assert.h"
 #include "server/base/mem.h"
 #include "server/base/planted.h"
-#include "server/proto/subject.h"
 
 struct mg_js_consumer *mg_js_consumer_new(struct mg_js_consumer_env *env, const struct mg_js_consumer_rules *rules,
                                           mg_slice name, struct mg_js_state *state, int64_t now, void *app) {
-    struct mg_js_consumer *c = mg_zalloc(sizeof *c + name.n);
+    struct mg_js_consumer *c = mg_zalloc(offsetof(struct mg_js_consumer, name) + name.n);
     c->env = env;
     c->rules = rules;
     c->app = app;
@@ -24,7 +23,7 @@ struct mg_js_consumer *mg_js_consumer_new(struct mg_js_consumer_env *env, const 
     mg_assert(c->state.no_acks == (rules->ack == MG_JS_ACK_NONE));
     c->next = mg_js_state_next(&c->state);
     c->paused = rules->pause_until > now;
-    c->name_len = (uint32_t)name.n;
+    c->name_len = (uint16_t)name.n;
     memcpy(c->name, name.p, name.n);
     if (consumer_is_push(c)) {
         c->push = mg_zalloc(sizeof *c->push);
@@ -32,7 +31,7 @@ struct mg_js_consumer *mg_js_consumer_new(struct mg_js_consumer_env *env, const 
                                        .bucket = (double)rules->rate_burst, .bucket_time = now};
     }
     if (rules->replay_original) c->replay = mg_zalloc(sizeof *c->replay);
-    if (rules->inactive_jitter) c->jitter = (int64_t)(100 + env->ops->random(app) % 900) * MG_JS_MS;
+    if (rules->inactive_jitter) c->jitter_ms = (uint16_t)(100 + env->ops->random(app) % 900);
     c->used = now;
     consumer_arm_inactive(c, now);
     return c;
@@ -72,16 +71,16 @@ void mg_js_consumer_recall(struct mg_js_consumer *c, int64_t now, const struct m
 }
 
 size_t mg_js_consumer_memory(const struct mg_js_consumer *c) {
-    const struct mg_js_pending *p = &c->state.pending;
-    size_t n = sizeof *c + c->name_len + p->cap * sizeof *p->log + p->heap_cap * sizeof *p->heap +
-               p->ring_cap * sizeof *p->ring;
+    size_t n = sizeof *c + c->name_len + mg_js_pending_memory(&c->state.pending);
     if (c->state.skip != NULL) n += sizeof *c->state.skip + c->state.skip->packed.cap;
     if (c->push != NULL) n += sizeof *c->push;
     if (c->pin != NULL) n += sizeof *c->pin;
     if (c->replay != NULL) n += sizeof *c->replay;
     if (c->waiting == NULL) return n;
-    for (const struct mg_list *l = c->waiting->queue.next; l != &c->waiting->queue; l = l->next)
-        n += sizeof(struct mg_js_waiter) + mg_container_of(l, struct mg_js_waiter, link)->reply_len;
+    for (const struct mg_list *l = c->waiting->queue.next; l != &c->waiting->queue; l = l->next) {
+        const struct mg_js_waiter *w = mg_container_of(l, struct mg_js_waiter, link);
+        n += sizeof *w + w->reply_len + (w->group != NULL ? sizeof *w->group : 0);
+    }
     return n + sizeof *c->waiting;
 }
 
@@ -215,14 +214,7 @@ void mg_js_consumer_end(struct mg_js_consumer *c, int64_t now, const struct mg_j
     consumer_check_waiting(c, now, true);
 }
 
-// ---- filters and counts ---------------------------------------------------------------------------------------------
-
-bool mg_js_consumer_matches(const struct mg_js_consumer *c, mg_slice subject) {
-    const struct mg_js_consumer_rules *r = c->rules;
-    for (unsigned i = 0; i < r->filters_len; i++)
-        if (mg_subject_match(subject, r->filters[i])) return true;
-    return r->filters_len == 0;
-}
+// ---- counts ---------------------------------------------------------------------------------------------------------
 
 void mg_js_consumer_set_num_pending(struct mg_js_consumer *c, uint64_t n) {
     c->num_pending = n;
@@ -230,7 +222,7 @@ void mg_js_consumer_set_num_pending(struct mg_js_consumer *c, uint64_t n) {
 }
 
 bool mg_js_consumer_stored(struct mg_js_consumer *c, uint64_t seq, mg_slice subject) {
-    if (seq < c->next || !mg_js_consumer_matches(c, subject)) return false;
+    if (seq < c->next || !c->env->ops->matches(c->app, subject)) return false;
     c->num_pending++;
     c->no_taker = false;
     return true;

@@ -86,6 +86,7 @@ struct mg_js_consumer_ops {
     enum mg_js_interest (*interest)(void *app, mg_slice inbox);
     void (*notice)(void *app, const struct mg_js_notice *n);
     uint64_t (*random)(void *app);
+    bool (*matches)(void *app, mg_slice subject); // do the filters let it through?
 };
 
 // What the consumers of a stream share. Lives longer than they do. Zero domain, account for short subjects.
@@ -99,7 +100,7 @@ struct mg_js_consumer_env {
 // ---- life -----------------------------------------------------------------------------------------------------------
 
 // Begins with the state, which it takes over (mg_js_state_init or a decoded one). rules stay the owner's and are
-// replaced by mg_js_consumer_revise only; name is copied.
+// replaced by mg_js_consumer_revise and _pause only; name is copied.
 struct mg_js_consumer *mg_js_consumer_new(struct mg_js_consumer_env *env, const struct mg_js_consumer_rules *rules,
                                           mg_slice name, struct mg_js_state *state, int64_t now, void *app);
 // Without a word to anybody.
@@ -181,7 +182,6 @@ void mg_js_consumer_interest_changed(struct mg_js_consumer *c, int64_t now);
 
 // ---- from the stream ------------------------------------------------------------------------------------------------
 
-bool mg_js_consumer_matches(const struct mg_js_consumer *c, mg_slice subject);
 // How many messages (last_per_subject: subjects) from the position on match: after creation, reset, other filters,
 // purges. Kept from there on.
 void mg_js_consumer_set_num_pending(struct mg_js_consumer *c, uint64_t n);
@@ -202,8 +202,8 @@ void mg_js_consumer_trim(struct mg_js_consumer *c, int64_t now, uint64_t first);
 // Other rules, checked already (spec 2.2). new_filters: set num_pending.
 void mg_js_consumer_revise(struct mg_js_consumer *c, int64_t now, const struct mg_js_consumer_rules *rules,
                            bool new_filters);
-// The owner has changed pause_until in the rules: tells it.
-void mg_js_consumer_pause(struct mg_js_consumer *c, int64_t now);
+// rules: with another pause_until, the same in all else.
+void mg_js_consumer_pause(struct mg_js_consumer *c, int64_t now, const struct mg_js_consumer_rules *rules);
 // seq 0: back to the floor. start_time_seq: for by_start_time, the number its time leads to. MG_OK with *reset_seq: set
 // num_pending. MG_EDENIED with the reason in *why.
 int mg_js_consumer_reset(struct mg_js_consumer *c, int64_t now, uint64_t seq, uint64_t start_time_seq,

@@ -57,20 +57,21 @@ struct mg_js_consumer {
     int64_t last_delivered, last_acked;
     int64_t used;         // pull: when somebody last used it; push: when interest was lost
     int64_t inactive_at;  // MG_JS_NEVER
-    int64_t jitter;       // of inactive_after
     int64_t hold_until;   // replay and rate limit: nothing new before that
     struct mg_js_waiting *waiting; // owned; NULL: no request waits
     struct mg_js_push *push;       // owned; NULL: pull
     struct mg_js_pin *pin;         // owned; NULL: nobody
     struct mg_js_replay *replay;   // owned; NULL: as fast as it goes
     uint32_t epoch;
+    uint16_t jitter_ms;   // of inactive_after
     bool no_taker;        // a message went round and nobody could take it: wait for something to happen
     bool paused;
-    uint32_t name_len;
+    uint16_t name_len;
     char name[];
 };
 
 static inline bool consumer_is_push(const struct mg_js_consumer *c) { return mg_js_rules_push(c->rules); }
+static inline int64_t consumer_jitter(const struct mg_js_consumer *c) { return c->jitter_ms * MG_JS_MS; }
 static inline mg_slice consumer_name(const struct mg_js_consumer *c) { return mg_slice_of(c->name, c->name_len); }
 static inline int64_t consumer_later(int64_t now, int64_t ns) {
     int64_t at;

@@ -44,19 +44,23 @@ struct mg_js_due {
     uint64_t seq;
 };
 
-struct mg_js_pending {
+struct mg_js_entries {
     struct mg_js_entry *log; // owned
     uint32_t len, cap;
     uint32_t first_used;     // nothing but holes stands before it
     uint32_t first_live;     // no live entry stands before it
-    uint32_t live, parked;
-    uint32_t redelivered;    // live or parked with a count above 1
-    uint32_t queued;
     struct mg_js_due *heap;  // owned
     uint32_t heap_len, heap_cap;
     uint64_t *ring;          // owned; 0: hole
     uint32_t ring_cap;       // a power of two
     uint32_t head, tail;     // tickets [head, tail)
+};
+
+struct mg_js_pending {
+    struct mg_js_entries *in; // owned; NULL: there have been none
+    uint32_t live, parked;
+    uint32_t redelivered;     // live or parked with a count above 1
+    uint32_t queued;
 };
 
 #define MG_JS_PENDING_MAX (1u << 25) // entries, live and parked
@@ -67,6 +71,7 @@ static inline int64_t mg_js_round_ms(int64_t ns) {
     return rest > 0 ? ns + MG_JS_MS - rest : ns - rest;
 }
 
+size_t mg_js_pending_memory(const struct mg_js_pending *p); // bytes, without the allocator's
 void mg_js_pending_fini(struct mg_js_pending *p); // frees and zeroes: also how everything is dropped
 // seq is greater than that of every entry.
 struct mg_js_entry *mg_js_pending_append(struct mg_js_pending *p, uint64_t seq, uint64_t dseq, int64_t due,

@@ -17,13 +17,13 @@ static void draw_id(struct mg_js_consumer *c, char *id) {
 void pin_set(struct mg_js_consumer *c, int64_t now, struct mg_js_waiter *w) {
     struct mg_js_pin *p = c->pin = mg_zalloc(sizeof *p);
     draw_id(c, p->id);
-    p->group_len = w->group_len;
-    memcpy(p->group, w->group, sizeof p->group);
+    p->group_len = w->group->name_len;
+    memcpy(p->group, w->group->name, sizeof p->group);
     p->since = now;
     p->until = consumer_later(now, c->rules->pin_timeout);
     // The rest of its batch is served as one that knows its id.
-    memcpy(w->id, p->id, MG_JS_PIN_ID);
-    w->id_len = MG_JS_PIN_ID;
+    memcpy(w->group->id, p->id, MG_JS_PIN_ID);
+    w->group->id_len = MG_JS_PIN_ID;
     consumer_notice(c, &(struct mg_js_notice){.kind = MG_JS_NOTICE_PINNED, .group = mg_js_waiter_group(w),
                                               .text = pin_id(c)});
 }

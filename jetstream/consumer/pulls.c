@@ -97,7 +97,7 @@ enum verdict { TAKES, WAITS, ENDED };
 // Policies of priority groups (spec 11). WAITS: not its turn, it goes to the end.
 static enum verdict check_pin(struct mg_js_consumer *c, struct mg_js_waiter *w) {
     if (c->rules->priority != MG_JS_PRIORITY_PINNED) return TAKES;
-    if (w->id_len == 0) return c->pin == NULL ? TAKES : WAITS;
+    if (mg_js_waiter_id(w).n == 0) return c->pin == NULL ? TAKES : WAITS;
     if (c->pin != NULL && mg_slice_eq(mg_js_waiter_id(w), pin_id(c))) return TAKES;
     end_pending(c, w, "423 Nats-Wrong-Pin-Id");
     return ENDED;
@@ -105,10 +105,11 @@ static enum verdict check_pin(struct mg_js_consumer *c, struct mg_js_waiter *w) 
 
 static enum verdict check_overflow(const struct mg_js_consumer *c, const struct mg_js_waiter *w, bool first) {
     if (c->rules->priority != MG_JS_PRIORITY_OVERFLOW) return TAKES;
-    if (w->min_pending <= 0 && w->min_ack_pending <= 0) return TAKES;
+    const struct mg_js_waiter_group *g = w->group;
+    if (g == NULL || (g->min_pending <= 0 && g->min_ack_pending <= 0)) return TAKES;
     uint64_t pending = c->num_pending + (first ? 0 : 1); // the one at hand counts
-    if (w->min_pending > 0 && pending >= (uint64_t)w->min_pending) return TAKES;
-    if (w->min_ack_pending > 0 && c->state.pending.live >= w->min_ack_pending) return TAKES;
+    if (g->min_pending > 0 && pending >= (uint64_t)g->min_pending) return TAKES;
+    if (g->min_ack_pending > 0 && c->state.pending.live >= g->min_ack_pending) return TAKES;
     return WAITS;
 }
 
@@ -145,7 +146,8 @@ static void take(struct mg_js_consumer *c, int64_t now, struct mg_js_waiter *w, 
     w->given++;
     mg_js_waiting_want(c->waiting, w, left - 1);
     // A request that is no object has no group, and is not pinned.
-    if (c->rules->priority == MG_JS_PRIORITY_PINNED && c->pin == NULL && w->group_len > 0) pin_set(c, now, w);
+    bool pins = c->rules->priority == MG_JS_PRIORITY_PINNED && c->pin == NULL;
+    if (pins && mg_js_waiter_group(w).n > 0) pin_set(c, now, w);
 }
 
 struct mg_js_waiter *consumer_next_waiter(struct mg_js_consumer *c, int64_t now, size_t size, bool first_delivery) {

@@ -2,7 +2,8 @@
 // Copyright (c) The Midge Authors
 //
 // What a consumer is configured to do, as plain values: the API's configuration after defaults and checks. The state
-// machine trusts it and keeps a pointer to it. Durations and times are nanoseconds.
+// machine trusts it and keeps a pointer to it. Durations and times are nanoseconds. Filters are not here: consumers
+// that are alike in all else share their rules, and the owner knows the filters (`matches` of consumer.h).
 #ifndef MG_JETSTREAM_CONSUMER_RULES_H
 #define MG_JETSTREAM_CONSUMER_RULES_H
 
@@ -22,8 +23,6 @@ struct mg_js_consumer_rules {
     unsigned backoff_len;
     int64_t max_deliver;      // <= 0: no limit
     int64_t max_ack_pending;  // <= 0: no limit
-    const mg_slice *filters;  // a message matches if one of them does
-    unsigned filters_len;     // 0: all
     bool replay_original;
     bool headers_only;
     int sample;               // percent

@@ -4,11 +4,11 @@
 // Where a new consumer begins; see start.h.
 #include "jetstream/consumer/start.h"
 
-struct mg_js_start mg_js_start_plan(const struct mg_js_consumer_rules *r, int64_t per_subject) {
+struct mg_js_start mg_js_start_plan(const struct mg_js_consumer_rules *r, bool filtered, int64_t per_subject) {
     struct mg_js_start plan = {MG_JS_START_KNOWN, 0};
     switch (r->deliver) {
     case MG_JS_DELIVER_LAST:
-        if (r->filters_len > 0) plan.ask = MG_JS_START_LAST_MATCH;
+        if (filtered) plan.ask = MG_JS_START_LAST_MATCH;
         break;
     case MG_JS_DELIVER_BY_START_TIME:
         plan = (struct mg_js_start){MG_JS_START_FIRST_AT, r->start_time};

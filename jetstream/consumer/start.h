@@ -23,8 +23,8 @@ struct mg_js_start {
     int64_t time;  // FIRST_AT
 };
 
-// per_subject: the stream's max_msgs_per_subject.
-struct mg_js_start mg_js_start_plan(const struct mg_js_consumer_rules *r, int64_t per_subject);
+// filtered: it has filters. per_subject: the stream's max_msgs_per_subject.
+struct mg_js_start mg_js_start_plan(const struct mg_js_consumer_rules *r, bool filtered, int64_t per_subject);
 // The number to begin with. found: the answer; of LAST_SUBJECTS the lowest number, 0: none.
 uint64_t mg_js_start_at(const struct mg_js_consumer_rules *r, struct mg_js_start plan, uint64_t stream_first,
                         uint64_t stream_last, uint64_t found);

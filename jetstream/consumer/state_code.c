@@ -54,8 +54,8 @@ void mg_js_state_encode(const struct mg_js_state *s, struct mg_buf *out) {
     mg_varint_add(out, s->floor.seq);
     mg_varint_add(out, s->resume);
     mg_varint_add(out, p->live + p->parked);
-    for (uint32_t i = 0; i < p->len; i++) {
-        const struct mg_js_entry *e = &p->log[i];
+    for (uint32_t i = 0; p->in && i < p->in->len; i++) {
+        const struct mg_js_entry *e = &p->in->log[i];
         if (e->state == MG_JS_ENTRY_GONE) continue;
         mg_varint_add(out, e->seq - seq);
         seq = e->seq;

@@ -10,12 +10,12 @@
 void consumer_arm_inactive(struct mg_js_consumer *c, int64_t now) {
     (void)now;
     bool watched = c->rules->inactive_after > 0 && (c->push == NULL || !c->push->active);
-    int64_t at = consumer_later(consumer_later(c->used, c->rules->inactive_after), c->jitter);
+    int64_t at = consumer_later(consumer_later(c->used, c->rules->inactive_after), consumer_jitter(c));
     c->inactive_at = watched ? at : MG_JS_NEVER;
 }
 
 static void check_inactive(struct mg_js_consumer *c, int64_t now) {
-    int64_t period = consumer_later(c->rules->inactive_after, c->jitter);
+    int64_t period = consumer_later(c->rules->inactive_after, consumer_jitter(c));
     if (c->inactive_at > now) return;
     if (c->push == NULL) {
         consumer_check_waiting(c, now, false);

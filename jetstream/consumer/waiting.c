@@ -4,6 +4,8 @@
 // The queue of pull requests; see waiting.h.
 #include "jetstream/consumer/waiting.h"
 
+#include <stddef.h>
+
 #include "jetstream/consumer/pending.h"
 #include "server/base/mem.h"
 
@@ -57,9 +59,19 @@ static uint8_t copy(char *to, size_t cap, mg_slice s) {
 // What a request counts in `batches`: bounded, so that the sum cannot overflow.
 static int64_t share(int64_t left) { return left < 0 ? 0 : left < INT64_C(1) << 30 ? left : INT64_C(1) << 30; }
 
+static struct mg_js_waiter_group *new_group(const struct mg_js_request *r) {
+    if (r->group.n == 0 && r->id.n == 0 && r->min_pending == 0 && r->min_ack_pending == 0) return NULL;
+    struct mg_js_waiter_group *g = mg_zalloc(sizeof *g);
+    g->min_pending = r->min_pending;
+    g->min_ack_pending = r->min_ack_pending;
+    g->name_len = copy(g->name, sizeof g->name, r->group);
+    g->id_len = copy(g->id, sizeof g->id, r->id);
+    return g;
+}
+
 struct mg_js_waiter *mg_js_waiting_add(struct mg_js_waiting *q, const struct mg_js_request *r, mg_slice reply,
                                        int64_t now, bool prioritized) {
-    struct mg_js_waiter *w = mg_zalloc(sizeof *w + reply.n);
+    struct mg_js_waiter *w = mg_zalloc(offsetof(struct mg_js_waiter, reply) + reply.n);
     w->left = r->batch;
     w->bytes_left = r->max_bytes;
     w->no_wait = r->no_wait;
@@ -68,10 +80,7 @@ struct mg_js_waiter *mg_js_waiting_add(struct mg_js_waiting *q, const struct mg_
     w->expires = r->expires == 0 ? MG_JS_NEVER : plus(now, r->expires);
     w->heartbeat = r->heartbeat;
     w->next_heartbeat = r->heartbeat > 0 ? plus(now, r->heartbeat) : MG_JS_NEVER;
-    w->min_pending = r->min_pending;
-    w->min_ack_pending = r->min_ack_pending;
-    w->group_len = copy(w->group, sizeof w->group, r->group);
-    w->id_len = copy(w->id, sizeof w->id, r->id);
+    w->group = new_group(r);
     w->reply_len = (uint32_t)reply.n;
     memcpy(w->reply, reply.p, reply.n);
     insert(q, w, prioritized);
@@ -97,5 +106,6 @@ void mg_js_waiting_remove(struct mg_js_waiting *q, struct mg_js_waiter *w) {
         q->batches = 0;
         q->wake = MG_JS_NEVER;
     }
+    mg_free(w->group);
     mg_free(w);
 }

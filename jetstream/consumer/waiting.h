@@ -16,6 +16,14 @@
 #define MG_JS_PIN_ID 22      // characters
 #define MG_JS_PRIORITY_LAST 10 // of requests that cannot say one
 
+// What only a request to a priority group says.
+struct mg_js_waiter_group {
+    int64_t min_pending, min_ack_pending;
+    uint8_t name_len, id_len;
+    char id[MG_JS_PIN_ID + 1]; // a longer one is kept as one byte more than any pin has
+    char name[16];
+};
+
 struct mg_js_waiter {
     struct mg_list link;
     int64_t left;         // messages it still wants
@@ -23,12 +31,9 @@ struct mg_js_waiter {
     uint32_t given;       // messages
     bool no_wait, json;
     uint8_t priority;
-    uint8_t group_len, id_len;
     int64_t expires;      // MG_JS_NEVER
     int64_t heartbeat, next_heartbeat; // 0, MG_JS_NEVER: none
-    int64_t min_pending, min_ack_pending;
-    char id[MG_JS_PIN_ID + 1]; // a longer one is kept as one byte more than any pin has
-    char group[16];
+    struct mg_js_waiter_group *group;  // owned; NULL: it says nothing of the kind
     uint32_t reply_len;
     char reply[];
 };
@@ -43,8 +48,12 @@ struct mg_js_waiting {
 };
 
 static inline mg_slice mg_js_waiter_reply(const struct mg_js_waiter *w) { return mg_slice_of(w->reply, w->reply_len); }
-static inline mg_slice mg_js_waiter_id(const struct mg_js_waiter *w) { return mg_slice_of(w->id, w->id_len); }
-static inline mg_slice mg_js_waiter_group(const struct mg_js_waiter *w) { return mg_slice_of(w->group, w->group_len); }
+static inline mg_slice mg_js_waiter_id(const struct mg_js_waiter *w) {
+    return w->group ? mg_slice_of(w->group->id, w->group->id_len) : mg_slice_of(NULL, 0);
+}
+static inline mg_slice mg_js_waiter_group(const struct mg_js_waiter *w) {
+    return w->group ? mg_slice_of(w->group->name, w->group->name_len) : mg_slice_of(NULL, 0);
+}
 
 void mg_js_waiting_init(struct mg_js_waiting *q);
 void mg_js_waiting_fini(struct mg_js_waiting *q);

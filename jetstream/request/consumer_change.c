@@ -32,17 +32,6 @@ static void paused(struct mg_js_request *rq, struct mg_js_stream *s, const struc
     mg_buf_fini(&out);
 }
 
-static void pause_member(struct mg_js_member *m, struct mg_js_time until) {
-    struct mg_js *js = m->stream->js;
-    m->config.pause_until = until;
-    m->rules->pause_until = until.set ? mg_js_time_ns(until) : 0;
-    mg_js_consumer_stamp(&m->config);
-    js->inside++;
-    mg_js_consumer_pause(m->c, mg_js_now(js));
-    js->inside--;
-    mg_js_member_wake(m);
-}
-
 void mg_js_do_consumer_pause(struct mg_js_request *rq) {
     struct pause *p = mg_zalloc(sizeof(*p));
     rq->own = p;
@@ -54,7 +43,7 @@ void mg_js_do_consumer_pause(struct mg_js_request *rq) {
         return;
     }
     if (mg_js_time_is_zero(p->pause_until)) p->pause_until = (struct mg_js_time){.set = false};
-    pause_member(m, p->pause_until);
+    mg_js_member_pause(m, p->pause_until);
     void *ctx = mg_js_request_then(rq, paused);
     int err = 0;
     if (m->persistent && !MG_PLANTED(unpaused)) err = mg_js_member_store_config(m, ctx);
@@ -89,7 +78,8 @@ static void tell_reset(struct mg_js_knowing *k, struct mg_js_member *m) {
         mg_js_answer_nothing(t->rq);
         return;
     }
-    struct mg_js_consumer_info info = mg_js_member_tell(m);
+    struct mg_js_consumer_config config;
+    struct mg_js_consumer_info info = mg_js_member_tell(m, &config);
     struct mg_buf out = MG_BUF_INIT;
     struct mg_jw w;
     mg_js_reply_begin(&w, &out, t->rq->reply);
@@ -142,12 +132,12 @@ void mg_js_do_consumer_reset(struct mg_js_request *rq) {
     t->rq = rq;
     t->m = m;
     if (!mg_js_request_lenient(rq, &reset_shape, t)) return;
-    if (t->seq == 0 || m->rules->deliver != MG_JS_DELIVER_BY_START_TIME) {
+    if (t->seq == 0 || m->terms->rules.deliver != MG_JS_DELIVER_BY_START_TIME) {
         reset(t, 0);
         return;
     }
     t->rd.r.kind = MG_READ_TIME;
-    t->rd.r.time = m->rules->start_time;
+    t->rd.r.time = m->terms->rules.start_time;
     t->rd.done = found_time;
     t->rd.gone = time_gone;
     if (mg_js_read(s, &t->rd) == 0) found_time(&t->rd);
@@ -171,7 +161,7 @@ static void unpin(struct mg_js_request *rq, mg_slice group) {
     struct mg_js_member *m = mg_js_request_consumer(rq);
     struct mg_buf out = MG_BUF_INIT;
     if (m == NULL) return;
-    if (!m->live || !has_group(&m->config, group)) {
+    if (!m->live || !has_group(&m->terms->config, group)) {
         mg_js_answer_fail(rq, MG_JSE_CONSUMER_INVALID_PRIORITY_GROUP);
         return;
     }

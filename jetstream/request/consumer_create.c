@@ -54,7 +54,8 @@ static struct making *making_new(struct mg_js_request *rq, struct mg_js_stream *
 // ---- what is told ---------------------------------------------------------------------------------------------------
 
 static void write_answer(struct making *k, struct mg_js_member *m) {
-    struct mg_js_consumer_info info = mg_js_member_tell(m);
+    struct mg_js_consumer_config config;
+    struct mg_js_consumer_info info = mg_js_member_tell(m, &config);
     struct mg_jw w;
     mg_js_reply_begin(&w, &k->text, k->rq->reply);
     mg_js_write_consumer_info(&w, &info);
@@ -104,8 +105,8 @@ static void created(struct mg_js_request *rq, struct mg_js_stream *s, const stru
         return;
     }
     mg_js_advise_action(m->stream, mg_js_member_name(m), true);
-    if (m->rules->pause_until > mg_js_member_now(m))
-        mg_js_advise(m, &(struct mg_js_notice){.kind = MG_JS_NOTICE_PAUSED, .time = m->rules->pause_until});
+    if (m->terms->rules.pause_until > mg_js_member_now(m))
+        mg_js_advise(m, &(struct mg_js_notice){.kind = MG_JS_NOTICE_PAUSED, .time = m->terms->rules.pause_until});
     struct mg_buf text = k->text;
     k->text = (struct mg_buf)MG_BUF_INIT;
     m->live = true; // who hears of it may pull at once
@@ -156,7 +157,7 @@ static size_t sort_lasts(struct mg_buf *lasts) {
 // found: the stream's answer to the plan.
 static void begin(struct making *k, uint64_t found) {
     struct mg_js_member *m = k->m;
-    const struct mg_js_consumer_rules *rules = m->rules;
+    const struct mg_js_consumer_rules *rules = &m->terms->rules;
     struct mg_stream *store = k->stream->store;
     struct mg_stream_state st = {.first = 1};
     struct mg_js_state state;
@@ -184,8 +185,8 @@ static void ask_message(struct making *k, enum mg_read_kind kind) {
     r->kind = kind;
     r->seq = MG_ANY_SEQ;
     r->time = k->plan.time;
-    r->filters = k->m->rules->filters;
-    r->filters_len = k->m->rules->filters_len;
+    r->filters = mg_js_own_filters(&k->m->own);
+    r->filters_len = k->m->own.n;
     k->rd.done = asked;
     k->rd.gone = asked_gone;
     if (mg_js_read(k->stream, &k->rd) == 0) asked(&k->rd);
@@ -204,7 +205,7 @@ static void all_subjects(struct mg_subjects_read *sr, int err, uint64_t total) {
     (void)total;
     if (err == MG_ECLOSED) { // and so has gone all that the stream had
         fail_new(k, NULL);
-    } else if (err == 0 && ++k->filter < k->m->rules->filters_len) {
+    } else if (err == 0 && ++k->filter < k->m->own.n) {
         list_lasts(k);
     } else {
         struct mg_js_member *m = let_go(k);
@@ -214,9 +215,8 @@ static void all_subjects(struct mg_subjects_read *sr, int err, uint64_t total) {
 }
 
 static void list_lasts(struct making *k) {
-    const struct mg_js_consumer_rules *r = k->m->rules;
     k->subjects = (struct mg_subjects_read){.max = UINT64_MAX, .each = each_subject, .done = all_subjects};
-    if (r->filters_len) k->subjects.filter = r->filters[k->filter];
+    if (k->m->own.n) k->subjects.filter = mg_js_own_filters(&k->m->own)[k->filter];
     mg_stream_subjects(k->stream->store, &k->subjects);
 }
 
@@ -233,7 +233,7 @@ static void make(struct mg_js_request *rq, struct mg_js_stream *s, mg_slice name
     if (name.n == 0) name = choose_name(s, chosen);
     struct mg_js_member *m = mg_js_member_new(s, name, c, mg_js_now(s->js));
     struct making *k = making_new(rq, s, m);
-    k->plan = mg_js_start_plan(m->rules, s->config.max_msgs_per_subject);
+    k->plan = mg_js_start_plan(&m->terms->rules, m->own.n > 0, s->config.max_msgs_per_subject);
     switch (k->plan.ask) {
     case MG_JS_START_KNOWN: begin(k, 0); break;
     case MG_JS_START_LAST_MATCH: ask_message(k, MG_READ_LAST); break;
@@ -255,8 +255,9 @@ struct others {
 
 static void look_at(void *arg, struct mg_js_member *m) {
     struct others *o = arg;
-    if (m == o->self || m->config.direct || m->config.sourcing) return;
-    if (mg_js_consumer_collide(o->config, &m->config)) o->unique = false;
+    if (m == o->self || m->terms->config.direct || m->terms->config.sourcing) return;
+    const struct mg_js_consumer_config config = mg_js_member_config(m);
+    if (mg_js_consumer_collide(o->config, &config)) o->unique = false;
 }
 
 // On a work queue: does no filter of another one collide?
@@ -268,11 +269,12 @@ static bool unique(struct mg_js_stream *s, const struct mg_js_consumer_config *c
 
 static int check_change(struct mg_js_stream *s, struct mg_js_consumer_request *r, const struct mg_js_member *old,
                         struct mg_js_error *e) {
-    if (r->action == MG_JS_CREATE && !mg_js_consumer_same(&r->config, &old->config))
+    const struct mg_js_consumer_config config = mg_js_member_config(old);
+    if (r->action == MG_JS_CREATE && !mg_js_consumer_same(&r->config, &config))
         return mg_js_fail(e, MG_JSE_CONSUMER_ALREADY_EXISTS);
     if (!unique(s, &r->config, old)) return mg_js_fail(e, MG_JSE_CONSUMER_WQ_CONSUMER_NOT_UNIQUE);
-    bool bound = old->config.deliver_subject.n && mg_js_interest(s->js, old->config.deliver_subject);
-    return mg_js_consumer_update(&old->config, &r->config, bound, e);
+    bool bound = config.deliver_subject.n && mg_js_interest(s->js, config.deliver_subject);
+    return mg_js_consumer_update(&config, &r->config, bound, e);
 }
 
 static int check_new(struct mg_js_stream *s, struct mg_js_consumer_request *r, struct mg_js_error *e) {
@@ -302,8 +304,9 @@ static void updated(struct mg_js_request *rq, struct mg_js_stream *s, const stru
 }
 
 static void change(struct mg_js_request *rq, struct mg_js_member *m, struct mg_js_consumer_request *r) {
-    mg_js_consumer_settle(&r->config, &m->config);
-    if (mg_js_consumer_same(&r->config, &m->config)) {
+    const struct mg_js_consumer_config config = mg_js_member_config(m);
+    mg_js_consumer_settle(&r->config, &config);
+    if (mg_js_consumer_same(&r->config, &config)) {
         tell(rq, m);
         return;
     }
@@ -340,7 +343,7 @@ static int admit(struct mg_js_request *rq, struct mg_js_consumer_request *r, str
     struct mg_js_member *old = a->old = a->name.n ? mg_js_member_find(s, a->name) : NULL;
     a->asleep = old == NULL && a->name.n && mg_js_sleeper_find(s, a->name);
     if (a->asleep) return 0;
-    if (old) r->config.pause_until = old->config.pause_until;
+    if (old) r->config.pause_until = old->terms->config.pause_until;
     mg_js_consumer_stamp(&r->config);
     rc = mg_js_consumer_check(&r->config, &s->config, &js->o.limits, r->pedantic, e);
     if (rc == 0) rc = mg_js_consumer_check_supported(&r->config, e);

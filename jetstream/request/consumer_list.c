@@ -32,7 +32,8 @@ static void tell(struct mg_js_knowing *k, struct mg_js_member *m) {
         mg_js_answer_fail(rq, MG_JSE_CONSUMER_NOT_FOUND);
         return;
     }
-    struct mg_js_consumer_info info = mg_js_member_tell(m);
+    struct mg_js_consumer_config config;
+    struct mg_js_consumer_info info = mg_js_member_tell(m, &config);
     struct mg_buf out = MG_BUF_INIT;
     struct mg_jw w;
     mg_js_reply_begin(&w, &out, rq->reply);
@@ -70,13 +71,13 @@ struct names {
 static void add_awake(void *ctx, void *val) {
     struct names *l = ctx;
     const struct mg_js_member *m = val;
-    if (!m->config.direct && !m->config.sourcing && m->c) l->v[l->n++] = mg_js_member_name(m);
+    if (!m->terms->config.direct && !m->terms->config.sourcing && m->c) l->v[l->n++] = mg_js_member_name(m);
 }
 
 static void add_asleep(void *ctx, void *val) {
     struct names *l = ctx;
     const struct mg_js_sleeper *sl = val;
-    if (!(sl->head.flags & MG_JS_ROW_HIDDEN)) l->v[l->n++] = mg_js_sleeper_name(sl);
+    if (!(sl->flags & MG_JS_ROW_HIDDEN)) l->v[l->n++] = mg_js_sleeper_name(sl);
 }
 
 static int by_name(const void *a, const void *b) { return mg_slice_cmp(*(const mg_slice *)a, *(const mg_slice *)b); }
@@ -134,7 +135,8 @@ static void write_list(struct listing *l, const struct names *names, struct mg_j
     for (int64_t i = 0; i < mg_js_page_count(page); i++) {
         struct mg_js_member *m = mg_js_member_find(l->stream, names->v[page.offset + i]);
         if (m == NULL || m->c == NULL) continue;
-        struct mg_js_consumer_info info = mg_js_member_tell(m);
+        struct mg_js_consumer_config config;
+        struct mg_js_consumer_info info = mg_js_member_tell(m, &config);
         info.version = NULL; // as it is stored
         mg_jw_obj(&w);
         mg_js_write_consumer_info(&w, &info);

@@ -70,7 +70,8 @@ static bool choose_stretches(const struct mg_cold_read *r, uint32_t *first, uint
     const struct mg_stream *s = r->stream;
     *first = 0;
     *end = s->cold_len;
-    if (r->q.kind == MG_COLD_SUBJECT) return false;
+    if (r->q.kind == MG_COLD_ROW) *end = 0;
+    if (r->q.kind == MG_COLD_ROW || r->q.kind == MG_COLD_SUBJECT) return false;
     if (r->q.kind == MG_COLD_LAST) {
         uint32_t at = mg_stream_stretch_at(s, r->q.from);
         if (at < s->cold_len && s->cold[at].first_seq <= r->q.from) at++;

@@ -29,6 +29,7 @@ enum mg_cold_kind {
     MG_COLD_LAST,  // the last one at or below `from`
     MG_COLD_TIME,  // the first one from `from` on that is not older than `time`
     MG_COLD_COUNT, // how many from `from` on below `upto`, which the asking says
+    MG_COLD_ROW,   // the row of the key that is the filter, as the tables have it: in the bytes of the answer
     MG_COLD_SUBJECT, // the row of a subject (the filter), as the tables should have it: in the bytes of the answer
 };
 

@@ -413,6 +413,7 @@ void mg_cold_find(struct mg_cold_read *r) {
     case MG_COLD_LAST: find_last(r); break;
     case MG_COLD_TIME: find_time(r); break;
     case MG_COLD_COUNT: count(r); break;
+    case MG_COLD_ROW: r->err = mg_runset_get(r->runs, r->q.filters[0], &r->answer->bytes); break;
     case MG_COLD_SUBJECT: make_subject_row(r); break;
     }
     for (uint32_t i = 0; i < r->count; i++) {

@@ -231,6 +231,31 @@ static int counted_cold(struct mg_stream *s, struct mg_read *r, const struct mg_
     return execute(s, r);
 }
 
+// The owner's rows are asked for one by one and not kept: who has very many of them does not fill memory by looking at
+// them. PENDING: tables may have it, and *key is what they call it.
+static enum mg_row_found row_in_memory(struct mg_stream *s, struct mg_read *r, struct mg_buf *key) {
+    char head[MG_ROW_KEY_HEAD];
+    const struct mg_cell *cell;
+    mg_row_key_head(head, MG_ROW_OWNER, s->id);
+    mg_buf_add(key, head, sizeof(head));
+    mg_buf_add_slice(key, r->key);
+    enum mg_row_found f = mg_rows_peek(s->rows, mg_buf_slice(key), &cell);
+    if (f == MG_ROW_FOUND) r->msg = (struct mg_message){.payload = mg_cell_value(cell)};
+    if (f != MG_ROW_PENDING) answer(r, f == MG_ROW_FOUND ? 0 : MG_ENOTFOUND);
+    return f;
+}
+
+// What has come into memory meanwhile is newer. One that cannot be read is as good as none.
+static void row_cold(struct mg_stream *s, struct mg_read *r, const struct mg_cold_read *cold) {
+    struct mg_buf key = MG_BUF_INIT;
+    if (row_in_memory(s, r, &key) == MG_ROW_PENDING) {
+        r->msg = (struct mg_message){.payload = mg_buf_slice(&cold->answer->bytes)};
+        answer(r, cold->err ? MG_ENOTFOUND : 0);
+        if (cold->err && cold->err != MG_ENOTFOUND) mg_store_row_lost(s->part->store, mg_buf_slice(&key), cold->err);
+    }
+    mg_buf_fini(&key);
+}
+
 static void cold_done(struct mg_cold_read *cold) {
     struct mg_read *r = cold->user;
     struct mg_stream *s = cold->stream;
@@ -238,6 +263,8 @@ static void cold_done(struct mg_cold_read *cold) {
     r->cold = NULL;
     if (r->kind == MG_READ_COUNT) {
         err = counted_cold(s, r, cold);
+    } else if (r->kind == MG_READ_ROW) {
+        row_cold(s, r, cold);
     } else if (cold->err) {
         answer(r, cold->err);
     } else if (r->kind == MG_READ_LAST) {
@@ -370,17 +397,12 @@ static int read_time(struct mg_stream *s, struct mg_read *r) {
 
 static int read_row(struct mg_stream *s, struct mg_read *r) {
     struct mg_buf key = MG_BUF_INIT;
-    char head[MG_ROW_KEY_HEAD];
-    const struct mg_cell *cell;
-    mg_row_key_head(head, MG_ROW_OWNER, s->id);
-    mg_buf_add(&key, head, sizeof(head));
-    mg_buf_add_slice(&key, r->key);
-    enum mg_row_found f = mg_rows_get(s->rows, mg_buf_slice(&key), &cell);
+    enum mg_row_found f = row_in_memory(s, r, &key);
+    const mg_slice k = mg_buf_slice(&key);
+    const struct mg_cold_question q = {.kind = MG_COLD_ROW, .filters = &k, .filters_len = 1};
+    if (f == MG_ROW_PENDING) r->cold = mg_cold_ask(s, &q, cold_done, r);
     mg_buf_fini(&key);
-    if (f == MG_ROW_PENDING) return wait_slow(r);
-    if (f == MG_ROW_ABSENT) return answer(r, MG_ENOTFOUND);
-    r->msg = (struct mg_message){.payload = mg_cell_value(cell)};
-    return answer(r, 0);
+    return f == MG_ROW_PENDING ? MG_EAGAIN : 0;
 }
 
 // True: the row of a literal subject says it all. One that has to be looked up is not worth a wait.

@@ -75,18 +75,24 @@ static enum mg_row_found found(const struct mg_cell *r) {
     return r->flags & MG_CELL_UNRESOLVED ? MG_ROW_PENDING : r->flags & MG_CELL_DELETED ? MG_ROW_ABSENT : MG_ROW_FOUND;
 }
 
-enum mg_row_found mg_rows_get(struct mg_rows *rows, mg_slice key, const struct mg_cell **row) {
+enum mg_row_found mg_rows_peek(const struct mg_rows *rows, mg_slice key, const struct mg_cell **row) {
     uint64_t hash = mg_row_hash(rows->seed, key);
     struct mg_cell *r = mg_rowmap_get(rows->active, hash, key);
     if (r == NULL) r = find_frozen(rows, hash, key);
     *row = r;
     if (r) return found(r);
-    if (!mg_runset_may_have(rows->runs, key)) return MG_ROW_ABSENT;
+    return mg_runset_may_have(rows->runs, key) ? MG_ROW_PENDING : MG_ROW_ABSENT;
+}
+
+enum mg_row_found mg_rows_get(struct mg_rows *rows, mg_slice key, const struct mg_cell **row) {
+    enum mg_row_found f = mg_rows_peek(rows, key, row);
+    if (*row || f == MG_ROW_ABSENT) return f;
     bool added;
-    r = mg_rowmap_put(rows->active, hash, key, 0, &added);
+    struct mg_cell *r = mg_rowmap_put(rows->active, mg_row_hash(rows->seed, key), key, 0, &added);
     r->flags = MG_CELL_UNRESOLVED;
     rows->active->unresolved++;
     want(rows, key);
+    *row = r;
     return MG_ROW_PENDING;
 }
 

@@ -80,6 +80,8 @@ void mg_rows_fini(struct mg_rows *rows);
 
 // Reads a row. PENDING: it was put on `wanted`, unless it is under way (then that is known by a mark in active).
 enum mg_row_found mg_rows_get(struct mg_rows *rows, mg_slice key, const struct mg_cell **row);
+// The same without asking. PENDING: tables may have it.
+enum mg_row_found mg_rows_peek(const struct mg_rows *rows, mg_slice key, const struct mg_cell **row);
 
 // The row in the active generation, to be changed. value_len: of a row that is new. Returns what was known before:
 // ABSENT: zeroed value. FOUND: the complete value. PENDING: the value is a change (zeroed when first touched), marked

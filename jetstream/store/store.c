@@ -23,6 +23,7 @@
 
 #define DEFAULT_RING (64u * 1024 * 1024)
 #define DEFAULT_CACHE (64u * 1024 * 1024)
+#define WORTH_SETTLING (1u << 20) // bytes of the journal
 #define DEFAULT_ROWS (64u * 1024 * 1024)
 #define BIG_STREAM (8u * 1024 * 1024)
 _Static_assert(MG_STORE_BUCKETS == MG_JOURNAL_BUCKETS, "of the same histograms");
@@ -287,6 +288,17 @@ static void free_part(struct mg_store_part *p) {
     mg_free(p->by_id);
     mg_part_forget_results(p);
     mg_free(p);
+}
+
+bool mg_store_settle(struct mg_store *st) {
+    struct mg_journal_state j;
+    if (st->keeper == NULL || atomic_load(&st->poisoned) || atomic_load(&st->stuck)) return true;
+    if (st->settled) return atomic_load(&st->keeping->checkpoints) >= st->settled;
+    mg_journal_state(st->journal, &j);
+    if ((j.head - j.tail) * j.page_size < WORTH_SETTLING) return true;
+    st->settled = atomic_load(&st->keeping->checkpoints) + 1;
+    mg_store_press(st);
+    return false;
 }
 
 void mg_store_close(struct mg_store *st) {

@@ -106,6 +106,9 @@ struct mg_store_status {
 // Opens or creates the directory and recovers, blocking: before the shards run. err gets one sentence (text of 256).
 // MG_EBUSY: another process holds it. MG_ECORRUPT: neither manifest can be read; nothing was changed.
 int mg_store_open(struct mg_store **out, const struct mg_store_options *o, char *err, size_t err_size);
+// When the parts have stopped: what only the journal has is written to files, so that the next start has nothing to
+// replay. True: it is done, or not worth it, or cannot be done now; else call again in each turn.
+bool mg_store_settle(struct mg_store *st);
 // All parts must have stopped. What was acknowledged is on disk already.
 void mg_store_close(struct mg_store *st);
 struct mg_store_status mg_store_status(const struct mg_store *st); // any thread

@@ -54,6 +54,7 @@ struct mg_store {
     atomic_int refuse;           // MG_ENOSPC: the disk is full, publishes get this; see space.h
     atomic_int stuck;            // why the last checkpoint failed; 0: it did not
     _Atomic uint64_t lost_messages, checkpoint_ns;
+    uint64_t settled;            // mg_store_settle: how many checkpoints there are then; 0: it was not asked yet
     atomic_bool written;         // something durable was written since the start
     struct mg_worker *keeper;
     struct mg_worker *readers[MG_READERS_MAX];

@@ -256,15 +256,15 @@ struct check {
 static void check_sleeper(void *ctx, void *val) {
     struct check *k = ctx;
     const struct mg_js_sleeper *sl = val;
-    const struct mg_js_consumer_config c = {.max_ack_pending = sl->head.max_ack_pending,
-                                            .inactive_threshold = sl->head.inactive_threshold};
+    const struct mg_js_consumer_config c = {.max_ack_pending = sl->max_ack_pending,
+                                            .inactive_threshold = sl->inactive_threshold};
     if (mg_js_consumer_violates(&c, k->limits)) k->names[k->n++] = mg_js_sleeper_name(sl);
 }
 
 static void check_member(void *ctx, void *val) {
     struct check *k = ctx;
     const struct mg_js_member *m = val;
-    if (mg_js_consumer_violates(&m->config, k->limits)) k->names[k->n++] = mg_js_member_name(m);
+    if (mg_js_consumer_violates(&m->terms->config, k->limits)) k->names[k->n++] = mg_js_member_name(m);
 }
 
 static int by_name(const void *a, const void *b) { return mg_slice_cmp(*(const mg_slice *)a, *(const mg_slice *)b); }

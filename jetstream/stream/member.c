@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// One consumer of a stream: from its configuration to the rules of the state machine, and from what that does to
-// frames, rows and removals. Effects of one call happen at once, except those that wait for the row of this turn
-// (rows.c); whatever follows from it, reading, writing, timers, is done once in the stream's turn.
+// One consumer of a stream: what its state machine does becomes frames, rows and removals. Effects of one call happen
+// at once, except those that wait for the row of this turn (rows.c); whatever follows from it, be it reading, writing
+// or timers, is done once in the stream's turn.
 #include "jetstream/request/request.h"
 #include "jetstream/stream/member.h"
 #include "server/base/assert.h"
@@ -12,75 +12,20 @@
 #include "server/base/planted.h"
 #include "server/router/hash.h"
 
-#define DEFAULT_INACTIVE INT64_C(5000000000) // spec 4
 #define BURST (UINT64_C(1) << 20) // of a rate limit, in bytes, where the stream does not bound its messages
 
 static const mg_slice none = {"", 0};
-
-// ---- rules ----------------------------------------------------------------------------------------------------------
-
-// `>` is everything, and needs no look at the subject.
-static unsigned list_filters(const struct mg_js_consumer_config *c, mg_slice *out) {
-    unsigned n = 0;
-    for (size_t i = 0; i < mg_js_consumer_filters(c); i++) {
-        out[n] = mg_js_consumer_filter(c, i);
-        if (mg_slice_eq(out[n++], MG_S(">"))) return 0;
-    }
-    return n;
-}
-
-// spec 4: pull, and whoever did not ask for a time
-static bool jitters(const struct mg_js_consumer_config *c) {
-    bool chose = mg_js_consumer_is_durable(c) || c->inactive_threshold != DEFAULT_INACTIVE;
-    return !mg_js_consumer_is_push(c) || !chose;
-}
-
-static struct mg_js_consumer_rules *make_rules(const struct mg_js_stream *s, const struct mg_js_consumer_config *c) {
-    int64_t size = s->config.max_msg_size;
-    struct mg_js_consumer_rules *r = mg_alloc(sizeof(*r) + mg_js_consumer_filters(c) * sizeof(mg_slice));
-    mg_slice *filters = (mg_slice *)(void *)(r + 1);
-    *r = (struct mg_js_consumer_rules){
-        .deliver = (enum mg_js_deliver_policy)c->deliver_policy,
-        .start_seq = c->opt_start_seq,
-        .start_time = c->opt_start_time.set ? mg_js_time_ns(c->opt_start_time) : 0,
-        .ack = (enum mg_js_ack_policy)c->ack_policy,
-        .ack_wait = c->ack_wait,
-        .backoff = c->backoff.v,
-        .backoff_len = (unsigned)c->backoff.n,
-        .max_deliver = c->max_deliver,
-        .max_ack_pending = c->max_ack_pending,
-        .filters = filters,
-        .filters_len = list_filters(c, filters),
-        .replay_original = c->replay_policy == MG_JS_REPLAY_ORIGINAL,
-        .headers_only = c->headers_only,
-        .sample = (int)mg_js_consumer_sample_percent(c),
-        .pause_until = c->pause_until.set && !mg_js_time_is_zero(c->pause_until) ? mg_js_time_ns(c->pause_until) : 0,
-        .inactive_after = c->inactive_threshold,
-        .inactive_jitter = jitters(c),
-        .deliver_subject = c->deliver_subject,
-        .rate_limit = c->rate_limit_bps,
-        .rate_burst = size > 0 ? (uint64_t)size : BURST,
-        .flow_control = c->flow_control,
-        .idle_heartbeat = c->idle_heartbeat,
-        .max_waiting = c->max_waiting > UINT32_MAX ? UINT32_MAX : (uint32_t)c->max_waiting,
-        .max_batch = c->max_batch,
-        .max_expires = c->max_expires,
-        .max_bytes = c->max_bytes,
-        .priority = (enum mg_js_priority_policy)c->priority_policy,
-        .groups = c->priority_groups.v,
-        .groups_len = (unsigned)c->priority_groups.n,
-        .pin_timeout = c->priority_timeout,
-    };
-    return r;
-}
 
 // ---- effects --------------------------------------------------------------------------------------------------------
 
 static void op_record(void *app, const struct mg_js_delta *d) { mg_js_member_record(app, d); }
 
+// Deliveries are held: nothing may overtake them.
+static bool held_back(const struct mg_js_member *m) { return m->journal.changes && m->journal.changes->ordered; }
+
 static void op_deliver(void *app, const struct mg_js_delivery *d) {
     struct mg_js_member *m = app;
-    if (m->persistent && (d->after_record || m->journal.ordered)) {
+    if (m->persistent && (d->after_record || held_back(m))) {
         mg_js_member_hold(m, d->to, d->subject, d->reply, d->headers, d->payload, true);
         return;
     }
@@ -94,7 +39,7 @@ static void op_deliver(void *app, const struct mg_js_delivery *d) {
 static void op_send(void *app, mg_slice to, mg_slice reply, mg_slice headers) {
     struct mg_js_member *m = app;
     bool answer = headers.n == 0 && !MG_PLANTED(confirmed_at_once); // to an acknowledgement
-    if (m->persistent && (answer || m->journal.ordered)) mg_js_member_hold(m, to, to, reply, headers, none, !answer);
+    if (m->persistent && (answer || held_back(m))) mg_js_member_hold(m, to, to, reply, headers, none, !answer);
     else mg_js_publish(m->stream->js, to, reply, headers, none);
 }
 
@@ -113,43 +58,25 @@ static void op_notice(void *app, const struct mg_js_notice *n) {
 
 static uint64_t op_random(void *app) { return mg_shard_random(((struct mg_js_member *)app)->stream->js->shard); }
 
-static const struct mg_js_consumer_ops ops = {op_record,   op_deliver, op_send,  op_done,
-                                              op_interest, op_notice,  op_random};
+static bool op_matches(void *app, mg_slice subject) {
+    return mg_js_own_matches(&((struct mg_js_member *)app)->own, subject);
+}
+
+static const struct mg_js_consumer_ops ops = {op_record,   op_deliver, op_send,   op_done,
+                                              op_interest, op_notice,  op_random, op_matches};
 
 // ---- the index of filters -------------------------------------------------------------------------------------------
 
-static struct mg_sub *index_add(struct mg_js_member *m, mg_slice filter) {
-    struct mg_sub *sub = mg_zalloc(mg_sub_size(filter.n, 0, 0));
-    sub->owner = m;
-    sub->subject_len = (uint16_t)filter.n;
-    memcpy(sub->text, filter.p, filter.n);
-    mg_sublist_insert(m->stream->members->index, sub, NULL);
-    return sub;
-}
-
 static void enter_index(struct mg_js_member *m) {
     struct mg_js_members *ms = m->stream->members;
-    m->nfilters = m->rules->filters_len;
-    if (m->nfilters == 0) {
-        mg_list_push_back(&ms->unfiltered, &m->others);
-        return;
-    }
-    m->filters = mg_alloc(m->nfilters * sizeof(m->filters[0]));
-    for (unsigned i = 0; i < m->nfilters; i++) m->filters[i] = index_add(m, m->rules->filters[i]);
-    ms->nfiltered++;
+    mg_js_own_enter(&m->own, ms->index, &ms->unfiltered);
+    ms->nfiltered += m->own.n > 0;
 }
 
 static void leave_index(struct mg_js_member *m) {
     struct mg_js_members *ms = m->stream->members;
-    mg_list_remove(&m->others);
-    for (unsigned i = 0; i < m->nfilters; i++) {
-        mg_sublist_remove(ms->index, m->filters[i], NULL);
-        mg_free(m->filters[i]);
-    }
-    if (m->nfilters) ms->nfiltered--;
-    mg_free(m->filters);
-    m->filters = NULL;
-    m->nfilters = 0;
+    mg_js_own_leave(&m->own, ms->index);
+    ms->nfiltered -= m->own.n > 0;
 }
 
 // ---- life -----------------------------------------------------------------------------------------------------------
@@ -175,30 +102,30 @@ static void due(struct mg_timer *t) {
     mg_js_member_wake(m);
 }
 
+// config is moved.
+static void take_config(struct mg_js_member *m, struct mg_js_consumer_config *config) {
+    int64_t size = m->stream->config.max_msg_size;
+    mg_js_own_take(&m->own, config, mg_js_member_name(m), m);
+    m->terms = mg_js_terms_take(&m->stream->members->terms, config, m->own.durable, size > 0 ? (uint64_t)size : BURST);
+}
+
 struct mg_js_member *mg_js_member_new(struct mg_js_stream *s, mg_slice name, struct mg_js_consumer_config *config,
                                       int64_t created) {
     struct mg_js_members *ms = mg_js_members_of(s);
-    struct mg_js_member *m = mg_zalloc(sizeof(*m) + name.n);
+    struct mg_js_member *m = mg_zalloc(offsetof(struct mg_js_member, name) + name.n);
     m->stream = s;
-    m->config = *config;
-    *config = (struct mg_js_consumer_config){.durable_name = {NULL, 0}};
     m->created = created;
-    m->persistent = s->config.storage == MG_JS_FILE && !m->config.mem_storage;
+    m->persistent = s->config.storage == MG_JS_FILE && !config->mem_storage;
     m->journal.generation = (uint64_t)created;
-    m->name_len = (uint32_t)name.n;
+    m->name_len = (uint16_t)name.n;
     memcpy(m->name, name.p, name.n);
     mg_list_init(&m->active);
     mg_list_init(&m->watch);
-    mg_list_init(&m->others);
-    mg_list_init(&m->idle);
-    mg_list_init(&m->knowing);
-    mg_list_init(&m->pulls);
-    mg_list_init(&m->journal.holds);
     mg_timer_init(&m->timer, due);
-    m->rules = make_rules(s, &m->config);
-    mg_table_add(&ms->by_name, name_hash(s, name), m);
+    take_config(m, config);
+    mg_table_add(&ms->by_name, name_hash(s, mg_js_member_name(m)), m);
     ms->n++;
-    ms->n_limited += is_limited(&m->config);
+    ms->n_limited += is_limited(&m->terms->config);
     ms->env.ops = &ops;
     return m;
 }
@@ -206,7 +133,8 @@ struct mg_js_member *mg_js_member_new(struct mg_js_stream *s, mg_slice name, str
 void mg_js_member_begin(struct mg_js_member *m, struct mg_js_state *state) {
     struct mg_js *js = m->stream->js;
     js->inside++;
-    m->c = mg_js_consumer_new(&m->stream->members->env, m->rules, mg_js_member_name(m), state, mg_js_now(js), m);
+    m->c = mg_js_consumer_new(&m->stream->members->env, &m->terms->rules, mg_js_member_name(m), state, mg_js_now(js),
+                              m);
     js->inside--;
     enter_index(m);
     mg_js_member_restart(m);
@@ -214,19 +142,11 @@ void mg_js_member_begin(struct mg_js_member *m, struct mg_js_state *state) {
 
 void mg_js_member_serve(struct mg_js_member *m) {
     m->live = true;
-    if (mg_js_consumer_is_push(&m->config)) {
+    if (mg_js_member_is_push(m)) {
         mg_js_watch_add(m);
         m->look_for_listeners = true;
     }
     mg_js_member_wake(m);
-}
-
-static void tell_nobody_waits(struct mg_js_member *m) {
-    while (!mg_list_empty(&m->knowing)) {
-        struct mg_js_knowing *k = mg_container_of(m->knowing.next, struct mg_js_knowing, link);
-        mg_list_remove(&k->link);
-        k->known(k, NULL);
-    }
 }
 
 void mg_js_member_drop(struct mg_js_member *m) {
@@ -236,13 +156,13 @@ void mg_js_member_drop(struct mg_js_member *m) {
     m->live = false;
     mg_table_del(&ms->by_name, name_hash(m->stream, mg_js_member_name(m)), m);
     ms->n--;
-    ms->n_limited -= is_limited(&m->config);
+    ms->n_limited -= is_limited(&m->terms->config);
     if (m->c) leave_index(m);
     mg_js_watch_remove(m);
     mg_js_sleep_forget(m);
     mg_js_member_stop_reading(m);
     mg_timer_stop(mg_shard_wheel(m->stream->js->shard), &m->timer);
-    tell_nobody_waits(m);
+    mg_js_member_asked(m, NULL);
     mg_list_remove(&m->active);
     mg_list_push_back(&ms->dead, &m->active);
     mg_js_stream_busy(m->stream);
@@ -250,16 +170,11 @@ void mg_js_member_drop(struct mg_js_member *m) {
 
 void mg_js_member_free(struct mg_js_member *m) {
     mg_list_remove(&m->active);
-    while (!mg_list_empty(&m->pulls)) {
-        struct mg_js_parcel *p = mg_container_of(m->pulls.next, struct mg_js_parcel, link);
-        mg_list_remove(&p->link);
-        mg_free(p);
-    }
+    mg_js_member_asked(m, NULL);
     mg_js_member_unhold(m);
     mg_js_consumer_free(m->c);
-    mg_js_consumer_fini(&m->config);
-    mg_free(m->rules);
-    mg_buf_fini(&m->journal.deltas);
+    mg_js_own_fini(&m->own);
+    mg_js_terms_drop(&m->stream->members->terms, m->terms);
     mg_free(m);
 }
 
@@ -278,37 +193,43 @@ int mg_js_member_delete(struct mg_js_member *m, void *ctx) {
     return 0;
 }
 
-static bool same_filters(const struct mg_js_consumer_config *a, const struct mg_js_consumer_config *b) {
-    bool same = mg_js_consumer_filters(a) == mg_js_consumer_filters(b);
-    for (size_t i = 0; same && i < mg_js_consumer_filters(a); i++)
-        same = mg_slice_eq(mg_js_consumer_filter(a, i), mg_js_consumer_filter(b, i));
-    return same;
-}
-
 void mg_js_member_revise(struct mg_js_member *m, struct mg_js_consumer_config *config) {
     struct mg_js *js = m->stream->js;
-    struct mg_js_consumer_config old = m->config;
-    struct mg_js_consumer_rules *old_rules = m->rules;
-    bool new_filters = !same_filters(&old, config);
+    struct mg_js_terms *old_terms = m->terms;
+    struct mg_js_own old = m->own;
     mg_js_watch_remove(m);
     leave_index(m);
     mg_js_member_stop_reading(m);
-    m->config = *config;
-    *config = (struct mg_js_consumer_config){.durable_name = {NULL, 0}};
-    m->rules = make_rules(m->stream, &m->config);
+    take_config(m, config);
+    bool new_filters = !mg_js_own_same_filters(&old, &m->own);
     js->inside++;
-    mg_js_consumer_revise(m->c, mg_js_now(js), m->rules, new_filters);
+    mg_js_consumer_revise(m->c, mg_js_now(js), &m->terms->rules, new_filters);
     js->inside--;
     enter_index(m);
     mg_js_member_restart(m);
-    mg_js_consumer_fini(&old);
-    mg_free(old_rules);
-    if (mg_js_consumer_is_push(&m->config)) {
+    mg_js_own_fini(&old);
+    mg_js_terms_drop(&m->stream->members->terms, old_terms);
+    if (mg_js_member_is_push(m)) {
         mg_js_watch_add(m);
         m->look_for_listeners = true;
     }
     mg_js_member_wake(m);
     if (new_filters) mg_js_retention_sweep(m->stream);
+}
+
+void mg_js_member_pause(struct mg_js_member *m, struct mg_js_time until) {
+    struct mg_js *js = m->stream->js;
+    struct mg_js_terms *old = m->terms;
+    struct mg_js_consumer_config config;
+    mg_js_consumer_copy(&config, &old->config);
+    config.pause_until = until;
+    mg_js_consumer_stamp(&config);
+    m->terms = mg_js_terms_take(&m->stream->members->terms, &config, m->own.durable, old->rules.rate_burst);
+    js->inside++;
+    mg_js_consumer_pause(m->c, mg_js_now(js), &m->terms->rules);
+    js->inside--;
+    mg_js_terms_drop(&m->stream->members->terms, old);
+    mg_js_member_wake(m);
 }
 
 // ---- what to do in the turn -----------------------------------------------------------------------------------------
@@ -362,18 +283,19 @@ static struct mg_js_sequence_info pair(struct mg_js_pair p, int64_t active) {
     return (struct mg_js_sequence_info){p.dseq, p.seq, active ? active : INT64_MIN};
 }
 
-struct mg_js_consumer_info mg_js_member_tell(struct mg_js_member *m) {
+struct mg_js_consumer_info mg_js_member_tell(struct mg_js_member *m, struct mg_js_consumer_config *config) {
     struct mg_js *js = m->stream->js;
     struct mg_stream_state st = {.msgs = 0};
     if (mg_stream_state(m->stream->store, &st) != 0) st.msgs = st.last = UINT64_MAX - 1;
     js->inside++;
     struct mg_js_consumer_facts f = mg_js_consumer_facts(m->c, mg_js_now(js), st.msgs, st.last);
     js->inside--;
+    *config = mg_js_member_config(m);
     return (struct mg_js_consumer_info){
         .stream = mg_js_stream_name(m->stream),
         .name = mg_js_member_name(m),
         .created = m->created,
-        .config = &m->config,
+        .config = config,
         .version = js->o.version,
         .delivered = pair(f.delivered, f.last_delivered),
         .ack_floor = pair(f.floor, f.last_acked),
@@ -381,7 +303,8 @@ struct mg_js_consumer_info mg_js_member_tell(struct mg_js_member *m) {
         .num_redelivered = f.num_redelivered,
         .num_waiting = f.num_waiting,
         .num_pending = f.num_pending,
-        .push_bound = f.push_bound,
+        // Before it serves, too: who reads that nobody listens would bind to it as well.
+        .push_bound = f.push_bound || (!m->live && mg_js_consumer_is_push(&m->config) && mg_js_watch_listens(m)),
         .paused = f.paused,
         .pause_remaining = f.pause_remaining,
         .now = mg_js_wall(js),

@@ -19,13 +19,11 @@
 #ifndef MG_JETSTREAM_STREAM_MEMBER_H
 #define MG_JETSTREAM_STREAM_MEMBER_H
 
-#include "jetstream/api/consumer_config.h"
 #include "jetstream/consumer/consumer.h"
 #include "jetstream/stream/js_stream.h"
 #include "jetstream/stream/later.h"
+#include "jetstream/stream/terms.h"
 #include "server/base/timer.h"
-#include "server/router/sublist.h"
-#include "server/router/table.h"
 
 #define MG_JS_SLOTS 64u // rows of changes between two snapshots
 
@@ -39,18 +37,29 @@ struct mg_js_parcel {
     char text[];
 };
 
-// What has changed and is not written yet, and where it will be written (rows.c).
-struct mg_js_journal {
-    struct mg_buf deltas;
+// What has changed and is not durable yet (rows.c).
+struct mg_js_changes {
+    struct mg_buf deltas;     // not written yet
     struct mg_js_delta_coder coder;
     struct mg_js_hold *hold;  // frames that leave when the next row is durable; NULL: none
-    unsigned writing;         // rows that are not durable yet
-    bool whole;               // the changes have grown too many to be kept: the next row is a snapshot
     struct mg_list holds;     // of struct mg_js_hold: all that are not durable yet
-    unsigned ordered;         // how many of them hold deliveries: what comes later must not overtake
+    unsigned writing;         // rows that are not durable yet
+    unsigned ordered;         // how many of the holds have deliveries: what comes later must not overtake
+    bool whole;               // the changes have grown too many to be kept: the next row is a snapshot
+};
+
+// Where changes are written.
+struct mg_js_journal {
+    struct mg_js_changes *changes; // owned; NULL: all is durable
     uint64_t generation;      // of the last snapshot
-    unsigned slot, used;      // the next one; how many have ever been written
-    size_t since, snapshot;   // bytes: deltas since the last snapshot; that snapshot
+    uint32_t since, snapshot; // bytes: deltas since the last snapshot; that snapshot
+    uint8_t slot, used;       // the next one; how many have ever been written
+};
+
+// What is being read, or was read ahead, and for what.
+struct mg_js_feed {
+    struct mg_js_reading rd;
+    struct mg_js_want want;
 };
 
 // The store counts what is pending. What was told meanwhile may not be in that count.
@@ -65,37 +74,38 @@ struct mg_js_knowing {
     void (*known)(struct mg_js_knowing *k, struct mg_js_member *m); // NULL: the consumer goes
 };
 
-// Owned by its stream. config owns what rules borrow.
+// Those who wait for num_pending.
+struct mg_js_asking {
+    struct mg_list knowing; // of struct mg_js_knowing
+    struct mg_list pulls;   // of struct mg_js_parcel: what becomes of them depends on it
+    unsigned npulls;
+};
+
+// Owned by its stream. There may be a hundred thousand of them, most of which wait: what they need only when something
+// happens stands apart.
 struct mg_js_member {
     struct mg_js_stream *stream;
     struct mg_js_consumer *c; // NULL: it is being made
-    struct mg_js_consumer_config config;
-    struct mg_js_consumer_rules *rules; // owned
+    struct mg_js_terms *terms; // its share of members->terms
+    struct mg_js_own own;      // entries of members->index
     int64_t created;
     struct mg_list active;    // of members->active: with something to do in this turn
-    struct mg_list watch;     // of a struct mg_js_watch: push
-    struct mg_list others;    // of members->unfiltered, when it has no filters
-    struct mg_list idle;      // of js->idle: it could sleep
+    struct mg_list watch;     // push, which never sleeps: of a struct mg_js_watch. Else of js->idle: it could sleep
     struct mg_timer timer;
     struct mg_js_journal journal;
-    struct mg_js_reading *rd; // NULL: nothing is being read nor read ahead
-    struct mg_js_want want;   // what rd reads
+    struct mg_js_feed *feed;  // NULL: nothing is being read nor read ahead
     struct mg_js_counting *count; // NULL: num_pending is not being counted
-    struct mg_list knowing;   // of struct mg_js_knowing
-    struct mg_list pulls;     // of struct mg_js_parcel: they wait for num_pending, which says what becomes of them
-    unsigned npulls;
+    struct mg_js_asking *asking;  // NULL: nobody asks for num_pending
     uint64_t counted;         // num_pending knows of messages up to this one
     uint64_t clear;           // nothing before this number matches; UINT64_MAX: nothing that was told so far
     int64_t count_paid;       // when a count that had to wait was done
-    struct mg_sub **filters;  // in members->index; owned
-    uint32_t nfilters;
     uint64_t bounced;         // a delivery that reached nobody; 0: none
     bool persistent, live;    // live: its creation is durable, it delivers
     bool stale;               // num_pending must be counted
     bool reading, look_for_listeners, expired, dead;
     bool more;                // of this turn: its slice was used up
     unsigned held;            // requests that look at it: it is not freed
-    uint32_t name_len;
+    uint16_t name_len;
     char name[];
 };
 
@@ -105,6 +115,7 @@ struct mg_js_members {
     struct mg_table asleep;      // of struct mg_js_sleeper
     size_t n, n_limited;         // those awake; all that max_consumers counts
     struct mg_js_sub *next, *ack, *ack_long, *flow, *flow_long;
+    struct mg_table terms;       // of struct mg_js_terms
     struct mg_sublist *index;    // filters of all of them; owner: the member
     struct mg_list unfiltered;
     size_t nfiltered;
@@ -165,6 +176,7 @@ void mg_js_member_drop(struct mg_js_member *m);
 void mg_js_member_free(struct mg_js_member *m);
 // Other rules, checked before. config is moved.
 void mg_js_member_revise(struct mg_js_member *m, struct mg_js_consumer_config *config);
+void mg_js_member_pause(struct mg_js_member *m, struct mg_js_time until);
 // Deletes it as the API does: says so, removes its rows. ctx: as in mg_stream_row_delete; may be NULL.
 int mg_js_member_delete(struct mg_js_member *m, void *ctx);
 // Something to do in this turn.
@@ -176,8 +188,19 @@ void mg_js_member_pull(struct mg_js_member *m, mg_slice reply, mg_slice body);
 void mg_js_member_ack(struct mg_js_member *m, mg_slice subject, mg_slice reply, mg_slice payload);
 void mg_js_member_flow(struct mg_js_member *m, mg_slice subject);
 void mg_js_member_take(struct mg_js_member *m, const struct mg_js_parcel *p);
+static inline bool mg_js_member_is_push(const struct mg_js_member *m) {
+    return mg_js_consumer_is_push(&m->terms->config);
+}
 
-struct mg_js_consumer_info mg_js_member_tell(struct mg_js_member *m);
+// config gets what is borrowed from it.
+struct mg_js_consumer_info mg_js_member_tell(struct mg_js_member *m, struct mg_js_consumer_config *config);
+// All of it, borrowed from the member until that changes.
+static inline struct mg_js_consumer_config mg_js_member_config(const struct mg_js_member *m) {
+    return mg_js_own_config(&m->own, m->terms, mg_js_member_name(m));
+}
+static inline bool mg_js_member_matches(const struct mg_js_member *m, mg_slice subject) {
+    return mg_js_own_matches(&m->own, subject);
+}
 
 // ---- pump.c ---------------------------------------------------------------------------------------------------------
 
@@ -186,6 +209,8 @@ bool mg_js_member_pump(struct mg_js_member *m);
 void mg_js_member_stop_reading(struct mg_js_member *m);
 // Is num_pending exact? If not it is being counted from now on.
 bool mg_js_member_counted(struct mg_js_member *m);
+struct mg_js_asking *mg_js_member_asking(struct mg_js_member *m); // makes it
+void mg_js_member_asked(struct mg_js_member *m, struct mg_js_member *told); // told: what they hear; NULL: it goes
 // Calls back when num_pending is exact: perhaps at once.
 void mg_js_member_know(struct mg_js_member *m, struct mg_js_knowing *k);
 // Its position or its filters have changed: what was read and counted is worth nothing.
@@ -220,15 +245,22 @@ struct mg_js_stored {
     unsigned slot, used;
     bool has_state;
 };
-enum { MG_JS_ROW_QUIET = 1, MG_JS_ROW_HIDDEN = 2, MG_JS_ROW_NO_ACKS = 4 }; // QUIET: does nothing by itself
+enum {
+    MG_JS_ROW_QUIET = 1, // does nothing by itself
+    MG_JS_ROW_HIDDEN = 2,
+    MG_JS_ROW_NO_ACKS = 4,
+    MG_JS_ROW_NAMED = 8, MG_JS_ROW_DURABLE = 16, // the configuration's name, durable_name is the consumer's
+};
 struct mg_js_row_head {
     uint8_t flags;
     int64_t created, max_ack_pending, inactive_threshold;
+    bool whole;      // the configuration has also what most have the same
+    mg_slice config; // JSON
 };
 uint8_t mg_js_member_row_flags(const struct mg_js_member *m);
 mg_slice mg_js_rows_key(char kind, mg_slice name, unsigned slot, struct mg_buf *out);
 bool mg_js_rows_head(mg_slice value, struct mg_js_row_head *out); // of a configuration's row
-int mg_js_stored_config(struct mg_js_stored *st, mg_slice value);   // MG_ECORRUPT
+int mg_js_stored_config(struct mg_js_stored *st, mg_slice name, mg_slice value); // MG_ECORRUPT
 int mg_js_stored_snapshot(struct mg_js_stored *st, mg_slice value); // MG_ECORRUPT
 bool mg_js_stored_deltas(struct mg_js_stored *st, unsigned slot, mg_slice value, bool *damaged); // false: older
 void mg_js_stored_fini(struct mg_js_stored *st);
@@ -241,11 +273,11 @@ struct mg_js_member *mg_js_member_revive(struct mg_js_stream *s, mg_slice name, 
 // A consumer that nobody uses is its rows, and this.
 struct mg_js_sleeper {
     struct mg_js_stream *stream;
-    struct mg_js_waking *waking; // NULL: it sleeps
-    struct mg_timer timer;       // when it has to wake by itself
-    struct mg_js_row_head head;
-    struct mg_js_consumer_past past; // used 0: it sleeps from the start
-    uint32_t name_len;
+    struct mg_js_waking *waking;   // NULL: it sleeps
+    struct mg_js_memories *before; // owned; NULL: there is nothing to remember
+    int64_t max_ack_pending, inactive_threshold;
+    uint8_t flags; // MG_JS_ROW_*
+    uint16_t name_len;
     char name[];
 };
 static inline mg_slice mg_js_sleeper_name(const struct mg_js_sleeper *sl) {

@@ -59,21 +59,23 @@ static bool needs_count(const struct mg_js_member *m, mg_slice body) {
     return m->stale && body.n > sizeof(word) && memmem(body.p, body.n, word, sizeof(word) - 1) != NULL;
 }
 
+static bool pulls_wait(const struct mg_js_member *m) { return m->asking && m->asking->npulls > 0; }
+
 void mg_js_member_take(struct mg_js_member *m, const struct mg_js_parcel *p) {
     if (p->kind == MG_JS_PULL) mg_js_members_catch_up(m->stream->members);
     if (p->kind == MG_JS_ACK) {
         mg_js_member_ack(m, p->subject, p->reply, p->body);
     } else if (p->kind == MG_JS_FLOW) {
         mg_js_member_flow(m, p->subject);
-    } else if (mg_list_empty(&m->pulls) && (!needs_count(m, p->body) || mg_js_member_counted(m))) {
+    } else if (!pulls_wait(m) && (!needs_count(m, p->body) || mg_js_member_counted(m))) {
         mg_js_member_pull(m, p->reply, p->body);
-    } else if (m->npulls >= PULLS_MAX) {
+    } else if (mg_js_member_asking(m)->npulls >= PULLS_MAX) {
         static const mg_slice none = {NULL, 0};
         if (p->reply.n)
             mg_js_publish(m->stream->js, p->reply, none, MG_S("NATS/1.0 409 Exceeded MaxWaiting\r\n\r\n"), none);
     } else {
-        m->npulls++;
-        mg_list_push_back(&m->pulls, &copy(p)->link);
+        m->asking->npulls++;
+        mg_list_push_back(&m->asking->pulls, &copy(p)->link);
     }
 }
 
@@ -83,8 +85,8 @@ static bool takes(const struct mg_js_stream *s, const struct mg_js_member *m, co
                   enum mg_js_parcel_kind kind) {
     if (s->deleting || (m == NULL && sl == NULL) || (m && !m->live)) return false;
     if (kind != MG_JS_ACK) return true;
-    if (sl) return !(sl->head.flags & MG_JS_ROW_NO_ACKS);
-    return m->config.ack_policy != MG_JS_ACK_NONE && m->config.ack_policy != MG_JS_ACK_FLOW_CONTROL;
+    if (sl) return !(sl->flags & MG_JS_ROW_NO_ACKS);
+    return m->terms->config.ack_policy != MG_JS_ACK_NONE && m->terms->config.ack_policy != MG_JS_ACK_FLOW_CONTROL;
 }
 
 static bool arrived(struct mg_js_stream *s, enum mg_js_parcel_kind kind, mg_slice consumer, const struct mg_msg *msg) {
@@ -185,6 +187,7 @@ struct mg_js_members *mg_js_members_of(struct mg_js_stream *s) {
     ms->stream = s;
     mg_table_init(&ms->by_name);
     mg_table_init(&ms->asleep);
+    mg_table_init(&ms->terms);
     ms->index = mg_sublist_new(mg_shard_random(s->js->shard), 0);
     mg_list_init(&ms->unfiltered);
     mg_list_init(&ms->active);
@@ -284,6 +287,7 @@ void mg_js_members_free(struct mg_js_stream *s) {
     mg_js_sleepers_free(ms);
     mg_table_fini(&ms->by_name);
     mg_table_fini(&ms->asleep);
+    mg_table_fini(&ms->terms);
     mg_sublist_free(ms->index);
     mg_buf_fini(&ms->env.headers);
     mg_buf_fini(&ms->env.reply);
@@ -309,8 +313,10 @@ static void tell(struct mg_js_member *m, uint64_t seq, mg_slice subject) {
 
 static void tell_unfiltered(struct mg_js_members *ms, uint64_t from, uint64_t to) {
     static const mg_slice any = {NULL, 0};
-    for (struct mg_list *l = ms->unfiltered.next; l != &ms->unfiltered; l = l->next)
-        for (uint64_t seq = from; seq <= to; seq++) tell(mg_container_of(l, struct mg_js_member, others), seq, any);
+    for (struct mg_list *l = ms->unfiltered.next; l != &ms->unfiltered; l = l->next) {
+        struct mg_js_member *m = mg_container_of(l, struct mg_js_member, own.unfiltered);
+        for (uint64_t seq = from; seq <= to; seq++) tell(m, seq, any);
+    }
 }
 
 // Those without filters hear of it now, too: what is removed before the walk comes there is told to nobody.
@@ -398,7 +404,7 @@ struct removal {
 static void forget_one(struct mg_js_member *m, const struct removal *r, uint64_t seq, mg_slice subject) {
     bool waits = seq >= mg_js_consumer_next(m->c);
     if (waits && m->count) mg_js_later_gone(&m->count->later, seq);
-    if (waits) m->stale = m->stale || (mg_js_consumer_matches(m->c, subject) && !MG_PLANTED(stale_pending));
+    if (waits) m->stale = m->stale || (mg_js_member_matches(m, subject) && !MG_PLANTED(stale_pending));
     else if (r->silent) mg_js_consumer_purged_one(m->c, seq);
     else mg_js_consumer_removed(m->c, mg_js_member_now(m), seq, subject);
 }
@@ -445,17 +451,17 @@ struct purge {
     bool whole;
 };
 
-static bool covers(mg_slice filter, const struct mg_js_consumer_rules *r) {
+static bool covers(mg_slice filter, const struct mg_js_own *own) {
     if (filter.n == 0) return true;
-    for (unsigned i = 0; i < r->filters_len; i++)
-        if (!mg_subject_subset(r->filters[i], filter)) return false;
-    return r->filters_len > 0;
+    for (uint32_t i = 0; i < own->n; i++)
+        if (!mg_subject_subset(mg_js_own_filters(own)[i], filter)) return false;
+    return own->n > 0;
 }
 
 static void tell_purged(void *arg, struct mg_js_member *m) {
     const struct purge *p = arg;
     if (m->c == NULL) return;
-    if (covers(p->filter, m->rules)) {
+    if (covers(p->filter, &m->own)) {
         uint64_t first = p->filter.n && p->whole ? p->last + 1 : p->first;
         if (p->filter.n == 0 || p->whole) mg_js_consumer_purged(m->c, mg_js_member_now(m), first);
     }

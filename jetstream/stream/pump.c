@@ -29,27 +29,25 @@ static void stop_counting(struct mg_js_member *m) {
 
 // ---- reading --------------------------------------------------------------------------------------------------------
 
+static void rest(struct mg_js_member *m) {
+    if (m->feed == NULL) return;
+    mg_js_reading_end(&m->feed->rd);
+    mg_free(m->feed);
+    m->feed = NULL;
+}
+
 void mg_js_member_stop_reading(struct mg_js_member *m) {
-    if (m->rd) mg_js_reading_end(m->rd);
-    mg_free(m->rd);
-    m->rd = NULL;
+    rest(m);
     m->reading = false;
     if (m->count) mg_js_reading_end(&m->count->rd);
     stop_counting(m);
-}
-
-static void rest(struct mg_js_member *m) {
-    if (m->rd == NULL) return;
-    mg_js_reading_end(m->rd);
-    mg_free(m->rd);
-    m->rd = NULL;
 }
 
 void mg_js_member_restart(struct mg_js_member *m) {
     mg_js_member_stop_reading(m);
     m->clear = 0;
     m->stale = true;
-    if (!mg_list_empty(&m->knowing) || !mg_list_empty(&m->pulls)) mg_js_member_wake(m);
+    if (m->asking) mg_js_member_wake(m);
 }
 
 static void at_end(struct mg_js_member *m, const struct mg_js_want *w, uint64_t last) {
@@ -66,16 +64,17 @@ static void after_delivery(struct mg_js_member *m) {
     uint64_t seq = m->bounced;
     m->bounced = 0;
     mg_js_consumer_bounced(m->c, mg_js_member_now(m), seq, mg_buf_slice(&m->stream->members->bounce));
-    if (mg_js_consumer_is_push(&m->config)) {
+    if (mg_js_member_is_push(m)) {
         m->look_for_listeners = true;
         mg_js_member_wake(m);
     }
 }
 
 // What was read. Returns the bytes that it was worth.
-static size_t hand_over(struct mg_js_member *m, const struct mg_read *r) {
+static size_t hand_over(struct mg_js_member *m) {
     int64_t now = mg_js_member_now(m);
-    const struct mg_js_want *w = &m->want;
+    const struct mg_read *r = &m->feed->rd.r;
+    const struct mg_js_want want = m->feed->want, *w = &want; // the feed may end
     if (r->err == 0) {
         if (w->kind == MG_JS_WANT_NEXT) m->clear = r->msg.seq;
         size_t size = r->msg.subject.n + r->msg.headers.n + r->msg.payload.n;
@@ -101,32 +100,33 @@ static void came(struct mg_js_reading *rd) {
     struct mg_js *js = m->stream->js;
     m->reading = false;
     js->inside++;
-    hand_over(m, &rd->r);
+    hand_over(m);
     js->inside--;
     mg_js_member_wake(m);
 }
 
 static void gone(struct mg_js_reading *rd) {
     struct mg_js_member *m = reader(rd);
-    m->rd = NULL;
+    mg_free(m->feed);
+    m->feed = NULL;
     m->reading = false;
-    mg_free(rd);
 }
 
-// 0: m->rd has the answer. MG_EAGAIN: later.
-static int read(struct mg_js_member *m, uint64_t from) {
-    if (m->rd == NULL) m->rd = mg_zalloc(sizeof(*m->rd));
-    struct mg_read *r = &m->rd->r;
-    bool next = m->want.kind == MG_JS_WANT_NEXT;
+// 0: the feed has the answer. MG_EAGAIN: later.
+static int read(struct mg_js_member *m, const struct mg_js_want *w, uint64_t from) {
+    if (m->feed == NULL) m->feed = mg_zalloc(sizeof(*m->feed));
+    struct mg_read *r = &m->feed->rd.r;
+    bool next = w->kind == MG_JS_WANT_NEXT;
+    m->feed->want = *w;
     r->kind = next ? MG_READ_NEXT : MG_READ_SEQ;
     r->sequential = next;
     r->seq = from;
-    r->filters = m->rules->filters;
-    r->filters_len = next ? m->rules->filters_len : 0;
+    r->filters = mg_js_own_filters(&m->own);
+    r->filters_len = next ? m->own.n : 0;
     r->user = m;
-    m->rd->done = came;
-    m->rd->gone = gone;
-    int err = mg_js_read(m->stream, m->rd);
+    m->feed->rd.done = came;
+    m->feed->rd.gone = gone;
+    int err = mg_js_read(m->stream, &m->feed->rd);
     m->reading = err != 0;
     return err;
 }
@@ -141,26 +141,31 @@ static void counted(struct mg_js_member *m, uint64_t n, uint64_t upto) {
     m->stale = false;
 }
 
-static void take_pulls(struct mg_js_member *m) {
-    while (!mg_list_empty(&m->pulls)) {
-        struct mg_js_parcel *p = mg_container_of(m->pulls.next, struct mg_js_parcel, link);
-        mg_list_remove(&p->link);
-        m->npulls--;
-        mg_js_member_pull(m, p->reply, p->body);
-        mg_free(p);
-    }
+struct mg_js_asking *mg_js_member_asking(struct mg_js_member *m) {
+    if (m->asking) return m->asking;
+    struct mg_js_asking *a = m->asking = mg_zalloc(sizeof(*a));
+    mg_list_init(&a->knowing);
+    mg_list_init(&a->pulls);
+    return a;
 }
 
-static void tell_knowing(struct mg_js_member *m) {
-    take_pulls(m);
-    struct mg_list told;
-    mg_list_init(&told);
-    mg_list_splice(&told, &m->knowing);
-    while (!mg_list_empty(&told)) {
-        struct mg_js_knowing *k = mg_container_of(told.next, struct mg_js_knowing, link);
-        mg_list_remove(&k->link);
-        k->known(k, m);
+// Who hears of it may ask again.
+void mg_js_member_asked(struct mg_js_member *m, struct mg_js_member *told) {
+    struct mg_js_asking *a = m->asking;
+    if (a == NULL) return;
+    m->asking = NULL;
+    while (!mg_list_empty(&a->pulls)) {
+        struct mg_js_parcel *p = mg_container_of(a->pulls.next, struct mg_js_parcel, link);
+        mg_list_remove(&p->link);
+        if (told) mg_js_member_pull(m, p->reply, p->body);
+        mg_free(p);
     }
+    while (!mg_list_empty(&a->knowing)) {
+        struct mg_js_knowing *k = mg_container_of(a->knowing.next, struct mg_js_knowing, link);
+        mg_list_remove(&k->link);
+        k->known(k, told);
+    }
+    mg_free(a);
 }
 
 static uint64_t count_from(const struct mg_js_member *m) {
@@ -172,7 +177,7 @@ static uint64_t count_from(const struct mg_js_member *m) {
 // Without gaps the numbers say it all.
 static bool count_numbers(struct mg_js_member *m) {
     struct mg_stream_state st;
-    if (m->rules->filters_len || mg_stream_state(m->stream->store, &st) != 0) return false;
+    if (m->own.n || mg_stream_state(m->stream->store, &st) != 0) return false;
     if (st.msgs != st.last + 1 - st.first) return false;
     uint64_t from = count_from(m) > st.first ? count_from(m) : st.first;
     counted(m, from > st.last ? 0 : st.last - from + 1, st.last);
@@ -185,7 +190,7 @@ static void count_came(struct mg_js_reading *rd) {
     if (rd->r.err == 0) counted(m, rd->r.count, rd->r.seq);
     m->stale = false; // what cannot be counted now cannot be counted in a moment either
     stop_counting(m);
-    tell_knowing(m);
+    mg_js_member_asked(m, m);
     mg_js_member_wake(m);
 }
 
@@ -203,8 +208,8 @@ static bool count(struct mg_js_member *m) {
     struct mg_js_reading *rd = &m->count->rd;
     rd->r.kind = MG_READ_COUNT;
     rd->r.seq = count_from(m);
-    rd->r.filters = m->rules->filters;
-    rd->r.filters_len = m->rules->filters_len;
+    rd->r.filters = mg_js_own_filters(&m->own);
+    rd->r.filters_len = m->own.n;
     rd->r.user = m;
     rd->done = count_came;
     rd->gone = count_gone;
@@ -228,12 +233,12 @@ void mg_js_member_know(struct mg_js_member *m, struct mg_js_knowing *k) {
         k->known(k, m);
         return;
     }
-    mg_list_push_back(&m->knowing, &k->link);
+    mg_list_push_back(&mg_js_member_asking(m)->knowing, &k->link);
 }
 
 // Good enough to be told with a delivery?
 static bool knows_pending(struct mg_js_member *m) {
-    if (m->rules->filters_len == 0 && count_numbers(m)) return true;
+    if (m->own.n == 0 && count_numbers(m)) return true;
     if (!m->stale) return true;
     // Where each removal makes it stale, deliveries must not wait for a count each.
     if (mg_js_member_now(m) - m->count_paid < COUNT_REST) return true;
@@ -243,34 +248,34 @@ static bool knows_pending(struct mg_js_member *m) {
 // ---- the pump -------------------------------------------------------------------------------------------------------
 
 // known: num_pending is, as far as this slice goes.
-static bool pump_one(struct mg_js_member *m, bool *known, size_t *bytes) {
+static bool pump_one(struct mg_js_member *m, const struct mg_js_want *w, bool *known, size_t *bytes) {
     struct mg_js_members *ms = m->stream->members;
-    uint64_t from = m->want.seq;
-    if (m->want.kind == MG_JS_WANT_NEXT) {
+    uint64_t from = w->seq;
+    if (w->kind == MG_JS_WANT_NEXT) {
         if (m->clear == UINT64_MAX) {
-            at_end(m, &m->want, ms->told);
+            at_end(m, w, ms->told);
             return false;
         }
         if (m->clear > from) from = m->clear;
     }
-    if (read(m, from) != 0) return false;
-    bool end = m->want.kind == MG_JS_WANT_NEXT && m->rd->r.err == MG_ENOTFOUND;
-    if (!*known && m->rd->r.err == 0 && !knows_pending(m)) return false; // read again when it is counted
-    *known = *known || m->rd->r.err == 0;
-    *bytes += hand_over(m, &m->rd->r);
+    if (read(m, w, from) != 0) return false;
+    int err = m->feed->rd.r.err;
+    bool end = w->kind == MG_JS_WANT_NEXT && err == MG_ENOTFOUND;
+    if (!*known && err == 0 && !knows_pending(m)) return false; // read again when it is counted
+    *known = *known || err == 0;
+    *bytes += hand_over(m);
     return !end;
 }
 
 bool mg_js_member_pump(struct mg_js_member *m) {
     size_t bytes = 0;
     bool known = false;
-    bool asked = !mg_list_empty(&m->knowing) || !mg_list_empty(&m->pulls);
-    if (asked && !m->count && (!m->stale || count(m))) tell_knowing(m);
+    if (m->asking && !m->count && (!m->stale || count(m))) mg_js_member_asked(m, m);
     for (unsigned i = 0; i < SLICE_MESSAGES && bytes < SLICE_BYTES; i++) {
         if (m->reading || m->count || m->look_for_listeners) return m->look_for_listeners;
-        m->want = mg_js_consumer_want(m->c, mg_js_member_now(m));
-        if (m->want.kind == MG_JS_WANT_NOTHING) return false;
-        if (!pump_one(m, &known, &bytes)) return false;
+        const struct mg_js_want w = mg_js_consumer_want(m->c, mg_js_member_now(m));
+        if (w.kind == MG_JS_WANT_NOTHING) return false;
+        if (!pump_one(m, &w, &known, &bytes)) return false;
     }
     return true;
 }

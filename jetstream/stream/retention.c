@@ -31,8 +31,8 @@ static enum need needs(const struct mg_js_member *m, uint64_t seq, mg_slice subj
     if (m->c == NULL) return YES; // it is being made
     if (seq < mg_js_consumer_next(m->c))
         return mg_js_pending_find(&mg_js_consumer_state(m->c)->pending, seq) != NULL ? YES : NO;
-    if (m->rules->filters_len == 0) return YES;
-    return subject.n == 0 ? PERHAPS : mg_js_consumer_matches(m->c, subject) ? YES : NO;
+    if (m->own.n == 0) return YES;
+    return subject.n == 0 ? PERHAPS : mg_js_member_matches(m, subject) ? YES : NO;
 }
 
 static void remove_message(struct mg_js_stream *s, uint64_t seq) { mg_stream_remove(s->store, seq, false, NULL); }

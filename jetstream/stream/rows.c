@@ -3,7 +3,8 @@
 //
 // What survives of a consumer, as rows of its stream:
 //
-//     c/<name>          version, flags, time of creation, limits, configuration as JSON (struct config_head)
+//     c/<name>          version, flags, numbers (struct mg_js_row_head), configuration as JSON without what most have
+//                       the same
 //     s/<name>          version, generation, highest slot, snapshot of the state
 //     d/<name>/<slot>   generation, changes (state.h) since the row before
 //
@@ -16,6 +17,7 @@
 // A row that nothing waits for is a note: it goes with the next commit, and need not be the reason for one.
 // Frames that speak of a change (answers to acknowledgements, deliveries that max_deliver counts) are held until the
 // row of their turn is durable; everything that comes behind a held delivery is held, too, to keep its order.
+#include "jetstream/consumer/varint.h"
 #include "jetstream/stream/member.h"
 
 #include <stdio.h>
@@ -26,6 +28,7 @@
 #include "server/base/planted.h"
 
 #define VERSION 1
+#define CONFIG_VERSION 2 // 1: all of the configuration stands there
 #define SNAPSHOT_LEAST 4096u // bytes of changes that are worth a new snapshot
 #define WRITING_MAX 2u       // rows under way before changes are collected
 #define HELD_MAX (8u << 20)  // bytes of answers that wait for one row
@@ -39,13 +42,13 @@ struct mg_js_hold {
     struct mg_buf frames;   // of struct frame and their bytes
 };
 
-// Little-endian, as all that is stored.
-struct config_head {
+// How a row of version 1 began; little-endian, as all that is stored.
+struct config_head_1 {
     uint8_t version, flags; // MG_JS_ROW_*
     uint8_t reserved[6];
     int64_t created, max_ack_pending, inactive_threshold;
 };
-_Static_assert(sizeof(struct config_head) == 32, "it is stored");
+_Static_assert(sizeof(struct config_head_1) == 32, "it is stored");
 
 struct frame {
     size_t to, subject, reply, headers, payload; // bytes of each, one behind the other
@@ -53,13 +56,27 @@ struct frame {
 
 // ---- frames that wait -----------------------------------------------------------------------------------------------
 
+static struct mg_js_changes *changes_of(struct mg_js_member *m) {
+    if (m->journal.changes == NULL) {
+        m->journal.changes = mg_zalloc(sizeof(*m->journal.changes));
+        mg_list_init(&m->journal.changes->holds);
+    }
+    return m->journal.changes;
+}
+
+static void free_changes(struct mg_js_member *m) {
+    mg_buf_fini(&m->journal.changes->deltas);
+    mg_free(m->journal.changes);
+    m->journal.changes = NULL;
+}
+
 static struct mg_js_hold *hold_of(struct mg_js_member *m) {
-    struct mg_js_hold *h = m->journal.hold;
-    if (h) return h;
-    h = m->journal.hold = mg_zalloc(sizeof(*h));
+    struct mg_js_changes *c = changes_of(m);
+    if (c->hold) return c->hold;
+    struct mg_js_hold *h = c->hold = mg_zalloc(sizeof(*h));
     h->js = m->stream->js;
     h->m = m;
-    mg_list_push_back(&m->journal.holds, &h->link);
+    mg_list_push_back(&c->holds, &h->link);
     return h;
 }
 
@@ -70,7 +87,7 @@ void mg_js_member_hold(struct mg_js_member *m, mg_slice to, mg_slice subject, mg
     if (!delivery && h->frames.len >= HELD_MAX) return;
     if (delivery && !h->ordered) {
         h->ordered = true;
-        m->journal.ordered++;
+        m->journal.changes->ordered++;
     }
     struct frame f = {to.n, to.p == subject.p ? 0 : subject.n, reply.n, headers.n, payload.n};
     mg_buf_add(&h->frames, &f, sizeof(f));
@@ -100,10 +117,16 @@ static void send_frames(struct mg_js_hold *h) {
 }
 
 static void let_go(struct mg_js_hold *h) {
-    if (h->m && h->ordered) h->m->journal.ordered--;
+    if (h->m && h->ordered) h->m->journal.changes->ordered--;
     mg_list_remove(&h->link);
     mg_buf_fini(&h->frames);
     mg_free(h);
+}
+
+// One row less is under way.
+static void written(struct mg_js_member *m) {
+    m->journal.changes->writing--;
+    if (m->journal.changes->writing == 0 && !mg_js_member_changed(m)) free_changes(m);
 }
 
 static void recorded(struct mg_js_wait *w, struct mg_js_stream *s, const struct mg_result *r) {
@@ -114,20 +137,21 @@ static void recorded(struct mg_js_wait *w, struct mg_js_stream *s, const struct 
     struct mg_js_member *m = h->m;
     let_go(h);
     if (m == NULL) return;
-    m->journal.writing--;
+    written(m);
     if (mg_js_member_changed(m)) mg_js_member_wake(m);
     else mg_js_sleep_consider(m); // it could not while something was under way
 }
 
 void mg_js_member_unhold(struct mg_js_member *m) {
-    while (!mg_list_empty(&m->journal.holds)) {
-        struct mg_js_hold *h = mg_container_of(m->journal.holds.next, struct mg_js_hold, link);
+    struct mg_js_changes *c = m->journal.changes;
+    if (c == NULL) return;
+    while (!mg_list_empty(&c->holds)) {
+        struct mg_js_hold *h = mg_container_of(c->holds.next, struct mg_js_hold, link);
         mg_list_remove(&h->link);
         h->m = NULL;
-        if (h == m->journal.hold) let_go(h); // it is not written yet: there will be no result
+        if (h == c->hold) let_go(h); // it is not written yet: there will be no result
     }
-    m->journal.hold = NULL;
-    m->journal.writing = 0;
+    free_changes(m);
 }
 
 // ---- writing --------------------------------------------------------------------------------------------------------
@@ -155,16 +179,19 @@ static int put_row(struct mg_js_member *m, char kind, const struct mg_buf *value
 }
 
 void mg_js_member_record(struct mg_js_member *m, const struct mg_js_delta *d) {
-    struct mg_js_journal *j = &m->journal;
-    if (!m->persistent || j->whole) return;
-    mg_js_delta_encode(&j->coder, &j->deltas, d);
-    if (j->since + j->deltas.len <= j->snapshot + 2 * SNAPSHOT_LEAST) return;
-    j->whole = true;
-    j->deltas.len = 0;
+    const struct mg_js_journal *j = &m->journal;
+    if (!m->persistent) return;
+    struct mg_js_changes *c = changes_of(m);
+    if (c->whole) return;
+    mg_js_delta_encode(&c->coder, &c->deltas, d);
+    if (j->since + c->deltas.len <= j->snapshot + 2 * (size_t)SNAPSHOT_LEAST) return;
+    c->whole = true;
+    c->deltas.len = 0;
 }
 
 bool mg_js_member_changed(const struct mg_js_member *m) {
-    return m->journal.hold || m->journal.whole || m->journal.deltas.len > 0;
+    const struct mg_js_changes *c = m->journal.changes;
+    return c && (c->hold || c->whole || c->deltas.len > 0);
 }
 
 static int write_snapshot(struct mg_js_member *m, struct mg_js_hold *h) {
@@ -180,7 +207,7 @@ static int write_snapshot(struct mg_js_member *m, struct mg_js_hold *h) {
         j->generation = generation;
         j->slot = 0;
         j->since = 0;
-        j->snapshot = value.len;
+        j->snapshot = (uint32_t)value.len;
     }
     mg_buf_fini(&value);
     return err;
@@ -190,10 +217,10 @@ static int write_deltas(struct mg_js_member *m, struct mg_js_hold *h) {
     struct mg_js_journal *j = &m->journal;
     struct mg_buf value = MG_BUF_INIT;
     mg_buf_add(&value, &j->generation, sizeof(j->generation));
-    mg_buf_add_slice(&value, mg_buf_slice(&j->deltas));
+    mg_buf_add_slice(&value, mg_buf_slice(&j->changes->deltas));
     int err = put_state(m, 'd', &value, h);
     if (err == 0) {
-        j->since += value.len;
+        j->since += (uint32_t)value.len;
         if (++j->slot > j->used) j->used = j->slot;
     }
     mg_buf_fini(&value);
@@ -201,55 +228,62 @@ static int write_deltas(struct mg_js_member *m, struct mg_js_hold *h) {
 }
 
 static int write_changes(struct mg_js_member *m, struct mg_js_hold *h) {
-    struct mg_js_journal *j = &m->journal;
-    bool full = j->whole || j->slot == MG_JS_SLOTS || j->since + j->deltas.len > j->snapshot + SNAPSHOT_LEAST;
+    const struct mg_js_journal *j = &m->journal;
+    struct mg_js_changes *c = j->changes;
+    bool full = c->whole || j->slot == MG_JS_SLOTS || j->since + c->deltas.len > j->snapshot + (size_t)SNAPSHOT_LEAST;
     int err = full ? write_snapshot(m, h) : write_deltas(m, h);
-    j->whole = false;
-    j->deltas.len = 0;
-    j->coder = (struct mg_js_delta_coder){0};
-    if (j->deltas.cap > SNAPSHOT_LEAST) mg_buf_fini(&j->deltas);
+    c->whole = false;
+    c->deltas.len = 0;
+    c->coder = (struct mg_js_delta_coder){0};
+    if (c->deltas.cap > SNAPSHOT_LEAST) mg_buf_fini(&c->deltas);
     return err;
 }
 
 void mg_js_member_flush(struct mg_js_member *m) {
-    struct mg_js_journal *j = &m->journal;
+    struct mg_js_changes *c = m->journal.changes;
     if (!mg_js_member_changed(m)) return;
     mg_js_retention_settle(m->stream->members); // what is removed for these changes goes before them (retention.c)
     struct mg_js_hold *h = hold_of(m);
-    j->hold = NULL;
-    j->writing++;
+    c->hold = NULL;
+    c->writing++;
     mg_js_wait(m->stream->js, &h->wait, recorded);
-    if ((!j->whole && j->deltas.len == 0) || (h->frames.len && MG_PLANTED(late_row))) {
+    if ((!c->whole && c->deltas.len == 0) || (h->frames.len && MG_PLANTED(late_row))) {
         mg_stream_barrier(m->stream->store, &h->wait);
     } else if (write_changes(m, h) != 0) {
-        j->writing--;
         mg_js_wait_cancel(&h->wait);
         let_go(h);
+        written(m);
     }
 }
 
 void mg_js_member_write(struct mg_js_member *m) {
     // What is held must not wait for notes: it takes them along.
-    if (m->journal.writing < WRITING_MAX + (m->journal.hold != NULL)) mg_js_member_flush(m);
+    const struct mg_js_changes *c = m->journal.changes;
+    if (c && c->writing < WRITING_MAX + (c->hold != NULL)) mg_js_member_flush(m);
 }
 
 uint8_t mg_js_member_row_flags(const struct mg_js_member *m) {
-    const struct mg_js_consumer_config *c = &m->config;
+    const struct mg_js_consumer_config *c = &m->terms->config;
     bool quiet = !mg_js_consumer_is_push(c) && c->inactive_threshold == 0 && c->replay_policy == MG_JS_REPLAY_INSTANT;
     bool no_acks = c->ack_policy == MG_JS_ACK_NONE || c->ack_policy == MG_JS_ACK_FLOW_CONTROL;
     return (uint8_t)((quiet ? MG_JS_ROW_QUIET : 0) | (c->direct || c->sourcing ? MG_JS_ROW_HIDDEN : 0) |
-                     (no_acks ? MG_JS_ROW_NO_ACKS : 0));
+                     (no_acks ? MG_JS_ROW_NO_ACKS : 0) | (m->own.named ? MG_JS_ROW_NAMED : 0) |
+                     (m->own.durable ? MG_JS_ROW_DURABLE : 0));
 }
 
 int mg_js_member_store_config(struct mg_js_member *m, void *ctx) {
     struct mg_buf value = MG_BUF_INIT;
     struct mg_jw w;
-    struct config_head head = {.version = VERSION, .flags = mg_js_member_row_flags(m), .created = m->created,
-                               .max_ack_pending = m->config.max_ack_pending,
-                               .inactive_threshold = m->config.inactive_threshold};
-    mg_buf_add(&value, &head, sizeof(head));
+    mg_buf_addc(&value, CONFIG_VERSION);
+    mg_buf_addc(&value, (char)mg_js_member_row_flags(m));
+    mg_varint_add(&value, mg_zigzag(m->created));
+    mg_varint_add(&value, mg_zigzag(m->terms->config.max_ack_pending));
+    mg_varint_add(&value, mg_zigzag(m->terms->config.inactive_threshold));
+    struct mg_js_consumer_config config = mg_js_member_config(m);
+    if (m->own.named) config.name = mg_slice_of(NULL, 0);
+    if (m->own.durable) config.durable_name = mg_slice_of(NULL, 0);
     mg_jw_init(&w, &value, 0);
-    mg_js_consumer_write(&m->config, &w);
+    mg_js_consumer_store(&config, &w);
     int err = put_row(m, 'c', &value, ctx);
     mg_buf_fini(&value);
     return err;
@@ -282,20 +316,35 @@ static void complain(const struct mg_js_stream *s, mg_slice consumer, const char
                name.p, what);
 }
 
-bool mg_js_rows_head(mg_slice value, struct mg_js_row_head *out) {
-    struct config_head head;
-    if (value.n < sizeof(head) || value.p[0] != VERSION) return false;
+static bool read_head_1(mg_slice value, struct mg_js_row_head *out) {
+    struct config_head_1 head;
+    if (value.n < sizeof(head)) return false;
     memcpy(&head, value.p, sizeof(head));
-    *out = (struct mg_js_row_head){head.flags, head.created, head.max_ack_pending, head.inactive_threshold};
+    *out = (struct mg_js_row_head){head.flags, head.created, head.max_ack_pending, head.inactive_threshold, true,
+                                   mg_slice_of(value.p + sizeof(head), value.n - sizeof(head))};
     return true;
 }
 
-int mg_js_stored_config(struct mg_js_stored *st, mg_slice value) {
+bool mg_js_rows_head(mg_slice value, struct mg_js_row_head *out) {
+    if (value.n < 2) return false;
+    if (value.p[0] == 1) return read_head_1(value, out);
+    struct mg_varint_reader r = {value.p + 2, value.p + value.n, value.p[0] != CONFIG_VERSION};
+    *out = (struct mg_js_row_head){.flags = (uint8_t)value.p[1]};
+    out->created = mg_unzigzag(mg_varint_next(&r));
+    out->max_ack_pending = mg_unzigzag(mg_varint_next(&r));
+    out->inactive_threshold = mg_unzigzag(mg_varint_next(&r));
+    out->config = mg_slice_of(r.p, (size_t)(r.end - r.p));
+    return !r.bad;
+}
+
+int mg_js_stored_config(struct mg_js_stored *st, mg_slice name, mg_slice value) {
     struct mg_js_row_head head;
-    const size_t n = sizeof(struct config_head);
     if (!mg_js_rows_head(value, &head)) return MG_ECORRUPT;
     st->created = head.created;
-    return mg_js_consumer_load(&st->config, mg_slice_of(value.p + n, value.n - n));
+    int err = mg_js_consumer_load(&st->config, head.config, head.whole);
+    if (err == 0 && head.flags & MG_JS_ROW_NAMED) mg_string_set(&st->config.name, name);
+    if (err == 0 && head.flags & MG_JS_ROW_DURABLE) mg_string_set(&st->config.durable_name, name);
+    return err;
 }
 
 int mg_js_stored_snapshot(struct mg_js_stored *st, mg_slice value) {
@@ -345,14 +394,14 @@ struct mg_js_member *mg_js_member_revive(struct mg_js_stream *s, mg_slice name, 
     bool fresh = !st->has_state;
     if (fresh) {
         complain(s, name, "its state cannot be read: it begins anew");
-        mg_js_state_init(&st->state, now.first ? now.first : 1, m->config.ack_policy == MG_JS_ACK_NONE);
+        mg_js_state_init(&st->state, now.first ? now.first : 1, m->terms->config.ack_policy == MG_JS_ACK_NONE);
     } else {
         m->journal.generation = st->generation;
     }
-    m->journal.slot = st->slot;
-    m->journal.used = st->used;
-    m->journal.since = st->since;
-    m->journal.snapshot = st->snapshot;
+    m->journal.slot = (uint8_t)st->slot;
+    m->journal.used = (uint8_t)st->used;
+    m->journal.since = (uint32_t)st->since;
+    m->journal.snapshot = (uint32_t)st->snapshot;
     st->has_state = false;
     if (MG_PLANTED(floor_back)) st->state.floor = (struct mg_js_pair){0, 0};
     mg_js_member_begin(m, &st->state);
@@ -387,7 +436,7 @@ static bool load_config(void *arg, mg_slice key, mg_slice value) {
         mg_js_sleeper_new(l->stream, name, &head);
         return true;
     }
-    if (mg_js_stored_config(&st, value) != 0) {
+    if (mg_js_stored_config(&st, name, value) != 0) {
         complain(l->stream, name, "its configuration cannot be read: it stays as it is, out of service");
         return true;
     }

@@ -30,6 +30,13 @@ struct mg_js_waking {
     struct mg_list requests; // of struct mg_js_request, by wait.link
 };
 
+// Of one that was awake before.
+struct mg_js_memories {
+    struct mg_js_sleeper *sl;
+    struct mg_js_consumer_past past;
+    struct mg_timer timer; // when it has to wake by itself
+};
+
 // ---- who sleeps -----------------------------------------------------------------------------------------------------
 
 static inline bool is_named(const void *val, const void *key) {
@@ -46,17 +53,18 @@ bool mg_js_sleeps_from_start(const struct mg_js_stream *s, const struct mg_js_ro
 }
 
 static void due(struct mg_timer *t) {
-    mg_js_sleeper_wake(mg_container_of(t, struct mg_js_sleeper, timer), NULL);
+    mg_js_sleeper_wake(mg_container_of(t, struct mg_js_memories, timer)->sl, NULL);
 }
 
 struct mg_js_sleeper *mg_js_sleeper_new(struct mg_js_stream *s, mg_slice name, const struct mg_js_row_head *head) {
     struct mg_js_members *ms = mg_js_members_of(s);
-    struct mg_js_sleeper *sl = mg_zalloc(sizeof(*sl) + name.n);
+    struct mg_js_sleeper *sl = mg_zalloc(offsetof(struct mg_js_sleeper, name) + name.n);
     sl->stream = s;
-    sl->head = *head;
-    sl->name_len = (uint32_t)name.n;
+    sl->max_ack_pending = head->max_ack_pending;
+    sl->inactive_threshold = head->inactive_threshold;
+    sl->flags = head->flags;
+    sl->name_len = (uint16_t)name.n;
     memcpy(sl->name, name.p, name.n);
-    mg_timer_init(&sl->timer, due);
     mg_table_add(&ms->asleep, mg_hash(name, SEED), sl);
     ms->n_limited += !(head->flags & MG_JS_ROW_HIDDEN);
     return sl;
@@ -65,8 +73,9 @@ struct mg_js_sleeper *mg_js_sleeper_new(struct mg_js_stream *s, mg_slice name, c
 static void sleeper_remove(struct mg_js_sleeper *sl) {
     struct mg_js_members *ms = sl->stream->members;
     mg_table_del(&ms->asleep, mg_hash(mg_js_sleeper_name(sl), SEED), sl);
-    ms->n_limited -= !(sl->head.flags & MG_JS_ROW_HIDDEN);
-    mg_timer_stop(mg_shard_wheel(sl->stream->js->shard), &sl->timer);
+    ms->n_limited -= !(sl->flags & MG_JS_ROW_HIDDEN);
+    if (sl->before) mg_timer_stop(mg_shard_wheel(sl->stream->js->shard), &sl->before->timer);
+    mg_free(sl->before);
     mg_free(sl);
 }
 
@@ -74,24 +83,34 @@ static void sleeper_remove(struct mg_js_sleeper *sl) {
 
 static bool may_sleep(const struct mg_js_member *m) {
     return m->live && m->persistent && m->stream->config.retention == MG_JS_LIMITS && !m->more && !m->expired &&
-           m->held == 0 && !m->reading && m->count == NULL && mg_list_empty(&m->knowing) && mg_list_empty(&m->pulls) &&
-           mg_list_empty(&m->journal.holds) && !mg_js_member_changed(m) && m->bounced == 0 &&
-           mg_list_empty(&m->active) && mg_js_consumer_dormant(m->c) && !mg_js_consumer_is_push(&m->config);
+           m->held == 0 && !m->reading && m->count == NULL && m->asking == NULL && m->journal.changes == NULL &&
+           m->bounced == 0 &&
+           mg_list_empty(&m->active) && mg_js_consumer_dormant(m->c) && !mg_js_member_is_push(m);
+}
+
+// Most have never delivered anything, and wait for nothing.
+static void remember(struct mg_js_sleeper *sl, const struct mg_js_member *m) {
+    const struct mg_js_consumer_past past = mg_js_consumer_past(m->c);
+    bool timed = mg_timer_active(&m->timer);
+    if (!timed && !past.last_delivered && !past.last_acked && !past.paused && !sl->inactive_threshold) return;
+    sl->before = mg_alloc(sizeof(*sl->before));
+    sl->before->sl = sl;
+    sl->before->past = past;
+    mg_timer_init(&sl->before->timer, due);
+    if (timed) mg_timer_at(m->stream->js->shard, &sl->before->timer, m->timer.at);
 }
 
 static void fall_asleep(struct mg_js_member *m) {
-    struct mg_js *js = m->stream->js;
-    struct mg_js_row_head head = {mg_js_member_row_flags(m), m->created, m->config.max_ack_pending,
-                                  m->config.inactive_threshold};
-    struct mg_js_sleeper *sl = mg_js_sleeper_new(m->stream, mg_js_member_name(m), &head);
-    sl->past = mg_js_consumer_past(m->c);
-    if (mg_timer_active(&m->timer)) mg_timer_at(js->shard, &sl->timer, m->timer.at);
+    const struct mg_js_row_head head = {.flags = mg_js_member_row_flags(m),
+                                        .max_ack_pending = m->terms->config.max_ack_pending,
+                                        .inactive_threshold = m->terms->config.inactive_threshold};
+    remember(mg_js_sleeper_new(m->stream, mg_js_member_name(m), &head), m);
     mg_js_member_drop(m);
 }
 
 void mg_js_sleep_forget(struct mg_js_member *m) {
-    if (mg_list_empty(&m->idle)) return;
-    mg_list_remove(&m->idle);
+    if (mg_js_member_is_push(m) || mg_list_empty(&m->watch)) return;
+    mg_list_remove(&m->watch);
     m->stream->js->nidle--;
 }
 
@@ -99,9 +118,9 @@ void mg_js_sleep_consider(struct mg_js_member *m) {
     struct mg_js *js = m->stream->js;
     mg_js_sleep_forget(m);
     if (!may_sleep(m)) return;
-    mg_list_push_back(&js->idle, &m->idle);
+    mg_list_push_back(&js->idle, &m->watch);
     if (++js->nidle <= IDLE_MAX) return;
-    struct mg_js_member *oldest = mg_container_of(js->idle.next, struct mg_js_member, idle);
+    struct mg_js_member *oldest = mg_container_of(js->idle.next, struct mg_js_member, watch);
     mg_js_sleep_forget(oldest);
     if (may_sleep(oldest)) fall_asleep(oldest);
 }
@@ -139,12 +158,14 @@ static void wake_up(struct mg_js_waking *w) {
     struct mg_js_sleeper *sl = w->sl;
     struct mg_js_stream *s = sl->stream;
     struct mg_js_member *m = NULL;
-    const struct mg_js_consumer_past past = sl->past;
+    struct mg_js_consumer_past past = {.used = 0};
+    bool remembers = sl->before != NULL;
+    if (remembers) past = sl->before->past;
     struct mg_buf name = MG_BUF_INIT;
     mg_buf_add_slice(&name, mg_js_sleeper_name(sl));
     if (w->stage == BROKEN) complain(sl, "its configuration cannot be read: it is out of service");
     sleeper_remove(sl);
-    if (w->stage == AWAKE) m = mg_js_member_revive(s, mg_buf_slice(&name), &w->st, past.used ? &past : NULL);
+    if (w->stage == AWAKE) m = mg_js_member_revive(s, mg_buf_slice(&name), &w->st, remembers ? &past : NULL);
     mg_buf_fini(&name);
     give_parcels(w, m);
     run_requests(s->js, w);
@@ -154,9 +175,10 @@ static void wake_up(struct mg_js_waking *w) {
 
 static void take_row(struct mg_js_waking *w, const struct mg_read *r) {
     mg_slice value = r->err == 0 ? r->msg.payload : mg_slice_of(NULL, 0);
+    mg_slice name = mg_js_sleeper_name(w->sl);
     bool damaged = false;
     switch (w->stage) {
-    case CONFIG: w->stage = mg_js_stored_config(&w->st, value) == 0 ? SNAPSHOT : BROKEN; break;
+    case CONFIG: w->stage = mg_js_stored_config(&w->st, name, value) == 0 ? SNAPSHOT : BROKEN; break;
     case SNAPSHOT: w->stage = mg_js_stored_snapshot(&w->st, value) == 0 ? DELTAS : AWAKE; break;
     case DELTAS:
         damaged = r->err != 0 && r->err != MG_ENOTFOUND;

@@ -46,7 +46,7 @@ void mg_js_watch_fini(struct mg_js *js) {
 
 void mg_js_watch_add(struct mg_js_member *m) {
     struct mg_js *js = m->stream->js;
-    mg_slice subject = m->config.deliver_subject;
+    mg_slice subject = m->terms->config.deliver_subject;
     struct mg_js_watch *w = find(js, subject);
     if (w == NULL) {
         w = mg_alloc(sizeof(*w) + subject.n);
@@ -62,8 +62,8 @@ void mg_js_watch_add(struct mg_js_member *m) {
 
 void mg_js_watch_remove(struct mg_js_member *m) {
     struct mg_js *js = m->stream->js;
-    if (mg_list_empty(&m->watch)) return;
-    struct mg_js_watch *w = find(js, m->config.deliver_subject);
+    if (!mg_js_member_is_push(m) || mg_list_empty(&m->watch)) return;
+    struct mg_js_watch *w = find(js, m->terms->config.deliver_subject);
     mg_list_remove(&m->watch);
     if (!mg_list_empty(&w->members)) return;
     mg_table_del(&js->watches, w->hash, w);
@@ -72,5 +72,6 @@ void mg_js_watch_remove(struct mg_js_member *m) {
 }
 
 bool mg_js_watch_listens(const struct mg_js_member *m) {
-    return mg_router_wants_exactly(m->stream->js->router, m->config.deliver_subject, m->config.deliver_group);
+    const struct mg_js_consumer_config *c = &m->terms->config;
+    return mg_router_wants_exactly(m->stream->js->router, c->deliver_subject, c->deliver_group);
 }

@@ -63,7 +63,7 @@ static void consumer(mg_slice body, bool strict) {
         struct mg_jw w;
         mg_jw_init(&w, &json, 0);
         mg_js_consumer_write(&r.config, &w);
-        mg_assert(mg_js_consumer_load(&again, mg_buf_slice(&json)) == 0);
+        mg_assert(mg_js_consumer_load(&again, mg_buf_slice(&json), true) == 0);
         mg_assert(mg_js_consumer_same(&again, &r.config));
         mg_assert(mg_js_consumer_check(&again, &s, &limits, false, &e) == 0);
         mg_assert(mg_js_consumer_revise(&r.config, &again, true, &e) == 0);

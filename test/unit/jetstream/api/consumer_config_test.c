@@ -108,6 +108,37 @@ static void samples_percents(void **state) {
     assert_int_equal(mg_js_consumer_sample_percent(&(struct mg_js_consumer_config){.max_deliver = 1}), 0);
 }
 
+// What is stored is what is unusual, and that it is gone, too.
+static void stores_what_is_unusual(void **state) {
+    (void)state;
+    static const char *const rows[] = {
+        "{}",
+        "{\"filter_subject\":\"a.b\"}",
+        "{\"ack_policy\":\"none\",\"ack_wait\":0,\"max_deliver\":7,\"backoff\":[1,2],\"filter_subjects\":[\"a\",\"b\"],"
+        "\"max_waiting\":0,\"max_ack_pending\":0,\"metadata\":{\"_nats.req.level\":\"0\",\"a\":\"b\"}}",
+        "{\"metadata\":{\"_nats.req.level\":\"1\"},\"pause_until\":\"2030-01-02T03:04:05Z\","
+        "\"priority_groups\":[\"g\"]}",
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct mg_js_consumer_config c, again;
+        struct mg_buf text = MG_BUF_INIT;
+        struct mg_jw w;
+        assert_int_equal(mg_js_consumer_load(&c, mg_cstr(rows[i]), false), 0);
+        mg_jw_init(&w, &text, 0);
+        mg_js_consumer_store(&c, &w);
+        mg_buf_addc(&text, '\0');
+        assert_string_equal(text.p, rows[i]);
+        text.len = 0;
+        mg_jw_init(&w, &text, 0);
+        mg_js_consumer_write(&c, &w);
+        assert_int_equal(mg_js_consumer_load(&again, mg_buf_slice(&text), true), 0);
+        assert_true(mg_js_consumer_equal(&c, &again));
+        mg_js_consumer_fini(&c);
+        mg_js_consumer_fini(&again);
+        mg_buf_fini(&text);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_as_the_reference),
@@ -117,6 +148,7 @@ int main(void) {
         cmocka_unit_test(moves_a_bound_deliver_subject_not),
         cmocka_unit_test(sees_violated_limits),
         cmocka_unit_test(samples_percents),
+        cmocka_unit_test(stores_what_is_unusual),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,8 +37,8 @@ static void test_floor_of_explicit(void **state) {
 static void test_floor_with_gaps(void **state) {
     (void)state;
     struct world *w = world_new();
-    w->rules.filters = &MG_S("b");
-    w->rules.filters_len = 1;
+    w->filters = &MG_S("b");
+    w->filters_len = 1;
     world_pubs(w, 9);
     world_pub(w, "b"); // 10
     world_pub(w, "a");
@@ -59,8 +59,8 @@ static void test_floor_with_gaps(void **state) {
 static void test_floor_waits_for_the_first(void **state) {
     (void)state;
     struct world *w = world_new();
-    w->rules.filters = &MG_S("b");
-    w->rules.filters_len = 1;
+    w->filters = &MG_S("b");
+    w->filters_len = 1;
     world_pubs(w, 4);
     world_pub(w, "b");
     world_pub(w, "b");

@@ -18,7 +18,6 @@ static struct world *delivered(unsigned n) {
 
 static void test_start(void **state) {
     (void)state;
-    static const mg_slice filter = {"a", 1};
     static const struct {
         enum mg_js_deliver_policy policy;
         bool filtered;
@@ -42,14 +41,13 @@ static void test_start(void **state) {
         {MG_JS_DELIVER_LAST_PER_SUBJECT, true, 0, 5, 9, 0, 10, MG_JS_START_LAST_SUBJECTS},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct mg_js_consumer_rules r = {.deliver = cases[i].policy, .start_seq = cases[i].start, .filters = &filter,
-                                         .filters_len = cases[i].filtered};
-        struct mg_js_start plan = mg_js_start_plan(&r, -1);
+        struct mg_js_consumer_rules r = {.deliver = cases[i].policy, .start_seq = cases[i].start};
+        struct mg_js_start plan = mg_js_start_plan(&r, cases[i].filtered, -1);
         assert_int_equal(plan.ask, cases[i].ask);
         assert_int_equal(mg_js_start_at(&r, plan, cases[i].first, cases[i].last, cases[i].found), cases[i].at);
     }
     struct mg_js_consumer_rules r = {.deliver = MG_JS_DELIVER_LAST_PER_SUBJECT};
-    assert_int_equal(mg_js_start_plan(&r, 1).ask, MG_JS_START_KNOWN);
+    assert_int_equal(mg_js_start_plan(&r, false, 1).ask, MG_JS_START_KNOWN);
 }
 
 static void test_start_ahead(void **state) {
@@ -93,8 +91,8 @@ static void test_filters(void **state) {
     (void)state;
     static const mg_slice filters[] = {{"a.*", 3}, {"*.x", 3}};
     struct world *w = world_new();
-    w->rules.filters = filters;
-    w->rules.filters_len = 2;
+    w->filters = filters;
+    w->filters_len = 2;
     world_pub(w, "a.x");
     world_pub(w, "b.y");
     world_pub(w, "b.x");

@@ -171,8 +171,8 @@ static void test_bytes(void **state) {
 static void test_heartbeats(void **state) {
     (void)state;
     struct world *w = world_new();
-    w->rules.filters = &MG_S("b");
-    w->rules.filters_len = 1;
+    w->filters = &MG_S("b");
+    w->filters_len = 1;
     world_pubs(w, 2);
     world_begin(w, 1);
     world_pull(w, "r", "{\"batch\":5,\"expires\":250000000,\"idle_heartbeat\":100000000}");
@@ -267,13 +267,13 @@ static void test_pause(void **state) {
     world_pass(w, SEC);
     world_expect(w, "! resumed\nr<a s1 d1 x1 p0\n");
     w->rules.pause_until = w->now + SEC;
-    mg_js_consumer_pause(w->c, w->now);
+    mg_js_consumer_pause(w->c, w->now, &w->rules);
     world_pull(w, "r", "1");
     world_pub(w, "a");
     world_pull(w, "s", "{\"batch\":1,\"no_wait\":true}");
     world_expect(w, "! paused\ns<NATS/1.0 404 No Messages||\n");
     w->rules.pause_until = 0;
-    mg_js_consumer_pause(w->c, w->now);
+    mg_js_consumer_pause(w->c, w->now, &w->rules);
     world_run(w);
     world_expect(w, "! resumed\nr<a s2 d2 x1 p0\n");
     world_free(w);

@@ -67,7 +67,7 @@ static void test_heartbeats(void **state) {
     world_pass(w, 900 * MS);
     world_expect(w, "d<a s1 d1 x1 p0\n");
     w->rules.pause_until = w->now + 10 * SEC;
-    mg_js_consumer_pause(w->c, w->now);
+    mg_js_consumer_pause(w->c, w->now, &w->rules);
     world_pass(w, 100 * MS); // also while it pauses
     world_expect(w, "! paused\nd<NATS/1.0 100 Idle Heartbeat|Nats-Last-Consumer: 1|Nats-Last-Stream: 1||\n");
     mg_js_consumer_active(w->c, w->now, false);

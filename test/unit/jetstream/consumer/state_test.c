@@ -302,7 +302,7 @@ static void test_heap_is_bounded(void **state) {
         mg_js_pending_due(&p, e, (1000 + i % 100) * MS);
         mg_js_pending_dequeue(&p, e);
     }
-    assert_true(p.heap_cap <= 64 && p.ring_cap <= 64);
+    assert_true(p.in->heap_cap <= 64 && p.in->ring_cap <= 64);
     mg_js_pending_fini(&p);
 }
 

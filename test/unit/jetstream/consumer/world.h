@@ -17,6 +17,7 @@
 #include "jetstream/consumer/start.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/proto/subject.h"
 
 #define WORLD_MSGS 4096
 #define MS INT64_C(1000000)
@@ -32,6 +33,8 @@ struct world_msg {
 struct world {
     struct mg_js_consumer_env env;
     struct mg_js_consumer_rules rules;
+    const mg_slice *filters; // a message matches if one of them does
+    unsigned filters_len;    // 0: all
     struct mg_js_consumer *c;
     struct mg_js_state shadow;
     struct world_msg msgs[WORLD_MSGS]; // by number, from 1 on
@@ -135,8 +138,16 @@ static inline uint64_t world_random(void *app) {
     return w->random >> 11;
 }
 
+static inline bool world_lets_through(void *app, mg_slice subject) {
+    const struct world *w = app;
+    for (unsigned i = 0; i < w->filters_len; i++)
+        if (mg_subject_match(subject, w->filters[i])) return true;
+    return w->filters_len == 0;
+}
+
 static const struct mg_js_consumer_ops world_ops = {world_record, world_deliver, world_send, world_done,
-                                                    world_interest, world_notice, world_random};
+                                                    world_interest, world_notice, world_random,
+                                                    world_lets_through};
 
 // Rules with the usual defaults: pull, explicit, 30 s.
 static inline struct world *world_new(void) {
@@ -150,13 +161,13 @@ static inline struct world *world_new(void) {
     return w;
 }
 
-static inline bool world_matches(const struct mg_js_consumer *c, const struct world *w, uint64_t seq) {
-    return w->msgs[seq].there && mg_js_consumer_matches(c, mg_cstr(w->msgs[seq].subject));
+static inline bool world_matches(struct world *w, uint64_t seq) {
+    return w->msgs[seq].there && world_lets_through(w, mg_cstr(w->msgs[seq].subject));
 }
 
-static inline uint64_t world_count(const struct world *w) {
+static inline uint64_t world_count(struct world *w) {
     uint64_t n = 0;
-    for (uint64_t s = mg_js_consumer_next(w->c); s <= w->last; s++) n += world_matches(w->c, w, s);
+    for (uint64_t s = mg_js_consumer_next(w->c); s <= w->last; s++) n += world_matches(w, s);
     return n;
 }
 
@@ -225,7 +236,7 @@ static inline bool world_step(struct world *w) {
     if (q.kind == MG_JS_WANT_NOTHING) return false;
     uint64_t seq = q.seq;
     if (q.kind == MG_JS_WANT_NEXT) {
-        while (seq <= w->last && !world_matches(w->c, w, seq)) seq++;
+        while (seq <= w->last && !world_matches(w, seq)) seq++;
         if (seq > w->last) {
             mg_js_consumer_end(w->c, w->now, &q, w->last);
             return false;

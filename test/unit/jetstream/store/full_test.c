@@ -53,6 +53,12 @@ static bool publish_until_refused(struct driver *d) {
     return (d->failed > 0 || d->ok >= most) && d->open == 0;
 }
 
+// The same, but a refused one is tried again.
+static bool publish_until_taken(struct driver *d) {
+    while (d->open < 16 && d->ok + d->open < most) assert_int_equal(driver_publish(d, target, "a", BIG, 0), 0);
+    return d->ok >= most && d->open == 0;
+}
+
 static void start_counting(struct driver *d, struct mg_stream *s, uint64_t n) {
     driver_run(d, driver_quiet);
     target = s;
@@ -110,13 +116,12 @@ static void full_disk_and_back(void **state) {
     driver_run(d, driver_quiet);
     assert_int_equal(d->last_err, MG_ENOSPC);
     assert_int_equal(driver_read(d, s, 2), 0);
-    // Room comes back: no restart.
+    // Room comes back: no restart. A write that failed just before may be told just behind, and take the ballast again.
     faults_capacity(0);
     driver_run(d, has_room);
     start_counting(d, s, 10);
-    driver_run(d, publish_until_refused);
-    assert_int_equal(d->failed, 0);
-    assert_true(has_ballast(d));
+    driver_run(d, publish_until_taken);
+    driver_run(d, has_ballast);
     uint64_t now = stored - 1 + d->ok;
     check_messages(d, s, now);
     driver_close(d);

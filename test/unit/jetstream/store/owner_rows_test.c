@@ -4,6 +4,7 @@
 // Listing the owner's rows: of memory, of table runs, of both, and after a restart.
 #include "test/unit/cmocka_inc.h"
 
+#include "jetstream/store/part.h"
 #include "server/base/buf.h"
 #include "server/base/errors.h"
 #include "test/unit/jetstream/store/store_rig.h"
@@ -211,12 +212,110 @@ static void notes_go_along_or_alone(void **state) {
     rig_remove(&r);
 }
 
+struct looking {
+    struct mg_read rd;
+    char value[16];
+    bool done;
+};
+
+static void looked(struct mg_read *rd) {
+    struct looking *l = mg_container_of(rd, struct looking, rd);
+    if (rd->err == 0) snprintf(l->value, sizeof(l->value), "%.*s", (int)rd->msg.payload.n, rd->msg.payload.p);
+    l->done = true;
+}
+
+static bool has_looked(struct rig *r) { return ((struct looking *)r->user)->done; }
+
+static void begin_look(struct looking *l, struct mg_stream *s, const char *key) {
+    *l = (struct looking){.rd = {.kind = MG_READ_ROW, .key = mg_cstr(key), .done = looked}};
+    if (mg_stream_read(s, &l->rd) != MG_EAGAIN) looked(&l->rd);
+}
+
+static void expect_look(struct rig *r, struct looking *l, int err, const char *value) {
+    r->user = l;
+    if (!l->done) rig_until(r, has_looked);
+    assert_int_equal(l->rd.err, err);
+    assert_string_equal(l->value, value);
+    mg_stream_read_end(&l->rd);
+}
+
+// One row after the other is looked at, and memory has none of them afterwards.
+static void looks_without_keeping(void **state) {
+    const struct mg_stream_limits none = {0};
+    struct rig r;
+    struct looking a, b, c;
+    (void)state;
+    rig_new(&r);
+    struct mg_stream *s = rig_stream(&r, "S", &none);
+    put(&r, s, "k1", "one");
+    put(&r, s, "k2", "two");
+    put(&r, s, "k3", "three");
+    rig_checkpoint(&r);
+    rig_close(&r);
+    rig_open(&r);
+    s = mg_stream_find(r.part, mg_cstr("S"));
+    uint32_t kept = r.part->rows.active->count;
+    begin_look(&a, s, "k1");
+    assert_false(a.done);
+    begin_look(&b, s, "none");
+    expect_look(&r, &a, 0, "one");
+    expect_look(&r, &b, MG_ENOTFOUND, "");
+    assert_int_equal(r.part->rows.active->count, kept);
+    // What changes while a reader looks is seen as it is then.
+    begin_look(&a, s, "k1");
+    begin_look(&b, s, "k2");
+    begin_look(&c, s, "k3");
+    put(&r, s, "k1", "new");
+    drop(&r, s, "k2");
+    expect_look(&r, &a, 0, "new");
+    expect_look(&r, &b, MG_ENOTFOUND, "");
+    expect_look(&r, &c, 0, "three");
+    begin_look(&c, s, "k3");
+    mg_stream_read_end(&c.rd); // given up
+    rig_settle(&r);
+    rig_close(&r);
+    rig_remove(&r);
+}
+
+static bool has_settled(struct rig *r) { return rig_stopped(r) && mg_store_settle(r->st); }
+
+// True: the next start replayed something.
+static bool replays_after(unsigned rows) {
+    const struct mg_stream_limits none = {0};
+    struct rig r;
+    rig_new(&r);
+    struct mg_stream *s = rig_stream(&r, "S", &none);
+    for (unsigned i = 0; i < rows; i++) {
+        char key[16], value[1000];
+        snprintf(key, sizeof(key), "k%u", i);
+        memset(value, 'v', sizeof(value) - 1);
+        value[sizeof(value) - 1] = '\0';
+        put(&r, s, key, value);
+    }
+    rig_settle(&r);
+    rig_until(&r, has_settled);
+    rig_close(&r);
+    rig_open(&r);
+    bool replayed = mg_store_status(r.st).records_replayed > 0;
+    rig_close(&r);
+    rig_remove(&r);
+    return replayed;
+}
+
+static void settles_before_the_end(void **state) {
+    (void)state;
+    assert_true(replays_after(10)); // not worth it
+    assert_false(replays_after(3000));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lists_all_levels),
         cmocka_unit_test(goes_on_where_it_stopped),
         cmocka_unit_test(ends_early),
         cmocka_unit_test(notes_go_along_or_alone),
+        cmocka_unit_test(looks_without_keeping),
+        cmocka_unit_test(settles_before_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 // What the rows of a consumer say when they are read again: generations, slots, and bytes that are none.
 #include "test/unit/cmocka_inc.h"
 
+#include "jetstream/consumer/varint.h"
 #include "jetstream/stream/member.h"
 #include "server/base/errors.h"
 
@@ -71,7 +72,7 @@ static void bytes_that_are_none(void **state) {
     assert_int_equal(mg_js_stored_snapshot(&st, MG_S("\1\0\0\0\0\0\0\0\0\0")), MG_ECORRUPT);
     assert_false(st.has_state);
     assert_false(mg_js_rows_head(MG_S("\1too short"), &head));
-    assert_int_equal(mg_js_stored_config(&st, MG_S("")), MG_ECORRUPT);
+    assert_int_equal(mg_js_stored_config(&st, MG_S("c"), MG_S("")), MG_ECORRUPT);
     struct mg_buf b = snapshot(1, 0, 1);
     assert_int_equal(mg_js_stored_snapshot(&st, mg_buf_slice(&b)), 0);
     b.len = 0;
@@ -81,6 +82,50 @@ static void bytes_that_are_none(void **state) {
     assert_true(damaged);
     mg_buf_fini(&b);
     mg_js_stored_fini(&st);
+}
+
+static struct mg_buf config_row(uint8_t version, uint8_t flags, const char *json) {
+    const int64_t head[] = {77, 1000, 0}; // created, max_ack_pending, inactive_threshold
+    struct mg_buf b = MG_BUF_INIT;
+    mg_buf_add(&b, (const uint8_t[8]){version, flags}, version == 1 ? 8 : 2);
+    if (version == 1) mg_buf_add(&b, head, sizeof(head));
+    for (size_t i = 0; version > 1 && i < 3; i++) mg_varint_add(&b, mg_zigzag(head[i]));
+    mg_buf_adds(&b, json);
+    return b;
+}
+
+static void configurations(void **state) {
+    (void)state;
+    static const struct {
+        uint8_t version, flags;
+        const char *json, *name, *durable;
+        int64_t max_waiting;
+    } rows[] = {
+        {1, 0, "{\"durable_name\":\"c\",\"max_waiting\":9}", "", "c", 9},
+        {1, 0, "{}", "", "", 0},
+        {2, MG_JS_ROW_NAMED, "{}", "c", "", 512},
+        {2, MG_JS_ROW_NAMED | MG_JS_ROW_DURABLE, "{\"max_waiting\":9}", "c", "c", 9},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct mg_js_stored st = {.created = 0};
+        struct mg_buf b = config_row(rows[i].version, rows[i].flags, rows[i].json);
+        assert_int_equal(mg_js_stored_config(&st, MG_S("c"), mg_buf_slice(&b)), 0);
+        assert_int_equal(st.created, 77);
+        assert_true(mg_slice_eq(st.config.name, mg_cstr(rows[i].name)));
+        assert_true(mg_slice_eq(st.config.durable_name, mg_cstr(rows[i].durable)));
+        assert_int_equal(st.config.max_waiting, rows[i].max_waiting);
+        mg_js_stored_fini(&st);
+        mg_buf_fini(&b);
+    }
+    struct mg_js_row_head head;
+    struct mg_buf b = config_row(2, 0, "");
+    assert_true(mg_js_rows_head(mg_buf_slice(&b), &head));
+    assert_int_equal(head.max_ack_pending, 1000);
+    for (b.len--; b.len > 0; b.len--) assert_false(mg_js_rows_head(mg_buf_slice(&b), &head));
+    mg_buf_fini(&b);
+    b = config_row(3, 0, "{}");
+    assert_false(mg_js_rows_head(mg_buf_slice(&b), &head));
+    mg_buf_fini(&b);
 }
 
 static void keys(void **state) {
@@ -96,6 +141,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slots_of_the_generation),
         cmocka_unit_test(bytes_that_are_none),
+        cmocka_unit_test(configurations),
         cmocka_unit_test(keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
