@@ -37,7 +37,7 @@ static void draw_stream(struct js_client *cl, struct js_stream *s) {
     s->max_msgs = s->kind == JS_LIMITS && js_chance(cl, 128) ? 5 + (int64_t)js_below(cl, 60) : -1;
     s->max_per_subject = s->kind == JS_KV ? 1 + (int64_t)js_below(cl, 4) : -1;
     s->max_age = s->kind == JS_LIMITS && js_chance(cl, 80) ? (10 + js_below(cl, 100)) * MG_SEC : 0;
-    s->packed = js_chance(cl, 100);
+    s->packed = cl->w->packs && (s->no + s->generation) % 5 < 3;
     s->dedupe = s->max_age ? s->max_age / 2 : (5 + js_below(cl, 100)) * MG_SEC;
     s->memory = js_chance(cl, 30);
 }
@@ -47,11 +47,10 @@ static void write_stream(const struct js_stream *s, unsigned version, char *out,
     snprintf(out, cap,
              "{\"name\":\"S%u\",\"description\":\"g%uv%u.\",\"subjects\":[\"s%u.*\"],\"retention\":\"%s\","
              "\"max_msgs\":%lld,\"max_msgs_per_subject\":%lld,\"max_age\":%llu,\"duplicate_window\":%llu,"
-             "\"compression\":\"%s\",\"storage\":\"%s\",\"num_replicas\":1,\"allow_direct\":true,"
-             "\"allow_rollup_hdrs\":true}",
+             "%s\"storage\":\"%s\",\"num_replicas\":1,\"allow_direct\":true,\"allow_rollup_hdrs\":true}",
              s->no, s->generation, version, s->no, retention[s->kind], (long long)s->max_msgs,
              (long long)s->max_per_subject, (unsigned long long)s->max_age, (unsigned long long)s->dedupe,
-             s->packed != (version % 3 == 2) ? "s2" : "none", // an update may change it
+             s->packed && version % 3 != 2 ? "\"compression\":\"s2\"," : "", // an update may change it
              s->memory ? "memory" : "file");
 }
 

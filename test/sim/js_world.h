@@ -58,6 +58,7 @@ struct js_world {
     uint64_t steps;          // of anybody until the crash; 0: none comes
     enum sim_crash how;
     uint32_t ring_file, ring_files, sections, cache;
+    bool packs; // some streams ask for compression
     bool hasty;              // much is delivered again, and max_deliver counts it
     enum js_kind kind;       // of all streams; JS_KINDS: any
     bool eager;

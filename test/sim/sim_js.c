@@ -225,6 +225,7 @@ static void world_init(struct js_world *w, uint64_t seed) {
     w->think = thinks[sim_below(s, 4)];
     w->ring_file = 16 * 4096u << sim_below(s, 3);
     w->ring_files = 8 + (uint32_t)sim_below(s, 4);
+    w->packs = seed / 7 % 3 == 2;
     w->sections = sections[sim_below(s, 3)];
     w->eager = sim_chance(s, 128);
     w->cache = sim_chance(s, 128) ? 1 << 16 : 0;

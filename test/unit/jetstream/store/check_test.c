@@ -39,11 +39,11 @@ static void remove_some(struct driver *d) {
     driver_run(d, driver_quiet);
 }
 
-static int setup(void **state) {
+static int setup_of(void **state, const struct mg_stream_limits *limits) {
     static struct driver d;
     driver_init(&d, 2);
     assert_int_equal(driver_open(&d), 0);
-    target = driver_stream(&d, 1, "S", NULL);
+    target = driver_stream(&d, 1, "S", limits);
     driver_stream(&d, 0, "T", NULL);
     sent = 0;
     driver_run(&d, fill);
@@ -53,6 +53,9 @@ static int setup(void **state) {
     *state = &d;
     return 0;
 }
+
+static int setup(void **state) { return setup_of(state, NULL); }
+static int setup_packed(void **state) { return setup_of(state, &(struct mg_stream_limits){.packed = true}); }
 
 static int teardown(void **state) {
     driver_fini(*state);
@@ -593,6 +596,13 @@ int main(void) {
         cmocka_unit_test_setup_teardown(rebuild_without_a_table, setup, teardown),
         cmocka_unit_test_setup_teardown(rebuild_without_a_segment, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged_journal, setup, teardown),
+        cmocka_unit_test_setup_teardown(healthy, setup_packed, teardown),
+        cmocka_unit_test_setup_teardown(damaged_feet, setup_packed, teardown),
+        cmocka_unit_test_setup_teardown(table_of_subjects, setup_packed, teardown),
+        cmocka_unit_test_setup_teardown(damaged_rows_of_subjects, setup_packed, teardown),
+        cmocka_unit_test_setup_teardown(rebuild_of_a_healthy_one, setup_packed, teardown),
+        cmocka_unit_test_setup_teardown(rebuild_without_manifest, setup_packed, teardown),
+        cmocka_unit_test_setup_teardown(rebuild_without_a_table, setup_packed, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
