@@ -304,7 +304,7 @@ struct mg_js_consumer_info mg_js_member_tell(struct mg_js_member *m, struct mg_j
         .num_waiting = f.num_waiting,
         .num_pending = f.num_pending,
         // Before it serves, too: who reads that nobody listens would bind to it as well.
-        .push_bound = f.push_bound || (!m->live && mg_js_consumer_is_push(&m->config) && mg_js_watch_listens(m)),
+        .push_bound = f.push_bound || (!m->live && mg_js_member_is_push(m) && mg_js_watch_listens(m)),
         .paused = f.paused,
         .pause_remaining = f.pause_remaining,
         .now = mg_js_wall(js),
