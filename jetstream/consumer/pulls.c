@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 #include "server/base/timefmt.h"
 
 void consumer_drop_waiter(struct mg_js_consumer *c, struct mg_js_waiter *w) {
@@ -25,6 +26,7 @@ static void end_pending(struct mg_js_consumer *c, struct mg_js_waiter *w, const 
 }
 
 void consumer_used(struct mg_js_consumer *c, int64_t now) {
+    if (MG_PLANTED(used_in_vain)) return;
     c->used = now;
     consumer_arm_inactive(c, now);
 }
@@ -97,7 +99,7 @@ enum verdict { TAKES, WAITS, ENDED };
 // Policies of priority groups (spec 11). WAITS: not its turn, it goes to the end.
 static enum verdict check_pin(struct mg_js_consumer *c, struct mg_js_waiter *w) {
     if (c->rules->priority != MG_JS_PRIORITY_PINNED) return TAKES;
-    if (mg_js_waiter_id(w).n == 0) return c->pin == NULL ? TAKES : WAITS;
+    if (mg_js_waiter_id(w).n == 0) return c->pin == NULL || MG_PLANTED(pin_unheeded) ? TAKES : WAITS;
     if (c->pin != NULL && mg_slice_eq(mg_js_waiter_id(w), pin_id(c))) return TAKES;
     end_pending(c, w, "423 Nats-Wrong-Pin-Id");
     return ENDED;
@@ -107,7 +109,7 @@ static enum verdict check_overflow(const struct mg_js_consumer *c, const struct 
     if (c->rules->priority != MG_JS_PRIORITY_OVERFLOW) return TAKES;
     const struct mg_js_waiter_group *g = w->group;
     if (g == NULL || (g->min_pending <= 0 && g->min_ack_pending <= 0)) return TAKES;
-    uint64_t pending = c->num_pending + (first ? 0 : 1); // the one at hand counts
+    uint64_t pending = c->num_pending + (first ? 0 : 1) + MG_PLANTED(one_below); // the one at hand counts
     if (g->min_pending > 0 && pending >= (uint64_t)g->min_pending) return TAKES;
     if (g->min_ack_pending > 0 && c->state.pending.live >= g->min_ack_pending) return TAKES;
     return WAITS;

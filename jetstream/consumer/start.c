@@ -4,6 +4,8 @@
 // Where a new consumer begins; see start.h.
 #include "jetstream/consumer/start.h"
 
+#include "server/base/planted.h"
+
 struct mg_js_start mg_js_start_plan(const struct mg_js_consumer_rules *r, bool filtered, int64_t per_subject) {
     struct mg_js_start plan = {MG_JS_START_KNOWN, 0};
     switch (r->deliver) {
@@ -26,7 +28,7 @@ static uint64_t choose(const struct mg_js_consumer_rules *r, struct mg_js_start 
     switch (r->deliver) {
     case MG_JS_DELIVER_LAST: return plan.ask == MG_JS_START_KNOWN ? last : found;
     case MG_JS_DELIVER_NEW: return last + 1;
-    case MG_JS_DELIVER_BY_START_SEQUENCE: return r->start_seq;
+    case MG_JS_DELIVER_BY_START_SEQUENCE: return r->start_seq + MG_PLANTED(start_behind);
     case MG_JS_DELIVER_BY_START_TIME: return found > 0 ? found : last + 1;
     case MG_JS_DELIVER_LAST_PER_SUBJECT: return plan.ask == MG_JS_START_KNOWN ? first : found > 0 ? found : last + 1;
     default: return first;

@@ -8,6 +8,7 @@
 
 #include "jetstream/consumer/pending.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 
 void mg_js_waiting_init(struct mg_js_waiting *q) {
     *q = (struct mg_js_waiting){.wake = MG_JS_NEVER};
@@ -33,6 +34,7 @@ struct mg_js_waiter *mg_js_waiting_find(const struct mg_js_waiting *q, mg_slice 
 // Behind all of its own priority; requests of one priority nearly always come in at the end.
 static void insert(struct mg_js_waiting *q, struct mg_js_waiter *w, bool prioritized) {
     struct mg_list *before = q->queue.prev;
+    if (MG_PLANTED(first_come)) prioritized = false;
     while (prioritized && before != &q->queue && of(before)->priority > w->priority) before = before->prev;
     w->link.prev = before;
     w->link.next = before->next;

@@ -86,6 +86,11 @@ static void tell_reset(struct mg_js_knowing *k, struct mg_js_member *m) {
     mg_js_write_consumer_info(&w, &info);
     mg_jw_kuint(&w, "reset_seq", t->reset_seq);
     mg_js_reply_end(&w);
+    if (MG_PLANTED(reset_at_once)) {
+        mg_js_answer(t->rq, &out);
+        mg_buf_fini(&out);
+        return;
+    }
     mg_js_member_flush(m);
     mg_js_answer_behind(t->rq, m->stream, &out);
 }

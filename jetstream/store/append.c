@@ -6,6 +6,10 @@
 //
 // The order of the checks is the reference's (spec/jetstream-streams.md 12, column R1); those that need no state of the
 // store (sizes, headers, sealed) are the caller's.
+//
+// A rollup and what it removes are one record where that can be: the list of a subject's few messages, or a flag that
+// says "all". Many messages of a subject, or ones that have to be sought for long, go in slices behind it (purge.c);
+// the answer comes behind the last one.
 #include <string.h>
 
 #include "jetstream/store/dedupe.h"
@@ -27,7 +31,9 @@ struct decision {
     uint64_t msgs, bytes; // as they will be
     const struct mg_subject_row *row; // NULL: none now
     uint64_t own_oldest;  // numbers of this subject up to it are on the list already
-    bool replaces;
+    uint64_t up_to, own;  // numbers up to it are, and how many of this subject
+    bool replaces, sought; // sought: the oldest were, and the answer is used up
+    bool rolled, clears;  // the rollup is in the record: its list has them all; it removes everything
     struct mg_removals list;
     struct mg_extent *extent;
 };
@@ -153,6 +159,8 @@ static int evict_found(struct mg_stream *s, struct decision *d, uint64_t excess)
     d->msgs -= d->list.count - before;
     d->bytes -= bytes;
     d->own_oldest = d->list.previous;
+    d->own = d->list.count;
+    d->sought = true;
     return 0;
 }
 
@@ -165,6 +173,7 @@ static int evict_of_subject(struct mg_stream *s, struct decision *d) {
     for (uint64_t i = 0; i < excess && i < d->row->recent_len; i++) {
         evict(s, d, d->row->recent[i].seq, d->row->recent[i].size, d->a->subject);
         d->own_oldest = d->row->recent[i].seq;
+        d->own++;
     }
     return 0;
 }
@@ -189,10 +198,60 @@ static int evict_oldest(struct mg_stream *s, struct decision *d) {
             if (too_large) evict(s, d, d->seq, d->size, d->a->subject);
             return 0; // or the counters still have what was damaged
         }
-        if (m.seq <= d->own_oldest && mg_slice_eq(m.subject, d->a->subject)) continue; // on the list already
+        bool own = mg_slice_eq(m.subject, d->a->subject);
+        if (own && m.seq <= d->own_oldest) continue; // on the list already
         evict(s, d, m.seq, m.size, m.subject);
+        d->up_to = m.seq;
+        d->own += own;
     }
     return 0;
+}
+
+// ---- rollups --------------------------------------------------------------------------------------------------------
+
+static bool fits(const struct decision *d, uint64_t more) {
+    return d->list.count + more <= REMOVALS_IN_RECORD &&
+           d->list.buf.len + more * (d->a->subject.n + 30) <= REMOVALS_BYTES;
+}
+
+// Those that the row does not name. The list stays as it was if they cannot all be had at once.
+static int roll_up_found(struct mg_stream *s, struct decision *d, uint64_t left) {
+    uint32_t before = d->list.count;
+    uint64_t bytes = 0, from = d->row->first > d->up_to ? d->row->first : d->up_to + 1;
+    if (d->sought) return 0;
+    int err = mg_assist_oldest(s, d->a->subject, from, left, &d->list, &bytes);
+    if (err) return err;
+    d->rolled = d->list.count - before == left;
+    if (!d->rolled) mg_removals_cut(&d->list, before);
+    return 0;
+}
+
+// What the limits have left of the subject.
+static int roll_up_subject(struct mg_stream *s, struct decision *d) {
+    int err = mg_stream_subject_row(s, d->a->subject, &d->row);
+    if (err) return err;
+    uint64_t count = d->row && d->row->count > 0 ? (uint64_t)d->row->count : 0;
+    uint64_t left = count > d->own ? count - d->own : 0;
+    if (MG_PLANTED(rollup_half_done) || !fits(d, left)) return 0;
+    if (left > 0 && d->row->recent_len != count) return roll_up_found(s, d, left);
+    for (uint32_t i = 0; left > 0 && i < d->row->recent_len; i++) {
+        const struct mg_subject_recent *r = &d->row->recent[i];
+        if (r->seq > d->own_oldest && r->seq > d->up_to) evict(s, d, r->seq, r->size, d->a->subject);
+    }
+    d->rolled = true;
+    return 0;
+}
+
+static int roll_up(struct mg_stream *s, struct decision *d) {
+    // A publish to `a.*` rolls up all that this matches, which no row knows of.
+    bool own = d->a->rollup_subject && !d->a->rollup_all && mg_subject_is_literal(d->a->subject);
+    return own && s->msgs > 0 ? roll_up_subject(s, d) : 0;
+}
+
+// One that is too large for the stream removes itself, too: it must be on the list.
+static bool clears_all(const struct mg_stream *s, const struct decision *d) {
+    bool too_large = s->limits.max_bytes > 0 && d->size > (uint64_t)s->limits.max_bytes;
+    return d->a->rollup_all && s->msgs > 0 && !too_large && !MG_PLANTED(rollup_half_done);
 }
 
 static int decide(struct mg_stream *s, struct decision *d) {
@@ -210,7 +269,19 @@ static int decide(struct mg_stream *s, struct decision *d) {
     d->bytes += d->size;
     if (l->max_msgs_per_subject > 0) err = evict_of_subject(s, d);
     if (err == 0) err = check_growth(s, d);
-    return err ? err : evict_oldest(s, d);
+    if (err) return err;
+    d->clears = clears_all(s, d);
+    if (d->clears) {
+        mg_removals_clear(&d->list);
+        return 0;
+    }
+    err = evict_oldest(s, d);
+    return err ? err : roll_up(s, d);
+}
+
+static uint8_t flags_of(const struct decision *d, bool dedupe, bool row) {
+    return (uint8_t)((dedupe ? MG_RECORD_DEDUPED : 0) | (row ? MG_RECORD_WITH_ROW : 0) |
+                     (d->clears ? MG_RECORD_CLEARS : 0));
 }
 
 static void write_record(struct mg_stream *s, struct decision *d, int64_t time) {
@@ -234,7 +305,7 @@ static void write_record(struct mg_stream *s, struct decision *d, int64_t time) 
     if (d->list.count) mg_removals_encode(&d->list, &extra);
     struct mg_record_view rec = {
         .head = {.type = a->skip ? MG_RECORD_SKIP : MG_RECORD_MSG,
-                 .flags = (uint8_t)((dedupe ? MG_RECORD_DEDUPED : 0) | (a->row.n && !a->skip ? MG_RECORD_WITH_ROW : 0)),
+                 .flags = flags_of(d, dedupe, a->row.n && !a->skip),
                  .seq = d->seq,
                  .time = time},
         .extra = mg_buf_slice(&extra),
@@ -259,8 +330,10 @@ bool mg_stream_last_id_known(const struct mg_stream *s) { return s->last_id_know
 void mg_stream_set_last_id(struct mg_stream *s, mg_slice id) { remember_id(s, id); }
 
 // A rollup is acknowledged when what it replaces is removed, too.
-static void answer_appended(struct mg_stream *s, const struct mg_append *a, uint64_t seq, void *ctx) {
-    if (a->skip || !(a->rollup_subject || a->rollup_all) || s->first >= seq) {
+static void answer_appended(struct mg_stream *s, const struct decision *d, void *ctx) {
+    const struct mg_append *a = d->a;
+    uint64_t seq = d->seq;
+    if (a->skip || !(a->rollup_subject || a->rollup_all) || d->rolled || s->first >= seq) {
         mg_stream_answer(s, ctx, 0, seq, MG_ANSWER_APPENDED);
         return;
     }
@@ -298,7 +371,7 @@ int mg_append_execute(struct mg_stream *s, const struct mg_append *a, struct mg_
         write_record(s, &d, time);
         *extent = NULL;
         remember_id(s, a->msg_id);
-        answer_appended(s, a, d.seq, ctx);
+        answer_appended(s, &d, ctx);
         mg_stream_appended(s);
     }
     mg_removals_fini(&d.list);

@@ -354,6 +354,7 @@ static mg_slice apply_own_row(struct mg_stream *s, uint64_t seq, mg_slice extra)
 static void apply_message(struct mg_stream *s, const struct mg_record_view *rec, const uint8_t *bytes, bool live) {
     uint32_t size = mg_stream_size_of(s, rec->subject.n, rec->headers.n, rec->payload.n);
     mg_slice extra = rec->extra;
+    if (rec->head.flags & MG_RECORD_CLEARS) apply_clear(s, rec->head.seq - 1, live);
     s->last = rec->head.seq;
     s->last_time = rec->head.time;
     mg_memtable_add(&s->mem, rec->head.seq, bytes, rec->head.length);
@@ -384,6 +385,7 @@ void mg_stream_apply_unread(struct mg_stream *s, const struct mg_record_view *re
     mg_slice extra = rec->extra;
     s->op = rec->head.op;
     s->dirty = true;
+    if (rec->head.flags & MG_RECORD_CLEARS) apply_clear(s, rec->head.seq - 1, false);
     apply_skip(s, rec);
     if (rec->head.flags & MG_RECORD_DEDUPED && extra.n >= MG_DEDUPE_HASH)
         extra = mg_slice_of(extra.p + MG_DEDUPE_HASH, extra.n - MG_DEDUPE_HASH);

@@ -129,9 +129,10 @@ enum mg_record_type {
     X(DEDUPED, 1, "MSG, SKIP: extra begins with the hash of the message's id")                                         \
     X(ROW_DELETED, 2, "ROW: it was removed")                                                                           \
     X(ERASE, 4, "REMOVE: and the bytes of these messages are to be overwritten")                                       \
-    X(EXTENT, 8, "MSG, in the journal only: headers and payload are in an extent; payload: its place") \
-    X(WITH_ROW, 16, "MSG: extra goes on with the length (u16) and the key of a row of the owner") \
-    X(PACKED, 32, "MSG, in a segment only: this is a packed record")
+    X(EXTENT, 8, "MSG, in the journal only: headers and payload are in an extent; payload: its place")                 \
+    X(WITH_ROW, 16, "MSG: extra goes on with the length (u16) and the key of a row of the owner")                      \
+    X(PACKED, 32, "MSG, in a segment only: this is a packed record")                                                   \
+    X(CLEARS, 64, "MSG: it removed all that was there before it")
 
 enum mg_record_flag {
 #define X(name, value, text) MG_RECORD_##name = (value),

@@ -77,7 +77,9 @@ int64_t mg_store_part_aging(struct mg_store_part *p) { return mg_part_aging_time
 
 static void start_clock(struct mg_store_part *p) {
     int64_t last = p->store->last_time;
-    int64_t jump = mg_clock_start(&p->clock, mg_loop_now(p->loop), mg_loop_wall(p->loop), last, p->store->lag);
+    // Both read now: what the loop read before the recovery would count as time that the wall clock has lost.
+    uint64_t mono = MG_PLANTED(stale_start) ? mg_loop_now(p->loop) : mg_loop_clock(p->loop);
+    int64_t jump = mg_clock_start(&p->clock, mono, mg_loop_wall(p->loop), last, p->store->lag);
     if (jump > 0) mg_store_press(p->store); // how far ages are behind must survive the process
     if (jump == 0 || p->index != 0) return;
     if (jump > 0)
@@ -323,12 +325,14 @@ void mg_stream_tell_removed(struct mg_stream *s, uint64_t seq, mg_slice subject)
     struct mg_gone *gone = mg_alloc(sizeof(*gone) + subject.n); // the record may have left memory by then
     gone->len = (uint32_t)subject.n;
     if (subject.n) memcpy(gone->subject, subject.p, subject.n);
+    if (s->untold_len++ == 0 || seq > s->untold_highest) s->untold_highest = seq;
     mg_stream_answer(s, gone, 0, seq, MG_ANSWER_REMOVED);
 }
 
 static void tell_gone(const struct mg_pending_result *r) {
     struct mg_gone *gone = r->ctx;
-    const struct mg_stream *s = r->stream;
+    struct mg_stream *s = r->stream;
+    s->untold_len--;
     if (s->ops && s->ops->removed) s->ops->removed(s->app, r->seq, mg_slice_of(gone->subject, gone->len));
     mg_free(gone);
 }

@@ -200,6 +200,8 @@ void mg_stream_glance(struct mg_stream *s, struct mg_stream_state *out);
 // result(ctx) when everything so far is durable and numbers are looked up.
 void mg_stream_barrier(struct mg_stream *s, void *ctx);
 uint64_t mg_stream_visible(const struct mg_stream *s);
+// The highest number of those that reads pass over already though `removed` has not told of them; 0: there are none.
+uint64_t mg_stream_untold(const struct mg_stream *s);
 // Which messages `lost` counts: the i-th range of numbers and how many in it. False: there are not so many.
 bool mg_stream_lost(const struct mg_stream *s, unsigned i, uint64_t *first, uint64_t *last, uint64_t *count);
 
@@ -218,7 +220,7 @@ struct mg_append {
     bool expects_id;                  // the id of the last message, whether it was deduplicated or not, must be
     mg_slice expect_id;               // this one. Ids are known since mg_stream_last_id says so
     int64_t time;                     // ns; 0: now. Never goes back within a stream
-    bool rollup_subject, rollup_all;  // removes what was there before in the same record
+    bool rollup_subject, rollup_all;  // removes what was there before, with it if that is not much
     bool no_limit_per_subject;        // rollup under discard_new_per_subject
     bool skip;                        // uses up a sequence number and stores nothing
     int refuse_early;                 // not 0: the error if the sequences are as expected; before duplicates are found

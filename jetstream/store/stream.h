@@ -142,6 +142,7 @@ struct mg_stream {
     uint64_t visible;         // last number readers may see
     uint64_t batch;           // the part's batch that holds its last record
     uint64_t gone_batch;      // that holds the last one that removed messages
+    uint64_t untold_len, untold_highest; // removals that the owner has not been told of, and the highest number of them
     uint64_t rows_batch;      // that holds the last one that changed a row of the owner
     uint32_t installs;        // grows when what is behind its memtable changes: see mg_stream_installs
     uint64_t removals;        // grows with each message that is removed from a segment

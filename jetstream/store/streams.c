@@ -315,6 +315,7 @@ uint64_t mg_stream_messages(const struct mg_stream *s) { return s->msgs; }
 mg_slice mg_stream_config(const struct mg_stream *s) { return s->config; }
 int64_t mg_stream_created(const struct mg_stream *s) { return s->created; }
 uint64_t mg_stream_visible(const struct mg_stream *s) { return s->visible; }
+uint64_t mg_stream_untold(const struct mg_stream *s) { return s->untold_len ? s->untold_highest : 0; }
 
 bool mg_stream_lost(const struct mg_stream *s, unsigned i, uint64_t *first, uint64_t *last, uint64_t *count) {
     const struct mg_lost *l = &s->lost_ranges;

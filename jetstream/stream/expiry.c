@@ -19,6 +19,7 @@
 #include "jetstream/stream/wishes.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
 #include "server/base/timefmt.h"
 #include "server/proto/headers.h"
 
@@ -78,7 +79,7 @@ static void forget_row(struct mg_js_expiry *x) {
 static void load_row(struct mg_rows_read *r, mg_slice key, mg_slice value) {
     struct mg_js_expiry *x = r->user;
     (void)value;
-    if (key.n != MG_JS_EXPIRY_KEY + 8) return;
+    if (key.n != MG_JS_EXPIRY_KEY + 8 || MG_PLANTED(never_due)) return;
     mg_js_dues_add(&x->dues, (struct mg_js_due){(int64_t)get_be64(key.p + 1), get_be64(key.p + MG_JS_EXPIRY_KEY)});
 }
 
@@ -183,6 +184,10 @@ static void remove_it(struct mg_js_expiry *x) {
 }
 
 static void replace_it(struct mg_js_expiry *x) {
+    if (MG_PLANTED(no_marker)) {
+        remove_it(x);
+        return;
+    }
     put_marker(x);
     forget_row(x);
 }

@@ -204,7 +204,8 @@ static inline bool mg_js_member_matches(const struct mg_js_member *m, mg_slice s
 
 // ---- pump.c ---------------------------------------------------------------------------------------------------------
 
-// Delivers what is wanted, at most a slice. True: there is more at once.
+// Tells those who wait for num_pending; if it is live delivers what is wanted, at most a slice. True: there is more at
+// once.
 bool mg_js_member_pump(struct mg_js_member *m);
 void mg_js_member_stop_reading(struct mg_js_member *m);
 // Is num_pending exact? If not it is being counted from now on.

@@ -498,7 +498,7 @@ static void work_at(struct mg_js_member *m, bool *more) {
         mg_js_consumer_active(m->c, now, mg_js_watch_listens(m));
     }
     if (mg_js_consumer_deadline(m->c) <= now) mg_js_consumer_tick(m->c, now);
-    *more = m->live && mg_js_member_pump(m);
+    *more = mg_js_member_pump(m);
 }
 
 // What has changed is written, and the next deadline is set. Those that have more to do stay.

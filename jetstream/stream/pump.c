@@ -50,7 +50,16 @@ void mg_js_member_restart(struct mg_js_member *m) {
     if (m->asking) mg_js_member_wake(m);
 }
 
+// A message that was removed is passed over before anybody is told: it still counts, and nobody takes it off later, for
+// the consumer is behind it by then.
+static void note_passed(struct mg_js_member *m) {
+    uint64_t next = mg_js_consumer_next(m->c), untold = mg_stream_untold(m->stream->store);
+    bool passes = untold >= next || m->stream->members->highest_removed >= next;
+    m->stale = m->stale || (passes && !MG_PLANTED(passed_over));
+}
+
 static void at_end(struct mg_js_member *m, const struct mg_js_want *w, uint64_t last) {
+    note_passed(m);
     mg_js_consumer_end(m->c, mg_js_member_now(m), w, last);
     m->clear = UINT64_MAX;
     rest(m);
@@ -93,6 +102,12 @@ static size_t hand_over(struct mg_js_member *m) {
     return 0;
 }
 
+// Is there a gap in front of what was read?
+static bool passes(const struct mg_js_member *m) {
+    const struct mg_read *r = &m->feed->rd.r;
+    return r->err == 0 && m->feed->want.kind == MG_JS_WANT_NEXT && r->msg.seq > mg_js_consumer_next(m->c);
+}
+
 static struct mg_js_member *reader(struct mg_js_reading *rd) { return rd->r.user; }
 
 static void came(struct mg_js_reading *rd) {
@@ -100,6 +115,7 @@ static void came(struct mg_js_reading *rd) {
     struct mg_js *js = m->stream->js;
     m->reading = false;
     js->inside++;
+    if (passes(m)) note_passed(m);
     hand_over(m);
     js->inside--;
     mg_js_member_wake(m);
@@ -259,10 +275,11 @@ static bool pump_one(struct mg_js_member *m, const struct mg_js_want *w, bool *k
         if (m->clear > from) from = m->clear;
     }
     if (read(m, w, from) != 0) return false;
-    int err = m->feed->rd.r.err;
-    bool end = w->kind == MG_JS_WANT_NEXT && err == MG_ENOTFOUND;
-    if (!*known && err == 0 && !knows_pending(m)) return false; // read again when it is counted
-    *known = *known || err == 0;
+    const struct mg_read *r = &m->feed->rd.r;
+    bool end = w->kind == MG_JS_WANT_NEXT && r->err == MG_ENOTFOUND;
+    if (passes(m)) note_passed(m);
+    if (!*known && r->err == 0 && !knows_pending(m)) return false; // read again when it is counted
+    *known = *known || r->err == 0;
     *bytes += hand_over(m);
     return !end;
 }
@@ -271,6 +288,7 @@ bool mg_js_member_pump(struct mg_js_member *m) {
     size_t bytes = 0;
     bool known = false;
     if (m->asking && !m->count && (!m->stale || count(m))) mg_js_member_asked(m, m);
+    if (!m->live) return false; // its creation may wait for num_pending, too
     for (unsigned i = 0; i < SLICE_MESSAGES && bytes < SLICE_BYTES; i++) {
         if (m->reading || m->count || m->look_for_listeners) return m->look_for_listeners;
         const struct mg_js_want w = mg_js_consumer_want(m->c, mg_js_member_now(m));

@@ -112,6 +112,16 @@
     X(unpaused, js, "a pause does not survive a restart")                                                              \
     X(stale_pending, js, "a message that is removed still counts as waiting for a consumer")                           \
     X(read_and_count, js, "what waits for a consumer is counted while the next of it is being read")                   \
+    X(used_in_vain, js, "requests do not keep an ephemeral consumer alive")                                            \
+    X(pin_unheeded, js, "a request without a pin is served though another client is pinned")                           \
+    X(one_below, js, "a request for overflow is served one message too early")                                         \
+    X(first_come, js, "priorities of requests are not compared")                                                       \
+    X(reset_at_once, js, "the reset of a consumer is confirmed before it is durable")                                  \
+    X(start_behind, js, "a consumer begins one behind the number that it was to begin at")                             \
+    X(never_due, js, "a start forgets what is to expire")                                                              \
+    X(no_marker, js, "no marker is left where the last message of a subject was")                                      \
+    X(passed_over, js, "a message that is removed while a consumer passes it still counts as waiting")                 \
+    X(stale_start, js, "the store's clock begins with a reading from before the recovery")                             \
     X(expect_behind, js, "an expected last sequence is not compared")
 
 #ifdef MG_PLANTED_BUGS

@@ -39,6 +39,7 @@ static void draw_stream(struct js_client *cl, struct js_stream *s) {
     s->max_age = s->kind == JS_LIMITS && js_chance(cl, 80) ? (10 + js_below(cl, 100)) * MG_SEC : 0;
     s->packed = js_chance(cl, 100);
     s->dedupe = s->max_age ? s->max_age / 2 : (5 + js_below(cl, 100)) * MG_SEC;
+    s->memory = js_chance(cl, 30);
 }
 
 static void write_stream(const struct js_stream *s, unsigned version, char *out, size_t cap) {
@@ -46,11 +47,12 @@ static void write_stream(const struct js_stream *s, unsigned version, char *out,
     snprintf(out, cap,
              "{\"name\":\"S%u\",\"description\":\"g%uv%u.\",\"subjects\":[\"s%u.*\"],\"retention\":\"%s\","
              "\"max_msgs\":%lld,\"max_msgs_per_subject\":%lld,\"max_age\":%llu,\"duplicate_window\":%llu,"
-             "\"compression\":\"%s\",\"storage\":\"file\",\"num_replicas\":1,\"allow_direct\":true,"
+             "\"compression\":\"%s\",\"storage\":\"%s\",\"num_replicas\":1,\"allow_direct\":true,"
              "\"allow_rollup_hdrs\":true}",
              s->no, s->generation, version, s->no, retention[s->kind], (long long)s->max_msgs,
              (long long)s->max_per_subject, (unsigned long long)s->max_age, (unsigned long long)s->dedupe,
-             s->packed != (version % 3 == 2) ? "s2" : "none"); // an update may change it
+             s->packed != (version % 3 == 2) ? "s2" : "none", // an update may change it
+             s->memory ? "memory" : "file");
 }
 
 static void put_stream(struct js_client *cl, struct js_stream *s, const char *verb) {
@@ -149,6 +151,7 @@ static void draw_consumer(struct js_client *cl, struct js_consumer *c) {
     c->ack_none = s->kind != JS_QUEUE && js_chance(cl, 20);
     c->ack_all = s->kind != JS_QUEUE && !c->ack_none && js_chance(cl, 60);
     c->fresh = s->kind != JS_QUEUE && js_chance(cl, 50);
+    c->memory = s->kind != JS_INTEREST && js_chance(cl, 20);
     bool counted = cl->w->hasty || js_chance(cl, 128);
     c->max_deliver = c->ack_none || !counted ? -1 : 1 + (int)js_below(cl, cl->w->hasty ? 12 : 4);
     c->nbackoff = c->max_deliver > 2 && js_chance(cl, 128) ? 2 : 0;
@@ -169,6 +172,7 @@ static void write_consumer(const struct js_consumer *c, unsigned version, const 
                     (unsigned long long)c->backoff[1]);
     else if (!c->ack_none) mg_buf_addf(&b, ",\"ack_wait\":%llu", (unsigned long long)c->ack_wait);
     if (c->max_ack_pending) mg_buf_addf(&b, ",\"max_ack_pending\":%u", c->max_ack_pending);
+    if (c->memory) mg_buf_adds(&b, ",\"mem_storage\":true");
     if (c->filter != JS_ALL) mg_buf_addf(&b, ",\"filter_subject\":\"s%u.%u\"", s->no, c->filter);
     if (c->push)
         mg_buf_addf(&b, ",\"deliver_subject\":\"D.%u.%u.%u\",\"deliver_group\":\"q\"", s->no, c->no, c->generation);
@@ -281,6 +285,7 @@ static void with_consumer(struct js_client *cl, struct js_consumer *c) {
         case 1: pause_until(cl, c, sim_now(cl->w->sim) + js_below(cl, 5 * MG_SEC)); break;
         case 2:
         case 3: change_consumer(cl, c); break;
+        case 4: js_resume(cl, c); break;
         default: js_look(cl, c, &f);
         }
     }

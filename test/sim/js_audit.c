@@ -36,7 +36,7 @@ static void find_consumer(struct js_client *cl, struct js_consumer *c) {
     }
     bool there = js_error(&call.body) == 0;
     sim_check(there || c->phase != JS_PRESENT, "consumer %u.%u is lost: %s", s->no, c->no, js_body(&call));
-    sim_check(!there || c->phase != JS_ABSENT, "consumer %u.%u was deleted and is there", s->no, c->no);
+    sim_check(!there || c->phase != JS_ABSENT, "consumer %u.%u was deleted, or in memory, and is there", s->no, c->no);
     if (there) c->version = check_version(&call, "consumer", s->no * 10 + c->no, c->generation, c->version,
                                           c->next_version);
     c->next_version = there ? c->version : c->next_version;
@@ -53,7 +53,7 @@ static bool find_stream(struct js_client *cl, struct js_stream *s, uint64_t *fir
     bool answered = js_ask(cl, &call, subject, ""), there = answered && js_error(&call.body) == 0;
     if (answered) {
         sim_check(there || s->phase != JS_PRESENT, "stream %u is lost: %s", s->no, js_body(&call));
-        sim_check(!there || s->phase != JS_ABSENT, "stream %u was deleted and is there", s->no);
+        sim_check(!there || s->phase != JS_ABSENT, "stream %u was deleted, or in memory, and is there", s->no);
         if (there) s->version = check_version(&call, "stream", s->no, s->generation, s->version, s->next_version);
         s->phase = there ? JS_PRESENT : JS_ABSENT;
         s->next_version = there ? s->version : s->next_version;

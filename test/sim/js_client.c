@@ -109,10 +109,11 @@ static void client_main(void *arg) {
     struct js_world *w = cl->w;
     if (!cl->lost) {
         cl->opened = sim_client_open(&cl->conn, w->sim, (uint16_t)mg_server_port(w->server), &ops, cl, cl->serial);
-        sim_check(cl->opened, "nobody listens");
+        sim_check(cl->opened || w->stopping, "nobody listens");
+        cl->lost = !cl->opened;
         while (!cl->ready && !cl->lost) js_wait(cl, MG_NEVER);
         if (!cl->lost) cl->script(cl);
-        sim_client_free(&cl->conn);
+        if (cl->opened) sim_client_free(&cl->conn);
         cl->opened = false;
     }
     w->running--;

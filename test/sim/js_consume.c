@@ -28,25 +28,10 @@ struct pull {
     bool over; // a status ended it
 };
 
-// $JS.ACK.<stream>.<consumer>.<count>.<seq>.<dseq>.<time>.<pending>
-static bool parse_reply(mg_slice reply, struct js_delivery *d) {
-    char text[160], *p = text;
-    uint64_t v[5];
-    if (reply.n < 9 || memcmp(reply.p, "$JS.ACK.", 8) != 0) return false;
-    snprintf(text, sizeof(text), "%.*s", (int)reply.n, reply.p);
-    for (unsigned i = 0; i < 4 && p; i++) p = strchr(p + 1, '.');
-    for (unsigned i = 0; i < 5; i++) {
-        if (p == NULL || *p != '.') return false;
-        v[i] = strtoull(p + 1, &p, 10);
-    }
-    *d = (struct js_delivery){v[0], v[1], v[2], v[4]};
-    return true;
-}
-
 static void take(struct pull *p, const struct sim_msg *m, mg_slice subject) {
     struct js_consumer *c = p->consumer;
     struct js_delivery d;
-    sim_check(parse_reply(m->reply, &d), "a strange delivery: %.*s", (int)m->reply.n, m->reply.p);
+    sim_check(js_parse_reply(m->reply, &d), "a strange delivery: %.*s", (int)m->reply.n, m->reply.p);
     if (c->generation != p->generation) return;
     js_tick(c->stream->m);
     js_found(c->stream, strtoull(m->payload.p, NULL, 10), d.seq, subject);
@@ -122,9 +107,21 @@ static void finish_all(struct js_client *cl, struct pull *p) {
 
 // ---- pulling -------------------------------------------------------------------------------------------------------
 
+// Asks for num_pending while messages are perhaps being read. False: it does not.
+static bool glance(struct js_client *cl, struct js_call *call, const struct js_consumer *c) {
+    char subject[64];
+    if (!js_chance(cl, 64)) return false;
+    js_pause(cl, js_below(cl, 2 * MG_MS));
+    if (cl->lost) return false;
+    snprintf(subject, sizeof(subject), "$JS.API.CONSUMER.INFO.S%u.C%u", c->stream->no, c->no);
+    js_begin(cl, call, subject, "", "");
+    return true;
+}
+
 static void request(struct js_client *cl, struct pull *p, uint64_t expires, bool no_wait) {
     char subject[64], body[96];
     const struct js_consumer *c = p->consumer;
+    struct js_call info = {.came = NULL};
     snprintf(subject, sizeof(subject), "$JS.API.CONSUMER.MSG.NEXT.S%u.C%u", c->stream->no, c->no);
     int n = snprintf(body, sizeof(body), "{\"batch\":%u", p->batch);
     if (expires) n += snprintf(body + n, sizeof(body) - (size_t)n, ",\"expires\":%llu", (unsigned long long)expires);
@@ -134,7 +131,9 @@ static void request(struct js_client *cl, struct pull *p, uint64_t expires, bool
     p->over = false;
     js_begin(cl, &p->call, subject, "", body);
     p->asked = p->call.sent;
+    bool asks = glance(cl, &info, c);
     js_await(&p->call, expires + 20 * MG_SEC);
+    if (asks) js_end(&info);
 }
 
 void js_do_pull(struct js_client *cl) {

@@ -48,7 +48,7 @@ struct js_msg {
     uint64_t id;             // Nats-Msg-Id; 0: none
     uint64_t expect;         // last sequence of the stream + 1; 0: not expected
     uint64_t expect_subject; // of the subject
-    bool rollup;             // of its subject
+    bool rollup, rollup_all; // rollup: of its subject, or of everything
     enum js_fate fate;
 };
 
@@ -66,6 +66,7 @@ struct js_seen {
     uint64_t acked;     // tick at which somebody first sent an end for it; 0: nobody did
     uint64_t confirmed; // tick at which that was confirmed
     uint64_t counts;    // bit n: the n-th delivery was received
+    uint64_t lately;    // ... in the life of the latest receipt
     unsigned receipts, life; // life: of the latest receipt
     bool drained;       // received in the last drain
 };
@@ -87,6 +88,7 @@ struct js_consumer {
     uint64_t born;   // tick at which its creation was asked for
     unsigned filter; // JS_ALL or a subject
     bool push, ack_all, ack_none, fresh; // fresh: only messages that come after it
+    bool memory; // it does not survive a life
     int max_deliver; // -1: no limit
     unsigned max_ack_pending;
     uint64_t ack_wait; // ns; the longest wait
@@ -110,13 +112,16 @@ struct js_stream {
     unsigned users;
     unsigned version, next_version;
     bool partitioned;      // work queue: a consumer for each subject
+    bool memory;           // nothing of it survives a life
     int64_t max_msgs, max_per_subject; // -1: none
     bool packed;
     uint64_t max_age, dedupe;          // ns; 0: none
     uint64_t *at; // number + 1 of the message at a sequence number; 0: not known
     size_t nat;
     uint64_t last; // the highest sequence number that somebody was told
-    uint8_t *ended; // work queue: by sequence number, 1: somebody sent an end for it; 2: that was confirmed
+    // Work queue, by sequence number: 1: somebody sent an end for it; 2: that was confirmed; 4: so it was by a consumer
+    // in memory, in this life.
+    uint8_t *ended;
     size_t nended;
     struct js_removal **removals;
     size_t nremovals;

@@ -63,7 +63,8 @@ static void write_headers(struct js_client *cl, struct js_msg *msg, struct mg_bu
         mg_buf_addf(out, "Nats-Expected-Last-Subject-Sequence: %llu\r\n", (unsigned long long)last);
     } else if (what == 2 && s->kind == JS_KV) {
         msg->rollup = true;
-        mg_buf_adds(out, "Nats-Rollup: sub\r\n");
+        msg->rollup_all = js_chance(cl, 60);
+        mg_buf_addf(out, "Nats-Rollup: %s\r\n", msg->rollup_all ? "all" : "sub");
     }
     mg_buf_addc(out, '\0');
 }

@@ -42,9 +42,12 @@ void js_model_new_life(struct js_model *m) {
     for (unsigned i = 0; i < JS_STREAMS * JS_CONSUMERS; i++) {
         struct js_stream *s = &m->streams[i / JS_CONSUMERS];
         struct js_consumer *c = &s->consumers[i % JS_CONSUMERS];
+        for (size_t k = 0; k < s->nended; k++) s->ended[k] &= 3;
         s->busy = c->busy = false;
         s->users = c->users = 0;
         c->ndseq = 0;
+        if (s->memory) s->phase = JS_ABSENT;
+        if (s->memory || c->memory) c->phase = JS_ABSENT;
     }
 }
 
@@ -187,11 +190,12 @@ static uint64_t newer(const struct js_stream *s, const struct js_msg *msg, bool 
     *rollups = 0;
     for (size_t i = 0; i < s->m->nmsgs; i++) {
         const struct js_msg *o = s->m->msgs[i];
-        if (o->stream != s || o->generation != s->generation || o->subject != msg->subject || o == msg) continue;
+        if (o->stream != s || o->generation != s->generation || o == msg) continue;
+        if (o->subject != msg->subject && !o->rollup_all) continue;
         if (o->fate == JS_REFUSED || o->fate == JS_DUPLICATE || (o->seq && o->seq < msg->seq)) continue;
         if (surely && o->seq == 0) continue;
-        n += !surely || (o->seq < s->npresent && s->present[o->seq]);
-        *rollups += o->rollup && (!surely || o->answered); // one that was cut off by a crash may be half done
+        n += o->subject == msg->subject && (!surely || (o->seq < s->npresent && s->present[o->seq]));
+        *rollups += o->rollup; // also one that a crash has cut off: all or nothing of it is there
     }
     return n;
 }

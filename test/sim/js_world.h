@@ -10,6 +10,10 @@
 //   js_consume.c  pulling, listening, acknowledging
 //   js_admin.c    making, changing and deleting streams and consumers
 //   js_audit.c    looking at everything while nothing else happens
+//   js_fetch.c    what the scripts of features share
+//
+// A feature is something that the model of streams and consumers leaves out: a stream of its own, what workers do with
+// it, and what they must see (js_ordered.c, ...).
 #ifndef MG_TEST_SIM_JS_WORLD_H
 #define MG_TEST_SIM_JS_WORLD_H
 
@@ -57,7 +61,21 @@ struct js_world {
     bool hasty;              // much is delivered again, and max_deliver counts it
     enum js_kind kind;       // of all streams; JS_KINDS: any
     bool eager;
+    const struct js_feature *feature; // NULL: none
+    void *own;               // its state
+    bool torn;               // the end of the journal was perhaps torn once
 };
+
+struct js_feature {
+    const char *name;
+    void *(*make)(struct js_world *w);
+    void (*free)(void *own);
+    void (*new_life)(void *own); // what has not been answered never will be
+    void (*act)(struct js_client *cl, void *own);
+    // Alone: at the beginning of each life, and when one ends in peace; last: at the very end.
+    void (*audit)(struct js_client *cl, void *own, bool last);
+};
+extern const struct js_feature js_ordered, js_ephemeral, js_groups, js_reset, js_ttl;
 
 // ---- js_client.c ---------------------------------------------------------------------------------------------------
 
@@ -105,6 +123,32 @@ void js_do_listen(struct js_client *cl);
 void js_do_admin(struct js_client *cl);
 // Takes all that c has to give, each message acknowledged and confirmed.
 void js_drain(struct js_client *cl, struct js_consumer *c);
+
+// ---- what features share -------------------------------------------------------------------------------------------
+
+bool js_parse_reply(mg_slice reply, struct js_delivery *d);
+bool js_header(mg_slice headers, const char *name, char *out, size_t n);
+bool js_do(struct js_client *cl, const char *subject, const char *body); // must succeed; false: the server is dead
+uint64_t js_put(struct js_client *cl, const char *subject, const char *headers, const char *body); // 0: it is dead
+bool js_confirm(struct js_client *cl, const char *reply); // acknowledges; false: nobody says that it is done
+
+#define JS_FETCH 32u
+struct js_got {
+    struct js_delivery d;
+    uint64_t number, at; // at: tick
+    char reply[160], pin[24];
+};
+struct js_fetch {
+    struct js_call call;
+    struct js_got got[JS_FETCH];
+    unsigned n, batch, code; // code: of the status that has ended it; 0: none
+    uint64_t begun;          // ns
+    void (*each)(struct js_fetch *f, const struct js_got *g); // NULL: nobody; with what has just come
+    void *user;
+};
+// consumer: stream.name; rest: more members of the request, each with a comma in front. Zero f before.
+void js_fetch_begin(struct js_client *cl, struct js_fetch *f, const char *consumer, unsigned batch, const char *rest);
+bool js_fetch(struct js_client *cl, struct js_fetch *f, const char *consumer, unsigned batch, const char *rest);
 
 // A consumer's state; false: there was none.
 bool js_look(struct js_client *cl, struct js_consumer *c, struct js_facts *f);

@@ -9,10 +9,10 @@
 
 #include "server/base/assert.h"
 #include "server/base/mem.h"
-#include "server/config/config.h"
 #include "server/server.h"
 #include "test/sim/client.h"
 #include "test/sim/ledger.h"
+#include "test/sim/options.h"
 
 #define CLIENTS 8
 #define SUBS 6
@@ -67,16 +67,7 @@ static struct mg_options *options(const struct broker *b) {
     char text[256];
     snprintf(text, sizeof(text), "listen: \"127.0.0.1:4222\"\nping_interval: \"%us\"\nmax_payload: %u\n%s",
              20 + b->reloads, 100000 + b->reloads, b->hard ? "max_pending: 20000\nwrite_deadline: \"1s\"\n" : "");
-    struct mg_config_source src = {.ctx = NULL};
-    struct mg_config_report report = {0};
-    struct mg_options *o = NULL;
-    int rc = mg_config_load_text(&src, text, strlen(text), &o, &report);
-    struct mg_buf why = MG_BUF_INIT;
-    mg_config_report_text(&report, &why);
-    sim_check(rc == 0, "configuration: %.*s", (int)why.len, why.p);
-    mg_buf_fini(&why);
-    mg_config_report_fini(&report);
-    return o;
+    return sim_options(text);
 }
 
 static void log_line(void *arg, enum mg_log_level level, int64_t wall_ns, mg_slice text) {

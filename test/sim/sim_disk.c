@@ -168,6 +168,7 @@ int mg_disk_unlink(struct mg_disk *d, const char *name, struct mg_disk_why *why)
     if (e == NULL) return fail(why, MG_ENOTFOUND, "remove", name);
     if (e->node->dir && has_children(d->sd, name)) return fail(why, MG_EEXISTS, "remove", name);
     change_add(d->sd, NULL, "", name);
+    e->node->unlinked = sim_now(d->sd->sim);
     entry_remove(&d->sd->now, name);
     if (d->sd->crash_at_unlink > 0 && --d->sd->crash_at_unlink == 0) after = true;
     return end(d, after);
@@ -479,7 +480,7 @@ void sim_disk_each(struct sim_disk *d, void (*fn)(void *arg, const char *name, c
     }
 }
 
-void sim_disk_watch(struct sim_disk *d, void (*fn)(void *arg, const uint8_t *p, uint64_t n), void *arg) {
+void sim_disk_watch(struct sim_disk *d, void (*fn)(void *arg, uint64_t when, const uint8_t *p, uint64_t n), void *arg) {
     d->freed = fn;
     d->freed_arg = arg;
 }

@@ -64,7 +64,8 @@ const uint8_t *sim_disk_peek(struct sim_disk *d, const char *name, uint64_t *siz
 // All files, as they are on the device, and as a reader would see them where that differs.
 void sim_disk_each(struct sim_disk *d, void (*fn)(void *arg, const char *name, const uint8_t *p, uint64_t n),
                    void *arg);
-// From now on `fn` gets the bytes that a deleted or shortened file leaves in blocks that are free then. NULL: nobody.
-void sim_disk_watch(struct sim_disk *d, void (*fn)(void *arg, const uint8_t *p, uint64_t n), void *arg);
+// From now on `fn` gets the bytes that a deleted or shortened file leaves in blocks that are free then, and when that
+// was asked for (the directory is perhaps synced much later). NULL: nobody.
+void sim_disk_watch(struct sim_disk *d, void (*fn)(void *arg, uint64_t when, const uint8_t *p, uint64_t n), void *arg);
 
 #endif

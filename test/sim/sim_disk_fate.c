@@ -48,14 +48,14 @@ static void free_pending(struct node *n) {
 }
 
 // What the device keeps of a file behind `at`, for these blocks are free now.
-static void give_back(struct node *n, uint64_t at) {
+static void give_back(struct node *n, uint64_t at, uint64_t when) {
     const struct sim_disk *sd = n->home;
-    if (sd->freed && !n->lost && at < n->disk.size) sd->freed(sd->freed_arg, n->disk.p + at, n->disk.size - at);
+    if (sd->freed && !n->lost && at < n->disk.size) sd->freed(sd->freed_arg, when, n->disk.p + at, n->disk.size - at);
 }
 
 void node_unref(struct node *n) {
     if (--n->refs > 0) return;
-    give_back(n, 0);
+    give_back(n, 0, n->unlinked);
     free_pending(n);
     mg_free(n->now.p);
     mg_free(n->disk.p);
@@ -143,6 +143,7 @@ struct pending *pend(struct node *n, bool truncate, uint64_t at, const void *byt
     struct pending *p = mg_zalloc(sizeof(*p) + len), **end = &n->pending;
     p->truncate = truncate;
     p->at = at;
+    p->when = sim_now(n->home->sim);
     p->n = len;
     if (len) memcpy(p->bytes, bytes, len);
     while (*end) end = &(*end)->next;
@@ -153,7 +154,7 @@ struct pending *pend(struct node *n, bool truncate, uint64_t at, const void *byt
 }
 
 static void apply(struct node *n, const struct pending *p) {
-    if (p->truncate) give_back(n, p->at);
+    if (p->truncate) give_back(n, p->at, p->when);
     if (p->truncate) image_resize(&n->disk, p->at);
     else image_write(&n->disk, p->at, p->bytes, p->n);
 }

@@ -22,6 +22,7 @@ struct pending {
     bool truncate; // to size `at`; else a write
     bool dropped;  // a sync has failed over it: it never becomes durable
     uint64_t at;
+    uint64_t when; // simulated ns
     size_t n;
     uint8_t bytes[];
 };
@@ -31,6 +32,7 @@ struct node {
     unsigned refs; // entries and handles
     bool dir;
     bool lost;     // by a power cut
+    uint64_t unlinked; // when it was removed last
     struct image now, disk; // what programs see; what survives
     struct pending *pending;
     uint64_t bad[BAD_SECTORS_MAX]; // sector numbers that cannot be read
@@ -65,7 +67,7 @@ struct sim_disk {
     enum sim_crash how;
     bool crashed;
     unsigned failures;
-    void (*freed)(void *arg, const uint8_t *p, uint64_t n);
+    void (*freed)(void *arg, uint64_t when, const uint8_t *p, uint64_t n);
     void *freed_arg;
 };
 

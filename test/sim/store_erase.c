@@ -6,8 +6,9 @@
 // they are on the device, whatever they are for. Each eight bytes of a payload say whose they are, and so do
 // headers.
 //
-// The same goes for blocks that files have left behind: once the removal is known, a file with such bytes must have
-// been overwritten before it was deleted or cut.
+// The same goes for blocks that files have left behind: once the removal is known, a file with such bytes must be
+// overwritten before it is deleted or cut. When that becomes durable says nothing: what was deleted before stays
+// deleted.
 //
 // Not in a life that began with a damaged slot of the manifest: what may be of a newer one stays until the next start.
 #include <string.h>
@@ -26,7 +27,7 @@ struct erasures {
     uint64_t cap, count;
 };
 
-static void freed(void *arg, const uint8_t *p, uint64_t n);
+static void freed(void *arg, uint64_t when, const uint8_t *p, uint64_t n);
 
 struct erasures *erasures_new(struct world *w) {
     sim_disk_watch(w->disk, freed, w);
@@ -61,15 +62,15 @@ void erasures_add(struct world *w, const struct model_msg *g) {
     x->count++;
 }
 
-// Was this message erased, and is it time? At the latest when the store was opened, or (ever) that was known, `ago`.
-static bool is_erased(const struct world *w, uint64_t uid, uint64_t ago, bool ever) {
+// Was this message erased, and was that known (ever), or known in this life, by this time?
+static bool is_erased(const struct world *w, uint64_t uid, uint64_t by, bool ever) {
     const struct erasures *x = w->erasures;
     if (uid >= x->cap || x->of[uid].known == 0) return false;
-    return (ever ? x->of[uid].known : x->of[uid].since) + ago <= sim_now(w->sim);
+    return (ever ? x->of[uid].known : x->of[uid].since) <= by;
 }
 
 // The first erased message of which there is something in these bytes; 0: none.
-static uint64_t left_in(const struct world *w, const uint8_t *p, uint64_t n, uint64_t ago, bool ever) {
+static uint64_t left_in(const struct world *w, const uint8_t *p, uint64_t n, uint64_t by, bool ever) {
     for (uint64_t i = 0; i + 8 <= n; i++) {
         uint64_t word, uid = 0;
         uint32_t at;
@@ -78,10 +79,10 @@ static uint64_t left_in(const struct world *w, const uint8_t *p, uint64_t n, uin
         if (p[i] == 'U' && p[i + 1] == ':' && p[i + 2] == ' ') {
             uint64_t k = i + 3;
             for (; k < n && p[k] >= '0' && p[k] <= '9' && k < i + 15; k++) uid = uid * 10 + (p[k] - '0');
-            if (k < n && p[k] == '\r' && is_erased(w, uid, ago, ever)) return uid;
+            if (k < n && p[k] == '\r' && is_erased(w, uid, by, ever)) return uid;
         }
         uid = model_payload_of(p + i, &at);
-        if (is_erased(w, uid, ago, ever) && at + 8 <= w->erasures->of[uid].payload) return uid;
+        if (is_erased(w, uid, by, ever) && at + 8 <= w->erasures->of[uid].payload) return uid;
     }
     return 0;
 }
@@ -89,7 +90,7 @@ static uint64_t left_in(const struct world *w, const uint8_t *p, uint64_t n, uin
 static void look(void *arg, const char *name, const uint8_t *p, uint64_t n) {
     const struct world *w = arg;
     if (w->files_left && strncmp(name, "segments/", 9) == 0) return;
-    uint64_t uid = left_in(w, p, n, ERASURES_WITHIN, false);
+    uint64_t uid = left_in(w, p, n, sim_now(w->sim) - ERASURES_WITHIN, false);
     sim_check(uid == 0, "message %llu was erased, and %s still has bytes of it", (unsigned long long)uid, name);
 }
 
@@ -97,9 +98,9 @@ void erasures_check(struct world *w) {
     if (!w->damaged && w->erasures->count) sim_disk_each(w->disk, look, w);
 }
 
-static void freed(void *arg, const uint8_t *p, uint64_t n) {
+static void freed(void *arg, uint64_t when, const uint8_t *p, uint64_t n) {
     const struct world *w = arg;
-    uint64_t uid = w->damaged || w->erasures->count == 0 ? 0 : left_in(w, p, n, DELETION, true);
+    uint64_t uid = w->damaged || w->erasures->count == 0 ? 0 : left_in(w, p, n, when - DELETION, true);
     sim_check(uid == 0, "message %llu was erased, and blocks with bytes of it were given back",
               (unsigned long long)uid);
 }

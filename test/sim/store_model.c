@@ -262,13 +262,17 @@ static void evict(struct model *m, unsigned subject) {
     while (over(m)) take_out(m, model_first(m));
 }
 
+// Of everything: at once. Of a subject: perhaps in slices. Nothing tells how large they are.
 static void roll_up(struct model *m, const struct model_append *a) {
     uint64_t own = m->last;
+    bool at_once = a->rollup_all && model_present(m, own);
+    if (!at_once) state(m);
     for (uint64_t seq = m->first_seq; seq < own; seq++) {
         if (!model_present(m, seq) || (!a->rollup_all && model_msg(m, seq)->subject != a->subject)) continue;
         take_out(m, seq);
-        state(m);
+        if (!at_once) state(m);
     }
+    if (at_once) state(m);
 }
 
 uint32_t model_do_append(struct model *m, const struct model_append *a) {
@@ -292,8 +296,8 @@ uint32_t model_do_append(struct model *m, const struct model_append *a) {
         m->ids[a->id].seq = seq;
     }
     if (!a->skip) evict(m, a->subject);
-    state(m);
     if (!a->skip && (a->rollup_subject || a->rollup_all)) roll_up(m, a);
+    else state(m);
     return operation(m, 0, seq, false);
 }
 

@@ -3,6 +3,7 @@
 //
 // Conditions of an append that look at more than one number, and what an append tells of its decision; the same after a
 // restart, when the messages they speak of are in segments.
+#include "jetstream/store/stream.h"
 #include "server/base/errors.h"
 #include "test/unit/cmocka_inc.h"
 #include "test/unit/jetstream/store/store_rig.h"
@@ -208,12 +209,51 @@ static void a_purge_beyond_the_end_moves_it(void **state) {
     rig_remove(&r);
 }
 
+static uint64_t op_of(struct rig *r, struct mg_stream *s) {
+    state_of(r, s);
+    return s->op;
+}
+
+// What a crash cannot tear: the message and what it removes are one operation.
+static void a_rollup_is_one_operation(void **state) {
+    struct rig r;
+    (void)state;
+    rig_new(&r);
+    struct mg_stream *s = create(&r);
+    struct mg_append a = plain("a"), b = plain("b");
+    for (unsigned i = 0; i < 5; i++) append(&r, s, &a);
+    append(&r, s, &b);
+    s = reopen(&r);
+    append(&r, s, &a);
+    a.rollup_subject = true;
+    uint64_t before = op_of(&r, s);
+    assert_int_equal(append(&r, s, &a).seq, 8);
+    assert_int_equal(op_of(&r, s), before + 1);
+    struct mg_stream_state st = state_of(&r, s);
+    assert_int_equal(st.msgs, 2);
+    assert_int_equal(st.first, 6);
+    b.rollup_all = true;
+    assert_int_equal(append(&r, s, &b).seq, 9);
+    assert_int_equal(op_of(&r, s), before + 2);
+    rig_close(&r); // from the journal
+    rig_open(&r);
+    s = mg_stream_find(r.part, MG_S("S"));
+    mg_stream_set_ops(s, &ops, &r);
+    st = state_of(&r, s);
+    assert_int_equal(st.msgs, 1);
+    assert_int_equal(st.first, 9);
+    assert_int_equal(st.last, 9);
+    rig_close(&r);
+    rig_remove(&r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wildcards_of_a_condition),
         cmocka_unit_test(the_id_of_the_last_message),
         cmocka_unit_test(a_row_comes_with_its_message),
         cmocka_unit_test(a_purge_beyond_the_end_moves_it),
+        cmocka_unit_test(a_rollup_is_one_operation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
