@@ -12,6 +12,7 @@
 // the answer comes behind the last one.
 #include <string.h>
 
+#include "jetstream/store/correct.h"
 #include "jetstream/store/dedupe.h"
 #include "jetstream/store/stream.h"
 #include "server/base/assert.h"
@@ -130,15 +131,17 @@ static int check_discard_new(struct mg_stream *s, const struct decision *d) {
     if (l->discard != MG_DISCARD_NEW) return 0;
     if (d->replaces && l->discard_new_per_subject && !d->a->no_limit_per_subject) return MG_EMAXPERSUBJECT;
     // spec 13a: a message that replaces one of its subject is not refused for max_msgs, nor for bytes it frees.
-    if (l->max_msgs > 0 && s->msgs >= (uint64_t)l->max_msgs && !d->replaces) return MG_EMAXMSGS;
-    if (l->max_bytes > 0 && s->bytes + d->size > (uint64_t)l->max_bytes && !d->replaces) return MG_EMAXBYTES;
+    uint64_t msgs = mg_sure_of(s->msgs, s->slack.msgs), bytes = mg_sure_of(s->bytes, s->slack.bytes);
+    if (l->max_msgs > 0 && msgs >= (uint64_t)l->max_msgs && !d->replaces) return MG_EMAXMSGS;
+    if (l->max_bytes > 0 && bytes + d->size > (uint64_t)l->max_bytes && !d->replaces) return MG_EMAXBYTES;
     return 0;
 }
 
 // Once it is known what the message replaces.
 static int check_growth(const struct mg_stream *s, const struct decision *d) {
     const struct mg_stream_limits *l = &s->limits;
-    if (l->discard != MG_DISCARD_NEW || l->max_bytes <= 0 || s->bytes + d->size <= (uint64_t)l->max_bytes) return 0;
+    uint64_t bytes = mg_sure_of(s->bytes, s->slack.bytes);
+    if (l->discard != MG_DISCARD_NEW || l->max_bytes <= 0 || bytes + d->size <= (uint64_t)l->max_bytes) return 0;
     return d->bytes > s->bytes ? MG_EMAXBYTES : 0;
 }
 
@@ -146,8 +149,8 @@ static void evict(struct mg_stream *s, struct decision *d, uint64_t seq, uint32_
     // What was written since the last seal is replayed from its own record, subject included.
     bool named = mg_memtable_where(&s->mem, seq) != MG_MEM_OPEN && seq != d->seq;
     mg_removals_add(&d->list, &(struct mg_removal){.seq = seq, .size = size, .named = named, .subject = subject});
-    d->msgs--;
-    d->bytes -= size;
+    d->msgs = mg_sure_of(d->msgs, 1);
+    d->bytes = mg_sure_of(d->bytes, size);
 }
 
 // The row does not name them all: they have to be looked for.
@@ -156,8 +159,8 @@ static int evict_found(struct mg_stream *s, struct decision *d, uint64_t excess)
     uint32_t before = d->list.count;
     int err = mg_assist_oldest(s, d->a->subject, d->row->first, excess, &d->list, &bytes);
     if (err) return err;
-    d->msgs -= d->list.count - before;
-    d->bytes -= bytes;
+    d->msgs = mg_sure_of(d->msgs, d->list.count - before);
+    d->bytes = mg_sure_of(d->bytes, bytes);
     d->own_oldest = d->list.previous;
     d->own = d->list.count;
     d->sought = true;
@@ -181,8 +184,8 @@ static int evict_of_subject(struct mg_stream *s, struct decision *d) {
 static bool over_limits(const struct mg_stream *s, const struct decision *d) {
     const struct mg_stream_limits *l = &s->limits;
     if (l->discard != MG_DISCARD_OLD) return false; // as in the reference
-    return (l->max_msgs > 0 && d->msgs > (uint64_t)l->max_msgs) ||
-           (l->max_bytes > 0 && d->bytes > (uint64_t)l->max_bytes);
+    return (l->max_msgs > 0 && mg_sure_of(d->msgs, s->slack.msgs) > (uint64_t)l->max_msgs) ||
+           (l->max_bytes > 0 && mg_sure_of(d->bytes, s->slack.bytes) > (uint64_t)l->max_bytes);
 }
 
 // The oldest of the stream, so that max_msgs and max_bytes hold.
@@ -203,6 +206,7 @@ static int evict_oldest(struct mg_stream *s, struct decision *d) {
         evict(s, d, m.seq, m.size, m.subject);
         d->up_to = m.seq;
         d->own += own;
+        if (mg_head_message_unknown(&m)) return 0; // how much it was, nobody knows: the next one sees to the rest
     }
     return 0;
 }

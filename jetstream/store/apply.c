@@ -5,6 +5,7 @@
 // it decides nothing and reads nothing from disk. Changes to rows whose older value is on disk are kept as changes.
 #include <string.h>
 
+#include "jetstream/store/correct.h"
 #include "jetstream/store/dedupe.h"
 #include "jetstream/store/erase.h"
 #include "jetstream/store/seal.h"
@@ -101,6 +102,15 @@ static bool forget_recent(struct mg_subject_row *v, uint64_t seq) {
     return false;
 }
 
+static void subject_shrunk(struct mg_stream *s, struct mg_cell *r, bool was_there) {
+    struct mg_subject_row *v = value_of(r);
+    // The value stays as long as its list says: a shorter list is a shorter value.
+    if (r->value_len > mg_subject_row_size(v->recent_len)) r->value_len = mg_subject_row_size(v->recent_len);
+    if (r->flags & MG_CELL_UNRESOLVED || v->count > 0) return;
+    r->flags = MG_CELL_DELETED;
+    if (was_there) s->subjects--;
+}
+
 static void subject_removed(struct mg_stream *s, mg_slice subject, uint64_t seq) {
     bool was_there;
     struct mg_cell *r = touch_subject(s, subject, &was_there);
@@ -108,18 +118,23 @@ static void subject_removed(struct mg_stream *s, mg_slice subject, uint64_t seq)
     if (v->first == 0) v->first = seq;
     v->count--;
     bool named = forget_recent(v, seq);
-    if (!named && r->flags & MG_CELL_UNRESOLVED) v->older_gone = 1;
+    if (!named && r->flags & MG_CELL_UNRESOLVED) v->older_gone |= MG_SUBJECT_OLDER_GONE;
     if (v->last <= seq) {
         v->last = seq;
         v->last_gone = 1;
     }
-    // The value stays as long as its list says: a shorter list is a shorter value.
-    if (r->value_len > mg_subject_row_size(v->recent_len)) r->value_len = mg_subject_row_size(v->recent_len);
-    if (r->flags & MG_CELL_UNRESOLVED) return;
-    if (v->count <= 0) {
-        r->flags = MG_CELL_DELETED;
-        if (was_there) s->subjects--;
-    }
+    subject_shrunk(s, r, was_there);
+}
+
+void mg_stream_subject_is(struct mg_stream *s, mg_slice subject, const struct mg_corrected_subject *x) {
+    bool was_there;
+    struct mg_cell *r = touch_subject(s, subject, &was_there);
+    struct mg_subject_row *v = value_of(r);
+    *v = (struct mg_subject_row){.count = x->count, .first = x->first ? x->first : 1, .last = x->last,
+                                 .last_gone = x->last_gone};
+    if (r->flags & MG_CELL_UNRESOLVED) v->older_gone = MG_SUBJECT_OLDER_WRONG;
+    else if (!was_there && x->count > 0) s->subjects++;
+    subject_shrunk(s, r, was_there);
 }
 
 void mg_stream_subject_merged(struct mg_stream *s, mg_slice before, const struct mg_cell *after, bool frozen) {
@@ -245,12 +260,12 @@ uint64_t mg_stream_cold_bytes(const struct mg_stream *s) {
 }
 
 // The stream is empty: the subjects' rows of the old epoch mean nothing any more.
-static void forget_counters(struct mg_stream *s) {
+void mg_stream_forget_counters(struct mg_stream *s) {
     s->epoch += !MG_PLANTED(same_epoch);
     s->msgs = s->bytes = s->subjects = 0;
     s->unresolved = 0;
     s->last_row = NULL;
-    s->inexact = false;
+    mg_correct_settled(s);
 }
 
 // A record that is replayed may remove a message that does not count: its own record was lost in the journal, or the
@@ -260,11 +275,29 @@ static bool counts(const struct mg_stream *s, uint64_t seq) {
     return !s->rebuilt || (mg_stream_stretch_of(s, seq) && !mg_lost_has(&s->lost_ranges, seq));
 }
 
+// Of what cannot be read the counters keep what nobody knows: too high until it is counted again (correct.h), never
+// too low.
+static void take_off(struct mg_stream *s, uint64_t seq, uint32_t size, mg_slice subject, bool known) {
+    // A replay may be the first to hear of it.
+    bool missing = s->unreadable_ranges && mg_lost_has(s->unreadable_ranges, seq);
+    if (!known && !missing && !mg_lost_has(&s->lost_ranges, seq)) mg_stream_found_lost(s, seq, seq, 1);
+    if (!known || s->msgs == 0) {
+        mg_correct_unsure(s);
+    } else {
+        s->msgs--;
+        s->bytes -= s->bytes < size ? s->bytes : size;
+    }
+    if (subject.n) subject_removed(s, subject, seq);
+    else mg_correct_inexact(s);
+}
+
 static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool live) {
     mg_slice subject = r->subject;
+    bool known = subject.n > 0 || r->size > 0;
     const uint8_t *bytes = mg_memtable_get(&s->mem, r->seq);
     if (bytes) {
         subject = subject_of(bytes);
+        known = true;
         if (s->storage == MG_STORAGE_MEMORY) mg_part_garbage(s->part, (void *)(uintptr_t)bytes);
         // A message of an earlier generation may be in a segment soon: its removal must be a row, too.
         if (mg_memtable_remove(&s->mem, r->seq, s->part->generation) == MG_MEM_SEALED && !MG_PLANTED(lost_removal))
@@ -273,17 +306,14 @@ static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool 
         if (!r->named || (!live && !counts(s, r->seq))) return;
         set_removed(s, r->seq);
         struct mg_stretch *stretch = mg_stream_stretch_of(s, r->seq);
-        if (stretch && stretch->live > 0) {
+        if (stretch && stretch->live > 0 && known) {
             mg_stretch_set_live(stretch, stretch->live - 1);
             if (stretch->live == 0) mg_stream_freed(s, mg_stretch_bytes(stretch));
         }
         mg_head_removed(s, r->seq);
     }
-    s->msgs -= s->msgs > 0;
-    s->bytes -= s->bytes < r->size ? s->bytes : r->size;
-    if (subject.n) subject_removed(s, subject, r->seq);
-    else s->inexact = true;
-    if (s->inexact && s->msgs == 0) forget_counters(s);
+    take_off(s, r->seq, r->size, subject, known);
+    if (s->inexact && mg_stream_is_empty(s)) mg_stream_forget_counters(s);
     if (r->seq == s->first) {
         s->first++;
         s->first_exact = false;
@@ -299,6 +329,7 @@ static void apply_removals(struct mg_stream *s, mg_slice list, bool live) {
     for (struct mg_removal r; mg_removal_next(&w, &r);) apply_removal(s, &r, live);
     if (s->storage == MG_STORAGE_MEMORY) mg_memtable_trim(&s->mem);
     if (!s->first_exact && live) mg_head_advance(s);
+    if (live) mg_correct_want(s);
 }
 
 static void want_erased(struct mg_stream *s, mg_slice list, bool live) {
@@ -313,7 +344,7 @@ static void apply_clear(struct mg_stream *s, uint64_t last, bool live) {
     mg_stream_freed(s, mg_stream_cold_bytes(s));
     for (uint32_t i = 0; i < s->cold_len; i++) mg_stretch_set_live(&s->cold[i], 0);
     mg_head_reset(s);
-    forget_counters(s);
+    mg_stream_forget_counters(s);
     if (last > s->last) s->last = last;
     s->first = s->last + 1;
     s->first_exact = true;
@@ -358,10 +389,11 @@ static void apply_message(struct mg_stream *s, const struct mg_record_view *rec,
     s->last = rec->head.seq;
     s->last_time = rec->head.time;
     mg_memtable_add(&s->mem, rec->head.seq, bytes, rec->head.length);
-    if (s->msgs++ == 0) {
+    if (mg_stream_is_empty(s)) {
         s->first = rec->head.seq;
         s->first_exact = true;
     }
+    s->msgs++;
     s->bytes += size;
     subject_added(s, rec->subject, rec->head.seq, size);
     if (rec->head.flags & MG_RECORD_DEDUPED && extra.n >= MG_DEDUPE_HASH) {
@@ -375,7 +407,8 @@ static void apply_message(struct mg_stream *s, const struct mg_record_view *rec,
 static void apply_skip(struct mg_stream *s, const struct mg_record_view *rec) {
     s->last = rec->head.seq;
     s->last_time = rec->head.time;
-    if (s->msgs == 0) s->first = s->last + 1;
+    if (mg_stream_is_empty(s)) s->first = s->last + 1;
+    else if (s->first == s->last) s->first_exact = false; // nothing that can be read was in front of it
     mg_memtable_add(&s->mem, rec->head.seq, NULL, 0);
     if (rec->head.flags & MG_RECORD_DEDUPED && rec->extra.n >= MG_DEDUPE_HASH)
         mg_dedupe_put(s, rec->extra.p, rec->head.seq, rec->head.time);
@@ -421,6 +454,7 @@ void mg_stream_apply(struct mg_stream *s, const struct mg_record_view *rec, cons
     case MG_RECORD_ROW: apply_row(s, rec); break;
     case MG_RECORD_STREAM: mg_stream_apply_self(s, rec, live); break;
     case MG_RECORD_DROP: mg_stream_apply_drop(s); break;
+    case MG_RECORD_CORRECT: mg_correct_apply(s, rec); break;
     default: break; // of a later version: kept in the journal, unknown to us
     }
 }

@@ -12,6 +12,7 @@
 // other. Who makes them has bounds of its own.
 #include <string.h>
 
+#include "jetstream/store/correct.h"
 #include "jetstream/store/seal.h"
 #include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
@@ -65,6 +66,7 @@ static int execute(struct mg_stream *s, struct mg_change *c) {
         return 0;
     case MG_CHANGE_CONFIGURE: return mg_configure_execute(s, c);
     case MG_CHANGE_ROW: return mg_row_execute(s, c);
+    case MG_CHANGE_CORRECT: return mg_correct_execute(s, c);
     }
     return MG_EINVAL;
 }

@@ -15,6 +15,7 @@
 // deleted, and it is tried again after a while. The journal fills up meanwhile, and changes wait or are refused.
 #include <stdlib.h>
 
+#include "jetstream/store/correct.h"
 #include "jetstream/store/erase.h"
 #include "jetstream/store/keeper.h"
 #include "jetstream/store/seal.h"
@@ -443,6 +444,7 @@ static void tell_parts(struct checkpoint *c) {
     for (unsigned i = 0; i < st->o.parts; i++) {
         struct mg_seal *seal = c->seals[i];
         seal->runs = mg_runset_ref(st->runs);
+        seal->forget = st->keeping->forget;
         seal->dead = mg_alloc((c->dead_len + 1u) * sizeof(seal->dead[0]));
         memcpy(seal->dead, c->dead_ids, c->dead_len * sizeof(seal->dead[0]));
         seal->dead_len = c->dead_len;
@@ -485,8 +487,11 @@ void mg_checkpoint(struct mg_store *st) {
         atomic_fetch_add(&st->keeping->checkpoints, 1);
         atomic_fetch_add(&st->checkpoint_ns, mg_bell_clock() - began);
         keep_facts(&c);
+        for (unsigned i = 0; i < st->o.parts; i++)
+            mg_correct_listed(st->keeping, c.seals[i]->recounts, c.seals[i]->recounts_len);
         mg_journal_recycle(st->journal, c.replay_from);
         tell_parts(&c);
+        st->keeping->forget = false;
     }
     // Otherwise the store is closing or poisoned: the parts free what they sealed (mg_store_close).
     mg_bell_fini(&c.bell);

@@ -116,7 +116,8 @@ static inline void mg_put_u64(void *p, uint64_t v) { v = MG_LE64(v); memcpy(p, &
     X(CLEAR, 4, "all messages were removed; seq: the last number that counts as used")                                 \
     X(ROW, 5, "a row of the owner was written or removed; extra: its key, payload: its value")                         \
     X(STREAM, 6, "the stream was created or changed; payload: its row")                                                \
-    X(DROP, 7, "the stream was deleted")
+    X(DROP, 7, "the stream was deleted")                                                                               \
+    X(CORRECT, 8, "counters were wrong and are corrected; seq: the operation as of which, payload: by how much")
 
 enum mg_record_type {
 #define X(name, value, text) MG_RECORD_##name = (value),
@@ -132,7 +133,8 @@ enum mg_record_type {
     X(EXTENT, 8, "MSG, in the journal only: headers and payload are in an extent; payload: its place")                 \
     X(WITH_ROW, 16, "MSG: extra goes on with the length (u16) and the key of a row of the owner")                      \
     X(PACKED, 32, "MSG, in a segment only: this is a packed record")                                                   \
-    X(CLEARS, 64, "MSG: it removed all that was there before it")
+    X(CLEARS, 64, "MSG: it removed all that was there before it")                                                      \
+    X(EXACT, 128, "CORRECT: with it the stream's counters are exact again")
 
 enum mg_record_flag {
 #define X(name, value, text) MG_RECORD_##name = (value),
@@ -164,6 +166,21 @@ enum mg_record_flag {
     F(u32, reserved, "0")                                                                                              \
     F(u64, offset, "where the headers begin in the file")                                                              \
     F(u64, hash, "XXH3-64 of both, seed: the store's salt")
+
+// What is added to a stream's counters. Behind it: subjects, and what their rows are now.
+#define MG_CORRECTION_FIELDS(F)                                                                                        \
+    F(u32, epoch, "of the rows of subjects; the stream's is another by now: nothing happens")                          \
+    F(u32, reserved, "0")                                                                                              \
+    F(i64, msgs, "messages")                                                                                           \
+    F(i64, bytes, "bytes")                                                                                             \
+    F(i64, subjects, "distinct subjects, besides those whose rows go with it")
+
+#define MG_CORRECTED_SUBJECT_FIELDS(F)                                                                                 \
+    F(i64, count, "messages")                                                                                          \
+    F(u64, first, "none of them is older")                                                                             \
+    F(u64, last, "none of them is newer")                                                                              \
+    F(u16, last_gone, "1: that one may have gone")                                                                     \
+    F(u16, subject_len, "bytes of the subject, which follows")
 
 // ---- pages: what the journal's ring is made of
 // -----------------------------------------------------------------------
@@ -223,7 +240,7 @@ enum mg_page_kind {
     F(u64, lost_operations, "operations that the journal lost: messages, removals or rows")                            \
     F(i64, last_time, "when the last message was stored, ns")                                                          \
     F(u32, epoch, "of the rows of subjects")                                                                           \
-    F(u32, flags, "1: first is exact; 2: of a rebuild, what is lost is not counted; 4: bytes, subjects too high")
+    F(u32, flags, "1: first is exact; 2: of a rebuild, what is lost is not counted; 4: they may be wrong")
 
 // Messages of a stream in one section of a segment; the key has the number of the first.
 #define MG_STRETCH_ROW_FIELDS(F)                                                                                       \
@@ -248,6 +265,8 @@ enum mg_page_kind {
     X(record, RECORD, 64, "Record")                                                                                    \
     X(packed, PACKED, 40, "Packed record of a segment, in front of its pieces")                                        \
     X(extent_place, EXTENT_PLACE, 32, "Place of an extent")                                                            \
+    X(correction, CORRECTION, 32, "Correction of a stream's counters")                                                 \
+    X(corrected_subject, CORRECTED_SUBJECT, 28, "Subject of a correction")                                             \
     X(page, PAGE, 64, "Page of the journal")                                                                           \
     X(stream_row, STREAM_ROW, 72, "Row of a stream")                                                                   \
     X(state_row, STATE_ROW, 80, "Row of a stream's counters")                                                          \

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "jetstream/store/cold.h"
+#include "jetstream/store/correct.h"
 #include "jetstream/store/stream.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
@@ -93,10 +94,9 @@ static void refill(struct mg_stream *s) {
 // True when the window reaches to where memory begins.
 static bool all_covered(const struct mg_stream *s) { return s->head.covered >= mg_stream_cold_end(s); }
 
-bool mg_head_advance(struct mg_stream *s) {
+static bool advance(struct mg_stream *s) {
     struct mg_head *h = &s->head;
-    if (s->first_exact) return true;
-    if (s->msgs == 0) {
+    if (mg_stream_is_empty(s)) {
         s->first = s->last + 1;
         s->first_exact = true;
         return true;
@@ -122,11 +122,18 @@ bool mg_head_advance(struct mg_stream *s) {
     return true;
 }
 
+bool mg_head_advance(struct mg_stream *s) {
+    if (s->first_exact) return true;
+    bool done = advance(s);
+    mg_correct_want(s);
+    return done;
+}
+
 struct mg_head_walk mg_head_walk_of(const struct mg_stream *s) {
     return (struct mg_head_walk){.seq = s->first, .entry = s->head.next};
 }
 
-int mg_head_next(struct mg_stream *s, struct mg_head_walk *w, struct mg_head_message *out) {
+static int next_readable(struct mg_stream *s, struct mg_head_walk *w, struct mg_head_message *out) {
     struct mg_head *h = &s->head;
     if (w->seq < mg_stream_cold_end(s)) {
         for (; w->entry < h->count; w->entry++) {
@@ -151,5 +158,26 @@ int mg_head_next(struct mg_stream *s, struct mg_head_walk *w, struct mg_head_mes
     *out = (struct mg_head_message){w->seq, v.head.time, mg_stream_size_of(s, v.subject.n, v.headers.n, v.payload.n),
                                     v.subject};
     w->seq++;
+    return 0;
+}
+
+// A segment that could not be found at the start: its messages are older than those behind it, and go before them.
+static bool is_missing(const struct mg_stream *s, struct mg_head_walk *w, uint64_t from, uint64_t below,
+                       uint64_t *seq) {
+    const struct mg_lost *l = s->unreadable_ranges;
+    while (l && w->missing < l->len && l->at[w->missing].first < from) w->missing++;
+    if (l == NULL || w->missing == l->len || l->at[w->missing].first >= below) return false;
+    *seq = l->at[w->missing++].first;
+    return true;
+}
+
+int mg_head_next(struct mg_stream *s, struct mg_head_walk *w, struct mg_head_message *out) {
+    const struct mg_head_walk before = *w;
+    int err = next_readable(s, w, out);
+    uint64_t below = err ? s->last + 1 : out->seq, seq;
+    if (s->unreadable_ranges == NULL || err == MG_EAGAIN || !is_missing(s, w, before.seq, below, &seq)) return err;
+    *out = (struct mg_head_message){.seq = seq, .time = err ? INT64_MAX : out->time};
+    w->seq = before.seq; // and then that one
+    w->entry = before.entry;
     return 0;
 }

@@ -16,9 +16,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "jetstream/store/correct.h"
 #include "jetstream/store/files.h"
 #include "jetstream/store/keeper.h"
 #include "jetstream/store/merge.h"
+#include "jetstream/store/moment.h"
 #include "jetstream/store/recount.h"
 #include "jetstream/store/store_impl.h"
 #include "jetstream/store/worker.h"
@@ -32,11 +34,9 @@
 
 struct heal {
     struct mg_store *st;
-    struct mg_runset *runs;            // of the moment
+    struct mg_moment moment;
     struct mg_run_ref **old;           // of subjects, newest first
     uint32_t old_len;
-    struct mg_segment_ref **segments;  // of the moment, ascending ids; references
-    uint32_t segments_len;
     struct mg_run_gap *gaps;           // ascending, apart from each other
     uint32_t gaps_len;
     struct heal_stream {
@@ -119,7 +119,7 @@ static int find_gaps(struct heal *h) {
 // ---- what is counted ------------------------------------------------------------------------------------------------
 
 static int list_streams(struct heal *h) {
-    struct mg_merge *m = mg_runset_merge(h->runs, true, false);
+    struct mg_merge *m = mg_runset_merge(h->moment.runs, true, false);
     char from[MG_ROW_KEY_HEAD];
     struct mg_state_row row;
     mg_row_key_head(from, MG_ROW_STATE, 1);
@@ -133,39 +133,6 @@ static int list_streams(struct heal *h) {
         h->streams[h->streams_len++] = (struct heal_stream){mg_get_be64(r->key.p + 1), row.first, row.epoch};
     }
     mg_merge_free(m);
-    return err == MG_ENOTFOUND ? 0 : err;
-}
-
-static struct mg_segment_ref *segment_of(const struct heal *h, uint64_t id) {
-    uint32_t lo = 0, hi = h->segments_len;
-    while (lo < hi) {
-        uint32_t mid = (lo + hi) / 2;
-        if (h->segments[mid]->id < id) lo = mid + 1;
-        else hi = mid;
-    }
-    return lo < h->segments_len && h->segments[lo]->id == id ? h->segments[lo] : NULL;
-}
-
-static int list_stretches(struct heal *h, uint64_t stream, struct mg_stretch **out, uint32_t *n) {
-    struct mg_merge *m = mg_runset_merge(h->runs, true, false);
-    char from[MG_ROW_KEY_HEAD];
-    mg_row_key_head(from, MG_ROW_STRETCH, stream);
-    *n = 0;
-    *out = NULL;
-    int err = m ? mg_merge_seek(m, mg_slice_of(from, sizeof(from))) : MG_ENOTFOUND;
-    for (; err == 0; err = mg_merge_next(m)) {
-        const struct mg_row *r = mg_merge_row(m);
-        struct mg_stretch c;
-        uint64_t id;
-        if (r->key.n < sizeof(from) || memcmp(r->key.p, from, sizeof(from)) != 0) break;
-        err = mg_stretch_decode(r->key, r->value, &id, &c);
-        if (err) break;
-        c.segment = segment_of(h, id);
-        if (c.segment == NULL) continue; // it could not be found at the start
-        *out = mg_realloc(*out, (*n + 1) * sizeof(**out));
-        (*out)[(*n)++] = c;
-    }
-    if (m) mg_merge_free(m);
     return err == MG_ENOTFOUND ? 0 : err;
 }
 
@@ -186,13 +153,14 @@ static bool in_range(void *arg, mg_slice subject) {
 static int count_stream(struct heal *h, const struct heal_stream *s, struct range *range, struct mg_run_builder *b) {
     struct mg_stretch *stretches;
     uint32_t n;
-    int err = list_stretches(h, s->id, &stretches, &n);
+    int err = mg_moment_stretches(&h->moment, s->id, &stretches, &n);
     struct mg_rowmap *rows = mg_rowmap_new();
     struct mg_subject_match match = {.match = in_range, .arg = range};
     for (uint32_t i = 0; i < n && err == 0; i++) {
         struct mg_recount r = {.stream = s->id, .low = s->first, .epoch = s->epoch, .stretches = &stretches[i],
-                               .stretches_len = 1, .runs = h->runs, .match = &match};
+                               .stretches_len = 1, .runs = h->moment.runs, .match = &match};
         mg_recount_stream(&r, rows);
+        if (r.maybe) mg_correct_tell_doubt(h->st, s->id, &r.lost);
         err = mg_keeper_pace(h->st);
     }
     h->counted += rows->count;
@@ -268,24 +236,18 @@ static int write_table(struct heal *h) {
 // ---- the job --------------------------------------------------------------------------------------------------------
 
 static void begin(struct heal *h) {
-    struct mg_keeper *k = h->st->keeping;
-    h->runs = mg_runset_ref(h->st->runs);
-    h->old = mg_runset_kind(h->runs, false, &h->old_len);
+    mg_moment_take(&h->moment, h->st);
+    h->old = mg_runset_kind(h->moment.runs, false, &h->old_len);
     for (uint32_t i = 0; i < h->old_len; i++) h->old[i]->busy++;
-    h->segments = mg_alloc((k->segments_len + 1u) * sizeof(struct mg_segment_ref *));
-    for (; h->segments_len < k->segments_len; h->segments_len++)
-        h->segments[h->segments_len] = mg_segment_ref_get(k->segments[h->segments_len]);
 }
 
 static void end(struct heal *h) {
     for (uint32_t i = 0; i < h->old_len; i++) h->old[i]->busy--;
-    for (uint32_t i = 0; i < h->segments_len; i++) mg_segment_ref_put(h->segments[i]);
     for (uint32_t i = 0; i < h->gaps_len; i++) free_gap(&h->gaps[i]);
     mg_free(h->gaps);
     mg_free(h->streams);
-    mg_free(h->segments);
     mg_free(h->old);
-    mg_runset_unref(h->runs);
+    mg_moment_end(&h->moment);
 }
 
 uint64_t mg_heal_step(struct mg_store *st) {
@@ -310,6 +272,7 @@ uint64_t mg_heal_step(struct mg_store *st) {
                      (unsigned long long)h.counted);
         atomic_fetch_add(&k->healed, 1);
         k->merge_at = 0; // what could not be merged can be
+        mg_correct_stale(k);
         k->pressed = true; // the parts get it
     }
     end(&h);

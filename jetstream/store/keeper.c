@@ -15,6 +15,7 @@
 #include "jetstream/store/keeper.h"
 
 #include "jetstream/store/compact.h"
+#include "jetstream/store/correct.h"
 #include "jetstream/store/erase.h"
 #include "jetstream/store/heal.h"
 #include "jetstream/store/scrub.h"
@@ -145,6 +146,7 @@ static uint64_t next_job(void *arg) {
     }
     uint64_t heal = mg_heal_step(st);
     if (heal == 0) return 0;
+    if (mg_correct_step(st)) return 0;
     if (mg_warm_runs(st)) return 0;
     uint64_t until = mg_space_idle(st), scrub = mg_scrub_step(st);
     if (scrub < until) until = scrub;

@@ -38,6 +38,12 @@ struct mg_keeper {
     atomic_bool heal_now;     // rows of subjects cannot be read (heal.c)
     atomic_uint_fast64_t heal_failed; // so many times
     uint64_t heal_at;         // not again before
+    struct mg_recount_wish {
+        uint64_t stream;
+        bool stale;           // rows of subjects were written anew since: it has to be wished again
+    } *recounts;              // streams whose counters are to be counted again, in order (correct.h)
+    uint32_t recounts_len, recounts_cap;
+    bool forget;          // rows of subjects were written anew: parts forget theirs with the next checkpoint
     struct mg_parcel room, full; // see space.h
     bool ballast, ballast_wanted, ballast_told;
     uint64_t ballast_next;    // when it is tried again

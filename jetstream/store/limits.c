@@ -15,6 +15,7 @@
 // What a change has asked segments for before is asked again (mg_assist_stale).
 #include <string.h>
 
+#include "jetstream/store/correct.h"
 #include "jetstream/store/seal.h"
 #include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
@@ -30,8 +31,8 @@
 
 static bool over(const struct mg_stream *s) {
     if (s->limits.discard != MG_DISCARD_OLD) return false; // as in the reference
-    return (s->limits.max_msgs > 0 && s->msgs > (uint64_t)s->limits.max_msgs) ||
-           (s->limits.max_bytes > 0 && s->bytes > (uint64_t)s->limits.max_bytes);
+    return (s->limits.max_msgs > 0 && mg_sure_of(s->msgs, s->slack.msgs) > (uint64_t)s->limits.max_msgs) ||
+           (s->limits.max_bytes > 0 && mg_sure_of(s->bytes, s->slack.bytes) > (uint64_t)s->limits.max_bytes);
 }
 
 // Removes up to a slice of the oldest. 0: nothing more to do; MG_EAGAIN: being read; MG_EFULL: there is more to do.
@@ -39,19 +40,21 @@ static int trim(struct mg_stream *s, bool (*too_much)(const struct mg_stream *s,
     struct mg_removals list = {0};
     struct mg_head_walk walk = mg_head_walk_of(s);
     struct mg_head_message m;
-    int err;
+    int err = 0;
     uint64_t msgs = s->msgs, bytes = s->bytes;
-    while ((err = mg_head_next(s, &walk, &m)) == 0 && list.count < SLICE) {
+    bool unknown = false;
+    while (!unknown && (err = mg_head_next(s, &walk, &m)) == 0 && list.count < SLICE) {
         if (!too_much(s, &m)) break;
         bool named = mg_memtable_where(&s->mem, m.seq) != MG_MEM_OPEN;
         mg_removals_add(&list, &(struct mg_removal){m.seq, m.size, named, m.subject});
         // The state as it will be, for the question about the next one.
-        s->msgs--;
-        s->bytes -= m.size;
+        s->msgs = mg_sure_of(s->msgs, 1);
+        s->bytes = mg_sure_of(s->bytes, m.size);
+        unknown = mg_head_message_unknown(&m);
     }
     s->msgs = msgs;
     s->bytes = bytes;
-    bool full = list.count == SLICE;
+    bool full = unknown || list.count == SLICE;
     if (list.count) mg_assist_stale(s);
     if (list.count) mg_removals_write(s, &list, false);
     mg_removals_fini(&list);
@@ -202,7 +205,8 @@ static bool too_old(const struct mg_stream *s, const struct mg_head_message *m) 
 }
 
 void mg_stream_arm_age(struct mg_stream *s) {
-    if (s->limits.max_age == 0 || s->part->loop == NULL || s->msgs == 0 || mg_timer_active(&s->age_timer)) return;
+    if (s->limits.max_age == 0 || s->part->loop == NULL || mg_stream_is_empty(s)) return;
+    if (mg_timer_active(&s->age_timer)) return;
     struct mg_head_walk walk = mg_head_walk_of(s);
     struct mg_head_message m;
     uint64_t wait = EXPIRE_EVERY;

@@ -364,7 +364,7 @@ static int read_last_of_subject(struct mg_stream *s, struct mg_read *r, uint64_t
 // After a failure of the journal that would be for ever.
 static int read_last(struct mg_stream *s, struct mg_read *r) {
     uint64_t bound = s->part->poisoned ? s->visible : s->last, upto = r->seq < bound ? r->seq : bound;
-    if (s->msgs == 0 || upto < s->first) return answer(r, MG_ENOTFOUND);
+    if (mg_stream_is_empty(s) || upto < s->first) return answer(r, MG_ENOTFOUND);
     if (r->partial == 0 && r->ahead == NULL) {
         if (r->filters_len == 1 && r->seq >= bound && r->filters[0].n <= UINT16_MAX &&
             mg_subject_is_literal(r->filters[0])) {
@@ -424,7 +424,7 @@ static int read_count(struct mg_stream *s, struct mg_read *r) {
         r->from = r->seq > s->first ? r->seq : s->first;
         r->seq = s->last;
         r->count = s->msgs;
-        if (r->filters_len == 0 && r->from <= s->first) return answer(r, 0);
+        if (r->filters_len == 0 && r->from <= s->first && !s->unsure) return answer(r, 0);
         r->count = 0;
         if (count_of_subject(s, r)) return answer(r, 0);
         r->partial = r->from;

@@ -6,8 +6,12 @@
 #include <string.h>
 
 #include "jetstream/store/files.h"
+#include "jetstream/store/packed.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+
+#define PACE_BYTES (1024u * 1024)
+#define UNKNOWN_BYTES (UINT64_MAX / 4)
 
 // ---- one stream -----------------------------------------------------------------------------------------------------
 
@@ -16,7 +20,7 @@ struct removed {
     struct mg_buf bits;
 };
 
-static bool is_removed(const struct mg_recount *r, struct removed *x, uint64_t seq) {
+static bool is_removed(struct mg_recount *r, struct removed *x, uint64_t seq) {
     if (seq < r->low) return true;
     if (seq / MG_REMOVED_SPAN != x->chunk) {
         char key[MG_ROW_KEY_HEAD + 8];
@@ -24,7 +28,8 @@ static bool is_removed(const struct mg_recount *r, struct removed *x, uint64_t s
         mg_row_key_head(key, MG_ROW_REMOVED, r->stream);
         mg_put_be64(key + MG_ROW_KEY_HEAD, x->chunk);
         x->bits.len = 0;
-        mg_runset_get(r->runs, mg_slice_of(key, sizeof(key)), &x->bits);
+        int err = mg_runset_get(r->runs, mg_slice_of(key, sizeof(key)), &x->bits);
+        if (err && err != MG_ENOTFOUND && r->err == 0) r->err = err;
     }
     uint64_t bit = seq % MG_REMOVED_SPAN;
     return x->bits.len == MG_REMOVED_BYTES && (x->bits.p[bit / 8] >> (bit % 8) & 1);
@@ -60,22 +65,63 @@ static void count_subject(struct mg_recount *r, struct mg_rowmap *rows, uint64_t
     v->recent_len = n + 1;
 }
 
+// Of the numbers first..last of a stretch, those that are there cannot be read; `bytes` of them at most.
+static void count_unreadable(struct mg_recount *r, const struct mg_stretch *at, struct removed *x, uint64_t first,
+                             uint64_t last, uint64_t bytes) {
+    uint64_t n = 0, from = 0, to = 0;
+    if (first < r->low) first = r->low;
+    if (first < at->first_seq) first = at->first_seq;
+    if (last > at->last_seq) last = at->last_seq;
+    for (uint64_t seq = first; seq <= last; seq++) {
+        if (is_removed(r, x, seq)) continue;
+        if (n++ == 0) from = seq;
+        to = seq;
+    }
+    if (n > at->live) n = at->live;
+    if (n == 0) return;
+    if (at->segment) r->unreadable += mg_lost_add(&r->lost, from, to, n);
+    r->maybe += n;
+    r->maybe_bytes += bytes < UNKNOWN_BYTES - r->maybe_bytes ? bytes : UNKNOWN_BYTES - r->maybe_bytes;
+    if (r->gap_end == 0 || from == r->gap_end) r->gap_end = to + 1;
+}
+
+// A record of which the length is known has at most so many bytes, unless it may be a packed one.
+static uint64_t most_bytes(const struct mg_section_scan *scan, const struct mg_section_entry *e) {
+    const uint8_t *p = mg_section_scan_record(scan);
+    struct mg_stored s;
+    if (e->seq != e->last_seq || e->length < MG_RECORD_SIZE || p == NULL) return UNKNOWN_BYTES;
+    if (mg_stored_measure(&s, p, e->length) || s.length != e->length || s.seq != e->seq || s.packed)
+        return UNKNOWN_BYTES;
+    return mg_stored_size(0, 1, e->length - MG_RECORD_SIZE);
+}
+
+static bool paced(struct mg_recount *r, size_t bytes) {
+    r->read += bytes;
+    if (r->err == 0 && r->pace && r->read >= PACE_BYTES) {
+        r->read = 0;
+        r->err = r->pace(r->pace_arg);
+    }
+    return r->err == 0;
+}
+
 static void count_stretch(struct mg_recount *r, struct mg_rowmap *rows, const struct mg_stretch *at,
                           struct removed *x) {
     const struct mg_segment *g;
     struct mg_section section;
     if (at->last_seq > r->last) r->last = at->last_seq;
-    if (mg_stretch_open(at, r->stream, &g, &section) != 0) {
-        r->unreadable += mg_lost_add(&r->lost, at->first_seq, at->last_seq, at->live);
+    if (at->segment == NULL || mg_stretch_open(at, r->stream, &g, &section) != 0) {
+        count_unreadable(r, at, x, at->first_seq, at->last_seq, UNKNOWN_BYTES);
         return;
     }
     struct mg_section_filter *filter = r->match ? mg_section_filter_new(g, &section, r->match) : NULL;
     struct mg_section_scan *scan = mg_section_scan_new(g, &section, filter, 0, true);
-    struct mg_section_entry e;
+    struct mg_section_entry e = {0};
     struct mg_record_view v;
-    for (int err; (err = mg_section_scan_next(scan, &e, &v)) != MG_ENOTFOUND;) {
+    for (int err; paced(r, e.length);) {
+        err = mg_section_scan_next(scan, &e, &v);
+        if (err == MG_ENOTFOUND) break;
         if (err) {
-            r->unreadable += mg_lost_add(&r->lost, e.seq, e.last_seq, e.last_seq - e.seq + 1);
+            count_unreadable(r, at, x, e.seq, e.last_seq, most_bytes(scan, &e));
             continue;
         }
         if (v.head.op > r->op) r->op = v.head.op;
@@ -93,7 +139,8 @@ static void count_stretch(struct mg_recount *r, struct mg_rowmap *rows, const st
 
 void mg_recount_stream(struct mg_recount *r, struct mg_rowmap *rows) {
     struct removed x = {.chunk = UINT64_MAX};
-    for (uint32_t i = 0; i < r->stretches_len; i++) count_stretch(r, rows, &r->stretches[i], &x);
+    for (uint32_t i = 0; i < r->stretches_len && r->err != MG_ECLOSED; i++)
+        count_stretch(r, rows, &r->stretches[i], &x);
     mg_buf_fini(&x.bits);
 }
 
@@ -137,6 +184,8 @@ static int recount_one(struct mg_store *st, struct mg_stream *s, struct mg_run_b
                            .runs = st->runs};
     mg_recount_stream(&r, rows);
     s->subjects = r.subjects;
+    for (uint32_t i = 0; i < r.lost.len; i++)
+        mg_stream_found_lost(s, r.lost.at[i].first, r.lost.at[i].last, r.lost.at[i].count);
     int err = mg_recount_write(b, rows);
     mg_rowmap_unref(rows);
     return err;

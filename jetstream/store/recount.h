@@ -18,11 +18,17 @@ struct mg_recount {
     uint32_t stretches_len;
     const struct mg_runset *runs; // rows of removed messages
     const struct mg_subject_match *match; // only these subjects; NULL: all
+    int (*pace)(void *arg);       // called now and then; not 0: that's the end. NULL is fine
+    void *pace_arg;
     // Found.
     uint64_t first, last, msgs, bytes, subjects, unreadable;
-    struct mg_lost lost;    // the unreadable ones
+    struct mg_lost lost;    // the unreadable ones, but for those of segments that could not be found at the start
+    uint64_t maybe, maybe_bytes; // what cannot be read is at most so many messages, and bytes
+    uint64_t gap_end;       // the number behind the first of them that follow each other; 0: all can be read
+    int err;                // pace's, or what is removed cannot be told
     uint64_t op;            // the highest of any record
     int64_t last_time;
+    size_t read;            // since the last call of `pace`
 };
 // `rows` gets the rows of subjects; it should be empty. Memory: about 100 bytes a subject.
 void mg_recount_stream(struct mg_recount *r, struct mg_rowmap *rows);

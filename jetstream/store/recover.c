@@ -10,6 +10,7 @@
 // is behind the gap is kept.
 #include <string.h>
 
+#include "jetstream/store/correct.h"
 #include "jetstream/store/erase.h"
 #include "jetstream/store/merge.h"
 #include "jetstream/store/recover.h"
@@ -57,8 +58,10 @@ static int take_state(struct mg_store *st, uint64_t id, mg_slice value) {
     s->last_time = row.last_time;
     s->epoch = row.epoch;
     s->first_exact = (row.flags & MG_STATE_FIRST_EXACT) != 0;
-    s->inexact = (row.flags & MG_STATE_INEXACT) != 0;
     s->rebuilt = (row.flags & MG_STATE_REBUILT) != 0;
+    s->inexact = (row.flags & MG_STATE_INEXACT) != 0 || (s->rebuilt && s->lost_ranges.len);
+    s->unsure = s->inexact;
+    s->inexact_op = s->op;
     if (row.last_time > s->part->last_time) s->part->last_time = row.last_time;
     return 0;
 }
@@ -84,6 +87,7 @@ static int take_stretch(struct mg_store *st, uint64_t id, const struct mg_row *r
     if (g == NULL) { // reported when it was not found
         if (s->unreadable_ranges == NULL) s->unreadable_ranges = mg_zalloc(sizeof(*s->unreadable_ranges));
         s->unreadable += mg_lost_add(s->unreadable_ranges, c.first_seq, c.last_seq, c.live);
+        s->inexact = s->unsure = true; // `first` passes over them without a word
         return 0;
     }
     c.segment = mg_segment_ref_get(g);
@@ -266,6 +270,7 @@ void mg_recover_end(struct mg_store *st) {
         if (p->last_time > st->last_time) st->last_time = p->last_time;
         for (struct mg_stream *s = mg_stream_next(p, NULL); s; s = mg_stream_next(p, s)) {
             s->visible = s->last;
+            mg_correct_start(s);
             st->status.streams++;
             st->status.messages += s->msgs;
             st->status.bytes += s->bytes;

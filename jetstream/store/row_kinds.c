@@ -20,6 +20,10 @@ static void merge_subject(struct mg_rowmap *m, struct mg_cell *change, mg_slice 
     struct mg_subject_row old;
     memcpy(&old, base.p, sizeof(old));
     struct mg_subject_row *now = (struct mg_subject_row *)(void *)change->value;
+    if (now->older_gone & MG_SUBJECT_OLDER_WRONG) {
+        now->older_gone = 0;
+        return;
+    }
     now->count += old.count;
     if (old.first && (now->first == 0 || old.first < now->first)) now->first = old.first;
     if (old.last > now->last) {

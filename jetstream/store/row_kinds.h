@@ -23,11 +23,14 @@ struct mg_subject_row {
     uint64_t first;      // no message of the subject is older; may itself be gone
     uint64_t last;       // no message of the subject is newer; may itself be gone if last_gone
     uint16_t last_gone;
-    uint16_t older_gone; // in an unresolved row: `recent` of the older value names some that are removed
+    uint16_t older_gone; // in an unresolved row: 1: `recent` of the older value names some that are removed; 2: the
+                         // older value was wrong, and `count` is no difference
     uint32_t recent_len; // when == count, `recent` names all of them, oldest first
     struct mg_subject_recent recent[];
 };
 #define MG_SUBJECT_RECENT_MAX 64u
+#define MG_SUBJECT_OLDER_GONE 1u
+#define MG_SUBJECT_OLDER_WRONG 2u
 
 static inline uint32_t mg_subject_row_size(uint32_t recent) {
     return (uint32_t)(sizeof(struct mg_subject_row) + recent * sizeof(struct mg_subject_recent));

@@ -3,6 +3,7 @@
 #include "jetstream/store/seal.h"
 
 #include "jetstream/store/cold.h"
+#include "jetstream/store/correct.h"
 #include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
 #include "jetstream/store/worker.h"
@@ -25,7 +26,7 @@ static struct mg_cell *put_state(struct mg_stream *s) {
         .lost_operations = s->lost_operations,
         .last_time = s->last_time,
         .epoch = s->epoch,
-        .flags = (s->first_exact ? MG_STATE_FIRST_EXACT : 0) | (s->inexact ? MG_STATE_INEXACT : 0),
+        .flags = (s->first_exact ? MG_STATE_FIRST_EXACT : 0) | (s->inexact || s->unsure ? MG_STATE_INEXACT : 0),
     };
     char key[MG_ROW_KEY_HEAD], value[MG_STATE_ROW_SIZE + MG_LOST_BYTES_MAX];
     mg_state_row_pack(value, &row);
@@ -83,6 +84,10 @@ void mg_seal_stream(struct mg_stream *s) {
                                                  .dedupe_before = dedupe_before(s, seal->aging_time),
                                                  .epoch = s->epoch,
                                                  .packed = s->limits.packed});
+    if (s->recount == MG_RECOUNT_WANTED) {
+        s->recount = MG_RECOUNT_ASKED;
+        seal->recounts[seal->recounts_len++] = s->id;
+    }
     if (!s->dirty) return;
     struct mg_sealed_stream *z = &seal->streams[seal->streams_len++];
     *z = (struct mg_sealed_stream){.stream = s, .id = s->id, .packed = s->limits.packed};
@@ -103,6 +108,7 @@ void mg_seal_unlink(struct mg_stream *s) {
 static void make_room(struct mg_seal *seal, uint32_t n, uint32_t stretches) {
     seal->streams = mg_alloc((n ? n : 1) * sizeof(*seal->streams));
     seal->dropped = mg_alloc((n ? n : 1) * sizeof(*seal->dropped));
+    seal->recounts = mg_alloc((n ? n : 1) * sizeof(*seal->recounts));
     mg_facts_reserve(&seal->facts, n, stretches);
 }
 
@@ -277,8 +283,10 @@ static bool install(struct mg_store_part *p, struct mg_seal *seal) {
     mg_runset_unref(p->rows.runs);
     p->rows.runs = seal->runs;
     p->installs++;
-    mg_rows_written(&p->rows, seal->rows, p->store->o.rows_bytes / p->store->o.parts);
+    mg_rows_written(&p->rows, seal->rows, seal->forget ? 0 : p->store->o.rows_bytes / p->store->o.parts);
     mg_rowmap_unref(seal->rows);
+    for (struct mg_stream *s = seal->forget ? mg_stream_next(p, NULL) : NULL; s; s = mg_stream_next(p, s))
+        mg_correct_doubt(s);
     seal->runs = NULL;
     seal->rows = NULL;
     p->seal = NULL;
@@ -307,6 +315,7 @@ void mg_seal_free(struct mg_seal *seal) {
     mg_runset_unref(seal->runs);
     mg_free(seal->streams);
     mg_free(seal->dropped);
+    mg_free(seal->recounts);
     mg_facts_fini(&seal->facts);
     mg_free(seal->dead);
     mg_free(seal);

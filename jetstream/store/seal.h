@@ -61,11 +61,14 @@ struct mg_seal {
     uint32_t streams_len;
     uint64_t *dropped;         // streams that are; of some the journal may never get the record that says so
     uint32_t dropped_len;
+    uint64_t *recounts;        // streams whose counters are wanted to be counted again (correct.h)
+    uint32_t recounts_len;
     struct mg_clock_lag lag;   // of the part's ages
     struct mg_facts facts;     // of all streams of the part, as sealed, and the stretches that have changed
     uint64_t page;             // the part needs nothing of the journal below it any more
     // The keeper's answer.
     struct mg_runset *runs;    // a reference
+    bool forget;               // rows in `runs` are not those that the part has in memory
     uint64_t *dead;            // segments that are not part of the store any more; ascending
     uint32_t dead_len;
 };

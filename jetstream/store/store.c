@@ -320,6 +320,7 @@ void mg_store_close(struct mg_store *st) {
     mg_blockcache_free(st->env.cache);
     mg_disk_close(st->disk);
     mg_orphans_fini(&st->orphans);
+    mg_free(st->keeping->recounts);
     mg_free(st->keeping->intents); // doomed files were deleted until just now
     mg_free(st->keeping);
     mg_free(st->lost_extents);

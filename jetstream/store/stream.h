@@ -6,7 +6,7 @@
 //   change.c   what callers ask for: queue, order, results          apply.c    what a record does to the state
 //   append.c   the checks of a publish and what it evicts           head.c     the oldest messages, read ahead
 //   purge.c    removing many, in slices                             read.c     reads
-//   limits.c   limits that became lower, age
+//   limits.c   limits that became lower, age                         correct.c  counters that became wrong
 //                                                                   held.c     answers of reads that have to wait
 //
 // A change is *decided* once (append.c, purge.c: limits, clock, conditions) and becomes a record; apply.c turns a
@@ -35,6 +35,7 @@ enum mg_change_kind {
     MG_CHANGE_BARRIER,
     MG_CHANGE_ROW,
     MG_CHANGE_CONFIGURE,
+    MG_CHANGE_CORRECT,
 };
 
 // A change that waits its turn because something before it, or it itself, needs a row or a message from disk.
@@ -51,6 +52,7 @@ struct mg_change {
     mg_slice filter, key, value;
     struct mg_stream_limits limits;
     bool erase, delete_row, started;
+    bool last, exact;             // correction: its last piece; with it counters are exact as of operation `seq`
     bool quiet;                   // nobody waits for its result
     bool note;                    // of a row: its result may take a while
     uint64_t rolled_up;           // purge: it is the second half of this message's rollup; 0: it is not
@@ -132,7 +134,14 @@ struct mg_stream {
     uint32_t epoch;           // of subject rows; a purge of everything begins a new one
     uint32_t unresolved;      // subject rows whose older value is being looked up: `subjects` is not exact
     bool first_exact;
-    bool inexact;             // a message of unknown size and subject was removed: bytes and subjects are too high
+    bool inexact;             // bytes and subjects may be too high: a message was removed that cannot be read
+    bool unsure;              // and msgs may be wrong: if it is 0 the stream need not be empty
+    uint64_t inexact_op;      // the last operation that made them so
+    struct {                  // at most so much of the counters are messages that have gone: limits let it be
+        uint64_t msgs, bytes;
+    } slack;
+    enum mg_recount_state { MG_RECOUNT_IDLE, MG_RECOUNT_WANTED, MG_RECOUNT_ASKED } recount; // see correct.h
+    uint64_t recount_from;    // not before `first` is there: something in front of it cannot be read
     bool rebuilt;             // replay: of the messages in segments only those count that can be read
     bool dirty;               // changed since the last seal
     bool deleted;             // no more changes; freed when its last result has gone
@@ -236,6 +245,9 @@ static inline uint32_t mg_stored_size(size_t subject, size_t headers, size_t pay
     return (uint32_t)((headers ? 34u : 30u) + subject + headers + payload);
 }
 uint32_t mg_stream_size_of(const struct mg_stream *s, size_t subject, size_t headers, size_t payload);
+// The row of a subject is this, whatever it was.
+void mg_stream_subject_is(struct mg_stream *s, mg_slice subject, const struct mg_corrected_subject *x);
+void mg_stream_forget_counters(struct mg_stream *s); // it is empty
 // It was found out which message of a subject is the last one.
 void mg_stream_subject_last_is(struct mg_stream *s, mg_slice subject, uint64_t seq);
 // Removed, as far as memory knows? Rows on disk are not asked.
@@ -284,6 +296,8 @@ void mg_reads_cleared(struct mg_stream *s);
 // head.c
 // Makes `first` exact or asks for what is needed. True: exact.
 bool mg_head_advance(struct mg_stream *s);
+// By its counters there is nothing in it, and they can be trusted.
+static inline bool mg_stream_is_empty(const struct mg_stream *s) { return s->msgs == 0 && !s->unsure; }
 // The i-th message from the head that is there: 0 ok, MG_EAGAIN: being read, MG_ENOTFOUND: there are not so many.
 struct mg_head_message {
     uint64_t seq;
@@ -291,9 +305,15 @@ struct mg_head_message {
     uint32_t size;
     mg_slice subject;
 };
+// A range that cannot be read: nobody knows how many messages it is, and of what size. What lies behind it is not
+// removed in its stead.
+static inline bool mg_head_message_unknown(const struct mg_head_message *m) {
+    return m->subject.n == 0 && m->size == 0;
+}
 struct mg_head_walk {
     uint64_t seq;      // next number to look at; start with s->first
     uint32_t entry;    // next entry of the head
+    uint32_t missing;  // next range of segments that are missing
 };
 struct mg_head_walk mg_head_walk_of(const struct mg_stream *s);
 int mg_head_next(struct mg_stream *s, struct mg_head_walk *w, struct mg_head_message *out);

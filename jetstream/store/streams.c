@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "jetstream/store/cold.h"
+#include "jetstream/store/correct.h"
 #include "jetstream/store/seal.h"
 #include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
@@ -335,6 +336,7 @@ void mg_stream_found_lost(struct mg_stream *s, uint64_t first, uint64_t last, ui
     if (news == 0) return;
     s->lost += news;
     s->dirty = true;
+    if (s->storage == MG_STORAGE_FILE && s->part->loop) mg_store_press_soon(s->part->store);
     atomic_fetch_add(&s->part->store->lost_messages, news);
     mg_store_say(s->part->store, MG_LOG_ERR, "stream %.*s: %llu messages from %llu to %llu are damaged", (int)s->name.n,
                  s->name.p, (unsigned long long)news, (unsigned long long)first, (unsigned long long)last);
@@ -351,7 +353,7 @@ void mg_stream_glance(struct mg_stream *s, struct mg_stream_state *out) {
         .subjects = s->unresolved ? 0 : s->subjects,
         .lost = s->lost + s->unreadable,
         .lost_operations = s->lost_operations,
-        .deleted = s->last + 1 - s->first - s->msgs,
+        .deleted = mg_sure_of(s->last + 1 - s->first, s->msgs),
         .last_time = s->last_time,
     };
     if (mg_head_next(s, &w, &m) == 0) out->first_time = m.time;

@@ -29,6 +29,8 @@ WORKLOADS = {
     "no_void": "points",
     "compacted_away": "decay",
     "range_passed_over": "decay",
+    "half_correction": "decay",
+    "tight_limits": "decay",
     "erase_leaves": "erase",
     "erase_spares_ring": "erase",
     "erase_spares_extents": "erase",

@@ -205,22 +205,6 @@ static int64_t draw_limit(struct sim *s, uint64_t max) {
     return sim_chance(s, 160) ? 0 : 1 + (int64_t)sim_below(s, max);
 }
 
-void decay_spoil(struct world *w) {
-    struct sim *s = w->sim;
-    char name[MG_DISK_NAME_MAX + 1];
-    uint64_t size;
-    for (unsigned i = 0; i < 40 && sim_disk_some_file(w->disk, name); i++) {
-        bool run = strncmp(name, "tables/", 7) == 0 && strstr(name, ".run") != NULL;
-        if (!run && strncmp(name, "segments/", 9) != 0) continue;
-        if (sim_disk_peek(w->disk, name, &size) == NULL || size == 0) continue;
-        uint64_t at = sim_below(s, size);
-        sim_trace("%s rots at %llu", name, (unsigned long long)at);
-        if (sim_chance(s, 128)) sim_disk_flip(w->disk, name, at, (unsigned)sim_below(s, 8));
-        else sim_disk_bad_sector(w->disk, name, at);
-        return;
-    }
-}
-
 static struct mg_stream_limits draw_limits(struct sim *s, bool aging) {
     static const int64_t per_subject[] = {0, 1, 1, 5, 100};
     struct mg_stream_limits l = {.dedupe_window = sim_chance(s, 128) ? HOUR : 0, .packed = sim_chance(s, 96)};
@@ -253,9 +237,11 @@ static void create(struct shard *sh, struct slot *sl) {
     sl->mood = (unsigned)sim_below(s, 6);
     struct mg_stream_limits l = draw_limits(s, sl->aging);
     if (decay) l = (struct mg_stream_limits){.packed = l.packed};
+    sl->limit = decay && sim_chance(s, 128) ? 1 + sim_below(s, 40) : 0;
     uint64_t first = sim_chance(s, 64) ? 1 + sim_below(s, 10000) : 0, version = ++sh->w->uids;
     model_fini(&sl->model);
     model_init(&sl->model, !sl->memory, &l, first, version);
+    if (sl->limit) l.max_msgs = (int64_t)sl->limit;
     sl->since = version;
     sl->checked = true;
     uint32_t op = model_do_nothing(&sl->model);
@@ -403,7 +389,7 @@ static void act(struct shard *sh, struct slot *sl) {
     if (sl->phase == SLOT_ABSENT) {
         create(sh, sl);
     } else if (sh->w->decay) {
-        if (dice < 100) append(sh, sl);
+        if (dice < 100 || (dice < 245 && sl->limit)) append(sh, sl);
         else if (dice < 245) remove_one(sh, sl);
         else row(sh, sl);
     } else if (sl->aging) {
@@ -496,6 +482,7 @@ void shard_main(void *arg) {
         check_mine(sh, true);
         w->checked += !shard_stuck(sh);
         if (!w->look_only) work(sh);
+        if (w->decay) decay_rest(sh);
         if ((!w->damaged || w->decay) && !sh->part->poisoned) check_mine(sh, false);
         if (w->erasures) await_erasures(sh);
     }

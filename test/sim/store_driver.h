@@ -24,6 +24,7 @@ struct slot {
     enum slot_phase phase;
     bool memory;         // or on disk
     bool aging;          // nothing but appends, and age takes them
+    uint64_t limit;      // in decay: nothing but appends, and the limit takes them; the model does not know of it
     bool sure;           // that it exists, or does not
     unsigned mood;       // what it is mostly asked
     struct model model;
@@ -127,10 +128,16 @@ void reads_drop(struct slot *sl);                    // gives up what waits
 void reads_check_all(struct shard *sh, struct slot *sl, bool restart);
 mg_slice draw_filter(struct sim *s);
 
+// store_decay.c
 // Flips bits or loses sectors of files that may be damaged without a loss that is anybody's fault: of segments, and of
-// one copy of tables. Only streams without limits live then, and one thing is asked at a time, so it is known of each
-// message whether it should be there: it is read, or it is an error; never is it absent. What was removed is not back.
+// one copy of tables. One thing is asked at a time then, so it is known of each message whether it should be there: it
+// is read, or it is an error; never is it absent, unless it is older than the first one of a stream with a limit. What
+// was removed is not back.
 void decay_spoil(struct world *w);
+void decay_rest(struct shard *sh); // until what limits have removed is in no counter any more
+// What was found in a full scan against the stream's counters; both as of now.
+void decay_check(struct slot *sl, const struct mg_stream_state *st, const struct mg_buf *found,
+                 const struct mg_buf *unread);
 
 // store_erase.c: messages that are erased are gone from the disk some time after that is known.
 struct erasures *erasures_new(struct world *w);

@@ -304,6 +304,7 @@ struct scan {
     uint64_t digest, from;
     uint64_t next; // numbers below have been judged: what age may have taken counts as there
     bool end;
+    uint64_t op;   // of the stream when it began
     struct mg_buf found, unread; // u64 numbers
 };
 
@@ -509,20 +510,22 @@ static void check_decayed(struct shard *sh, struct slot *sl, const struct scan *
     struct mg_stream_state st;
     size_t found = 0, unread = 0;
     uint64_t lost = 0;
+    if (!state_of(sh, sl, &st)) return;
     for (uint64_t seq = m->first_seq; seq <= m->last; seq++) {
         const struct model_msg *g = model_msg(m, seq);
         bool there = has(&sc->found, &found, seq), bad = has(&sc->unread, &unread, seq);
         if (!g->uid) continue;
-        sim_check(!g->present || there || bad, "stream %u: %llu is lost, and nobody says so", sl->no,
+        bool taken = sl->limit && seq < st.first; // by the limit
+        sim_check(!g->present || there || bad || taken, "stream %u: %llu is lost, and nobody says so", sl->no,
                   (unsigned long long)seq);
         sim_check(g->present || !there, "stream %u: %llu was removed and is back", sl->no, (unsigned long long)seq);
         lost += g->present && bad;
     }
-    if (!state_of(sh, sl, &st)) return;
     sim_check(st.lost >= lost, "stream %u: %llu messages cannot be read, %llu are counted as lost", sl->no,
               (unsigned long long)lost, (unsigned long long)st.lost);
     sim_check(st.last == m->last, "stream %u: ends with %llu, not %llu", sl->no, (unsigned long long)st.last,
               (unsigned long long)m->last);
+    if (sl->stream->op == sc->op) decay_check(sl, &st, &sc->found, &sc->unread);
     if (m->answered == m->nops) model_forget_history(m);
 }
 
@@ -531,6 +534,7 @@ void reads_check_all(struct shard *sh, struct slot *sl, bool restart) {
     struct scan sc = {.sh = sh, .sl = sl, .next = sl->model.first_seq};
     if (restart) sl->visible = sl->stream->visible;
     if (!state_of(sh, sl, &st)) return;
+    sc.op = sl->stream->op;
     sc.digest = model_digest_last(st.last) ^ model_digest_config(number(mg_stream_config(sl->stream)));
     bool read = scan_all(&sc);
     if (read && sl->w->decay) check_decayed(sh, sl, &sc);

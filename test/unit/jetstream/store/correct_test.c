@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// Segments are damaged so that whole ranges of messages cannot be read, limits take what is there, and the counters
+// must become right again: all of them, also after a restart, and without a message that can be read being removed for
+// it.
+#include "jetstream/store/correct.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "jetstream/store/store_impl.h"
+#include "server/base/errors.h"
+#include "test/unit/jetstream/store/store_driver.h"
+
+#define SEGMENTS 3
+#define MESSAGES 2000u // in each of them
+#define SIZE 500u
+#define RECORD 568u // 64 bytes, subject, payload, up to a multiple of 8
+#define STORED (30u + 3u + SIZE)
+
+static struct mg_stream *target;
+static uint64_t sent, until;
+
+static bool fill(struct driver *d) {
+    char subject[16];
+    while (d->open < 64 && sent < until) {
+        uint64_t seq = ++sent;
+        // Some subjects have one message only, all of them in what will be damaged.
+        if (seq >= 900 && seq < 910) snprintf(subject, sizeof(subject), "x.%u", (unsigned)(seq - 900));
+        else snprintf(subject, sizeof(subject), "s.%u", (unsigned)(seq % 10));
+        assert_int_equal(driver_publish(d, target, subject, SIZE, 0), 0);
+    }
+    return sent == until && d->open == 0;
+}
+
+static uint64_t checkpoints;
+static bool has_checkpoint(struct driver *d) {
+    struct mg_store_status now = mg_store_status(d->store);
+    return now.checkpoints >= checkpoints && now.resting;
+}
+
+static void checkpoint(struct driver *d) {
+    driver_run(d, driver_quiet);
+    checkpoints = mg_store_status(d->store).checkpoints + 1;
+    mg_store_press(d->store);
+    driver_run(d, has_checkpoint);
+}
+
+static int setup(void **state) {
+    static struct driver d;
+    driver_init(&d, 2);
+    assert_int_equal(driver_open(&d), 0);
+    target = driver_stream(&d, 1, "S", NULL);
+    sent = 0;
+    for (int i = 1; i <= SEGMENTS; i++) {
+        until = MESSAGES * (uint64_t)i;
+        driver_run(&d, fill);
+        checkpoint(&d);
+    }
+    assert_int_equal(d.failed, 0);
+    driver_close(&d);
+    *state = &d;
+    return 0;
+}
+
+static int teardown(void **state) {
+    driver_fini(*state);
+    return 0;
+}
+
+// The n-th segment.
+static void path_of(const struct driver *d, unsigned n, char out[128]) {
+    char path[100], names[64][32], name[32];
+    unsigned count = 0;
+    snprintf(path, sizeof(path), "%s/segments", d->dir);
+    DIR *dir = opendir(path);
+    assert_non_null(dir);
+    for (struct dirent *e; (e = readdir(dir)) && count < 64;) {
+        if (strstr(e->d_name, ".seg")) snprintf(names[count++], sizeof(names[0]), "%.31s", e->d_name);
+    }
+    closedir(dir);
+    for (unsigned i = 0; i + 1 < count; i++) {
+        for (unsigned k = i + 1; k < count; k++) {
+            if (strcmp(names[i], names[k]) <= 0) continue;
+            memcpy(name, names[i], sizeof(name));
+            memcpy(names[i], names[k], sizeof(name));
+            memcpy(names[k], name, sizeof(name));
+        }
+    }
+    assert_true(n < count);
+    snprintf(out, 128, "%s/%s", path, names[n]);
+}
+
+// Of the n-th segment, what lies between two hundredths of the file: records, and what finds them.
+static void spoil(const struct driver *d, unsigned n, unsigned from, unsigned to) {
+    char path[128], garbage[4096];
+    struct stat st;
+    path_of(d, n, path);
+    int fd = open(path, O_RDWR);
+    assert_true(fd >= 0 && fstat(fd, &st) == 0);
+    memset(garbage, 0xa5, sizeof(garbage));
+    for (off_t at = st.st_size / 100 * from; at < st.st_size / 100 * to; at += (off_t)sizeof(garbage))
+        assert_int_equal(pwrite(fd, garbage, sizeof(garbage), at), sizeof(garbage));
+    close(fd);
+}
+
+// All that finds the first thousand messages of a segment, too: where records are damaged nobody knows what was there.
+static void spoil_range(const struct driver *d, unsigned n, unsigned from, unsigned to) {
+    char path[128];
+    spoil(d, n, from, to);
+    path_of(d, n, path);
+    int fd = open(path, O_RDWR);
+    assert_int_equal(pwrite(fd, "damage", 6, 64 + MESSAGES * RECORD + 64), 6);
+    close(fd);
+}
+
+static void state_of(struct driver *d, struct mg_stream *s, struct mg_stream_state *out) {
+    int err;
+    while ((err = mg_stream_state(s, out)) == MG_EAGAIN) {
+        d->open++;
+        mg_stream_barrier(s, d);
+        driver_run(d, driver_quiet);
+    }
+    assert_int_equal(err, 0);
+}
+
+static struct mg_stream *reopen(struct driver *d) {
+    assert_int_equal(driver_open(d), 0);
+    target = driver_find(d, "S");
+    assert_non_null(target);
+    return target;
+}
+
+static void keep(struct driver *d, int64_t max_msgs, int64_t max_bytes) {
+    struct mg_stream_limits l = {.max_msgs = max_msgs, .max_bytes = max_bytes};
+    d->open++;
+    assert_int_equal(mg_stream_configure(target, (mg_slice){NULL, 0}, &l, d), 0);
+    driver_run(d, driver_quiet);
+}
+
+static bool is_exact(struct driver *d) {
+    (void)d;
+    return !target->inexact && !target->unsure && mg_list_empty(&target->waiting);
+}
+static bool is_counted(struct driver *d) {
+    (void)d;
+    return target->recount == MG_RECOUNT_IDLE && mg_list_empty(&target->waiting);
+}
+
+static void await(struct driver *d, bool (*what)(struct driver *d)) {
+    mg_store_press(d->store);
+    driver_run(d, what);
+}
+
+// By reading all of them: how many there are from `first` on, and how many of the subject s.1.
+static uint64_t readable(struct driver *d, uint64_t first, uint64_t *unreadable) {
+    uint64_t n = 0;
+    *unreadable = 0;
+    for (uint64_t seq = first; seq <= target->last; seq++) {
+        int err = driver_read(d, target, seq);
+        n += err == 0;
+        *unreadable += err == MG_ECORRUPT;
+    }
+    return n;
+}
+
+// All counters are those of the last n messages.
+static void counts_are(struct driver *d, uint64_t n) {
+    struct mg_stream_state now;
+    state_of(d, target, &now);
+    assert_int_equal(now.msgs, n);
+    assert_int_equal(now.bytes, n * STORED);
+    assert_int_equal(now.first, now.last + 1 - n);
+    assert_int_equal(now.deleted, 0);
+    assert_int_equal(now.subjects, n < 10 ? n : 10);
+    uint64_t of_subject = 0;
+    int err;
+    while ((err = mg_stream_subject(target, MG_S("s.1"), &of_subject)) == MG_EAGAIN) {
+        d->open++;
+        mg_stream_barrier(target, d);
+        driver_run(d, driver_quiet);
+    }
+    assert_int_equal(err, 0);
+    assert_int_equal(of_subject, n / 10);
+}
+
+// A damaged range at the head goes: what it had is in no counter then.
+static void damaged_range_at_the_head(void **state) {
+    struct driver *d = *state;
+    spoil_range(d, 0, 5, 60);
+    reopen(d);
+    keep(d, 3000, 0);
+    assert_true(target->inexact && target->unsure);
+    assert_true(target->msgs > 3000);
+    assert_true(target->first > 2500 && target->first <= 3001); // none of these has gone for what went unseen
+    uint64_t lost = target->lost;
+    assert_true(lost > 500);
+    await(d, is_exact);
+    counts_are(d, 3000);
+    assert_int_equal(target->slack.msgs, 0);
+    // From the journal, and from the next checkpoint.
+    driver_close(d);
+    for (int i = 0; i < 2; i++) {
+        reopen(d);
+        counts_are(d, 3000);
+        assert_int_equal(target->lost, lost);
+        if (i == 0) checkpoint(d);
+        assert_true(is_exact(d));
+        driver_close(d);
+    }
+    // Limits hold again.
+    reopen(d);
+    assert_int_equal(driver_publish(d, target, "s.1", SIZE, 0), 0);
+    driver_run(d, driver_quiet);
+    assert_int_equal(target->first, 3002);
+    assert_int_equal(target->msgs, 3000);
+    driver_close(d);
+}
+
+// What is published meanwhile is counted as well, what is removed is not, and limits of bytes wait, too.
+static void changes_meanwhile(void **state) {
+    struct driver *d = *state;
+    spoil_range(d, 0, 5, 60);
+    reopen(d);
+    keep(d, 0, 3000 * (int64_t)STORED);
+    assert_true(target->unsure);
+    assert_true(target->first > 1000 && target->first <= 3001);
+    mg_store_press(d->store); // the checkpoint
+    for (unsigned i = 0; i < 100; i++) assert_int_equal(driver_publish(d, target, i % 2 ? "s.1" : "y", SIZE, 0), 0);
+    d->open++;
+    assert_int_equal(mg_stream_remove(target, 4000, false, d), 0);
+    driver_run(d, driver_quiet);
+    await(d, is_exact);
+    struct mg_stream_state now;
+    uint64_t unreadable;
+    state_of(d, target, &now);
+    assert_int_equal(now.msgs, readable(d, now.first, &unreadable));
+    assert_int_equal(unreadable, 0);
+    assert_int_equal(now.subjects, 11);
+    assert_true(now.bytes >= now.msgs * STORED - 100 && now.bytes <= now.msgs * STORED);
+    driver_close(d);
+}
+
+// As long as something that is there cannot be read, it counts; what can be told is right.
+static void damage_that_stays(void **state) {
+    struct driver *d = *state;
+    uint64_t unreadable;
+    spoil_range(d, 0, 5, 60);
+    spoil_range(d, 1, 20, 40);
+    reopen(d);
+    keep(d, 4000, 0); // the first of these segments goes
+    await(d, is_counted);
+    assert_int_equal(target->first, 2001);
+    assert_true(target->inexact);
+    assert_int_equal(target->msgs, 4000);
+    assert_int_equal(readable(d, 2001, &unreadable) + unreadable, 4000);
+    assert_true(unreadable > 300);
+    assert_int_equal(target->msgs, 4000);
+    assert_true(target->bytes >= (4000 - unreadable) * STORED);
+    // It is counted once more when that has gone, too.
+    keep(d, 2000, 0);
+    await(d, is_exact);
+    counts_are(d, 2000);
+    driver_close(d);
+}
+
+// A whole segment is missing.
+static void missing_segment(void **state) {
+    struct driver *d = *state;
+    char path[128];
+    path_of(d, 0, path);
+    assert_int_equal(unlink(path), 0);
+    reopen(d);
+    struct mg_stream_state now;
+    state_of(d, target, &now);
+    assert_int_equal(now.lost, MESSAGES);
+    assert_int_equal(now.msgs, 3 * MESSAGES);
+    await(d, is_counted);
+    assert_int_equal(target->msgs, 3 * MESSAGES); // it may come back
+    keep(d, 4000, 0);
+    assert_int_equal(target->first, MESSAGES + 1);
+    await(d, is_exact);
+    counts_are(d, 4000);
+    driver_close(d);
+    reopen(d);
+    counts_are(d, 4000);
+    assert_true(is_exact(d));
+    driver_close(d);
+}
+
+// All that is left cannot be read: it ages, and the stream is empty.
+static void empty_in_the_end(void **state) {
+    struct driver *d = *state;
+    spoil(d, 2, 0, 95);
+    reopen(d);
+    keep(d, 1000, 0);
+    struct mg_stream_limits l = {.max_age = 1};
+    d->open++;
+    assert_int_equal(mg_stream_configure(target, (mg_slice){NULL, 0}, &l, d), 0);
+    driver_run(d, driver_quiet);
+    for (int i = 0; i < 200 && (target->first <= target->last || !target->first_exact); i++) {
+        struct mg_stream_state now;
+        mg_stream_age_due(&target->age_timer);
+        state_of(d, target, &now);
+    }
+    await(d, is_exact);
+    counts_are(d, 0);
+    driver_close(d);
+}
+
+// What was found damaged is known after the next start, though nobody asks for a checkpoint.
+static bool knows_lost(struct driver *d) {
+    return mg_store_status(d->store).checkpoints > 0 && !target->dirty;
+}
+
+static void lost_is_remembered(void **state) {
+    struct driver *d = *state;
+    uint64_t unreadable;
+    spoil(d, 1, 20, 40);
+    reopen(d);
+    readable(d, 1, &unreadable);
+    uint64_t lost = target->lost;
+    assert_true(unreadable > 300 && lost >= unreadable);
+    driver_run(d, knows_lost);
+    driver_close(d);
+    reopen(d);
+    assert_int_equal(target->lost, lost);
+    driver_close(d);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(damaged_range_at_the_head, setup, teardown),
+        cmocka_unit_test_setup_teardown(changes_meanwhile, setup, teardown),
+        cmocka_unit_test_setup_teardown(damage_that_stays, setup, teardown),
+        cmocka_unit_test_setup_teardown(missing_segment, setup, teardown),
+        cmocka_unit_test_setup_teardown(empty_in_the_end, setup, teardown),
+        cmocka_unit_test_setup_teardown(lost_is_remembered, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
