@@ -207,7 +207,7 @@ static struct mg_stream *stream_of(struct shard *sh) {
     if (st) {
         mg_stream_set_ops(st, &ops, sh);
         look(sh, st);
-    } else if (sh->no == 0 && !c->made) {
+    } else if (sh->no == 0 && !c->made) { // nor is it in another part
         int err = mg_stream_create(sh->part, MG_S("C"), (mg_slice){NULL, 0}, MG_STORAGE_FILE, &limits, 0, &st, NULL);
         if (err) return NULL;
         mg_stream_set_ops(st, &ops, sh);
@@ -244,9 +244,15 @@ void clock_ended(struct world *w) {
     for (unsigned i = 0; i < c->jumps_len; i++) c->jumps[i].forgotten |= forgotten;
 }
 
+// A stream may be there whose creation was not answered, and in any of the parts.
 void clock_started(struct world *w) {
-    w->clock->started = sim_now(w->sim);
-    w->clock->waits = false;
+    struct clock *c = w->clock;
+    bool found = false;
+    for (unsigned i = 0; i < w->o.parts; i++) found |= mg_stream_find(mg_store_part(w->store, i), MG_S("C")) != NULL;
+    sim_check(found || !c->made, "the stream is lost");
+    c->made = found;
+    c->started = sim_now(w->sim);
+    c->waits = false;
 }
 
 void clock_main(struct shard *sh) {
