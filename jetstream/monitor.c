@@ -19,44 +19,7 @@ size_t mg_js_streams_behind(const struct mg_js *js, mg_slice after, struct mg_js
     return n;
 }
 
-struct gathering {
-    struct mg_js_member **v;
-    size_t n;
-};
-
-static void gather(void *arg, struct mg_js_member *m) {
-    struct gathering *g = arg;
-    if (m->c) g->v[g->n++] = m;
-}
-
-static int by_name(const void *a, const void *b) {
-    struct mg_js_member *const *x = a, *const *y = b;
-    return mg_slice_cmp(mg_js_member_name(*x), mg_js_member_name(*y));
-}
-
-// Those that are asleep are not woken to be looked at.
-static void write_consumers(struct mg_jw *w, struct mg_js_stream *s, bool config) {
-    struct gathering g = {mg_alloc((mg_js_stream_consumers(s) + 1) * sizeof(struct mg_js_member *)), 0};
-    if (s->members) mg_js_members_each(s->members, gather, &g);
-    qsort(g.v, g.n, sizeof(g.v[0]), by_name);
-    if (g.n > 0) {
-        mg_jw_key(w, "consumer_detail");
-        mg_jw_arr(w);
-        for (size_t i = 0; i < g.n; i++) {
-            struct mg_js_consumer_config whole;
-            struct mg_js_consumer_info info = mg_js_member_tell(g.v[i], &whole);
-            info.version = NULL;
-            info.hide_config = !config;
-            mg_jw_obj(w);
-            mg_js_write_consumer_info(w, &info);
-            mg_jw_end_obj(w);
-        }
-        mg_jw_end_arr(w);
-    }
-    mg_free(g.v);
-}
-
-void mg_js_write_stream_detail(struct mg_jw *w, struct mg_js_stream *s, bool config, bool consumers) {
+void mg_js_write_stream_detail(struct mg_jw *w, struct mg_js_stream *s, bool config) {
     struct mg_js_stream_state st = mg_js_stream_glance(s);
     mg_jw_obj(w);
     mg_js_write_slice(w, "name", mg_js_stream_name(s));
@@ -70,7 +33,15 @@ void mg_js_write_stream_detail(struct mg_jw *w, struct mg_js_stream *s, bool con
         mg_js_stream_write(&s->config, w);
     }
     mg_js_write_stream_state(w, &st);
-    if (consumers) write_consumers(w, s, config);
+}
+
+void mg_js_write_consumer_detail(struct mg_jw *w, struct mg_js_member *m, bool config) {
+    struct mg_js_consumer_config whole;
+    struct mg_js_consumer_info info = mg_js_member_tell(m, &whole);
+    info.version = NULL;
+    info.hide_config = !config;
+    mg_jw_obj(w);
+    mg_js_write_consumer_info(w, &info);
     mg_jw_end_obj(w);
 }
 

@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// JetStream for those who watch it: numbers of one moment, streams one by one. Nothing here waits for anything, so it
-// works on a full or failed disk, too; what is shown may be ahead of what is durable.
+// JetStream for those who watch it: numbers of one moment, streams one by one. Nothing here waits for the disk, so it
+// works on a full or failed one, too; what is shown may be ahead of what is durable.
 #ifndef MG_JETSTREAM_MONITOR_H
 #define MG_JETSTREAM_MONITOR_H
 
-#include "jetstream/js.h"
+#include "jetstream/stream/member.h"
 #include "server/base/json.h"
 
 // The streams whose names follow `after` (empty: from the first), at most `max`; returns how many.
 size_t mg_js_streams_behind(const struct mg_js *js, mg_slice after, struct mg_js_stream **out, size_t max);
 
-// A StreamDetail of /jsz (spec/monitoring-and-tools.md A11), a whole object.
-void mg_js_write_stream_detail(struct mg_jw *w, struct mg_js_stream *s, bool config, bool consumers);
+// A StreamDetail of /jsz (spec/monitoring-and-tools.md A11) but for its consumers; the object stays open.
+void mg_js_write_stream_detail(struct mg_jw *w, struct mg_js_stream *s, bool config);
+// An element of its consumer_detail.
+void mg_js_write_consumer_detail(struct mg_jw *w, struct mg_js_member *m, bool config);
 
 struct mg_js_stream_figures {
     mg_slice name;

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// What monitoring is told of JetStream. Numbers are taken in one go; the streams of /jsz are written some at a time,
-// one piece a turn, in the order of their names: streams that come or go meanwhile may or may not be there.
+// What monitoring is told of JetStream. Numbers are taken in one go; the streams of /jsz and their consumers are
+// written some at a time, one piece a turn, in the order of their names: who comes or goes meanwhile may or may not be
+// there.
 #include "jetstream/monitor.h"
-#include "jetstream/stream/js_stream.h"
+#include "jetstream/stream/roll.h"
 #include "server/base/mem.h"
 #include "server/monitor/js.h"
 #include "server/server_impl.h"
 
 #define STREAMS_A_TURN 16u
+#define CONSUMERS_A_CALL 256u
 #define ROWS_MAX 1000u // streams with series of their own
 
 // ---- facts ----------------------------------------------------------------------------------------------------------
@@ -83,6 +85,8 @@ struct jsz {
     struct mg_buf out, last; // last: the name of the stream that was written last
     struct mg_jw w;
     bool streams;
+    struct mg_js_roll roll; // of the consumers of that stream
+    size_t called;          // of them
 };
 
 static void finish(struct jsz *z) {
@@ -92,7 +96,43 @@ static void finish(struct jsz *z) {
     mg_jsz_query_fini(&z->q);
     mg_buf_fini(&z->out);
     mg_buf_fini(&z->last);
+    mg_js_roll_fini(&z->roll);
     mg_free(z);
+}
+
+static void write_some(struct mg_js_task *t);
+
+static void write_consumer(struct mg_js_roll *r, struct mg_js_member *m) {
+    struct jsz *z = mg_container_of(r, struct jsz, roll);
+    mg_js_write_consumer_detail(&z->w, m, z->q.config);
+}
+
+static void written(struct mg_js_roll *r, struct mg_js_stream *s) {
+    struct jsz *z = mg_container_of(r, struct jsz, roll);
+    z->called += CONSUMERS_A_CALL;
+    if (s && z->called < mg_js_stream_consumers(s)) {
+        mg_js_roll_call(r, s, z->called, CONSUMERS_A_CALL);
+        return;
+    }
+    mg_jw_end_arr(&z->w);
+    mg_jw_end_obj(&z->w);
+    mg_js_later(&z->server->js->js, &z->task, write_some);
+}
+
+// False: its consumers are being called up, and it goes on when they have been.
+static bool write_stream(struct jsz *z, struct mg_js_stream *s) {
+    z->last.len = 0;
+    mg_buf_add_slice(&z->last, mg_js_stream_name(s));
+    mg_js_write_stream_detail(&z->w, s, z->q.config);
+    if (!z->q.consumers || mg_js_stream_consumers(s) == 0) {
+        mg_jw_end_obj(&z->w);
+        return true;
+    }
+    mg_jw_key(&z->w, "consumer_detail");
+    mg_jw_arr(&z->w);
+    z->called = 0;
+    mg_js_roll_call(&z->roll, s, 0, CONSUMERS_A_CALL);
+    return false;
 }
 
 static void write_some(struct mg_js_task *t) {
@@ -100,14 +140,10 @@ static void write_some(struct mg_js_task *t) {
     struct mg_js *js = &z->server->js->js;
     struct mg_js_stream *streams[STREAMS_A_TURN];
     size_t n = mg_js_streams_behind(js, mg_buf_slice(&z->last), streams, STREAMS_A_TURN);
-    for (size_t i = 0; i < n; i++) mg_js_write_stream_detail(&z->w, streams[i], z->q.config, z->q.consumers);
-    if (n < STREAMS_A_TURN) {
-        finish(z);
-        return;
-    }
-    z->last.len = 0;
-    mg_buf_add_slice(&z->last, mg_js_stream_name(streams[n - 1]));
-    mg_js_later(js, t, write_some);
+    for (size_t i = 0; i < n; i++)
+        if (!write_stream(z, streams[i])) return;
+    if (n < STREAMS_A_TURN) finish(z);
+    else mg_js_later(js, t, write_some);
 }
 
 static void answer(struct mg_http_request *req, struct mg_answer a, struct mg_buf *out) {
@@ -141,6 +177,10 @@ void server_js_answer_jsz(struct mg_server *s, struct mg_http_request *req) {
     mg_list_init(&z->task.link);
     s->questions++;
     z->streams = mg_jsz_begin(&z->w, &z->out, &f);
-    if (z->streams) write_some(&z->task);
-    else finish(z);
+    if (!z->streams) {
+        finish(z);
+        return;
+    }
+    z->roll = (struct mg_js_roll){.js = &s->js->js, .each = write_consumer, .end = written};
+    write_some(&z->task);
 }

@@ -186,6 +186,10 @@ static void refuse_behind(struct mg_stream *s) {
 }
 
 void mg_stream_pump(struct mg_stream *s) {
+    if (s->deleted) { // what waits for it is refused in the part's turn
+        mg_part_pump_later(s);
+        return;
+    }
     if (s->part->poisoned) {
         fail_all(s);
         return;

@@ -306,6 +306,7 @@ void mg_js_sleep_consider(struct mg_js_member *m);
 void mg_js_sleep_forget(struct mg_js_member *m); // it goes
 // Wakes it; then the request (may be NULL) is run again.
 void mg_js_sleeper_wake(struct mg_js_sleeper *sl, struct mg_js_request *rq);
+void mg_js_sleeper_wake_for(struct mg_js_sleeper *sl, struct mg_js_task *t); // then t->run is called
 // Wakes it; then it gets the message.
 void mg_js_sleeper_keep(struct mg_js_sleeper *sl, struct mg_js_parcel *p);
 void mg_js_sleepers_wake_all(struct mg_js_members *ms);

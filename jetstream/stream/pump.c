@@ -15,7 +15,6 @@
 
 #include "server/base/errors.h"
 #include "server/base/mem.h"
-#include "server/base/planted.h"
 
 #define SLICE_MESSAGES 256u
 #define SLICE_BYTES (1u << 20)
@@ -55,7 +54,7 @@ void mg_js_member_restart(struct mg_js_member *m) {
 static void note_passed(struct mg_js_member *m) {
     uint64_t next = mg_js_consumer_next(m->c), untold = mg_stream_untold(m->stream->store);
     bool passes = untold >= next || m->stream->members->highest_removed >= next;
-    m->stale = m->stale || (passes && !MG_PLANTED(passed_over));
+    m->stale = m->stale || passes;
 }
 
 static void at_end(struct mg_js_member *m, const struct mg_js_want *w, uint64_t last) {

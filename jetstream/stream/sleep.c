@@ -28,6 +28,7 @@ struct mg_js_waking {
     struct mg_list parcels;  // of struct mg_js_parcel
     unsigned nparcels;
     struct mg_list requests; // of struct mg_js_request, by wait.link
+    struct mg_list tasks;    // of struct mg_js_task
 };
 
 // Of one that was awake before.
@@ -144,9 +145,10 @@ static void waking_free(struct mg_js_waking *w) {
     mg_free(w);
 }
 
-// Requests are run again in this turn: they find it awake, or not at all.
-static void run_requests(struct mg_js *js, struct mg_js_waking *w) {
+// Requests are run again in this turn, tasks in the next one: they find it awake, or not at all.
+static void run_waiting(struct mg_js *js, struct mg_js_waking *w) {
     mg_list_splice(&js->later, &w->requests);
+    mg_list_splice(&js->tasks, &w->tasks);
 }
 
 static void give_parcels(struct mg_js_waking *w, struct mg_js_member *m) {
@@ -178,7 +180,7 @@ static void wake_up(struct mg_js_waking *w) {
     if (w->stage == AWAKE) m = mg_js_member_revive(s, mg_buf_slice(&name), &w->st, remembers ? &past : NULL);
     mg_buf_fini(&name);
     give_parcels(w, m);
-    run_requests(s->js, w);
+    run_waiting(s->js, w);
     waking_free(w);
     mg_js_stream_busy(s);
 }
@@ -232,6 +234,7 @@ static struct mg_js_waking *waking_of(struct mg_js_sleeper *sl, bool *begins) {
         w->sl = sl;
         mg_list_init(&w->parcels);
         mg_list_init(&w->requests);
+        mg_list_init(&w->tasks);
     }
     return sl->waking;
 }
@@ -240,6 +243,13 @@ void mg_js_sleeper_wake(struct mg_js_sleeper *sl, struct mg_js_request *rq) {
     bool begins;
     struct mg_js_waking *w = waking_of(sl, &begins);
     if (rq) mg_list_push_back(&w->requests, &rq->wait.link);
+    if (begins) go_on(w);
+}
+
+void mg_js_sleeper_wake_for(struct mg_js_sleeper *sl, struct mg_js_task *t) {
+    bool begins;
+    struct mg_js_waking *w = waking_of(sl, &begins);
+    mg_list_push_back(&w->tasks, &t->link);
     if (begins) go_on(w);
 }
 
@@ -283,7 +293,7 @@ void mg_js_sleeper_free(struct mg_js_sleeper *sl) {
     struct mg_js_waking *w = sl->waking;
     if (w) {
         give_parcels(w, NULL);
-        run_requests(sl->stream->js, w);
+        run_waiting(sl->stream->js, w);
         waking_free(w);
     }
     sleeper_remove(sl);

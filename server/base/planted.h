@@ -121,7 +121,6 @@
     X(start_behind, js, "a consumer begins one behind the number that it was to begin at")                             \
     X(never_due, js, "a start forgets what is to expire")                                                              \
     X(no_marker, js, "no marker is left where the last message of a subject was")                                      \
-    X(passed_over, js, "a message that is removed while a consumer passes it still counts as waiting")                 \
     X(stale_start, js, "the store's clock begins with a reading from before the recovery")                             \
     X(expect_behind, js, "an expected last sequence is not compared")
 
