@@ -6,6 +6,8 @@
 A simulator that finds nothing proves nothing unless its checks are known to fail when they should.
 """
 
+import concurrent.futures
+import os
 import re
 import subprocess
 import sys
@@ -61,31 +63,38 @@ def run(program, *args):
     return done.returncode, done.stdout.decode(errors="replace")
 
 
+def look_for(program, bug):
+    """What is to be told of it, and how many things are wrong."""
+    how = ["--workload", WORKLOADS[bug]] if bug in WORKLOADS else []
+    seeds = f"{FIRST_SEED.get(bug, 1)}-{LAST_SEED}"
+    status, out = run(program, *how, "--bug", bug, "--seeds", seeds)
+    found = re.search(r"^sim: FAILED, seed (\d+)", out, re.M)
+    if status == 0 or not found:
+        return [f"{bug}: not found in seeds {seeds}"], 1
+    seed = found.group(1)
+    text = next((line for line in out.splitlines() if line.startswith(("sim: at", "midge:", "==", "SUMMARY"))), "")
+    told, failures = [f"{bug}: seed {seed}: {text}"], 0
+    again, out2 = run(program, *how, "--bug", bug, "--seed", seed)
+    if again == 0 or not re.search(rf"^sim: FAILED, seed {seed};", out2, re.M):
+        failures += 1
+        told.append(f"{bug}: seed {seed} does not fail again by itself")
+    status, out = run(program, *how, "--seed", seed)
+    if status != 0:
+        failures += 1
+        told.append(f"{bug}: seed {seed} fails without the bug, too:\n{out}")
+    return told, failures
+
+
 def main():
-    program = sys.argv[1]
-    status, bugs = run(program, "--list-bugs", sys.argv[2])
+    program, part = sys.argv[1:3]
+    status, bugs = run(program, "--list-bugs", part)
     assert status == 0 and bugs, bugs
+    names = re.findall(r"^(\w+): ", bugs, re.M) + ALSO.get(part, [])
     failures = 0
-    for bug in re.findall(r"^(\w+): ", bugs, re.M) + ALSO.get(sys.argv[2], []):
-        how = ["--workload", WORKLOADS[bug]] if bug in WORKLOADS else []
-        seeds = f"{FIRST_SEED.get(bug, 1)}-{LAST_SEED}"
-        status, out = run(program, *how, "--bug", bug, "--seeds", seeds)
-        found = re.search(r"^sim: FAILED, seed (\d+)", out, re.M)
-        if status == 0 or not found:
-            failures += 1
-            print(f"{bug}: not found in seeds {seeds}")
-            continue
-        seed = found.group(1)
-        text = next((line for line in out.splitlines() if line.startswith(("sim: at", "midge:", "==", "SUMMARY"))), "")
-        print(f"{bug}: seed {seed}: {text}")
-        again, out2 = run(program, *how, "--bug", bug, "--seed", seed)
-        if again == 0 or not re.search(rf"^sim: FAILED, seed {seed};", out2, re.M):
-            failures += 1
-            print(f"{bug}: seed {seed} does not fail again by itself")
-        status, out = run(program, *how, "--seed", seed)
-        if status != 0:
-            failures += 1
-            print(f"{bug}: seed {seed} fails without the bug, too:\n{out}")
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for told, wrong in pool.map(lambda bug: look_for(program, bug), names):
+            print(*told, sep="\n")
+            failures += wrong
     return 1 if failures else 0
 
 
