@@ -82,8 +82,10 @@ bool mg_js_stop(struct mg_js *js) {
         for (size_t i = 0; i < js->nstreams; i++) mg_js_stream_shutdown(js->streams[i]);
     }
     bury(js);
-    return mg_store_part_stop(js->part) && mg_store_settle(js->o.store);
+    return mg_store_part_stop(js->part);
 }
+
+bool mg_js_settle(struct mg_js *js) { return mg_store_part_stop(js->part) && mg_store_settle(js->o.store); }
 
 static void drop_tasks(struct mg_js *js) {
     for (struct mg_list *l = js->tasks.next, *next; l != &js->tasks; l = next) {

@@ -88,6 +88,8 @@ void mg_js_fini(struct mg_js *js);
 bool mg_js_turn(struct mg_js *js);
 // Tells clients that the server goes, takes nothing more. True when nothing is under way in the store.
 bool mg_js_stop(struct mg_js *js);
+// Behind that, and behind the last client: spares the next start what it would have to replay. True: done.
+bool mg_js_settle(struct mg_js *js);
 
 // ---- streams --------------------------------------------------------------------------------------------------------
 

@@ -174,7 +174,7 @@ void mg_server_shutdown(struct mg_server *s) {
 }
 
 static void stop_when_done(struct mg_server *s) {
-    if (s->stopping || s->drained < s->n || !s->http_gone || s->questions > 0) return;
+    if (s->stopping || s->drained < s->n || !s->http_gone || s->questions > 0 || !server_js_settle(s)) return;
     s->stopping = true;
     mg_log_inf(s->log, "Server Exiting..");
     if (s->params.stopped) s->params.stopped(s->params.arg);

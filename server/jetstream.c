@@ -184,6 +184,11 @@ bool server_js_stop(struct mg_server *s) {
     return j->stopped;
 }
 
+bool server_js_settle(struct mg_server *s) {
+    struct server_js *j = s->js;
+    return j == NULL || !j->started || mg_js_settle(&j->js);
+}
+
 void server_js_free(struct mg_server *s) {
     struct server_js *j = s->js;
     if (j == NULL) return;
