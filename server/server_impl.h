@@ -116,7 +116,7 @@ int server_js_open(struct mg_server *s, char *err, size_t errlen);
 void server_js_start(struct mg_server *s); // the cores are there
 void server_js_reloaded(struct mg_server *s); // options that take effect at once
 bool server_js_turn(struct mg_server *s);  // on shard 0; true: there is more to do at once
-bool server_js_stop(struct mg_server *s);  // true: nothing of it is under way
+bool server_js_stop(struct mg_server *s);   // true: nothing of it is under way
 bool server_js_settle(struct mg_server *s); // behind the last client; true: it has nothing left to do
 void server_js_free(struct mg_server *s);
 
