@@ -112,13 +112,13 @@ static void take_config(struct mg_js_member *m, struct mg_js_consumer_config *co
 struct mg_js_member *mg_js_member_new(struct mg_js_stream *s, mg_slice name, struct mg_js_consumer_config *config,
                                       int64_t created) {
     struct mg_js_members *ms = mg_js_members_of(s);
-    struct mg_js_member *m = mg_zalloc(offsetof(struct mg_js_member, name) + name.n);
+    struct mg_js_member *m = mg_zalloc(offsetof(struct mg_js_member, name.text) + name.n);
     m->stream = s;
     m->created = created;
     m->persistent = s->config.storage == MG_JS_FILE && !config->mem_storage;
     m->journal.generation = (uint64_t)created;
-    m->name_len = (uint16_t)name.n;
-    memcpy(m->name, name.p, name.n);
+    m->name.len = (uint16_t)name.n;
+    memcpy(m->name.text, name.p, name.n);
     mg_list_init(&m->active);
     mg_list_init(&m->watch);
     mg_timer_init(&m->timer, due);
@@ -139,12 +139,12 @@ void mg_js_member_begin(struct mg_js_member *m, struct mg_js_state *state) {
     js->inside--;
     enter_index(m);
     m->listed = is_limited(&m->terms->config); // without those that mirrors and sources use (spec 1)
-    if (m->listed) mg_js_names_add(&m->stream->members->names, mg_js_member_name(m));
+    if (m->listed) mg_js_names_add(&m->stream->members->names, &m->name);
     mg_js_member_restart(m);
 }
 
 void mg_js_member_unlist(struct mg_js_member *m) {
-    if (m->listed) mg_js_names_remove(&m->stream->members->names, mg_js_member_name(m));
+    if (m->listed) mg_js_names_remove(&m->stream->members->names, &m->name);
     m->listed = false;
 }
 

@@ -107,8 +107,7 @@ struct mg_js_member {
     bool more;                // of this turn: its slice was used up
     bool listed;              // in members->names
     unsigned held;            // requests that look at it: it is not freed
-    uint16_t name_len;
-    char name[];
+    struct mg_js_name name;
 };
 
 struct mg_js_members {
@@ -142,7 +141,7 @@ struct mg_js_members {
     } leaving;
 };
 
-static inline mg_slice mg_js_member_name(const struct mg_js_member *m) { return mg_slice_of(m->name, m->name_len); }
+static inline mg_slice mg_js_member_name(const struct mg_js_member *m) { return mg_js_name_slice(&m->name); }
 static inline struct mg_js *mg_js_member_js(const struct mg_js_member *m) { return m->stream->js; }
 static inline int64_t mg_js_member_now(const struct mg_js_member *m) { return mg_js_now(m->stream->js); }
 
@@ -290,12 +289,9 @@ struct mg_js_sleeper {
     struct mg_js_memories *before; // owned; NULL: there is nothing to remember
     int64_t max_ack_pending, inactive_threshold;
     uint8_t flags; // MG_JS_ROW_*
-    uint16_t name_len;
-    char name[];
+    struct mg_js_name name;
 };
-static inline mg_slice mg_js_sleeper_name(const struct mg_js_sleeper *sl) {
-    return mg_slice_of(sl->name, sl->name_len);
-}
+static inline mg_slice mg_js_sleeper_name(const struct mg_js_sleeper *sl) { return mg_js_name_slice(&sl->name); }
 struct mg_js_request;
 
 bool mg_js_sleeps_from_start(const struct mg_js_stream *s, const struct mg_js_row_head *head);

@@ -20,7 +20,7 @@ static struct mg_js_names_leaf *new_leaf(struct mg_js_names *t, size_t at) {
     }
     memmove(&t->leaves[at + 1], &t->leaves[at], (t->nleaves - at) * sizeof(t->leaves[0]));
     t->nleaves++;
-    t->leaves[at] = (struct mg_js_names_leaf){mg_alloc(MG_JS_NAMES_LEAF * sizeof(mg_slice)), 0};
+    t->leaves[at] = (struct mg_js_names_leaf){mg_alloc(MG_JS_NAMES_LEAF * sizeof(struct mg_js_name *)), 0};
     return &t->leaves[at];
 }
 
@@ -29,7 +29,7 @@ static size_t leaf_of(const struct mg_js_names *t, mg_slice name) {
     size_t lo = 0, hi = t->nleaves;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        if (mg_slice_cmp(t->leaves[mid].v[0], name) <= 0) lo = mid + 1;
+        if (mg_slice_cmp(mg_js_name_slice(t->leaves[mid].v[0]), name) <= 0) lo = mid + 1;
         else hi = mid;
     }
     return lo ? lo - 1 : 0;
@@ -40,7 +40,7 @@ static uint32_t place_in(const struct mg_js_names_leaf *f, mg_slice name) {
     uint32_t lo = 0, hi = f->n;
     while (lo < hi) {
         uint32_t mid = (lo + hi) / 2;
-        if (mg_slice_cmp(f->v[mid], name) < 0) lo = mid + 1;
+        if (mg_slice_cmp(mg_js_name_slice(f->v[mid]), name) < 0) lo = mid + 1;
         else hi = mid;
     }
     return lo;
@@ -50,14 +50,15 @@ static uint32_t place_in(const struct mg_js_names_leaf *f, mg_slice name) {
 static void split(struct mg_js_names *t, size_t at, uint32_t keep) {
     struct mg_js_names_leaf *right = new_leaf(t, at + 1), *left = &t->leaves[at];
     right->n = left->n - keep;
-    memcpy(right->v, left->v + keep, right->n * sizeof(mg_slice));
+    memcpy(right->v, left->v + keep, right->n * sizeof(right->v[0]));
     left->n = keep;
 }
 
-void mg_js_names_add(struct mg_js_names *t, mg_slice name) {
-    size_t at = t->nleaves ? leaf_of(t, name) : 0;
+void mg_js_names_add(struct mg_js_names *t, const struct mg_js_name *name) {
+    mg_slice text = mg_js_name_slice(name);
+    size_t at = t->nleaves ? leaf_of(t, text) : 0;
     if (t->nleaves == 0) new_leaf(t, 0);
-    uint32_t place = place_in(&t->leaves[at], name);
+    uint32_t place = place_in(&t->leaves[at], text);
     if (t->leaves[at].n == MG_JS_NAMES_LEAF) {
         uint32_t keep = place == MG_JS_NAMES_LEAF ? MG_JS_NAMES_LEAF - 1 : MG_JS_NAMES_LEAF / 2;
         split(t, at, keep);
@@ -67,22 +68,22 @@ void mg_js_names_add(struct mg_js_names *t, mg_slice name) {
         }
     }
     struct mg_js_names_leaf *f = &t->leaves[at];
-    mg_assert(place == f->n || !mg_slice_eq(f->v[place], name));
-    memmove(&f->v[place + 1], &f->v[place], (f->n - place) * sizeof(mg_slice));
+    mg_assert(place == f->n || !mg_slice_eq(mg_js_name_slice(f->v[place]), text));
+    memmove(&f->v[place + 1], &f->v[place], (f->n - place) * sizeof(f->v[0]));
     f->v[place] = name;
     f->n++;
     t->count++;
 }
 
-void mg_js_names_remove(struct mg_js_names *t, mg_slice name) {
+void mg_js_names_remove(struct mg_js_names *t, const struct mg_js_name *name) {
     mg_assert(t->nleaves > 0);
-    size_t at = leaf_of(t, name);
+    size_t at = leaf_of(t, mg_js_name_slice(name));
     struct mg_js_names_leaf *f = &t->leaves[at];
-    uint32_t place = place_in(f, name);
-    mg_assert(place < f->n && mg_slice_eq(f->v[place], name));
+    uint32_t place = place_in(f, mg_js_name_slice(name));
+    mg_assert(place < f->n && f->v[place] == name);
     f->n--;
     t->count--;
-    memmove(&f->v[place], &f->v[place + 1], (f->n - place) * sizeof(mg_slice));
+    memmove(&f->v[place], &f->v[place + 1], (f->n - place) * sizeof(f->v[0]));
     if (f->n > 0) return;
     mg_free(f->v);
     t->nleaves--;
@@ -93,6 +94,6 @@ size_t mg_js_names_page(const struct mg_js_names *t, size_t skip, mg_slice *out,
     size_t at = 0, n = 0;
     while (at < t->nleaves && skip >= t->leaves[at].n) skip -= t->leaves[at++].n;
     for (; at < t->nleaves && n < max; at++, skip = 0)
-        for (size_t i = skip; i < t->leaves[at].n && n < max; i++) out[n++] = t->leaves[at].v[i];
+        for (size_t i = skip; i < t->leaves[at].n && n < max; i++) out[n++] = mg_js_name_slice(t->leaves[at].v[i]);
     return n;
 }

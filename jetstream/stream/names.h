@@ -11,8 +11,15 @@
 
 #include "server/base/slice.h"
 
+// At the end of whatever has a name.
+struct mg_js_name {
+    uint16_t len;
+    char text[];
+};
+static inline mg_slice mg_js_name_slice(const struct mg_js_name *n) { return mg_slice_of(n->text, n->len); }
+
 struct mg_js_names_leaf {
-    mg_slice *v; // room for MG_JS_NAMES_LEAF
+    const struct mg_js_name **v; // room for MG_JS_NAMES_LEAF
     uint32_t n;
 };
 #define MG_JS_NAMES_LEAF 128u
@@ -25,9 +32,9 @@ struct mg_js_names {
 };
 
 void mg_js_names_fini(struct mg_js_names *t);
-// Borrows the text until it is removed. Not one that is there already.
-void mg_js_names_add(struct mg_js_names *t, mg_slice name);
-void mg_js_names_remove(struct mg_js_names *t, mg_slice name); // must be there
+// Borrows it until it is removed. Not one that is there already.
+void mg_js_names_add(struct mg_js_names *t, const struct mg_js_name *name);
+void mg_js_names_remove(struct mg_js_names *t, const struct mg_js_name *name); // must be there
 // At most `max` names behind the first `skip`; how many.
 size_t mg_js_names_page(const struct mg_js_names *t, size_t skip, mg_slice *out, size_t max);
 

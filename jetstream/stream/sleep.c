@@ -60,18 +60,18 @@ static void due(struct mg_timer *t) {
 
 struct mg_js_sleeper *mg_js_sleeper_new(struct mg_js_stream *s, mg_slice name, const struct mg_js_row_head *head) {
     struct mg_js_members *ms = mg_js_members_of(s);
-    struct mg_js_sleeper *sl = mg_zalloc(offsetof(struct mg_js_sleeper, name) + name.n);
+    struct mg_js_sleeper *sl = mg_zalloc(offsetof(struct mg_js_sleeper, name.text) + name.n);
     sl->stream = s;
     sl->max_ack_pending = head->max_ack_pending;
     sl->inactive_threshold = head->inactive_threshold;
     sl->flags = head->flags;
-    sl->name_len = (uint16_t)name.n;
-    memcpy(sl->name, name.p, name.n);
+    sl->name.len = (uint16_t)name.n;
+    memcpy(sl->name.text, name.p, name.n);
     mg_table_add(&ms->asleep, mg_hash(name, SEED), sl);
     s->js->nconsumers++;
     if (head->flags & MG_JS_ROW_HIDDEN) return sl;
     ms->n_limited++;
-    mg_js_names_add(&ms->names, mg_js_sleeper_name(sl));
+    mg_js_names_add(&ms->names, &sl->name);
     return sl;
 }
 
@@ -81,7 +81,7 @@ static void sleeper_remove(struct mg_js_sleeper *sl) {
     sl->stream->js->nconsumers--;
     if (!(sl->flags & MG_JS_ROW_HIDDEN)) {
         ms->n_limited--;
-        mg_js_names_remove(&ms->names, mg_js_sleeper_name(sl));
+        mg_js_names_remove(&ms->names, &sl->name);
     }
     if (sl->before) mg_timer_stop(mg_shard_wheel(sl->stream->js->shard), &sl->before->timer);
     mg_free(sl->before);

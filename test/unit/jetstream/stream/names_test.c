@@ -13,7 +13,7 @@
 #define ALL 3000u
 
 struct model {
-    char text[ALL][8];
+    struct mg_js_name *names[ALL];
     bool in[ALL];
     struct mg_js_names t;
     size_t count;
@@ -21,19 +21,22 @@ struct model {
 
 static struct model *model_new(void) {
     struct model *m = mg_zalloc(sizeof(*m));
-    for (uint32_t i = 0; i < ALL; i++) snprintf(m->text[i], sizeof(m->text[i]), "c%05u", i);
+    for (uint32_t i = 0; i < ALL; i++) {
+        m->names[i] = mg_zalloc(sizeof(*m->names[i]) + 8);
+        m->names[i]->len = (uint16_t)snprintf(m->names[i]->text, 8, "c%05u", i);
+    }
     return m;
 }
 
 static void model_free(struct model *m) {
     mg_js_names_fini(&m->t);
+    for (uint32_t i = 0; i < ALL; i++) mg_free(m->names[i]);
     mg_free(m);
 }
 
 static void flip(struct model *m, uint32_t i) {
-    mg_slice name = mg_slice_of(m->text[i], 6);
-    if (m->in[i]) mg_js_names_remove(&m->t, name);
-    else mg_js_names_add(&m->t, name);
+    if (m->in[i]) mg_js_names_remove(&m->t, m->names[i]);
+    else mg_js_names_add(&m->t, m->names[i]);
     m->in[i] = !m->in[i];
     if (m->in[i]) m->count++;
     else m->count--;
@@ -46,7 +49,7 @@ static void expect_page(const struct model *m, size_t skip, size_t max) {
     assert_int_equal(n, skip >= m->count ? 0 : m->count - skip < max ? m->count - skip : max);
     for (uint32_t i = 0; i < ALL && got < n; i++) {
         if (!m->in[i] || at++ < skip) continue;
-        assert_ptr_equal(out[got++].p, m->text[i]);
+        assert_ptr_equal(out[got++].p, m->names[i]->text);
     }
     assert_int_equal(got, n);
 }
