@@ -174,8 +174,9 @@ void mg_section_walk_seek(struct mg_section_walk *w, uint64_t seq);
 int mg_section_walk_next(struct mg_section_walk *w, struct mg_section_entry *e);
 int mg_section_walk_prev(struct mg_section_walk *w, struct mg_section_entry *e);
 
-// A walk with the records. Reads ahead, up to `window` bytes at a time (0: 1 MB) once it sees that records come one
-// after the other. once: what was read will not be wanted again soon and need not stay in the page cache.
+// A walk with the records. Reads ahead, up to `window` bytes at a time (0: 64 KB) once it sees that records come one
+// after the other. once: it reads on from the beginning, and what was read will not be wanted again soon and need not
+// stay in the page cache.
 struct mg_section_scan;
 struct mg_section_scan *mg_section_scan_new(const struct mg_segment *g, const struct mg_section *s,
                                             const struct mg_section_filter *filter, size_t window, bool once);

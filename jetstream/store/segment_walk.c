@@ -185,13 +185,15 @@ static bool in_window(const struct mg_section_scan *c, const struct mg_section_e
     return e->at >= c->at && e->at - c->at <= c->len && e->length <= c->len - (e->at - c->at);
 }
 
-// Reads ahead from the entry on, more each time while reading goes on where the last window ended.
+// Reads ahead from the entry on, more each time while reading goes on where the last window ended. Who reads once has
+// come to read on: much at once, and the device gets what follows while that is being looked at.
 static void fill(struct mg_section_scan *c, const struct mg_section_entry *e) {
     const struct mg_section *s = &c->walk->s;
     const struct mg_blob *blob = &c->walk->g->file.main;
-    bool on = c->len && e->at >= c->at && e->at - c->at <= 2 * c->len;
-    if (on && c->once && blob->ops->forget) blob->ops->forget(blob->handle, c->at, c->len);
-    c->ahead = !on ? WINDOW_FIRST : c->ahead * 4 < c->cap ? c->ahead * 4 : c->cap;
+    bool begins = c->once && c->window == NULL;
+    bool on = begins || (c->len && e->at >= c->at && e->at - c->at <= 2 * c->len);
+    if (on && c->once && c->len && blob->ops->forget) blob->ops->forget(blob->handle, c->at, c->len);
+    c->ahead = !on ? WINDOW_FIRST : c->ahead * 4 < c->cap && !begins ? c->ahead * 4 : c->cap;
     size_t n = e->length > c->ahead ? e->length : c->ahead;
     uint64_t left = s->data + s->data_bytes - e->at;
     if (n > left) n = (size_t)left;
