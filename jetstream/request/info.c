@@ -15,7 +15,7 @@
 #define NOTED_A_TURN 4096u        // deleted numbers
 #define READ_COST 8u              // of one message, in such numbers
 #define COPIED_A_TURN (64u << 10) // bytes
-#define DELETED_MAX (256u << 20)  // bytes of text: what is beyond is not told
+#define TEXT_MAX (256u << 20)     // bytes of subjects, and of numbers: what is beyond is not told
 
 struct details {
     int64_t offset;
@@ -189,7 +189,7 @@ static void scan_some(struct telling *t) {
     unsigned left = NOTED_A_TURN;
     for (;;) {
         note_deleted(t, &left);
-        if (t->deleted.len > DELETED_MAX) {
+        if (t->deleted.len > TEXT_MAX) {
             finish_telling(t);
             return;
         }
@@ -237,6 +237,7 @@ static void begin_deleted(struct telling *t) {
 static void each_subject(struct mg_subjects_read *sr, mg_slice subject, uint64_t count, uint64_t last) {
     struct telling *t = mg_container_of(sr, struct telling, read);
     (void)last;
+    if (t->subjects.len > TEXT_MAX) return; // who wants the rest asks from there on
     if (t->nsubjects++ == 0) {
         mg_jw_init(&t->sw, &t->subjects, 0);
         mg_jw_obj(&t->sw);
