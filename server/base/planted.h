@@ -70,6 +70,7 @@
     X(late_dedupe, store, "replay forgets the ids of messages")                                                        \
     X(risen_stream, store, "a deleted stream keeps its row")                                                           \
     X(old_snapshot, store, "an answer from files is believed though a checkpoint came between")                        \
+    X(stale_batch, store, "what was read ahead is believed though a checkpoint came between")                          \
     X(blind_walk, store, "a read goes on in memory though a checkpoint has taken away what is there")                  \
     X(rollup_half_done, store, "a rollup is acknowledged before it has removed anything")                              \
     X(row_at_once, store, "a read of a row does not wait until the row is durable")                                    \
