@@ -59,14 +59,17 @@ void mg_correct_want(struct mg_stream *s) {
 }
 
 void mg_correct_doubt(struct mg_stream *s) {
-    if (s->lost == 0 && s->unreadable == 0) return; // then they are what they were
     mg_correct_inexact(s);
     mg_correct_want(s);
 }
 
+void mg_correct_renewed(struct mg_stream *s) {
+    if (s->lost > 0 || s->unreadable > 0) mg_correct_doubt(s); // otherwise they are what they were
+}
+
 void mg_correct_start(struct mg_stream *s) {
     if (s->unsure) loosen(s);
-    if (s->part->store->recount) mg_correct_doubt(s);
+    if (s->part->store->recount) mg_correct_renewed(s);
     mg_correct_want(s);
 }
 
@@ -112,8 +115,7 @@ static void take(struct mg_stream *s, const struct mg_correction_found *c) {
         mg_stream_found_lost(s, r->first, r->last, r->count);
     }
     if (c->doubt) {
-        mg_correct_inexact(s);
-        mg_correct_want(s);
+        mg_correct_doubt(s);
         return;
     }
     if (c->again) {

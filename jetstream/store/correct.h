@@ -66,7 +66,8 @@ void mg_correct_inexact(struct mg_stream *s); // by the operation that is just a
 void mg_correct_unsure(struct mg_stream *s);  // the same, and not only bytes and subjects
 void mg_correct_settled(struct mg_stream *s); // all is exact
 void mg_correct_want(struct mg_stream *s);    // if it is inexact and can be counted
-void mg_correct_doubt(struct mg_stream *s);   // rows of subjects were made anew: of what was lost they know nothing
+void mg_correct_doubt(struct mg_stream *s);   // a row of a subject was made anew, and something could not be read
+void mg_correct_renewed(struct mg_stream *s); // rows of subjects were made anew: of what was lost they know nothing
 void mg_correct_start(struct mg_stream *s);   // the end of the recovery
 int mg_correct_execute(struct mg_stream *s, struct mg_change *c);
 void mg_correct_apply(struct mg_stream *s, const struct mg_record_view *rec);

@@ -286,7 +286,7 @@ static bool install(struct mg_store_part *p, struct mg_seal *seal) {
     mg_rows_written(&p->rows, seal->rows, seal->forget ? 0 : p->store->o.rows_bytes / p->store->o.parts);
     mg_rowmap_unref(seal->rows);
     for (struct mg_stream *s = seal->forget ? mg_stream_next(p, NULL) : NULL; s; s = mg_stream_next(p, s))
-        mg_correct_doubt(s);
+        mg_correct_renewed(s);
     seal->runs = NULL;
     seal->rows = NULL;
     p->seal = NULL;
