@@ -364,7 +364,10 @@ static int set_low(struct mg_cold_read *r) {
     int err = mg_runset_get(r->runs, mg_slice_of(key, sizeof(key)), &value);
     if (err == 0 && value.len < MG_STATE_ROW_SIZE) err = MG_ECORRUPT;
     if (err == 0) mg_state_row_unpack(&row, value.p);
-    if (err == 0) r->low = row.first;
+    if (err == 0) {
+        r->low = row.first;
+        r->doubt = row.flags & MG_STATE_IN_DOUBT;
+    }
     mg_buf_fini(&value);
     return err;
 }
@@ -377,7 +380,7 @@ static void leave_out(struct mg_cold_read *r, const struct mg_stretch *c, uint64
     bool gone = true;
     clip(r, c, 0, &e);
     for (; gone && r->err == 0 && e.seq <= e.last_seq; e.seq++) r->err = is_removed(x, e.seq, &gone);
-    r->partial |= !gone;
+    r->doubt |= !gone;
 }
 
 static void count_of_subject(struct mg_cold_read *r, const struct mg_stretch *c, struct removed *x,
