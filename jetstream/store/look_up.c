@@ -47,7 +47,7 @@ static bool next_key(const struct mg_buf *keys, size_t *at, mg_slice *key) {
     return true;
 }
 
-static void merged(void *arg, mg_slice before, const struct mg_cell *after, bool frozen) {
+static void merged(void *arg, mg_slice before, struct mg_cell *after, bool frozen) {
     struct mg_store_part *p = arg;
     if (after->key[0] != MG_ROW_SUBJECT) return;
     struct mg_stream *s = mg_part_stream(p, mg_get_be64(after->key + 1));

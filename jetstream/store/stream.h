@@ -275,7 +275,7 @@ struct mg_stretch *mg_stream_stretch_of(const struct mg_stream *s, uint64_t seq)
 size_t mg_subject_key(const struct mg_stream *s, mg_slice subject, char *out);
 // After a look-up: the older value of an unresolved row has come.
 // The row is among sealed ones (frozen) or not.
-void mg_stream_subject_merged(struct mg_stream *s, mg_slice before, const struct mg_cell *after, bool frozen);
+void mg_stream_subject_merged(struct mg_stream *s, mg_slice before, struct mg_cell *after, bool frozen);
 
 // assist.c: what a change needs from segments, or from a long walk. MG_EAGAIN: asked for, the queue is pumped when it
 // has come.
