@@ -224,7 +224,9 @@ void mg_js_member_revise(struct mg_js_member *m, struct mg_js_consumer_config *c
         m->look_for_listeners = true;
     }
     mg_js_member_wake(m);
-    if (new_filters) mg_js_retention_sweep(m->stream);
+    if (!new_filters) return;
+    m->refiltered = true;
+    mg_js_retention_sweep(m->stream);
 }
 
 void mg_js_member_pause(struct mg_js_member *m, struct mg_js_time until) {
