@@ -495,13 +495,21 @@ static bool covers(mg_slice filter, const struct mg_js_own *own) {
     return own->n > 0;
 }
 
+static bool covered(mg_slice filter, const struct mg_js_own *own) {
+    for (uint32_t i = 0; i < own->n; i++)
+        if (mg_subject_subset(filter, mg_js_own_filters(own)[i])) return true;
+    return own->n == 0;
+}
+
+// spec/jetstream-consumers.md 14.3: nobody who wants some of it stays in front of the stream's first message, and who
+// wanted nothing else is at its end.
 static void tell_purged(void *arg, struct mg_js_member *m) {
     const struct purge *p = arg;
     if (m->c == NULL) return;
-    if (covers(p->filter, &m->own)) {
-        uint64_t first = p->filter.n && p->whole ? p->last + 1 : p->first;
-        if (p->filter.n == 0 || p->whole) mg_js_consumer_purged(m->c, mg_js_member_now(m), first);
-    }
+    if (p->filter.n && p->whole && covers(p->filter, &m->own))
+        mg_js_consumer_purged(m->c, mg_js_member_now(m), p->last + 1);
+    else if (covers(p->filter, &m->own) || covered(p->filter, &m->own))
+        mg_js_consumer_purged(m->c, mg_js_member_now(m), p->first);
     mg_js_member_restart(m);
     mg_js_member_wake(m);
 }
