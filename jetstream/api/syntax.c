@@ -76,7 +76,8 @@ static bool fail_inside(struct scan *s, const char *where) {
 // ---- values without parts -----------------------------------------------------------------------------------------
 
 static bool scan_escape(struct scan *s) {
-    if (s->p == s->end || *s->p == '\0' || !strchr("\"\\/bfnrtu", *s->p)) return fail_inside(s, "in string escape code");
+    if (s->p == s->end || *s->p == '\0' || !strchr("\"\\/bfnrtu", *s->p))
+        return fail_inside(s, "in string escape code");
     if (*s->p++ != 'u') return true;
     for (int i = 0; i < 4; i++, s->p++)
         if (s->p == s->end || !is_hex(*s->p)) return fail_inside(s, "in \\u hexadecimal character escape");
