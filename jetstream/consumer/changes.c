@@ -110,11 +110,10 @@ void mg_js_consumer_revise(struct mg_js_consumer *c, int64_t now, const struct m
 }
 
 void mg_js_consumer_pause(struct mg_js_consumer *c, int64_t now, const struct mg_js_consumer_rules *rules) {
-    bool paused = rules->pause_until > now, same = rules->pause_until == c->rules->pause_until;
+    bool paused = rules->pause_until > now;
     c->rules = rules;
     c->paused = paused;
     c->no_taker = false;
-    if (same) return;
     consumer_notice(c, &(struct mg_js_notice){.kind = paused ? MG_JS_NOTICE_PAUSED : MG_JS_NOTICE_RESUMED,
                                               .time = c->rules->pause_until});
 }
