@@ -84,6 +84,7 @@ struct mg_cold_read {
     uint32_t count, cap;
     uint64_t covered;          // SCAN: every message below was looked at
     uint64_t total;            // COUNT
+    bool doubt;                // SUBJECT: the row that cannot be read may have said something else
     int err;                   // the question as a whole could not be answered; never of SCAN: who goes from message
                                // to message always gets ahead
     // COUNT: bitmaps of removed messages that are in memory, gathered in slices before the reader gets it.

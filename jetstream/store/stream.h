@@ -140,7 +140,12 @@ struct mg_stream {
     struct {                  // at most so much of the counters are messages that have gone: limits let it be
         uint64_t msgs, bytes;
     } slack;
-    enum mg_recount_state { MG_RECOUNT_IDLE, MG_RECOUNT_WANTED, MG_RECOUNT_ASKED } recount; // see correct.h
+    enum mg_recount_state {   // see correct.h
+        MG_RECOUNT_IDLE,
+        MG_RECOUNT_WANTED,
+        MG_RECOUNT_ASKED,
+        MG_RECOUNT_STALE,     // asked, but the rows of subjects have become others
+    } recount;
     uint64_t recount_from;    // not before `first` is there: something in front of it cannot be read
     bool rebuilt;             // replay: of the messages in segments only those count that can be read
     bool dirty;               // changed since the last seal
@@ -270,7 +275,7 @@ struct mg_stretch *mg_stream_stretch_of(const struct mg_stream *s, uint64_t seq)
 size_t mg_subject_key(const struct mg_stream *s, mg_slice subject, char *out);
 // After a look-up: the older value of an unresolved row has come.
 // The row is among sealed ones (frozen) or not.
-void mg_stream_subject_merged(struct mg_stream *s, mg_slice before, const struct mg_cell *after, bool frozen);
+void mg_stream_subject_merged(struct mg_stream *s, mg_slice before, struct mg_cell *after, bool frozen);
 
 // assist.c: what a change needs from segments, or from a long walk. MG_EAGAIN: asked for, the queue is pumped when it
 // has come.
@@ -343,6 +348,7 @@ void mg_stream_apply_drop(struct mg_stream *s);
 #define MG_STATE_FIRST_EXACT 1u // flags of a row of counters
 #define MG_STATE_REBUILT 2u
 #define MG_STATE_INEXACT 4u
+#define MG_STATE_IN_DOUBT (MG_STATE_REBUILT | MG_STATE_INEXACT) // rows of subjects may say what no message does
 int mg_stream_decode_row(struct mg_stream *s, mg_slice value); // MG_ECORRUPT
 void mg_stream_add_stretch(struct mg_stream *s, const struct mg_stretch *c); // takes its reference
 struct mg_stream *mg_stream_new(struct mg_store_part *p, uint64_t id);
