@@ -30,6 +30,7 @@ WORKLOADS = {
     "silent_extent": "rot",
     "damage_is_absence": "rot",
     "no_void": "points",
+    "damage_forgotten": "rot",
     "compacted_away": "decay",
     "range_passed_over": "decay",
     "half_correction": "decay",
