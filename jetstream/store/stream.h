@@ -51,7 +51,8 @@ struct mg_change {
     uint64_t cursor;              // purge: where the next slice begins
     mg_slice filter, key, value;
     struct mg_stream_limits limits;
-    bool erase, delete_row, started;
+    bool erase, delete_row;
+    bool started;                 // half done; append: conditions hold, it makes room
     bool last, exact;             // correction: its last piece; with it counters are exact as of operation `seq`
     bool quiet;                   // nobody waits for its result
     bool note;                    // of a row: its result may take a while
@@ -208,12 +209,12 @@ void mg_change_free(struct mg_change *c);
 void mg_stream_answer(struct mg_stream *s, void *ctx, int err, uint64_t seq, enum mg_answer kind);
 void mg_stream_tell_removed(struct mg_stream *s, uint64_t seq, mg_slice subject);
 
-// append.c: 0 decided (record written, result queued), MG_EAGAIN: needs something from disk, try again.
-// *extent: of headers and payload, or NULL; becomes NULL when there is a record, which has it now.
-int mg_append_execute(struct mg_stream *s, const struct mg_append *a, struct mg_extent **extent, void *ctx);
+// append.c: 0 decided (record written, result queued), MG_EAGAIN: needs something from disk, or makes room, try again.
+// c->extent: of headers and payload, or NULL; becomes NULL when there is a record, which has it now.
+int mg_append_execute(struct mg_stream *s, struct mg_change *c);
 // As things are now it would be refused, or is a duplicate: then the answer is queued. False: it would not, or that
 // cannot be known without the disk.
-bool mg_append_refused(struct mg_stream *s, const struct mg_append *a, void *ctx);
+bool mg_append_refused(struct mg_stream *s, const struct mg_change *c);
 int mg_stream_subject_row(struct mg_stream *s, mg_slice subject, const struct mg_subject_row **out); // or MG_EAGAIN
 // purge.c
 int mg_remove_execute(struct mg_stream *s, uint64_t seq, bool erase, void *ctx);
