@@ -53,10 +53,13 @@ static int check_extent(struct mg_stream *s, const struct mg_change *c) {
 
 static int execute(struct mg_stream *s, struct mg_change *c) {
     struct mg_stream_state state;
+    if (!MG_PLANTED(late_seal) && !mg_seal_first(s)) {
+        mg_part_pump_later(s);
+        return MG_EAGAIN;
+    }
     int err = check_extent(s, c);
     if (err == 0) err = admit(s, c);
     if (err) return err == 1 ? 0 : err;
-    if (!MG_PLANTED(late_seal)) mg_seal_first(s);
     switch (c->kind) {
     case MG_CHANGE_APPEND: return mg_append_execute(s, c);
     case MG_CHANGE_REMOVE: return mg_remove_execute(s, c->seq, c->erase, c->ctx);

@@ -286,6 +286,8 @@ static void free_part(struct mg_store_part *p) {
     mg_free(p->garbage);
     mg_part_free_tables(p, UINT32_MAX);
     mg_free(p->tables);
+    mg_part_free_stretches(p, UINT32_MAX);
+    mg_free(p->stretched);
     for (uint32_t i = 0; i < p->unsent_len; i++) mg_part_batch_free(p->unsent[i]);
     mg_free(p->unsent);
     mg_table_fini(&p->by_id);

@@ -260,7 +260,8 @@ static int refuse(const struct model *m, const struct model_append *a, uint32_t 
 // The next one that limits remove, with one message more of that size; 0: none. Behind the last one: that one.
 static uint64_t next_to_go(const struct model *m, unsigned subject, uint32_t more) {
     int64_t per_subject = m->limits.max_msgs_per_subject;
-    if (per_subject > 0 && model_count_of(m, subject) + (more > 0) > (uint64_t)per_subject) return oldest_of(m, subject);
+    if (per_subject > 0 && model_count_of(m, subject) + (more > 0) > (uint64_t)per_subject)
+        return oldest_of(m, subject);
     return over(m, more) ? model_first(m) : 0;
 }
 
