@@ -80,6 +80,7 @@ static int take_stretch(struct mg_store *st, uint64_t id, const struct mg_row *r
     if (s == NULL) return 0;
     if (mg_stretch_decode(row->key, row->value, &file, &c) != 0) return MG_ECORRUPT;
     struct mg_segment_ref *g = mg_keeper_segment(st, file);
+    if (c.last_seq < s->first) c.live = 0; // whatever its row says
     if (g == NULL && c.live == 0 && !mg_keeper_segment_lost(st, file)) {
         mg_rows_delete(s->rows, row->key); // dropped in the same manifest that has this row; it is left over
         return 0;
@@ -91,7 +92,7 @@ static int take_stretch(struct mg_store *st, uint64_t id, const struct mg_row *r
         return 0;
     }
     c.segment = mg_segment_ref_get(g);
-    mg_stream_add_stretch(s, &c);
+    mg_stretches_add(&s->cold, &c);
     add_fact(&st->keeping->facts, id, &c);
     return 0;
 }

@@ -55,6 +55,7 @@
     X(sure_of_unsynced, journal, "a page says that all before it was durable")                                         \
     X(early_ack, store, "results leave before their batch is durable")                                                 \
     X(duplicate_at_once, store, "a duplicate acknowledgement does not wait for the record that it speaks of")          \
+    X(asked_again, store, "the conditions of a publish are looked at again when it has made room")                     \
     X(early_visible, store, "readers see messages that are not durable")                                               \
     X(folder_not_synced, store, "the names of new files are not synced")                                               \
     X(bytes_not_synced, store, "new files are not synced")                                                             \
