@@ -43,6 +43,7 @@ void mg_js_do_consumer_pause(struct mg_js_request *rq) {
         return;
     }
     if (mg_js_time_is_zero(p->pause_until)) p->pause_until = (struct mg_js_time){.set = false};
+    p->pause_until.offset = 0; // told in UTC, whatever the zone of the request
     mg_js_member_pause(m, p->pause_until);
     void *ctx = mg_js_request_then(rq, paused);
     int err = 0;
@@ -136,7 +137,7 @@ void mg_js_do_consumer_reset(struct mg_js_request *rq) {
     rq->drop = drop_reset;
     t->rq = rq;
     t->m = m;
-    if (!mg_js_request_lenient(rq, &reset_shape, t)) return;
+    if (rq->body.n && !mg_js_request_lenient(rq, &reset_shape, t)) return;
     if (t->seq == 0 || m->terms->rules.deliver != MG_JS_DELIVER_BY_START_TIME) {
         reset(t, 0);
         return;
@@ -184,8 +185,7 @@ void mg_js_do_consumer_unpin(struct mg_js_request *rq) {
     struct mg_js_error e = {0};
     if (!mg_js_request_lenient(rq, &unpin_shape, &u)) return;
     if (u.group.n == 0) {
-        mg_js_failf(&e, MG_JSE_INVALID_JSON, "%s",
-                    rq->body.n ? "consumer group not specified" : "unexpected end of JSON input");
+        mg_js_failf(&e, MG_JSE_INVALID_JSON, "consumer group not specified");
         mg_js_answer_error(rq, &e);
     } else if (!mg_js_group_valid(u.group)) {
         mg_js_answer_fail(rq, MG_JSE_CONSUMER_INVALID_GROUP_NAME);

@@ -117,7 +117,8 @@ static void tell(struct mg_js_request *rq, struct mg_js_stream *s, const struct 
     info.version = rq->js->o.version;
     info.leader = rq->js->server_name;
     info.domain = rq->js->domain;
-    if (t->total) page = mg_js_page_at((int64_t)t->total, t->d.offset, MG_JS_SUBJECTS_LIMIT);
+    if (t->total) // unlike in lists, the offset is told as it was asked
+        page = (struct mg_js_page){(int64_t)t->total, t->d.offset > 0 ? t->d.offset : 0, MG_JS_SUBJECTS_LIMIT};
     info.state.subjects_at = t->nsubjects ? &t->subjects_at : NULL;
     info.state.deleted_at = t->ndeleted ? &t->deleted_at : NULL;
     struct mg_jw w;

@@ -14,6 +14,7 @@
 
 #include "jetstream/store/correct.h"
 #include "jetstream/store/dedupe.h"
+#include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
 #include "server/base/assert.h"
 #include "server/base/errors.h"
@@ -21,7 +22,7 @@
 #include "server/base/planted.h"
 #include "server/proto/subject.h"
 
-// More removals than this go into records of their own, in front.
+// A record does not name more removals than this. More of them go into records of their own, in front.
 #define REMOVALS_IN_RECORD 256u
 #define REMOVALS_BYTES 32768u
 
@@ -35,6 +36,7 @@ struct decision {
     uint64_t up_to, own;  // numbers up to it are, and how many of this subject
     bool replaces, sought; // sought: the oldest were, and the answer is used up
     bool rolled, clears;  // the rollup is in the record: its list has them all; it removes everything
+    bool crowded;         // there is more to evict than is on the list
     struct mg_removals list;
     struct mg_extent *extent;
 };
@@ -155,10 +157,11 @@ static void evict(struct mg_stream *s, struct decision *d, uint64_t seq, uint32_
 
 // The row does not name them all: they have to be looked for.
 static int evict_found(struct mg_stream *s, struct decision *d, uint64_t excess) {
-    uint64_t bytes = 0;
+    uint64_t bytes = 0, most = s->part->store->o.evictions, n = excess < most ? excess : most;
     uint32_t before = d->list.count;
-    int err = mg_assist_oldest(s, d->a->subject, d->row->first, excess, &d->list, &bytes);
+    int err = mg_assist_oldest(s, d->a->subject, d->row->first, n, &d->list, &bytes);
     if (err) return err;
+    d->crowded = n < excess && d->list.count > before; // none: those that are left cannot be read
     d->msgs = mg_sure_of(d->msgs, d->list.count - before);
     d->bytes = mg_sure_of(d->bytes, bytes);
     d->own_oldest = d->list.previous;
@@ -194,6 +197,8 @@ static int evict_oldest(struct mg_stream *s, struct decision *d) {
     struct mg_head_walk walk = mg_head_walk_of(s);
     struct mg_head_message m;
     while (over_limits(s, d)) {
+        d->crowded = d->list.count >= s->part->store->o.evictions || d->list.buf.len >= REMOVALS_BYTES;
+        if (d->crowded) return 0;
         int err = mg_head_next(s, &walk, &m);
         if (err == MG_EAGAIN) return err;
         if (err) { // nobody is left but the new one
@@ -277,10 +282,11 @@ static int decide(struct mg_stream *s, struct decision *d) {
     d->clears = clears_all(s, d);
     if (d->clears) {
         mg_removals_clear(&d->list);
+        d->crowded = false;
         return 0;
     }
-    err = evict_oldest(s, d);
-    return err ? err : roll_up(s, d);
+    if (!d->crowded) err = evict_oldest(s, d);
+    return err || d->crowded ? err : roll_up(s, d);
 }
 
 static uint8_t flags_of(const struct decision *d, bool dedupe, bool row) {
@@ -347,37 +353,63 @@ static void answer_appended(struct mg_stream *s, const struct decision *d, void 
 }
 
 // Conditions, limits, what it evicts; changes nothing. 0: a record can be written. 1: the answer is queued. MG_EAGAIN.
-static int prepare(struct mg_stream *s, const struct mg_append *a, struct decision *d, void *ctx) {
+static int prepare(struct mg_stream *s, const struct mg_change *c, struct decision *d) {
+    const struct mg_append *a = &c->append;
     *d = (struct decision){.a = a, .seq = s->last + 1, .msgs = s->msgs, .bytes = s->bytes};
     d->size = mg_stream_size_of(s, a->subject.n, a->headers.n, a->payload.n);
-    int err = check_conditions(s, a, ctx);
+    bool before = !c->started || MG_PLANTED(asked_again); // else it makes room
+    int err = before ? check_conditions(s, a, c->ctx) : 0;
     if (err == 1) return 1;
     if (err == 0) err = decide(s, d);
-    if (err == 0 && a->facts && a->facts->want_previous) err = last_of_subject(s, a->subject, &a->facts->previous);
-    return err == 0 || err == MG_EAGAIN ? err : refused(s, err, ctx); // or what it needs to know cannot be read
+    if (err == 0 && before && a->facts && a->facts->want_previous)
+        err = last_of_subject(s, a->subject, &a->facts->previous);
+    return err == 0 || err == MG_EAGAIN ? err : refused(s, err, c->ctx); // or what it needs to know cannot be read
 }
 
-bool mg_append_refused(struct mg_stream *s, const struct mg_append *a, void *ctx) {
+bool mg_append_refused(struct mg_stream *s, const struct mg_change *c) {
     struct decision d;
-    bool answered = prepare(s, a, &d, ctx) == 1;
+    bool answered = prepare(s, c, &d) == 1;
     mg_removals_fini(&d.list);
     return answered;
 }
 
-int mg_append_execute(struct mg_stream *s, const struct mg_append *a, struct mg_extent **extent, void *ctx) {
-    struct decision d;
-    int err = prepare(s, a, &d, ctx);
-    if (err == 0) {
-        int64_t time = a->time ? a->time : mg_part_time(s->part);
-        if (time < s->last_time) time = s->last_time;
-        if (a->facts) a->facts->time = time;
-        d.extent = *extent;
-        write_record(s, &d, time);
-        *extent = NULL;
-        remember_id(s, a->msg_id);
-        answer_appended(s, &d, ctx);
-        mg_stream_appended(s);
+static void execute(struct mg_stream *s, struct mg_change *c, struct decision *d) {
+    const struct mg_append *a = &c->append;
+    int64_t time = a->time ? a->time : mg_part_time(s->part);
+    if (time < s->last_time) time = s->last_time;
+    if (a->facts) a->facts->time = time;
+    d->extent = c->extent;
+    write_record(s, d, time);
+    c->extent = NULL;
+    remember_id(s, a->msg_id);
+    answer_appended(s, d, c->ctx);
+    mg_stream_appended(s);
+}
+
+// The next slice of what it evicts. False: that's enough for this turn.
+static bool make_room(struct mg_stream *s, struct mg_change *c, const struct decision *d) {
+    if (!c->started) {
+        c->started = true;
+        // From here on it has to be a change that waits.
+        if (mg_list_empty(&s->waiting)) return false;
     }
-    mg_removals_fini(&d.list);
+    mg_removals_write(s, &d->list, false);
+    return !mg_part_spent(s->part, d->list.count);
+}
+
+int mg_append_execute(struct mg_stream *s, struct mg_change *c) {
+    struct decision d;
+    int err;
+    for (bool more = true; more;) {
+        err = prepare(s, c, &d);
+        more = err == 0 && d.crowded;
+        if (err == 0 && !more) execute(s, c, &d);
+        if (more && !make_room(s, c, &d)) {
+            mg_part_pump_later(s);
+            err = MG_EAGAIN;
+            more = false;
+        }
+        mg_removals_fini(&d.list);
+    }
     return err == MG_EAGAIN ? err : 0;
 }

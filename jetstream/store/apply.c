@@ -17,6 +17,7 @@
 #include "server/base/planted.h"
 
 #define WORTH_A_CHECKPOINT (1024u * 1024)
+#define MANY_STRETCHES 1024u // are, too
 
 uint32_t mg_stream_size_of(const struct mg_stream *s, size_t subject, size_t headers, size_t payload) {
     // spec/jetstream-streams.md 7: what the reference's stores would use for it.
@@ -167,26 +168,9 @@ static mg_slice subject_of(const uint8_t *bytes) {
 
 // ---- removals -------------------------------------------------------------------------------------------------------
 
-uint32_t mg_stream_stretch_at(const struct mg_stream *s, uint64_t seq) {
-    uint32_t lo = 0, hi = s->cold_len;
-    while (lo < hi) {
-        uint32_t mid = (lo + hi) / 2;
-        if (s->cold[mid].last_seq < seq) {
-            lo = mid + 1;
-        } else {
-            hi = mid;
-        }
-    }
-    return lo;
-}
-
-struct mg_stretch *mg_stream_stretch_of(const struct mg_stream *s, uint64_t seq) {
-    uint32_t at = mg_stream_stretch_at(s, seq);
-    return at < s->cold_len && s->cold[at].first_seq <= seq ? &s->cold[at] : NULL;
-}
-
 uint64_t mg_stream_cold_end(const struct mg_stream *s) {
-    return s->cold_len ? s->cold[s->cold_len - 1].last_seq + 1 : 0;
+    const struct mg_stretch *last = mg_stretches_last(&s->cold);
+    return last ? last->last_seq + 1 : 0;
 }
 
 static size_t removed_key(const struct mg_stream *s, uint64_t seq, char *out) {
@@ -266,10 +250,13 @@ void mg_stream_freed(struct mg_stream *s, uint64_t bytes) {
     if (bytes >= WORTH_A_CHECKPOINT) mg_store_press_soon(s->part->store);
 }
 
-uint64_t mg_stream_cold_bytes(const struct mg_stream *s) {
-    uint64_t n = 0;
-    for (uint32_t i = 0; i < s->cold_len; i++) n += mg_stretch_bytes(&s->cold[i]);
-    return n;
+void mg_stream_freed_all(struct mg_stream *s) {
+    uint64_t n = s->cold.count > MANY_STRETCHES ? WORTH_A_CHECKPOINT : 0;
+    struct mg_stretch_at at = {0, 0};
+    for (const struct mg_stretch *c; n < WORTH_A_CHECKPOINT && (c = mg_stretches_get(&s->cold, at));
+         at = mg_stretches_next(&s->cold, at))
+        n += mg_stretch_bytes(c);
+    mg_stream_freed(s, n);
 }
 
 // The stream is empty: the subjects' rows of the old epoch mean nothing any more.
@@ -285,7 +272,8 @@ void mg_stream_forget_counters(struct mg_stream *s) {
 // counters are those of a rebuild, which could not read it.
 static bool counts(const struct mg_stream *s, uint64_t seq) {
     if (seq > s->found_last) return false;
-    return !s->rebuilt || (mg_stream_stretch_of(s, seq) && !mg_lost_has(&s->lost_ranges, seq));
+    struct mg_stretch_at at;
+    return !s->rebuilt || (mg_stretches_of(&s->cold, seq, &at) && !mg_lost_has(&s->lost_ranges, seq));
 }
 
 // Of what cannot be read the counters keep what nobody knows: too high until it is counted again (correct.h), never
@@ -318,9 +306,10 @@ static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool 
     } else {
         if (!r->named || (!live && !counts(s, r->seq))) return;
         set_removed(s, r->seq);
-        struct mg_stretch *stretch = mg_stream_stretch_of(s, r->seq);
+        struct mg_stretch_at at;
+        const struct mg_stretch *stretch = mg_stretches_of(&s->cold, r->seq, &at);
         if (stretch && stretch->live > 0 && known) {
-            mg_stretch_set_live(stretch, stretch->live - 1);
+            mg_stretches_set_live(&s->cold, at, stretch->live - 1u);
             if (stretch->live == 0) mg_stream_freed(s, mg_stretch_bytes(stretch));
         }
         mg_head_removed(s, r->seq);
@@ -354,8 +343,7 @@ static void want_erased(struct mg_stream *s, mg_slice list, bool live) {
 static void apply_clear(struct mg_stream *s, uint64_t last, bool live) {
     if (s->storage == MG_STORAGE_MEMORY) mg_part_garbage_table(s->part, &s->mem);
     else mg_memtable_clear(&s->mem, s->part->generation);
-    mg_stream_freed(s, mg_stream_cold_bytes(s));
-    for (uint32_t i = 0; i < s->cold_len; i++) mg_stretch_set_live(&s->cold[i], 0);
+    mg_stream_freed_all(s);
     mg_head_reset(s);
     mg_stream_forget_counters(s);
     if (last > s->last) s->last = last;
@@ -460,7 +448,7 @@ void mg_stream_sum(struct mg_stream *s) {
 }
 
 void mg_stream_apply(struct mg_stream *s, const struct mg_record_view *rec, const uint8_t *bytes, bool live) {
-    if (MG_PLANTED(late_seal)) mg_seal_first(s);
+    if (MG_PLANTED(late_seal) && s->sealed_in != s->part->generation) mg_seal_stream(s, true);
     mg_assert(s->sealed_in == s->part->generation);
     s->op = rec->head.op;
     s->dirty = true;

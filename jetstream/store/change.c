@@ -34,7 +34,8 @@ static size_t record_bytes(const struct mg_change *c) {
 // 0: go on. 1: refused, the answer is queued. MG_EAGAIN: it has to wait for the journal.
 static int admit(struct mg_stream *s, struct mg_change *c) {
     if (s->storage == MG_STORAGE_MEMORY) return 0;
-    int err = mg_part_admit(s->part, c->kind == MG_CHANGE_APPEND, record_bytes(c));
+    // A publish that has made room was let in before it began.
+    int err = mg_part_admit(s->part, c->kind == MG_CHANGE_APPEND && !c->started, record_bytes(c));
     if (err == 0 || err == MG_EAGAIN) return err;
     if (c->started) return MG_EAGAIN; // half done: the rest must follow
     mg_stream_answer(s, c->ctx, err, 0, MG_ANSWER_PLAIN);
@@ -52,12 +53,15 @@ static int check_extent(struct mg_stream *s, const struct mg_change *c) {
 
 static int execute(struct mg_stream *s, struct mg_change *c) {
     struct mg_stream_state state;
+    if (!MG_PLANTED(late_seal) && !mg_seal_first(s)) {
+        mg_part_pump_later(s);
+        return MG_EAGAIN;
+    }
     int err = check_extent(s, c);
     if (err == 0) err = admit(s, c);
     if (err) return err == 1 ? 0 : err;
-    if (!MG_PLANTED(late_seal)) mg_seal_first(s);
     switch (c->kind) {
-    case MG_CHANGE_APPEND: return mg_append_execute(s, &c->append, &c->extent, c->ctx);
+    case MG_CHANGE_APPEND: return mg_append_execute(s, c);
     case MG_CHANGE_REMOVE: return mg_remove_execute(s, c->seq, c->erase, c->ctx);
     case MG_CHANGE_PURGE: return mg_purge_execute(s, c);
     case MG_CHANGE_BARRIER:
@@ -111,7 +115,7 @@ void mg_change_free(struct mg_change *c) {
 // One that would be refused need not be written: nothing stands before it. 0: the answer is queued.
 static int refuse_large(struct mg_stream *s, const struct mg_change *c) {
     int err = mg_part_refuses(s->part);
-    if (err == 0) return mg_append_refused(s, &c->append, c->ctx) ? 0 : MG_EAGAIN;
+    if (err == 0) return mg_append_refused(s, c) ? 0 : MG_EAGAIN;
     mg_stream_answer(s, c->ctx, err, 0, MG_ANSWER_PLAIN);
     return 0;
 }

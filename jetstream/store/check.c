@@ -202,7 +202,7 @@ static void count_stretch(const struct mg_stream *s, const struct mg_stretch *c,
     const struct mg_segment *g;
     struct mg_section at;
     if (mg_stretch_open(c, s->id, &g, &at) != 0) {
-        n->unreadable += c->live;
+        if (c->last_seq >= s->first) n->unreadable += c->live;
         return;
     }
     struct mg_section_scan *scan = mg_section_scan_new(g, &at, NULL, 0, true);
@@ -233,13 +233,16 @@ static void count_memory(const struct mg_stream *s, struct count *n) {
 }
 
 static void check_stretches(struct check *c, const struct mg_stream *s) {
-    for (uint32_t i = 0; i < s->cold_len; i++) {
-        const struct mg_stretch *at = &s->cold[i];
+    struct mg_stretch_at place = {0, 0};
+    uint64_t before = 0;
+    for (const struct mg_stretch *at; (at = mg_stretches_get(&s->cold, place));
+         place = mg_stretches_next(&s->cold, place)) {
         const struct mg_segment *g;
         struct mg_section there;
-        if (i && s->cold[i - 1].last_seq >= at->first_seq)
+        if (before >= at->first_seq)
             tell(c, MG_CHECK_LOST, "Stream %.*s: messages around %llu are in two places", (int)s->name.n, s->name.p,
                  (unsigned long long)at->first_seq);
+        before = at->last_seq;
         int err = mg_stretch_open(at, s->id, &g, &there);
         if (err == 0)
             mg_stretch_close(at);
@@ -252,7 +255,9 @@ static void check_stretches(struct check *c, const struct mg_stream *s) {
 static void check_stream(struct check *c, const struct mg_stream *s) {
     struct count n = {0};
     check_stretches(c, s);
-    for (uint32_t i = 0; i < s->cold_len; i++) count_stretch(s, &s->cold[i], &n);
+    struct mg_stretch_at at = {0, 0};
+    for (const struct mg_stretch *x; (x = mg_stretches_get(&s->cold, at)); at = mg_stretches_next(&s->cold, at))
+        count_stretch(s, x, &n);
     count_memory(s, &n);
     bool same = n.msgs == s->msgs && n.bytes == s->bytes;
     if (!same && (n.unreadable || s->lost)) // told above, one by one
@@ -263,8 +268,8 @@ static void check_stream(struct check *c, const struct mg_stream *s) {
              s->name.p, (unsigned long long)s->msgs, (unsigned long long)s->bytes, (unsigned long long)n.msgs,
              (unsigned long long)n.bytes);
     if (s->lost_operations)
-        tell(c, MG_CHECK_LOST, "Stream %.*s: %llu operations were lost in the journal", (int)s->name.n, s->name.p,
-             (unsigned long long)s->lost_operations);
+        tell(c, MG_CHECK_LOST, "Stream %.*s: %llu operations are missing: lost in the journal, or torn by a crash",
+             (int)s->name.n, s->name.p, (unsigned long long)s->lost_operations);
     if (s->lost && same)
         tell(c, MG_CHECK_LOST, "Stream %.*s: %llu messages were lost before", (int)s->name.n, s->name.p,
              (unsigned long long)s->lost);

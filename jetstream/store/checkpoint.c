@@ -356,11 +356,8 @@ static void undo(struct checkpoint *c) {
 // ---- facts ----------------------------------------------------------------------------------------------------------
 
 static void add_facts(struct mg_facts *all, const struct mg_facts *f) {
-    for (uint32_t i = 0; i < f->len; i++) {
-        const struct mg_fact *x = &f->streams[i];
-        mg_facts_add(all, x);
-        for (uint32_t k = 0; k < x->len; k++) mg_facts_add_stretch(all, f->stretches[x->at + k]);
-    }
+    for (uint32_t i = 0; i < f->len; i++) mg_facts_add(all, &f->streams[i]);
+    for (uint32_t i = 0; i < f->changes_len; i++) mg_facts_add_change(all, f->changes[i].stream, f->changes[i].at);
 }
 
 static void join_facts(struct checkpoint *c) {

@@ -54,48 +54,40 @@ static void free_read(struct mg_cold_read *r) {
     mg_free(r);
 }
 
-// The first stretch that may have a message that is young enough: times ascend with numbers.
-static uint32_t first_reaching(const struct mg_stream *s, int64_t time) {
-    uint32_t lo = 0, hi = s->cold_len;
-    while (lo < hi) {
-        uint32_t mid = (lo + hi) / 2;
-        if (mg_stretch_reaches(&s->cold[mid], time)) hi = mid;
-        else lo = mid + 1;
-    }
-    return lo;
+static bool before(struct mg_stretch_at a, struct mg_stretch_at b) {
+    return a.page != b.page ? a.page < b.page : a.i < b.i;
 }
 
-// The stretches to take along: [*first, *end). True: there are more where the question goes on.
-static bool choose_stretches(const struct mg_cold_read *r, uint32_t *first, uint32_t *end) {
-    const struct mg_stream *s = r->stream;
-    *first = 0;
-    *end = s->cold_len;
-    if (r->q.kind == MG_COLD_ROW) *end = 0;
-    if (r->q.kind == MG_COLD_ROW || r->q.kind == MG_COLD_SUBJECT) return false;
+// The first of the stretches to take along, *n: at most so many. LAST goes from the end.
+static struct mg_stretch_at choose_stretches(struct mg_cold_read *r, uint32_t *n) {
+    const struct mg_stretches *t = &r->stream->cold;
+    struct mg_stretch_at at = mg_stretches_find(t, r->q.from);
+    *n = r->q.kind == MG_COLD_ROW ? 0 : STRETCHES;
+    if (r->q.kind == MG_COLD_SUBJECT) *n = t->count; // it is asked where a table is damaged
+    if (r->q.kind == MG_COLD_TIME) {
+        struct mg_stretch_at young = mg_stretches_reaching(t, r->q.time);
+        if (before(at, young)) at = young;
+    }
     if (r->q.kind == MG_COLD_LAST) {
-        uint32_t at = mg_stream_stretch_at(s, r->q.from);
-        if (at < s->cold_len && s->cold[at].first_seq <= r->q.from) at++;
-        *end = at;
-        if (at > STRETCHES) *first = at - STRETCHES;
-        return *first > 0;
+        const struct mg_stretch *c = mg_stretches_get(t, at);
+        *n = c && c->first_seq <= r->q.from;
+        while (*n < STRETCHES && mg_stretches_back(t, &at)) ++*n;
     }
-    *first = mg_stream_stretch_at(s, r->q.from);
-    uint32_t young = r->q.kind == MG_COLD_TIME ? first_reaching(s, r->q.time) : 0;
-    if (young > *first) *first = young;
-    if (*end - *first > STRETCHES) *end = *first + STRETCHES;
-    return *end < s->cold_len;
+    return at;
 }
 
+// cut: there are more of them where the question goes on.
 static void snapshot(struct mg_cold_read *r) {
-    const struct mg_stream *s = r->stream;
-    uint32_t first, end;
-    r->cut = choose_stretches(r, &first, &end);
-    r->cold_len = end - first;
-    r->cold = mg_alloc((r->cold_len ? r->cold_len : 1) * sizeof(r->cold[0]));
-    for (uint32_t i = 0; i < r->cold_len; i++) {
-        r->cold[i] = s->cold[first + i];
-        mg_segment_ref_get(r->cold[i].segment);
+    const struct mg_stretches *t = &r->stream->cold;
+    uint32_t n;
+    struct mg_stretch_at at = choose_stretches(r, &n), first = at;
+    const struct mg_stretch *c;
+    r->cold = mg_alloc((n ? n : 1) * sizeof(r->cold[0]));
+    for (r->cold_len = 0; r->cold_len < n && (c = mg_stretches_get(t, at)); at = mg_stretches_next(t, at)) {
+        r->cold[r->cold_len++] = *c;
+        mg_segment_ref_get(c->segment);
     }
+    r->cut = r->q.kind == MG_COLD_LAST ? mg_stretches_back(t, &first) : n > 0 && mg_stretches_get(t, at);
     r->upto = r->cold_len ? r->cold[r->cold_len - 1].last_seq + 1 : r->q.from;
 }
 

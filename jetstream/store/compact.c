@@ -390,11 +390,6 @@ static void change_facts(struct job *j) {
     j->st->keeping->facts = now;
 }
 
-static int by_number(const void *a, const void *b) {
-    const uint64_t *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
-}
-
 static void swapped(struct mg_parcel *p) {
     struct mg_swap *w = mg_container_of(p, struct mg_swap, parcel);
     w->part->store->keeping->swapped++;
@@ -412,10 +407,6 @@ static void tell_part(const struct job *j, unsigned part) {
         w->groups[w->groups_len++] = j->groups[i];
         if (j->groups[i].segment) mg_segment_ref_get(j->groups[i].segment);
     }
-    w->old = mg_alloc(j->from_len * sizeof(w->old[0]));
-    w->old_len = j->from_len;
-    for (uint32_t i = 0; i < j->from_len; i++) w->old[i] = j->from[i]->id;
-    qsort(w->old, w->old_len, sizeof(w->old[0]), by_number);
     w->parcel.arrived = mg_swap_arrived;
     mg_inbox_post(&w->part->inbox, &w->parcel);
 }

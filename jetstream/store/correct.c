@@ -17,10 +17,11 @@
 // Bytes of the stretches that have messages of a range.
 static uint64_t bytes_around(const struct mg_stream *s, const struct mg_lost_range *r, uint64_t *counted) {
     uint64_t n = 0;
-    for (uint32_t i = mg_stream_stretch_at(s, r->first); i < s->cold_len && s->cold[i].first_seq <= r->last; i++) {
-        if (s->cold[i].last_seq <= *counted) continue;
-        n += mg_stretch_bytes(&s->cold[i]);
-        *counted = s->cold[i].last_seq;
+    struct mg_stretch_at at = mg_stretches_find(&s->cold, r->first > *counted ? r->first : *counted + 1);
+    for (const struct mg_stretch *c; (c = mg_stretches_get(&s->cold, at)) && c->first_seq <= r->last;
+         at = mg_stretches_next(&s->cold, at)) {
+        n += mg_stretch_bytes(c);
+        *counted = c->last_seq;
     }
     return n;
 }

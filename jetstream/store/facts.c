@@ -28,15 +28,14 @@
 void mg_facts_fini(struct mg_facts *f) {
     mg_free(f->streams);
     mg_free(f->stretches);
+    mg_free(f->changes);
     memset(f, 0, sizeof(*f));
 }
 
-void mg_facts_reserve(struct mg_facts *f, uint32_t streams, uint32_t stretches) {
-    mg_assert(f->cap == 0 && f->stretches_cap == 0);
+void mg_facts_reserve(struct mg_facts *f, uint32_t streams) {
+    mg_assert(f->cap == 0);
     f->cap = streams;
-    f->stretches_cap = stretches;
     f->streams = streams ? mg_alloc(streams * sizeof(f->streams[0])) : NULL;
-    f->stretches = stretches ? mg_alloc(stretches * sizeof(f->stretches[0])) : NULL;
 }
 
 void mg_facts_add(struct mg_facts *f, const struct mg_fact *x) {
@@ -60,13 +59,28 @@ void mg_facts_add_stretch(struct mg_facts *f, struct mg_fact_stretch s) {
     f->streams[f->len - 1].len++;
 }
 
+void mg_facts_add_change(struct mg_facts *f, uint64_t stream, struct mg_fact_stretch s) {
+    if (f->changes_len == f->changes_cap) {
+        f->changes_cap = f->changes_cap ? f->changes_cap * 2 : 16;
+        f->changes = mg_realloc(f->changes, f->changes_cap * sizeof(f->changes[0]));
+    }
+    f->changes[f->changes_len++] = (struct mg_fact_change){stream, s};
+}
+
 static int by_stream(const void *a, const void *b) {
     const struct mg_fact *x = a, *y = b;
     return (x->stream > y->stream) - (x->stream < y->stream);
 }
 
+static int by_place(const void *a, const void *b) {
+    const struct mg_fact_change *x = a, *y = b;
+    if (x->stream != y->stream) return x->stream < y->stream ? -1 : 1;
+    return (x->at.first_seq > y->at.first_seq) - (x->at.first_seq < y->at.first_seq);
+}
+
 void mg_facts_sort(struct mg_facts *f) {
     if (f->len) qsort(f->streams, f->len, sizeof(f->streams[0]), by_stream);
+    if (f->changes_len) qsort(f->changes, f->changes_len, sizeof(f->changes[0]), by_place);
 }
 
 const struct mg_fact *mg_facts_find(const struct mg_facts *f, uint64_t stream) {
@@ -74,27 +88,30 @@ const struct mg_fact *mg_facts_find(const struct mg_facts *f, uint64_t stream) {
     return f->len ? bsearch(&key, f->streams, f->len, sizeof(key), by_stream) : NULL;
 }
 
-// Stretches of one stream, ascending in both.
+// Those of one stream, from the at-th change on: the next one that may be about a stretch is moved up to.
 static void join_stretches(struct mg_facts *out, const struct mg_facts *now, const struct mg_fact *x,
-                           const struct mg_facts *old, const struct mg_fact *was) {
-    uint32_t k = 0;
+                           const struct mg_facts *old, const struct mg_fact *was, uint32_t *at) {
     for (uint32_t i = 0; i < was->len; i++) {
         struct mg_fact_stretch s = old->stretches[was->at + i];
-        while (k < x->len && now->stretches[x->at + k].first_seq < s.first_seq) k++;
-        bool news = k < x->len && now->stretches[x->at + k].first_seq == s.first_seq;
-        if (news) s.live = now->stretches[x->at + k].live, s.whole = now->stretches[x->at + k].whole;
+        const struct mg_fact_change key = {x->stream, s};
+        while (*at < now->changes_len && by_place(&now->changes[*at], &key) < 0) ++*at;
+        if (*at < now->changes_len && by_place(&now->changes[*at], &key) == 0) {
+            s.live = now->changes[*at].at.live;
+            s.whole = now->changes[*at].at.whole;
+        }
+        if (s.last_seq < x->first) s.live = s.whole = 0;
         mg_facts_add_stretch(out, s);
     }
 }
 
 void mg_facts_join(struct mg_facts *out, const struct mg_facts *now, const struct mg_facts *old) {
-    uint32_t at = 0;
+    uint32_t at = 0, change = 0;
     for (uint32_t i = 0; i < now->len; i++) {
         const struct mg_fact *x = &now->streams[i];
         mg_facts_add(out, x);
         while (at < old->len && old->streams[at].stream < x->stream) at++;
         if (at < old->len && old->streams[at].stream == x->stream)
-            join_stretches(out, now, x, old, &old->streams[at]);
+            join_stretches(out, now, x, old, &old->streams[at], &change);
     }
 }
 

@@ -9,7 +9,8 @@
 // least as new as the files it is about needs no word with the parts.
 //
 // What the keeper knew before is still true but for what has changed: a part tells at its seal which streams there are,
-// and of their stretches only those from which messages were removed.
+// and of their stretches only those from which messages were removed, and not those that `first` has passed: nothing in
+// them lives, whatever was told.
 //
 // Plain data without threads or I/O.
 #ifndef MG_JETSTREAM_STORE_FACTS_H
@@ -43,21 +44,30 @@ struct mg_fact {
     uint32_t at, len;       // its stretches
 };
 
+// What a part tells of a stretch.
+struct mg_fact_change {
+    uint64_t stream;
+    struct mg_fact_stretch at;
+};
+
 // Zeroed is empty.
 struct mg_facts {
     struct mg_fact *streams; // every stream with file storage; ascending once sorted
     uint32_t len, cap;
     struct mg_fact_stretch *stretches;
     uint32_t stretches_len, stretches_cap;
+    struct mg_fact_change *changes; // of stretches, in any order; joined with those of older facts
+    uint32_t changes_len, changes_cap;
 };
 void mg_facts_fini(struct mg_facts *f);
-void mg_facts_reserve(struct mg_facts *f, uint32_t streams, uint32_t stretches); // empty: so many without a copy
+void mg_facts_reserve(struct mg_facts *f, uint32_t streams);    // empty: so many without a copy
 void mg_facts_add(struct mg_facts *f, const struct mg_fact *x); // without its stretches
 // To the stream that was added last, behind its others.
 void mg_facts_add_stretch(struct mg_facts *f, struct mg_fact_stretch s);
-void mg_facts_sort(struct mg_facts *f);
-// The streams of `now`, each with the stretches that `old` has of it and how many live in them as `now` says, if it
-// does. Both are sorted, `out` is empty and will be sorted.
+void mg_facts_add_change(struct mg_facts *f, uint64_t stream, struct mg_fact_stretch s);
+void mg_facts_sort(struct mg_facts *f); // streams and changes
+// The streams of `now`, each with the stretches that `old` has of it and how many live in them as the changes of `now`
+// say, if they do. Both are sorted, `out` is empty and will be sorted.
 void mg_facts_join(struct mg_facts *out, const struct mg_facts *now, const struct mg_facts *old);
 const struct mg_fact *mg_facts_find(const struct mg_facts *f, uint64_t stream); // NULL; sorted
 

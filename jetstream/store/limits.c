@@ -233,8 +233,7 @@ static bool keeps_count(const struct mg_stream *s) {
 void mg_stream_age_due(struct mg_timer *t) {
     struct mg_stream *s = mg_container_of(t, struct mg_stream, age_timer);
     if (s->limits.max_age == 0 || s->deleted || s->part->poisoned) return;
-    mg_seal_first(s);
-    if (mg_part_busy(s->part) || keeps_count(s) || trim(s, too_old) == MG_EFULL) {
+    if (!mg_seal_first(s) || mg_part_busy(s->part) || keeps_count(s) || trim(s, too_old) == MG_EFULL) {
         mg_timer_start(s->part->wheel, t, mg_loop_now(s->part->loop) + EXPIRE_ON);
         return;
     }

@@ -25,6 +25,7 @@
 struct mg_seal;
 struct mg_swap;
 struct mg_record;
+struct mg_stretches;
 
 enum mg_answer {
     MG_ANSWER_PLAIN,
@@ -90,6 +91,8 @@ struct mg_store_part {
     uint32_t garbage_len, garbage_cap;
     struct mg_memtable *tables; // the same, whole ones
     uint32_t tables_len, tables_cap;
+    struct mg_stretches *stretched; // of streams that were freed
+    uint32_t stretched_len, stretched_cap;
     int64_t last_time;        // the newest that the recovery saw
     struct mg_clock clock;
     uint32_t installs;        // checkpoints and compactions taken in; see cold.c
@@ -110,7 +113,6 @@ struct mg_store_part {
     bool poisoned, stopping;
     bool closed;              // the threads have ended: nothing is asked or written any more
     struct mg_list wanting;   // streams with changes or reads that wait, or limits to enforce
-    uint32_t stretches;       // of all streams
     struct mg_store_sums sums;
     bool pump;                // a stream wants to be pumped at the next turn
     uint64_t spent_at;        // when the time of this kind of work is over (mg_part_spent)
@@ -141,6 +143,9 @@ void mg_part_forget_results(struct mg_store_part *p); // at the end: nobody hear
 void mg_part_garbage(struct mg_store_part *p, void *memory);
 // The same for the memtable of a memory stream with all its records, in slices. Leaves an empty one.
 void mg_part_garbage_table(struct mg_store_part *p, struct mg_memtable *t);
+// The same for the stretches of a stream. Leaves none.
+void mg_part_garbage_stretches(struct mg_store_part *p, struct mg_stretches *t);
+bool mg_part_free_stretches(struct mg_store_part *p, uint32_t n); // about so many. True: there are more
 void mg_part_free_garbage(struct mg_store_part *p); // the next slice
 bool mg_part_free_tables(struct mg_store_part *p, uint32_t records); // about so many. True: there is more
 // ns since the epoch, never goes back.

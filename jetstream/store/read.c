@@ -270,12 +270,13 @@ static int ask(struct mg_stream *s, struct mg_read *r, enum mg_cold_kind kind, u
 static int read_seq(struct mg_stream *s, struct mg_read *r, uint64_t seq, uint64_t bound) {
     if (seq < s->first || seq > bound) return answer(r, MG_ENOTFOUND);
     const uint8_t *bytes = mg_memtable_get(&s->mem, seq);
+    struct mg_stretch_at at;
     if (bytes) {
         struct mg_record_view v;
         mg_record_borrow(&v, bytes);
         return answer_record(r, seq, &v);
     }
-    if (mg_stream_stretch_of(s, seq) == NULL || mg_stream_known_removed(s, seq)) return answer(r, MG_ENOTFOUND);
+    if (mg_stretches_of(&s->cold, seq, &at) == NULL || mg_stream_known_removed(s, seq)) return answer(r, MG_ENOTFOUND);
     r->seq = seq;
     return ask(s, r, MG_COLD_SCAN, seq);
 }
@@ -356,13 +357,12 @@ static int read_last(struct mg_stream *s, struct mg_read *r) {
     err = last_in_memory(s, r);
     if (err == 0) return 0;
     if (err == MG_EAGAIN) return go_on_later(r);
-    if (s->cold_len == 0 || r->partial == 0) return answer(r, MG_ENOTFOUND);
+    if (s->cold.count == 0 || r->partial == 0) return answer(r, MG_ENOTFOUND);
     return ask(s, r, MG_COLD_LAST, r->partial);
 }
 
 static int read_time(struct mg_stream *s, struct mg_read *r) {
-    bool cold = s->cold_len && s->first < mg_stream_cold_end(s) &&
-                mg_stretch_reaches(&s->cold[s->cold_len - 1], r->time);
+    bool cold = s->first < mg_stream_cold_end(s) && mg_stretch_reaches(mg_stretches_last(&s->cold), r->time);
     return cold ? ask(s, r, MG_COLD_TIME, s->first) : time_in_memory(s, r);
 }
 

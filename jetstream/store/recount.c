@@ -173,16 +173,28 @@ static struct mg_stream **all_streams(struct mg_store *st, uint32_t *n) {
     return list;
 }
 
+// Copies, without references.
+static struct mg_stretch *stretches_of(const struct mg_stream *s) {
+    struct mg_stretch *list = mg_alloc((s->cold.count + 1u) * sizeof(*list));
+    uint32_t n = 0;
+    struct mg_stretch_at at = {0, 0};
+    for (const struct mg_stretch *c; (c = mg_stretches_get(&s->cold, at)); at = mg_stretches_next(&s->cold, at))
+        list[n++] = *c;
+    return list;
+}
+
 static int recount_one(struct mg_store *st, struct mg_stream *s, struct mg_run_builder *b) {
     struct mg_rowmap *rows = mg_rowmap_new();
+    struct mg_stretch *list = stretches_of(s);
     struct mg_recount r = {.stream = s->id,
                            .low = s->first,
                            .epoch = s->epoch,
                            .max_per_subject = s->limits.max_msgs_per_subject,
-                           .stretches = s->cold,
-                           .stretches_len = s->cold_len,
+                           .stretches = list,
+                           .stretches_len = s->cold.count,
                            .runs = st->runs};
     mg_recount_stream(&r, rows);
+    mg_free(list);
     s->subjects = r.subjects;
     if (r.maybe > 0 || s->inexact) s->recount = MG_RECOUNT_STALE;
     for (uint32_t i = 0; i < r.lost.len; i++)

@@ -12,6 +12,8 @@
 #include "server/base/mem.h"
 #include "server/base/planted.h"
 
+#define PAGE_COST 8u // us to look at the stretches of a page, more or less
+
 // ---- sealing --------------------------------------------------------------------------------------------------------
 
 static struct mg_cell *put_state(struct mg_stream *s) {
@@ -52,19 +54,25 @@ void mg_seal_inexact(struct mg_stream *s) {
     mg_state_row_pack(s->sealed_state->value, &row);
 }
 
-static void put_stretches(struct mg_stream *s, struct mg_facts *f) {
-    for (uint32_t i = 0; i < s->cold_len; i++) {
-        struct mg_stretch *c = &s->cold[i];
-        // What cannot be read was never removed one by one.
-        if (c->last_seq < s->first) mg_stretch_set_live(c, 0);
-        if (!c->stale) continue;
-        char key[MG_STRETCH_KEY], value[MG_STRETCH_ROW_SIZE];
-        c->stale = false;
-        mg_stretch_encode(s->id, c, key, value);
-        mg_rows_put_frozen(s->rows, mg_slice_of(key, sizeof(key)), mg_slice_of(value, sizeof(value)));
-        mg_facts_add_stretch(f, mg_fact_stretch_of(c->segment->id, c->first_seq, c->last_seq, c->messages,
-                                                          c->live));
+// Of those that `first` has passed neither row nor facts are needed: nothing in them lives.
+static void put_stretch(void *arg, const struct mg_stretch *c) {
+    struct mg_stream *s = arg;
+    char key[MG_STRETCH_KEY], value[MG_STRETCH_ROW_SIZE];
+    if (c->last_seq < s->first) return;
+    mg_stretch_encode(s->id, c, key, value);
+    mg_rows_put_frozen(s->rows, mg_slice_of(key, sizeof(key)), mg_slice_of(value, sizeof(value)));
+    mg_facts_add_change(&s->part->seal->facts, s->id, mg_fact_stretch_of(c->segment->id, c->first_seq, c->last_seq,
+                                                                         c->messages, c->live));
+}
+
+// False: there are more. None of them changes before all are put: nothing is decided.
+static bool put_stretches(struct mg_stream *s, bool all) {
+    for (uint32_t i = 0; i < s->cold.pages_len && s->cold.stale > 0; i++) {
+        if (s->cold.pages[i].stale == 0) continue;
+        mg_stretches_tell(&s->cold, i, put_stretch, s);
+        if (mg_part_spent(s->part, PAGE_COST) && !all) break;
     }
+    return s->cold.stale == 0;
 }
 
 // Message ids that are so old mean nothing any more.
@@ -79,14 +87,16 @@ static uint64_t bytes_of(const struct mg_sealed_stream *z) {
     return n;
 }
 
-void mg_seal_stream(struct mg_stream *s) {
+bool mg_seal_stream(struct mg_stream *s, bool all) {
     struct mg_seal *seal = s->part->seal;
+    bool goes_in = seal && s->storage == MG_STORAGE_FILE && !s->deleted && s->dirty;
+    if (goes_in && !put_stretches(s, all)) return false;
     s->sealed_in = s->part->generation;
     s->last_row = NULL; // a later generation may get the address of this one
-    if (seal == NULL || s->storage == MG_STORAGE_MEMORY) return;
+    if (seal == NULL || s->storage == MG_STORAGE_MEMORY) return true;
     if (s->deleted) {
         seal->dropped[seal->dropped_len++] = s->id;
-        return;
+        return true;
     }
     mg_facts_add(&seal->facts, &(struct mg_fact){.stream = s->id,
                                                  .first = s->first,
@@ -97,28 +107,30 @@ void mg_seal_stream(struct mg_stream *s) {
         s->recount = MG_RECOUNT_ASKED;
         seal->recounts[seal->recounts_len++] = s->id;
     }
-    if (!s->dirty) return;
+    if (!goes_in) return true;
     struct mg_sealed_stream *z = &seal->streams[seal->streams_len++];
     *z = (struct mg_sealed_stream){.stream = s, .id = s->id, .packed = s->limits.packed};
     z->blocks = mg_memtable_seal(&s->mem, seal->generation, &z->blocks_len);
     z->bytes = bytes_of(z);
     s->in_seal = true;
-    put_stretches(s, &seal->facts);
     s->sealed_state = put_state(s);
     s->dirty = false;
+    return true;
 }
 
 void mg_seal_unlink(struct mg_stream *s) {
     struct mg_seal *seal = s->part->seal;
-    if (seal && seal->next == &s->link) seal->next = s->link.next;
+    if (seal == NULL || seal->next != &s->link) return;
+    seal->next = s->link.next;
+    seal->drop_from = 0;
 }
 
-// Room for all streams and stretches that there are; memory that is not written costs nothing.
-static void make_room(struct mg_seal *seal, uint32_t n, uint32_t stretches) {
+// Room for all streams that there are; memory that is not written costs nothing.
+static void make_room(struct mg_seal *seal, uint32_t n) {
     seal->streams = mg_alloc((n ? n : 1) * sizeof(*seal->streams));
     seal->dropped = mg_alloc((n ? n : 1) * sizeof(*seal->dropped));
     seal->recounts = mg_alloc((n ? n : 1) * sizeof(*seal->recounts));
-    mg_facts_reserve(&seal->facts, n, stretches);
+    mg_facts_reserve(&seal->facts, n);
 }
 
 static void freeze(struct mg_store_part *p, struct mg_seal *seal) {
@@ -152,15 +164,15 @@ void mg_seal_ask(struct mg_parcel *parcel) {
     seal->aging_time = mg_part_aging_time(p);
     seal->lag = mg_clock_lag(&p->clock);
     seal->next = p->streams.next;
-    make_room(seal, (uint32_t)p->by_id.count, p->stretches);
+    make_room(seal, (uint32_t)p->by_id.count);
     freeze(p, seal);
 }
 
 static bool seal_some(struct mg_store_part *p, struct mg_seal *seal) {
     while (seal->next != &p->streams) {
         struct mg_stream *s = mg_container_of(seal->next, struct mg_stream, link);
+        if (!mg_seal_first(s)) return false;
         seal->next = seal->next->next;
-        mg_seal_first(s);
         if (mg_part_spent(p, 1)) return false;
     }
     return true;
@@ -201,9 +213,9 @@ static uint64_t alive_in(const struct mg_sealed_stream *z, const struct mg_stret
 static void add_stretches(struct mg_stream *s, const struct mg_sealed_stream *z) {
     uint32_t at = 0;
     for (uint32_t i = 0; i < z->stretches_len; i++) {
-        mg_stream_add_stretch(s, &z->stretches[i]);
-        struct mg_stretch *c = &s->cold[s->cold_len - 1];
+        struct mg_stretch *c = &z->stretches[i];
         mg_stretch_set_live(c, alive_in(z, c, &at));
+        mg_stretches_add(&s->cold, c);
     }
     mg_free(z->stretches);
 }
@@ -239,30 +251,52 @@ static bool take_in_some(struct mg_store_part *p, struct mg_seal *seal) {
 
 // Segments in which nothing lived at the seal are not in the manifest any more. That their messages are gone is
 // durable; the rows of the stretches go with the next checkpoint (recover.c knows that they may be left over).
-static void drop_stretches(struct mg_stream *s, const struct mg_seal *seal) {
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < s->cold_len; i++) {
-        struct mg_stretch *c = &s->cold[i];
-        if (!mg_ids_have(seal->dead, seal->dead_len, c->segment->id)) {
-            s->cold[kept++] = *c;
+struct dropping {
+    struct mg_stream *s;
+    const struct mg_seal *seal;
+};
+
+static bool is_dead(void *arg, const struct mg_stretch *c) {
+    const struct dropping *d = arg;
+    char key[MG_STRETCH_KEY];
+    if (c->live > 0 && c->last_seq >= d->s->first) return false;
+    if (!mg_ids_have(d->seal->dead, d->seal->dead_len, c->segment->id)) return false;
+    mg_stretch_key(d->s->id, c->first_seq, key);
+    mg_rows_delete(d->s->rows, mg_slice_of(key, sizeof(key)));
+    return true;
+}
+
+// Those of the page may be dead, or below `first`.
+static bool worth_looking(const struct mg_stream *s, uint32_t page) {
+    const struct mg_stretch_page *p = &s->cold.pages[page];
+    return p->dead > 0 || page == 0 || p[-1].last_seq + 1 < s->first;
+}
+
+// False: there is more to do.
+static bool drop_stretches(struct mg_stream *s, struct mg_seal *seal) {
+    struct dropping d = {s, seal};
+    struct mg_stretches *t = &s->cold;
+    uint32_t page = mg_stretches_find(t, seal->drop_from).page;
+    while (page < t->pages_len) {
+        if (!worth_looking(s, page)) {
+            page++;
             continue;
         }
-        char key[MG_STRETCH_KEY];
-        mg_stretch_key(s->id, c->first_seq, key);
-        if (!s->deleted) mg_rows_delete(s->rows, mg_slice_of(key, sizeof(key)));
-        mg_segment_ref_put(c->segment);
+        uint32_t n = mg_stretches_remove(t, &page, is_dead, &d);
+        s->installs += n > 0;
+        seal->drop_from = page < t->pages_len ? t->pages[page].at[0].first_seq : UINT64_MAX;
+        if (mg_part_spent(s->part, PAGE_COST)) return false;
     }
-    s->installs += kept < s->cold_len;
-    s->part->stretches -= s->cold_len - kept;
-    s->cold_len = kept;
+    return true;
 }
 
 static bool drop_some(struct mg_store_part *p, struct mg_seal *seal) {
     while (seal->next != &p->streams) {
         struct mg_stream *s = mg_container_of(seal->next, struct mg_stream, link);
+        if (!s->deleted && !drop_stretches(s, seal)) return false;
+        seal->drop_from = 0;
         seal->next = seal->next->next;
-        drop_stretches(s, seal);
-        if (mg_part_spent(p, 1 + s->cold_len / 64)) return false;
+        if (mg_part_spent(p, 1 + s->cold.pages_len / 256)) return false;
     }
     return true;
 }

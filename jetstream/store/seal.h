@@ -16,7 +16,8 @@
 //
 // To freeze takes no time: a new generation begins. But each stream has a row of counters to write and blocks to close,
 // and there may be very many. That is done in slices, in the turns that follow, and *before the stream's next change
-// is decided* (mg_seal_first): so all of them are sealed as they were when the generation began. Their rows go into the
+// is decided* (mg_seal_first): so all of them are sealed as they were when the generation began. One that has lost
+// messages of very many stretches takes some turns by itself, and its changes wait. Their rows go into the
 // frozen generation, which the keeper does not have yet. The answer is taken in in slices, too: a stream whose turn has
 // not come goes on with its blocks in memory. The keeper's next job begins when all of it is.
 #ifndef MG_JETSTREAM_STORE_SEAL_H
@@ -54,6 +55,7 @@ struct mg_seal {
     bool given, answered;
     struct mg_list *next;      // of the part's streams: to be sealed, or to be looked at for dead segments; the list's
                                // head is the end
+    uint64_t drop_from;        // of that stream's: numbers below it were looked at
     uint32_t at;               // of `streams`: to be taken in
     int64_t aging_time;        // of the part, as it began
     struct mg_rowmap *rows;    // a reference
@@ -80,9 +82,11 @@ void mg_seal_free(struct mg_seal *seal);     // and whatever of it was not taken
 
 // Of a stream. Before a change is decided, for what it writes depends on what is sealed: a removal from a sealed block
 // must be named.
-void mg_seal_stream(struct mg_stream *s);
-static inline void mg_seal_first(struct mg_stream *s) {
-    if (MG_UNLIKELY(s->sealed_in != s->part->generation)) mg_seal_stream(s);
+// `all`: in one go. Else it may take some calls if messages of very many stretches were removed, and then nothing is
+// decided before the last one. True: it is done.
+bool mg_seal_stream(struct mg_stream *s, bool all);
+static inline bool mg_seal_first(struct mg_stream *s) {
+    return MG_LIKELY(s->sealed_in == s->part->generation) || mg_seal_stream(s, false);
 }
 // So many of its sealed subjects turned out to be new.
 void mg_seal_correct(struct mg_stream *s, int more);

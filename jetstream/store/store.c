@@ -29,6 +29,7 @@
 _Static_assert(MG_STORE_BUCKETS == MG_JOURNAL_BUCKETS, "of the same histograms");
 
 #define WALK 1024u // some 100 us
+#define EVICTIONS 256u // the same
 #define IDLE_SEAL_NS UINT64_C(20000000)
 
 // ---- small things ---------------------------------------------------------------------------------------------------
@@ -196,6 +197,7 @@ static void set_defaults(struct mg_store_options *o) {
     if (o->parts == 0) o->parts = 1;
     if (o->extent_bytes == 0) o->extent_bytes = MG_EXTENT_MIN;
     if (o->walk == 0) o->walk = WALK;
+    if (o->evictions == 0) o->evictions = EVICTIONS;
 }
 
 static int recover(struct mg_store *st, struct mg_disk_why *why) {
@@ -284,6 +286,8 @@ static void free_part(struct mg_store_part *p) {
     mg_free(p->garbage);
     mg_part_free_tables(p, UINT32_MAX);
     mg_free(p->tables);
+    mg_part_free_stretches(p, UINT32_MAX);
+    mg_free(p->stretched);
     for (uint32_t i = 0; i < p->unsent_len; i++) mg_part_batch_free(p->unsent[i]);
     mg_free(p->unsent);
     mg_table_fini(&p->by_id);

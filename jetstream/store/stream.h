@@ -21,7 +21,7 @@
 #include "jetstream/store/record.h"
 #include "jetstream/store/removal.h"
 #include "jetstream/store/row_kinds.h"
-#include "jetstream/store/stretch.h"
+#include "jetstream/store/stretches.h"
 #include "jetstream/store/store.h"
 #include "server/base/list.h"
 
@@ -51,7 +51,8 @@ struct mg_change {
     uint64_t cursor;              // purge: where the next slice begins
     mg_slice filter, key, value;
     struct mg_stream_limits limits;
-    bool erase, delete_row, started;
+    bool erase, delete_row;
+    bool started;                 // half done; append: conditions hold, it makes room
     bool last, exact;             // correction: its last piece; with it counters are exact as of operation `seq`
     bool quiet;                   // nobody waits for its result
     bool note;                    // of a row: its result may take a while
@@ -164,8 +165,7 @@ struct mg_stream {
     uint64_t removals;        // grows with each message that is removed from a segment
 
     struct mg_memtable mem;
-    struct mg_stretch *cold;  // ascending
-    uint32_t cold_len, cold_cap;
+    struct mg_stretches cold; // of one below `first` nothing lives, whatever it says
     struct mg_head head;
 
     struct mg_rows *rows;     // the part's; a memory stream has its own
@@ -213,12 +213,12 @@ void mg_change_free(struct mg_change *c);
 void mg_stream_answer(struct mg_stream *s, void *ctx, int err, uint64_t seq, enum mg_answer kind);
 void mg_stream_tell_removed(struct mg_stream *s, uint64_t seq, mg_slice subject);
 
-// append.c: 0 decided (record written, result queued), MG_EAGAIN: needs something from disk, try again.
-// *extent: of headers and payload, or NULL; becomes NULL when there is a record, which has it now.
-int mg_append_execute(struct mg_stream *s, const struct mg_append *a, struct mg_extent **extent, void *ctx);
+// append.c: 0 decided (record written, result queued), MG_EAGAIN: needs something from disk, or makes room, try again.
+// c->extent: of headers and payload, or NULL; becomes NULL when there is a record, which has it now.
+int mg_append_execute(struct mg_stream *s, struct mg_change *c);
 // As things are now it would be refused, or is a duplicate: then the answer is queued. False: it would not, or that
 // cannot be known without the disk.
-bool mg_append_refused(struct mg_stream *s, const struct mg_append *a, void *ctx);
+bool mg_append_refused(struct mg_stream *s, const struct mg_change *c);
 int mg_stream_subject_row(struct mg_stream *s, mg_slice subject, const struct mg_subject_row **out); // or MG_EAGAIN
 // purge.c
 int mg_remove_execute(struct mg_stream *s, uint64_t seq, bool erase, void *ctx);
@@ -248,7 +248,7 @@ void mg_stream_apply(struct mg_stream *s, const struct mg_record_view *rec, cons
 // The message of this record cannot be read any more: its number is used up, and what it evicts is gone.
 void mg_stream_apply_unread(struct mg_stream *s, const struct mg_record_view *rec);
 void mg_stream_freed(struct mg_stream *s, uint64_t bytes); // so many bytes of segments hold nothing any more
-uint64_t mg_stream_cold_bytes(const struct mg_stream *s);  // of records in segments, removed ones included
+void mg_stream_freed_all(struct mg_stream *s);             // nothing that it has in segments is there any more
 // What the reference's file store would use for a message (spec/jetstream-streams.md 7).
 static inline uint32_t mg_stored_size(size_t subject, size_t headers, size_t payload) {
     return (uint32_t)((headers ? 34u : 30u) + subject + headers + payload);
@@ -269,8 +269,6 @@ void mg_stream_removed_bits(const struct mg_stream *s, uint64_t *from, const str
                             struct mg_buf *out);
 // Where messages are in memory only: the first number that no segment can hold.
 uint64_t mg_stream_cold_end(const struct mg_stream *s);
-uint32_t mg_stream_stretch_at(const struct mg_stream *s, uint64_t seq); // index of the first that ends at or behind it
-struct mg_stretch *mg_stream_stretch_of(const struct mg_stream *s, uint64_t seq); // that may hold seq; NULL
 // The key of a subject's row in out (MG_CELL_KEY_MAX); its length.
 size_t mg_subject_key(const struct mg_stream *s, mg_slice subject, char *out);
 // After a look-up: the older value of an unresolved row has come.
@@ -350,7 +348,6 @@ void mg_stream_apply_drop(struct mg_stream *s);
 #define MG_STATE_INEXACT 4u
 #define MG_STATE_IN_DOUBT (MG_STATE_REBUILT | MG_STATE_INEXACT) // rows of subjects may say what no message does
 int mg_stream_decode_row(struct mg_stream *s, mg_slice value); // MG_ECORRUPT
-void mg_stream_add_stretch(struct mg_stream *s, const struct mg_stretch *c); // takes its reference
 struct mg_stream *mg_stream_new(struct mg_store_part *p, uint64_t id);
 void mg_stream_give_up(struct mg_stream *s); // whatever was asked of readers for it
 void mg_stream_free(struct mg_stream *s);

@@ -62,7 +62,7 @@ void mg_stream_give_up(struct mg_stream *s) {
 }
 
 void mg_stream_free(struct mg_stream *s) {
-    mg_seal_first(s);
+    if (s->sealed_in != s->part->generation) mg_seal_stream(s, true);
     mg_seal_unlink(s);
     mg_list_remove(&s->link);
     forget_name(s);
@@ -85,22 +85,11 @@ void mg_stream_free(struct mg_stream *s) {
     mg_memtable_fini(&s->mem);
     mg_buf_fini(&s->last_id);
     mg_buf_fini(&s->wild.subject);
-    for (uint32_t i = 0; i < s->cold_len; i++) mg_segment_ref_put(s->cold[i].segment);
-    s->part->stretches -= s->cold_len;
-    mg_free(s->cold);
+    mg_part_garbage_stretches(s->part, &s->cold);
     mg_free(s->unreadable_ranges);
     mg_free((char *)(uintptr_t)s->name.p);
     mg_free((char *)(uintptr_t)s->config.p);
     mg_free(s);
-}
-
-void mg_stream_add_stretch(struct mg_stream *s, const struct mg_stretch *c) {
-    if (s->cold_len == s->cold_cap) {
-        s->cold_cap += s->cold_cap / 4 + 4; // they stay, so there is not much room behind them
-        s->cold = mg_realloc(s->cold, s->cold_cap * sizeof(*s->cold));
-    }
-    s->cold[s->cold_len++] = *c;
-    s->part->stretches++;
 }
 
 // ---- the row --------------------------------------------------------------------------------------------------------
@@ -189,7 +178,7 @@ void mg_stream_apply_drop(struct mg_stream *s) {
         if (!MG_PLANTED(risen_stream)) mg_rows_delete(s->rows, mg_slice_of(key, sizeof(key)));
     }
     s->deleted = true;
-    mg_stream_freed(s, mg_stream_cold_bytes(s));
+    mg_stream_freed_all(s);
 }
 
 void mg_stream_write_self(struct mg_stream *s) {
@@ -268,7 +257,7 @@ int mg_configure_execute(struct mg_stream *s, struct mg_change *c) {
 int mg_stream_delete(struct mg_stream *s, void *ctx) {
     if (s->deleted || s->part->stopping) return MG_ECLOSED;
     if (s->part->poisoned) return MG_EIO;
-    mg_seal_first(s);
+    if (s->sealed_in != s->part->generation) mg_seal_stream(s, true);
     mg_assist_reset(s);
     if (s->storage == MG_STORAGE_FILE) {
         struct mg_record_view rec = {.head = {.type = MG_RECORD_DROP}};

@@ -34,8 +34,6 @@ struct mg_swap {
     uint32_t at;                  // of `groups`: the next one
     struct mg_swap_group *groups; // of the part's streams, ascending; with references
     uint32_t groups_len;
-    uint64_t *old;                // segments that went; ascending
-    uint32_t old_len;
 };
 void mg_swap_arrived(struct mg_parcel *p);  // runs on the part: begins
 bool mg_swap_step(struct mg_store_part *p); // in each turn: the next slice. True: there is more

@@ -45,6 +45,7 @@
     X(early_recycle, journal, "pages that are still needed are written again")                                         \
     X(no_fence, journal, "recovery begins no incarnation")                                                             \
     X(no_void, journal, "pages that an incarnation has cut off count again")                                           \
+    X(damage_forgotten, journal, "what a recovery could not read comes back when it can be read")                      \
     X(found_not_synced, journal, "recovery shows what it found before that is durable")                                \
     X(torn_is_whole, journal, "a commit that was never finished is delivered")                                         \
     X(stop_at_bad_page, journal, "replay ends at the first bad page")                                                  \
@@ -54,6 +55,7 @@
     X(sure_of_unsynced, journal, "a page says that all before it was durable")                                         \
     X(early_ack, store, "results leave before their batch is durable")                                                 \
     X(duplicate_at_once, store, "a duplicate acknowledgement does not wait for the record that it speaks of")          \
+    X(asked_again, store, "the conditions of a publish are looked at again when it has made room")                     \
     X(early_visible, store, "readers see messages that are not durable")                                               \
     X(folder_not_synced, store, "the names of new files are not synced")                                               \
     X(bytes_not_synced, store, "new files are not synced")                                                             \

@@ -238,10 +238,11 @@ uint64_t model_subjects_count(const struct model *m) {
 
 // ---- appends --------------------------------------------------------------------------------------------------------
 
-static bool over(const struct model *m) {
+// With one message more of that size; 0: none.
+static bool over(const struct model *m, uint32_t more) {
     if (m->limits.discard == MG_DISCARD_NEW) return false;
-    return (m->limits.max_msgs > 0 && m->count > (uint64_t)m->limits.max_msgs) ||
-           (m->limits.max_bytes > 0 && m->bytes > (uint64_t)m->limits.max_bytes);
+    return (m->limits.max_msgs > 0 && m->count + (more > 0) > (uint64_t)m->limits.max_msgs) ||
+           (m->limits.max_bytes > 0 && m->bytes + more > (uint64_t)m->limits.max_bytes);
 }
 
 static int refuse(const struct model *m, const struct model_append *a, uint32_t size) {
@@ -256,10 +257,35 @@ static int refuse(const struct model *m, const struct model_append *a, uint32_t 
     return 0;
 }
 
-static void evict(struct model *m, unsigned subject) {
+// The next one that limits remove, with one message more of that size; 0: none. Behind the last one: that one.
+static uint64_t next_to_go(const struct model *m, unsigned subject, uint32_t more) {
     int64_t per_subject = m->limits.max_msgs_per_subject;
-    while (per_subject > 0 && model_count_of(m, subject) > (uint64_t)per_subject) take_out(m, oldest_of(m, subject));
-    while (over(m)) take_out(m, model_first(m));
+    if (per_subject > 0 && model_count_of(m, subject) + (more > 0) > (uint64_t)per_subject)
+        return oldest_of(m, subject);
+    return over(m, more) ? model_first(m) : 0;
+}
+
+static void evict(struct model *m, unsigned subject) {
+    for (uint64_t seq; (seq = next_to_go(m, subject, 0));) take_out(m, seq);
+}
+
+static void undo_to(struct model *m, uint32_t len) {
+    while (m->undo_len > len) undo_one(m, &m->undo[--m->undo_len]);
+}
+
+// What does not go with the message goes before it.
+static void make_room(struct model *m, unsigned subject, uint32_t more) {
+    for (uint32_t n = m->evictions, from; m->evictions && n == m->evictions; state(m)) {
+        from = m->undo_len;
+        for (n = 0; n < m->evictions; n++) {
+            uint64_t seq = next_to_go(m, subject, more);
+            if (seq == 0 || seq > m->last) break;
+            take_out(m, seq);
+        }
+        if (n == m->evictions && next_to_go(m, subject, more)) continue;
+        undo_to(m, from);
+        return;
+    }
 }
 
 // Of everything: at once. Of a subject: perhaps in slices. Nothing tells how large they are.
@@ -285,8 +311,11 @@ uint32_t model_do_append(struct model *m, const struct model_append *a) {
     if (dedupe && m->ids[a->id].seq) return operation(m, 0, m->ids[a->id].seq, true);
     struct model_msg probe = {.uid = a->uid, .headers = a->headers};
     char text[64];
-    int err = refuse(m, a, size_of(m, a->subject, model_headers(&probe, text).n, a->payload));
+    uint32_t size = size_of(m, a->subject, model_headers(&probe, text).n, a->payload);
+    int err = refuse(m, a, size);
     if (err) return operation(m, err, 0, false);
+    bool too_large = m->limits.max_bytes > 0 && size > (uint64_t)m->limits.max_bytes;
+    if (!a->skip && (!a->rollup_all || m->count == 0 || too_large)) make_room(m, a->subject, size);
     add(m, a);
     uint64_t seq = m->last;
     if (dedupe) {
@@ -354,7 +383,7 @@ uint32_t model_do_configure(struct model *m, const struct mg_stream_limits *limi
     int64_t max = limits->max_msgs_per_subject, before = m->limits.max_msgs_per_subject;
     m->limits = *limits;
     state(m);
-    while (over(m)) {
+    while (over(m, 0)) {
         take_out(m, model_first(m));
         state(m);
     }
@@ -371,7 +400,7 @@ uint32_t model_do_configure(struct model *m, const struct mg_stream_limits *limi
 void model_cancel(struct model *m, uint32_t op) {
     uint32_t before = m->ops[op].before;
     m->nops = m->answered = op + 1;
-    while (m->undo_len > m->states[before].undo_len) undo_one(m, &m->undo[--m->undo_len]);
+    undo_to(m, m->states[before].undo_len);
     m->nstates = before + 1;
     m->ops[op].end = m->ops[op].state = before;
 }
@@ -417,7 +446,7 @@ bool model_go_back(struct model *m, uint64_t digest) {
     uint32_t s = m->floor;
     while (s < m->nstates && s <= m->ceiling && m->states[s].digest != digest) s++;
     if (s == m->nstates || s > m->ceiling) return false;
-    while (m->undo_len > m->states[s].undo_len) undo_one(m, &m->undo[--m->undo_len]);
+    undo_to(m, m->states[s].undo_len);
     model_forget_history(m);
     return true;
 }

@@ -257,6 +257,10 @@ void rig_open(struct rig *r, const char *dir, uint64_t ring_bytes) {
     open_with(r, &(struct mg_store_options){.dir = dir, .ring_bytes = ring_bytes});
 }
 
+void rig_open_sections(struct rig *r, const char *dir, uint64_t ring_bytes, uint32_t messages) {
+    open_with(r, &(struct mg_store_options){.dir = dir, .ring_bytes = ring_bytes, .section_messages = messages});
+}
+
 void rig_open_small(struct rig *r, const char *dir, uint64_t memory) {
     uint64_t share = memory / 8;
     open_with(r, &(struct mg_store_options){

@@ -66,6 +66,8 @@ struct rig {
 void rig_open(struct rig *r, const char *dir, uint64_t ring_bytes); // a store that is there is recovered
 // The same for a server with so much memory: an eighth of it each for ring, cache and rows.
 void rig_open_small(struct rig *r, const char *dir, uint64_t memory);
+// The same with so few messages in a section of a segment; 0: as usual.
+void rig_open_sections(struct rig *r, const char *dir, uint64_t ring_bytes, uint32_t messages);
 void rig_close(struct rig *r);
 // Runs the loop; step is called in each turn until it says RIG_DONE.
 void rig_run(struct rig *r, enum rig_step (*step)(void *arg), void *arg);

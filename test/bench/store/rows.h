@@ -26,6 +26,7 @@ void row_memory(const struct bench *b);   // rows_space.c
 void row_queue(const struct bench *b);
 void row_kv(const struct bench *b);
 void row_sealed(const struct bench *b);   // rows_sealed.c
+void row_slices(const struct bench *b);   // rows_slices.c
 void row_recovery(const struct bench *b); // rows_recovery.c
 
 #endif

@@ -148,7 +148,7 @@ static void say_memory(const char *when, struct many *m) {
     fprintf(stderr, "%s: %.0f MB, at most %.0f MB; turns p99.9 %.0f us, at most %.0f us (%.0f us, %.0f us on "
             "the CPU); %u runs, %u stretches\n", when, rss_mb(), rss_peak_mb(), hist_us(&m->turns, 0.999),
             hist_max_us(&m->turns), hist_us(&m->turns_cpu, 0.999), hist_max_us(&m->turns_cpu),
-            m->r.store->runs->count, m->s->cold_len);
+            m->r.store->runs->count, m->s->cold.count);
 }
 
 void row_many(const struct bench *b) {

@@ -19,6 +19,7 @@ static const struct {
     {"calm", row_calm},     {"read", row_read},       {"readers", row_readers},   {"memory", row_memory},
     {"queue", row_queue},   {"kv", row_kv},           {"many", row_many},           {"recovery", row_recovery},
     {"large", row_large},   {"sealed", row_sealed},   {"packed", row_packed},
+    {"slices", row_slices},
 };
 
 static int run(const struct bench *b, const char *name) {

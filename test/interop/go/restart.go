@@ -127,7 +127,7 @@ func (l *ledger) publishers(t *T, nc *nats.Conn, count int) {
 
 func restarts(w way, signal syscall.Signal) func(*T) {
 	return func(t *T) {
-		s, count := t.streaming(), volume()/10
+		s, count := t.streaming(), volume()
 		nc, l := t.lasting(s), newLedger(count)
 		l.forgetful = signal == syscall.SIGKILL && forgetsWhenKilled()
 		stream := t.stream(nc, jetstream.LimitsPolicy)

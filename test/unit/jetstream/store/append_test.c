@@ -247,6 +247,86 @@ static void a_rollup_is_one_operation(void **state) {
     rig_remove(&r);
 }
 
+// ---- room -----------------------------------------------------------------------------------------------------------
+
+#define SMALL 3000u
+
+struct watched {
+    struct mg_stream *s;
+    uint64_t each, most, removed;
+};
+
+static void removed_watched(void *app, uint64_t seq, mg_slice subject) {
+    struct watched *w = app;
+    (void)subject;
+    assert_int_equal(seq, ++w->removed);
+    assert_true(mg_stream_bytes(w->s) <= w->most);
+}
+static const struct mg_stream_ops watched_ops = {.result = result, .removed = removed_watched};
+
+// Messages as small as they can be, and no room for another.
+static void fill(struct rig *r, enum mg_stream_storage storage, struct watched *w) {
+    struct mg_append a = plain("a");
+    struct answer got = {0};
+    w->each = storage == MG_STORAGE_FILE ? 32 : 18;
+    w->most = SMALL * w->each;
+    const struct mg_stream_limits limits = {.max_bytes = (int64_t)w->most, .discard = MG_DISCARD_OLD};
+    assert_int_equal(mg_stream_create(r->part, MG_S("S"), MG_S("{}"), storage, &limits, 0, &w->s, &got), 0);
+    mg_stream_set_ops(w->s, &watched_ops, w);
+    await(r, &got);
+    for (unsigned i = 1; i < SMALL; i++) assert_int_equal(mg_stream_append(w->s, &a, NULL), 0);
+    append(r, w->s, &a);
+    assert_int_equal(mg_stream_bytes(w->s), w->most);
+}
+
+// Limits hold at any moment, no record names more than 256, and conditions hold though what they speak of goes.
+static void add_a_large_one(struct rig *r, struct watched *w) {
+    const size_t large = SMALL * w->each - 100 * w->each;
+    char *payload = mg_zalloc(large);
+    struct mg_append a = plain("a"), behind = plain("a");
+    struct mg_append_facts facts = {.want_previous = true};
+    struct answer got = {0}, next = {0};
+    uint64_t before = w->s->op;
+    a.payload = mg_slice_of(payload, large);
+    a.expect_last = a.expect_subject_last = SMALL;
+    a.facts = &facts;
+    assert_int_equal(mg_stream_append(w->s, &a, &got), 0);
+    assert_int_equal(mg_stream_messages(w->s), SMALL); // all of it in turns of the shard
+    assert_int_equal(mg_stream_append(w->s, &behind, &next), 0);
+    got = await(r, &got);
+    assert_int_equal(got.err, 0);
+    assert_int_equal(got.seq, SMALL + 1);
+    assert_int_equal(facts.previous, SMALL);
+    assert_int_equal(await(r, &next).seq, SMALL + 2);
+    assert_int_equal(state_of(r, w->s).first, SMALL + 1 - 98); // 99 went with it, but for what one takes without a body
+    assert_int_equal(w->removed, SMALL - 98);
+    assert_int_equal(w->s->op - before, (SMALL - 99 - 1) / 256 + 2);
+    mg_free(payload);
+}
+
+static void a_large_one_makes_room_in_slices(void **state) {
+    struct rig r;
+    struct watched w = {0}, m = {0};
+    struct answer got = {0};
+    (void)state;
+    rig_new(&r);
+    fill(&r, MG_STORAGE_MEMORY, &m);
+    add_a_large_one(&r, &m);
+    assert_int_equal(mg_stream_delete(m.s, &got), 0);
+    await(&r, &got);
+    fill(&r, MG_STORAGE_FILE, &w);
+    add_a_large_one(&r, &w);
+    struct mg_stream_state was = state_of(&r, w.s);
+    rig_close(&r); // from the journal
+    rig_open(&r);
+    struct mg_stream *s = mg_stream_find(r.part, MG_S("S"));
+    mg_stream_set_ops(s, &ops, &r);
+    struct mg_stream_state is = state_of(&r, s);
+    assert_memory_equal(&was, &is, sizeof(is));
+    rig_close(&r);
+    rig_remove(&r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wildcards_of_a_condition),
@@ -254,6 +334,7 @@ int main(void) {
         cmocka_unit_test(a_row_comes_with_its_message),
         cmocka_unit_test(a_purge_beyond_the_end_moves_it),
         cmocka_unit_test(a_rollup_is_one_operation),
+        cmocka_unit_test(a_large_one_makes_room_in_slices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

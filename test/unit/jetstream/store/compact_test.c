@@ -183,7 +183,7 @@ static void test_random_work_equals_model(void **state) {
     for (unsigned i = 0; i < STREAMS; i++) live += m[i].live;
     assert_true(messages_in_files(&r) <= 2 * live + 2000);
     assert_true(r.st->keeping->segments_len <= 12);
-    for (unsigned i = 0; i < STREAMS; i++) assert_true(m[i].s->cold_len <= 12);
+    for (unsigned i = 0; i < STREAMS; i++) assert_true(m[i].s->cold.count <= 12);
     rig_close(&r);
     assert_int_equal(rig_usage(&r, "lost+found").files, 0);
     rig_remove(&r);
@@ -243,7 +243,7 @@ static void test_many_streams_have_few_stretches(void **state) {
     }
     uint32_t most = 0;
     for (unsigned i = 0; i < STREAMS; i++) {
-        if (m[i].s->cold_len > most) most = m[i].s->cold_len;
+        if (m[i].s->cold.count > most) most = m[i].s->cold.count;
     }
     assert_true(most <= 14); // 60 without
     assert_true(r.st->keeping->segments_len <= 14);
@@ -313,7 +313,7 @@ static void test_packed_streams_take_less_room(void **state) {
     for (unsigned i = 0; i < 2; i++) check(&r, &m[i], SIZE);
     // A's first third has become small, B's large.
     for (unsigned i = 0; i < 2; i++) {
-        const struct mg_stretch *c = &m[i].s->cold[0];
+        const struct mg_stretch *c = mg_stretches_get(&m[i].s->cold, (struct mg_stretch_at){0, 0});
         struct mg_section at;
         const struct mg_segment *g;
         assert_int_equal(mg_stretch_open(c, m[i].s->id, &g, &at), 0);

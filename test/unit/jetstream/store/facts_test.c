@@ -65,10 +65,12 @@ static void test_join(void **state) {
     mg_facts_add_stretch(&old, mg_fact_stretch_of(1, 1, 10, 10, 9));
     mg_facts_add_stretch(&old, mg_fact_stretch_of(2, 11, 20, 10, 10));
     mg_facts_add_stretch(&old, mg_fact_stretch_of(3, 31, 40, 10, 10));
+    mg_facts_add_stretch(&old, mg_fact_stretch_of(4, 41, 50, 10, 10));
     add(&now, 6, 1, 0, 0);
     add(&now, 5, 12, 7, 99);
-    mg_facts_add_stretch(&now, mg_fact_stretch_of(1, 1, 10, 10, 0));
-    mg_facts_add_stretch(&now, mg_fact_stretch_of(3, 31, 40, 10, 4));
+    mg_facts_add_change(&now, 5, mg_fact_stretch_of(4, 41, 50, 10, 0));
+    mg_facts_add_change(&now, 3, mg_fact_stretch_of(3, 31, 40, 10, 3));
+    mg_facts_add_change(&now, 5, mg_fact_stretch_of(3, 31, 40, 10, 4));
     mg_facts_sort(&now);
     mg_facts_join(&out, &now, &old);
     assert_int_equal(out.len, 2);
@@ -78,12 +80,14 @@ static void test_join(void **state) {
     assert_int_equal(x->first, 12);
     assert_int_equal(x->epoch, 7);
     assert_int_equal(x->dedupe_before, 99);
-    assert_int_equal(x->len, 3);
+    assert_int_equal(x->len, 4);
     const struct mg_fact_stretch *s = &out.stretches[x->at];
-    assert_int_equal(s[0].live, 0);
+    assert_int_equal(s[0].live, 0); // nobody says it, but `first` has passed it
+    assert_int_equal(s[0].whole, 0);
     assert_int_equal(s[1].live, 10);
     assert_int_equal(s[1].segment, 2);
     assert_int_equal(s[2].live, 4);
+    assert_int_equal(s[3].live, 0);
     mg_facts_fini(&old);
     mg_facts_fini(&now);
     mg_facts_fini(&out);

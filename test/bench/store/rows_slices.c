@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) The Midge Authors
+//
+// What would take long if it were done in one go: the longest turn of the shard, on the CPU, while a large publish
+// evicts tens of thousands of small messages, and while checkpoints, purges and a deletion go over a stream that has
+// very many stretches, as one of some terabytes has.
+#include <stdio.h>
+
+#include "server/base/assert.h"
+#include "server/base/mem.h"
+#include "test/bench/store/rig.h"
+#include "test/bench/store/rows.h"
+#include "test/bench/store/watch.h"
+
+#define SMALL 200000u
+#define EVICTED 22500u
+
+struct slices {
+    struct rig r;
+    struct load l;
+    struct hist turns, turns_cpu;
+    bool over;
+};
+
+static void answered(struct load *l, const struct mg_result *res) {
+    struct slices *b = mg_container_of(l, struct slices, l);
+    b->over |= res->ctx == b;
+}
+
+static enum rig_step over_step(void *arg) { return ((struct slices *)arg)->over ? RIG_DONE : RIG_WAIT; }
+
+static struct slices *begin(const struct bench *o, uint32_t section, unsigned streams,
+                            const struct mg_stream_limits *limits) {
+    struct slices *b = mg_zalloc(sizeof(*b));
+    rig_open_sections(&b->r, o->dir, UINT64_C(512) << 20, section);
+    load_init(&b->l, &b->r, streams, 0, limits);
+    b->l.size = 1;
+    b->l.done = answered;
+    b->l.in_flight = 10000;
+    return b;
+}
+
+static void watch(struct slices *b) {
+    b->r.turns = &b->turns;
+    b->r.turns_cpu = &b->turns_cpu;
+    b->r.watch = watch_new(400000);
+}
+
+static void say(struct slices *b, const char *name) {
+    figure(name, hist_max_us(&b->turns_cpu), "us");
+    b->turns_cpu = b->turns = (struct hist){.count = 0};
+}
+
+// Around what is asked for: it may be done at once.
+static void ask(struct slices *b) {
+    b->over = false;
+    watch_begin(b->r.watch);
+}
+static void wait(struct slices *b) {
+    hist_add(&b->turns_cpu, watch_end(b->r.watch));
+    rig_run(&b->r, over_step, b);
+}
+
+static void end(struct slices *b, const struct bench *o) {
+    watch_say(b->r.watch);
+    watch_free(b->r.watch);
+    load_fini(&b->l);
+    rig_close(&b->r);
+    rig_remove(o->dir);
+    mg_free(b);
+}
+
+static void evict(const struct bench *o, bool cold, const char *name) {
+    const uint64_t each = 30 + 8 + 1;
+    const struct mg_stream_limits limits = {.max_bytes = SMALL * (int64_t)each};
+    struct slices *b = begin(o, 0, 1, &limits);
+    b->l.total = SMALL;
+    rig_run(&b->r, load_step, &b->l);
+    if (cold) rig_checkpoint(&b->r);
+    struct mg_append a = {.subject = MG_S("orders.0"), .payload = {b->l.payload, EVICTED * each - 30 - 8},
+                          .expect_last = MG_ANY_SEQ, .expect_subject_last = MG_ANY_SEQ};
+    watch(b);
+    ask(b);
+    mg_assert(mg_stream_append(b->l.streams[0], &a, b) == 0);
+    wait(b);
+    mg_assert(mg_stream_messages(b->l.streams[0]) == SMALL - EVICTED + 1);
+    say(b, name);
+    end(b, o);
+}
+
+static void checkpoint(struct slices *b, const char *name) {
+    b->l.total++;
+    rig_run(&b->r, load_step, &b->l);
+    rig_checkpoint(&b->r);
+    say(b, name);
+}
+
+static void purge(struct slices *b, mg_slice filter, const char *name) {
+    ask(b);
+    mg_assert(mg_stream_purge(b->l.streams[0], filter, 0, 0, b) == 0);
+    wait(b);
+    say(b, name);
+}
+
+static void stretches(const struct bench *o) {
+    struct slices *b = begin(o, 10, 2, NULL);
+    b->l.subjects = 10;
+    b->l.total = o->quick ? 400000 : 2000000;
+    rig_run(&b->r, load_step, &b->l);
+    rig_checkpoint(&b->r);
+    watch(b);
+    checkpoint(b, "slices_sealed");
+    purge(b, MG_S("orders.7"), "slices_removed");
+    checkpoint(b, "slices_removed_sealed");
+    purge(b, (mg_slice){NULL, 0}, "slices_purged");
+    checkpoint(b, "slices_purged_sealed");
+    ask(b);
+    mg_assert(mg_stream_delete(b->l.streams[1], b) == 0);
+    mg_stream_set_ops(b->l.streams[0], NULL, NULL);
+    wait(b);
+    b->l.nstreams = 0;
+    rig_checkpoint(&b->r);
+    say(b, "slices_deleted");
+    end(b, o);
+}
+
+void row_slices(const struct bench *o) {
+    evict(o, false, "slices_evicted_here");
+    evict(o, true, "slices_evicted_cold");
+    stretches(o);
+}
