@@ -44,8 +44,10 @@ void mg_js_consumer_removed(struct mg_js_consumer *c, int64_t now, uint64_t seq,
     consumer_forget(c, e, MG_JS_REASON_DELETED);
 }
 
-void mg_js_consumer_purged_one(struct mg_js_consumer *c, uint64_t seq) {
-    if (mg_js_pending_find(&c->state.pending, seq) != NULL) consumer_commit(c, MG_JS_DELTA_DROP, seq, 0);
+void mg_js_consumer_purged_one(struct mg_js_consumer *c, int64_t now, uint64_t seq) {
+    if (mg_js_pending_find(&c->state.pending, seq) == NULL) return;
+    c->last_acked = now;
+    consumer_commit(c, MG_JS_DELTA_DROP, seq, 0);
 }
 
 static bool anything_below(struct mg_js_consumer *c, uint64_t first) {

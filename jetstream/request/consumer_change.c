@@ -125,6 +125,7 @@ static void found_time(struct mg_js_reading *rd) {
 static void time_gone(struct mg_js_reading *rd) { mg_js_answer_nothing(mg_container_of(rd, struct reset, rd)->rq); }
 
 void mg_js_do_consumer_reset(struct mg_js_request *rq) {
+    rq->unseen = true; // spec/jetstream-consumers.md 1: it goes to the consumer, not to the API
     struct mg_js_stream *s = mg_js_find(rq->js, rq->stream);
     struct mg_js_member *m = s && !s->deleting ? mg_js_member_find(s, rq->consumer) : NULL;
     if (m == NULL && s && !s->deleting && mg_js_request_wakes(rq, s, rq->consumer)) return;

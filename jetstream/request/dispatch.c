@@ -193,8 +193,8 @@ void mg_js_answer_behind(struct mg_js_request *rq, struct mg_js_stream *s, struc
 }
 
 static void answered(struct mg_js_request *rq, mg_slice text) {
-    rq->js->api_total++;
-    if (rq->client.len) mg_js_event_api(rq->js, mg_buf_slice(&rq->client), rq->subject, rq->body, text);
+    rq->js->api_total += !rq->unseen;
+    if (rq->client.len && !rq->unseen) mg_js_event_api(rq->js, mg_buf_slice(&rq->client), rq->subject, rq->body, text);
     request_free(rq);
 }
 
@@ -218,7 +218,7 @@ void mg_js_answer_success(struct mg_js_request *rq) {
 
 void mg_js_answer_error(struct mg_js_request *rq, struct mg_js_error *e) {
     struct mg_buf out = MG_BUF_INIT;
-    rq->js->api_errors++;
+    rq->js->api_errors += !rq->unseen;
     mg_js_reply_error(&out, rq->reply, e);
     mg_js_answer(rq, &out);
     mg_js_error_fini(e);

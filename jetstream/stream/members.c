@@ -442,7 +442,7 @@ static void forget_one(struct mg_js_member *m, const struct removal *r, uint64_t
     bool waits = seq >= mg_js_consumer_next(m->c);
     if (waits && m->count) mg_js_later_gone(&m->count->later, seq);
     if (waits) m->stale = m->stale || (mg_js_member_matches(m, subject) && !MG_PLANTED(stale_pending));
-    else if (r->silent) mg_js_consumer_purged_one(m->c, seq);
+    else if (r->silent) mg_js_consumer_purged_one(m->c, mg_js_member_now(m), seq);
     else mg_js_consumer_removed(m->c, mg_js_member_now(m), seq, subject);
 }
 

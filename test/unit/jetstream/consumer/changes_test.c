@@ -131,8 +131,8 @@ static void test_purge_in_part(void **state) {
     world_expect(w, "r<a s4 d6 x2 p0\n");
     mg_js_consumer_purged(w->c, w->now, 2); // nothing goes back
     world_floors(w, 6, 5, 3, 3);
-    mg_js_consumer_purged_one(w->c, 4); // by a narrower filter
-    mg_js_consumer_purged_one(w->c, 1);
+    mg_js_consumer_purged_one(w->c, w->now, 4); // by a narrower filter
+    mg_js_consumer_purged_one(w->c, w->now, 1);
     world_expect(w, "");
     world_floors(w, 6, 5, 4, 4);
     world_free(w);
