@@ -16,7 +16,6 @@
 #include "jetstream/store/worker.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
-#include "server/base/planted.h"
 
 // Keys of one question: a reader answers it in a quarter of a millisecond. What comes back takes the shard a tenth of
 // that, or as long when nothing of it is in the CPU's caches.
@@ -76,8 +75,7 @@ static void computed(struct mg_cold_read *r) {
     if (r->stream && r->err) mg_store_row_lost(p->store, mg_buf_slice(&lost->key), r->err);
     mg_slice value = found ? mg_buf_slice(&r->answer->bytes) : (mg_slice){NULL, 0};
     mg_rows_resolve(&p->rows, mg_buf_slice(&lost->key), value, merged, p);
-    bool doubt = r->stream && (r->err || r->doubt || r->stream->unreadable);
-    if (doubt && !MG_PLANTED(undoubted_row)) mg_correct_doubt(r->stream);
+    if (r->stream && (r->err || r->doubt || r->stream->unreadable)) mg_correct_doubt(r->stream);
     mg_buf_fini(&lost->key);
     mg_free(lost);
     mg_part_pump_all(p);

@@ -90,7 +90,6 @@
     X(compacted_away, store, "a compaction leaves out what it cannot read")                                            \
     X(range_passed_over, store, "of a damaged range only the first message counts")                                    \
     X(half_correction, store, "counters that are too high are corrected by half")                                      \
-    X(undoubted_row, store, "rows that were computed from part of the messages are believed")                          \
     X(tight_limits, store, "limits remove messages in the stead of those that went unseen")                            \
     X(jump_ages, store, "ages follow a clock that jumps ahead at once")                                                \
     X(jump_forgotten, store, "a start forgets that ages are behind")                                                   \

@@ -19,7 +19,7 @@ ALSO = {"js": ["early_ack", "late_dedupe", "rollup_half_done"]}
 FIRST_SEED = {"blind_walk": 370, "doubtful_unlinked": 275, "drain_before_read": 2800, "found_not_synced": 1400,
               "half_correction": 30, "half_row": 20, "late_row": 350, "late_seal": 20, "no_void": 100,
               "origin_asked": 300, "pause_closed": 2250, "silent_recovery": 460, "tight_limits": 35,
-              "uncounted": 400, "undoubted_row": 150, "unheard_press": 310}
+              "uncounted": 400, "unheard_press": 310}
 # Bugs that show only under faults which few seeds have: a workload that has them saves time.
 WORKLOADS = {
     "unlink_first": "unlinks",
@@ -34,7 +34,6 @@ WORKLOADS = {
     "compacted_away": "decay",
     "range_passed_over": "decay",
     "half_correction": "decay",
-    "undoubted_row": "decay",
     "tight_limits": "decay",
     "erase_leaves": "erase",
     "erase_spares_ring": "erase",
