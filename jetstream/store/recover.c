@@ -153,13 +153,14 @@ static const char *what_happened(const struct mg_store *st) {
 static void check_gap(struct mg_stream *s, const struct mg_record_view *rec) {
     if (rec->head.op == s->op + 1) return;
     struct mg_store *st = s->part->store;
-    uint64_t missing = rec->head.op - s->op - 1;
-    mg_store_say(st, perhaps_torn(st) ? MG_LOG_WRN : MG_LOG_ERR, "stream %.*s: operations %llu to %llu are %s",
-                 (int)s->name.n, s->name.p, (unsigned long long)s->op + 1, (unsigned long long)rec->head.op - 1,
-                 what_happened(st));
-    s->lost_operations += missing;
+    uint64_t missing = rec->head.op - s->op - 1, messages = 0;
     if (rec->head.type == MG_RECORD_MSG && rec->head.seq > s->last + 1)
-        mg_stream_found_lost(s, s->last + 1, rec->head.seq - 1, rec->head.seq - 1 - s->last);
+        messages = mg_stream_count_lost(s, s->last + 1, rec->head.seq - 1, rec->head.seq - 1 - s->last);
+    mg_store_say(st, perhaps_torn(st) ? MG_LOG_WRN : MG_LOG_ERR,
+                 "stream %.*s: operations %llu to %llu, %llu messages behind %llu among them, are %s", (int)s->name.n,
+                 s->name.p, (unsigned long long)s->op + 1, (unsigned long long)rec->head.op - 1,
+                 (unsigned long long)messages, (unsigned long long)s->last, what_happened(st));
+    s->lost_operations += missing;
 }
 
 // Told at the end: where a stream was deleted, and that is durable, extents of its messages may be used again.

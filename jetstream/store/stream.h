@@ -337,6 +337,8 @@ void mg_subjects_fail(struct mg_stream *s);
 
 // Of the messages first..last `count` cannot be read: counted and said once.
 void mg_stream_found_lost(struct mg_stream *s, uint64_t first, uint64_t last, uint64_t count);
+// The same, but the caller says it. Returns how many are news.
+uint64_t mg_stream_count_lost(struct mg_stream *s, uint64_t first, uint64_t last, uint64_t count);
 
 // streams.c
 int mg_configure_execute(struct mg_stream *s, struct mg_change *c);

@@ -394,10 +394,11 @@ static void heal(struct world *w) {
 }
 
 static void run_rot(struct world *w) {
+    bool healed = false; // nothing is spoiled then: a fence that is damaged itself cannot tell what it knows
     for (unsigned i = 0; i < 4; i++) {
         live(w, sim_chance(w->sim, 128) ? 0 : 1 + sim_below(w->sim, 1500), SIM_KILL);
-        // Not both: a fence that is damaged while what it speaks of heals cannot tell.
-        if (w->opened && sim_chance(w->sim, 100)) heal(w);
+        healed |= w->opened && w->wounds_len > 0 && sim_chance(w->sim, 100);
+        if (w->opened && healed) heal(w);
         else if (w->opened && !over(w)) spoil(w);
     }
 }

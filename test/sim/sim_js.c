@@ -37,7 +37,7 @@ static struct mg_options *options(void) {
 // what is missing of a stream in front of what came through, which is not called lost.
 static void log_line(void *arg, enum mg_log_level level, int64_t wall_ns, mg_slice text) {
     static const char *const excused[] = {"perhaps the torn end", "perhaps they are of a commit that was torn",
-                                          "the other one is used", "belongs to nothing"};
+                                          "the other one is used", "belongs to nothing and was left"};
     const struct js_world *w = arg;
     char line[400];
     (void)wall_ns;
