@@ -89,7 +89,8 @@ func (l *ledger) take(d delivery, ordered bool) {
 	}
 }
 
-// ack acks what was taken, and waits for the confirmation of every tenth.
+// ack acks what was taken, and waits for the confirmation of every tenth. Several do so at once: acks must not be later
+// than their time.
 func (l *ledger) ack(ctx context.Context) {
 	for {
 		select {
@@ -132,7 +133,9 @@ func restarts(w way, signal syscall.Signal) func(*T) {
 		l.forgetful = signal == syscall.SIGKILL && forgetsWhenKilled()
 		stream := t.stream(nc, jetstream.LimitsPolicy)
 		w.read(t, t.lasting(s), func(d delivery) { l.take(d, w.ordered) })
-		go l.ack(t.context())
+		for range 10 {
+			go l.ack(t.context())
+		}
 		l.publishers(t, nc, count)
 		for part := 1; part <= 3; part++ {
 			t.within(limit, "reading to go on", func() bool {
