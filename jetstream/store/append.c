@@ -14,7 +14,6 @@
 
 #include "jetstream/store/correct.h"
 #include "jetstream/store/dedupe.h"
-#include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
 #include "server/base/assert.h"
 #include "server/base/errors.h"
@@ -25,6 +24,7 @@
 // A record does not name more removals than this. More of them go into records of their own, in front.
 #define REMOVALS_IN_RECORD 256u
 #define REMOVALS_BYTES 32768u
+#define SLICE_COST 64u // us, more or less, of making room
 
 struct decision {
     const struct mg_append *a;
@@ -36,7 +36,8 @@ struct decision {
     uint64_t up_to, own;  // numbers up to it are, and how many of this subject
     bool replaces, sought; // sought: the oldest were, and the answer is used up
     bool rolled, clears;  // the rollup is in the record: its list has them all; it removes everything
-    bool crowded;         // there is more to evict than is on the list
+    uint32_t most;        // that may be on the list
+    bool crowded;         // there is more to evict than is on it
     struct mg_removals list;
     struct mg_extent *extent;
 };
@@ -157,7 +158,7 @@ static void evict(struct mg_stream *s, struct decision *d, uint64_t seq, uint32_
 
 // The row does not name them all: they have to be looked for.
 static int evict_found(struct mg_stream *s, struct decision *d, uint64_t excess) {
-    uint64_t bytes = 0, most = s->part->store->o.evictions, n = excess < most ? excess : most;
+    uint64_t bytes = 0, n = excess < d->most ? excess : d->most;
     uint32_t before = d->list.count;
     int err = mg_assist_oldest(s, d->a->subject, d->row->first, n, &d->list, &bytes);
     if (err) return err;
@@ -197,7 +198,7 @@ static int evict_oldest(struct mg_stream *s, struct decision *d) {
     struct mg_head_walk walk = mg_head_walk_of(s);
     struct mg_head_message m;
     while (over_limits(s, d)) {
-        d->crowded = d->list.count >= s->part->store->o.evictions || d->list.buf.len >= REMOVALS_BYTES;
+        d->crowded = d->list.count >= d->most || d->list.buf.len >= REMOVALS_BYTES;
         if (d->crowded) return 0;
         int err = mg_head_next(s, &walk, &m);
         if (err == MG_EAGAIN) return err;
@@ -357,6 +358,7 @@ static int prepare(struct mg_stream *s, const struct mg_change *c, struct decisi
     const struct mg_append *a = &c->append;
     *d = (struct decision){.a = a, .seq = s->last + 1, .msgs = s->msgs, .bytes = s->bytes};
     d->size = mg_stream_size_of(s, a->subject.n, a->headers.n, a->payload.n);
+    d->most = mg_removals_most(s);
     bool before = !c->started || MG_PLANTED(asked_again); // else it makes room
     int err = before ? check_conditions(s, a, c->ctx) : 0;
     if (err == 1) return 1;
@@ -394,7 +396,7 @@ static bool make_room(struct mg_stream *s, struct mg_change *c, const struct dec
         if (mg_list_empty(&s->waiting)) return false;
     }
     mg_removals_write(s, &d->list, false);
-    return !mg_part_spent(s->part, d->list.count);
+    return !mg_part_spent(s->part, SLICE_COST);
 }
 
 int mg_append_execute(struct mg_stream *s, struct mg_change *c) {

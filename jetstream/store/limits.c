@@ -22,7 +22,7 @@
 #include "server/base/errors.h"
 #include "server/base/mem.h"
 
-#define SLICE 128u
+#define SLICE_COST 64u // us, more or less
 #define SUBJECTS 256u // listed at a time
 #define EXPIRE_EVERY UINT64_C(250000000) // spec/jetstream-streams.md 13a: not more often than every 250 ms
 #define EXPIRE_ON UINT64_C(1000000)      // there is more to remove
@@ -42,8 +42,9 @@ static int trim(struct mg_stream *s, bool (*too_much)(const struct mg_stream *s,
     struct mg_head_message m;
     int err = 0;
     uint64_t msgs = s->msgs, bytes = s->bytes;
+    const uint32_t most = mg_removals_most(s);
     bool unknown = false;
-    while (!unknown && (err = mg_head_next(s, &walk, &m)) == 0 && list.count < SLICE) {
+    while (!unknown && (err = mg_head_next(s, &walk, &m)) == 0 && list.count < most) {
         if (!too_much(s, &m)) break;
         bool named = mg_memtable_where(&s->mem, m.seq) != MG_MEM_OPEN;
         mg_removals_add(&list, &(struct mg_removal){m.seq, m.size, named, m.subject});
@@ -54,7 +55,7 @@ static int trim(struct mg_stream *s, bool (*too_much)(const struct mg_stream *s,
     }
     s->msgs = msgs;
     s->bytes = bytes;
-    bool full = unknown || list.count == SLICE;
+    bool full = unknown || list.count == most;
     if (list.count) mg_assist_stale(s);
     if (list.count) mg_removals_write(s, &list, false);
     mg_removals_fini(&list);
@@ -123,8 +124,9 @@ static int trim_subject(struct mg_stream *s, mg_slice subject) {
     int err = mg_stream_subject_row(s, subject, &row);
     if (err) return err;
     if (row == NULL || row->count <= max) return 0;
+    const uint32_t most = mg_removals_most(s);
     uint64_t excess = (uint64_t)(row->count - max), from = row->first > t->cursor ? row->first : t->cursor;
-    err = mg_assist_oldest(s, subject, from, excess < SLICE ? excess : SLICE, &list, &bytes);
+    err = mg_assist_oldest(s, subject, from, excess < most ? excess : most, &list, &bytes);
     uint32_t n = list.count;
     if (err == 0 && n) {
         t->cursor = list.previous + 1;
@@ -146,7 +148,7 @@ static int trim_found(struct mg_stream *s) {
             t->at += sizeof(n) + n;
             t->cursor = 0;
         }
-        if (mg_part_spent(s->part, SLICE)) {
+        if (mg_part_spent(s->part, SLICE_COST)) {
             mg_part_pump_later(s);
             return MG_EAGAIN;
         }
@@ -184,7 +186,7 @@ int mg_limits_apply(struct mg_stream *s) {
     while (over(s) && err == MG_EFULL) {
         err = trim(s, limits_exceeded);
         if (err == MG_EAGAIN) return err;
-        if (err == MG_EFULL && mg_part_spent(s->part, SLICE)) {
+        if (err == MG_EFULL && mg_part_spent(s->part, SLICE_COST)) {
             mg_part_pump_later(s);
             return MG_EAGAIN;
         }

@@ -482,7 +482,10 @@ static void pump(struct mg_store_part *p) {
 
 static void begin_share(struct mg_store_part *p) {
     p->cost = p->steps = 0;
-    if (p->loop) p->spent_at = mg_loop_clock(p->loop) + MG_PART_SHARE;
+    if (p->loop == NULL) return;
+    uint64_t now = mg_loop_clock(p->loop);
+    if (p->late_at == 0) p->late_at = now + 3 * MG_PART_SHARE;
+    p->spent_at = now + (now < p->late_at ? MG_PART_SHARE : MG_PART_SHARE / 4);
 }
 
 bool mg_part_spent(struct mg_store_part *p, uint32_t cost) {
@@ -520,6 +523,7 @@ void mg_part_open_all(struct mg_store_part *p) {
 }
 
 bool mg_store_part_turn(struct mg_store_part *p) {
+    p->late_at = 0;
     mg_part_free_garbage(p);
     mg_mailbox_awake(&p->inbox.box);
     bool had = open_some(p);

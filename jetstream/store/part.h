@@ -116,6 +116,7 @@ struct mg_store_part {
     struct mg_store_sums sums;
     bool pump;                // a stream wants to be pumped at the next turn
     uint64_t spent_at;        // when the time of this kind of work is over (mg_part_spent)
+    uint64_t late_at;         // when this turn has had its time: the kinds that are left have a quarter of theirs
     uint32_t cost, steps;     // since the clock was looked at; since this kind of work began
     struct mg_list told;      // streams whose `visible` has moved since it was told
     struct mg_list holding;   // streams with answers of reads that are not durable yet
@@ -163,7 +164,8 @@ void mg_part_pump_all(struct mg_store_part *p); // at the next turn, or in this 
 // What has come from the store's threads, all of it: where there are no turns.
 void mg_part_open_all(struct mg_store_part *p);
 // A turn does several kinds of work one after the other: what has come, changes and reads that wait, results, answers
-// of reads. Each may take so long; what is left waits for the next turn. One piece of each is done in any case.
+// of reads, checkpoints. Each may take so long, and all together not much more than three of them; what is left waits
+// for the next turn. One piece of each is done in any case.
 #define MG_PART_SHARE UINT64_C(100000) // ns
 // A piece was done that costs about so many us. True: the time is over.
 bool mg_part_spent(struct mg_store_part *p, uint32_t cost);

@@ -2,7 +2,7 @@
 // Copyright (c) The Midge Authors
 //
 // Removing messages: one by number, many by filter or number. A purge of everything is one record. Everything else
-// works in slices of at most SLICE messages: each is a record with the list of what it removes, and between two slices
+// works in slices of some messages (mg_removals_most): each is a record with the list of what it removes, and between two slices
 // the shard does other things. The result of a purge follows its last slice; a purge that a crash cuts short was not
 // answered, and has removed the older part of what it was to remove.
 #include <string.h>
@@ -15,7 +15,7 @@
 #include "server/base/mem.h"
 #include "server/proto/subject.h"
 
-#define SLICE 128u
+#define SLICE_COST 64u // us, more or less
 
 // What removing seq needs to know, from memory: 0, MG_ENOTFOUND (it is in no memtable).
 static int find_in_memory(struct mg_stream *s, uint64_t seq, struct mg_removal *out) {
@@ -75,8 +75,9 @@ static bool wanted(const struct mg_change *c, mg_slice subject) {
 
 // The next slice from memory: false when there is nothing more below the bound.
 static bool slice_of_memory(struct mg_stream *s, struct mg_change *c, struct mg_removals *list) {
+    const uint32_t most = mg_removals_most(s);
     uint32_t looked = 0;
-    while (list->count < SLICE && looked++ < SLICE * 16) {
+    while (list->count < most && looked++ < s->part->store->o.walk) {
         uint64_t seq = c->cursor;
         struct mg_removal r;
         if (mg_memtable_next(&s->mem, &seq) == NULL || seq >= c->up_to) return false;
@@ -92,7 +93,7 @@ static int slice_of_purge(struct mg_stream *s, struct mg_change *c, bool *more) 
     *more = true;
     if (c->cursor < s->first) c->cursor = s->first;
     if (c->cursor < mg_stream_cold_end(s) && c->cursor < c->up_to) {
-        err = mg_assist_slice(s, &c->cursor, c->up_to, c->filter, SLICE, &list);
+        err = mg_assist_slice(s, &c->cursor, c->up_to, c->filter, mg_removals_most(s), &list);
     } else {
         *more = slice_of_memory(s, c, &list);
     }
@@ -147,7 +148,7 @@ int mg_purge_execute(struct mg_stream *s, struct mg_change *c) {
             fail(s, c, err);
             return 0;
         }
-        if (more && mg_part_spent(s->part, SLICE)) {
+        if (more && mg_part_spent(s->part, SLICE_COST)) {
             mg_part_pump_later(s);
             return MG_EAGAIN;
         }

@@ -29,7 +29,6 @@
 _Static_assert(MG_STORE_BUCKETS == MG_JOURNAL_BUCKETS, "of the same histograms");
 
 #define WALK 1024u // some 100 us
-#define EVICTIONS 256u // the same
 #define IDLE_SEAL_NS UINT64_C(20000000)
 
 // ---- small things ---------------------------------------------------------------------------------------------------
@@ -197,7 +196,6 @@ static void set_defaults(struct mg_store_options *o) {
     if (o->parts == 0) o->parts = 1;
     if (o->extent_bytes == 0) o->extent_bytes = MG_EXTENT_MIN;
     if (o->walk == 0) o->walk = WALK;
-    if (o->evictions == 0) o->evictions = EVICTIONS;
 }
 
 static int recover(struct mg_store *st, struct mg_disk_why *why) {

@@ -240,6 +240,8 @@ void mg_stream_write(struct mg_stream *s, struct mg_record_view *rec); // comple
 // The same for a message whose headers and payload are in an extent already.
 void mg_stream_write_large(struct mg_stream *s, struct mg_record_view *rec, struct mg_extent *e);
 void mg_removals_write(struct mg_stream *s, const struct mg_removals *list, bool erase);
+// Where many are removed, a record names so many of them: what it takes to apply it is not to be noticed in a turn.
+uint32_t mg_removals_most(const struct mg_stream *s);
 int mg_row_execute(struct mg_stream *s, const struct mg_change *c);
 
 void mg_stream_sum(struct mg_stream *s); // brings the part's sums up to date

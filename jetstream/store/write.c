@@ -3,11 +3,14 @@
 //
 // A decided change becomes a record: encoded where it will stay (the open chunk, or memory of its own for a memory
 // stream), then applied.
+#include "jetstream/store/segments.h"
 #include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
 #include "server/base/assert.h"
 #include "server/base/mem.h"
 #include "server/shard/disk.h"
+
+#define MOST_REMOVALS 128u // some 50 us
 
 void mg_stream_write(struct mg_stream *s, struct mg_record_view *rec) {
     mg_assert(!s->deleted && !s->part->poisoned);
@@ -58,6 +61,13 @@ void mg_removals_write(struct mg_stream *s, const struct mg_removals *list, bool
         .payload = mg_buf_slice(&payload)};
     mg_stream_write(s, &rec);
     mg_buf_fini(&payload);
+}
+
+// Each changes the row of its subject: what memory does not know of is looked for in the filters of all tables.
+uint32_t mg_removals_most(const struct mg_stream *s) {
+    const struct mg_runset *tables = s->rows->runs;
+    if (s->part->store->o.removals) return s->part->store->o.removals;
+    return MOST_REMOVALS * 8 / (8 + (tables ? tables->count : 0));
 }
 
 int mg_row_execute(struct mg_stream *s, const struct mg_change *c) {

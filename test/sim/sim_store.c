@@ -139,7 +139,7 @@ static void world_init(struct world *w, uint64_t seed, const struct sim_args *ar
     w->o.walk = sim_chance(s, 128) ? 1 + (uint32_t)sim_below(s, 6) : 0;
     w->o.readers = 1 + (unsigned)sim_below(s, 3);
     for (size_t i = 0; i < sizeof(w->o.secret); i++) w->o.secret[i] = (uint8_t)sim_random(s);
-    w->o.evictions = w->o.secret[0] & 1 ? 1 + w->o.secret[1] % 4 : 0;
+    w->o.removals = w->o.secret[0] & 1 ? 1 + w->o.secret[1] % 4 : 0;
     w->quota = 1 + sim_below(s, 200);
     w->room_at = MG_NEVER;
     struct sim_disk_faults *f = sim_disk_faults(w->disk);

@@ -241,7 +241,7 @@ static void create(struct shard *sh, struct slot *sl) {
     uint64_t first = sim_chance(s, 64) ? 1 + sim_below(s, 10000) : 0, version = ++sh->w->uids;
     model_fini(&sl->model);
     model_init(&sl->model, !sl->memory, &l, first, version);
-    sl->model.evictions = sh->w->o.evictions;
+    sl->model.removals = sh->w->o.removals;
     if (sl->limit) l.max_msgs = (int64_t)sl->limit;
     sl->since = version;
     sl->checked = true;

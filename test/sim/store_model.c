@@ -275,14 +275,14 @@ static void undo_to(struct model *m, uint32_t len) {
 
 // What does not go with the message goes before it.
 static void make_room(struct model *m, unsigned subject, uint32_t more) {
-    for (uint32_t n = m->evictions, from; m->evictions && n == m->evictions; state(m)) {
+    for (uint32_t n = m->removals, from; m->removals && n == m->removals; state(m)) {
         from = m->undo_len;
-        for (n = 0; n < m->evictions; n++) {
+        for (n = 0; n < m->removals; n++) {
             uint64_t seq = next_to_go(m, subject, more);
             if (seq == 0 || seq > m->last) break;
             take_out(m, seq);
         }
-        if (n == m->evictions && next_to_go(m, subject, more)) continue;
+        if (n == m->removals && next_to_go(m, subject, more)) continue;
         undo_to(m, from);
         return;
     }

@@ -71,7 +71,7 @@ struct model {
     uint64_t count, bytes;
     int64_t last_time;
     struct mg_stream_limits limits;
-    uint32_t evictions; // as in the store's options
+    uint32_t removals; // as in the store's options
     uint64_t config;
     struct model_row rows[MODEL_ROWS];
     struct model_dedupe ids[MODEL_IDS];

@@ -279,7 +279,7 @@ static void fill(struct rig *r, enum mg_stream_storage storage, struct watched *
     assert_int_equal(mg_stream_bytes(w->s), w->most);
 }
 
-// Limits hold at any moment, no record names more than 256, and conditions hold though what they speak of goes.
+// Limits hold at any moment, no record names more than 128, and conditions hold though what they speak of goes.
 static void add_a_large_one(struct rig *r, struct watched *w) {
     const size_t large = SMALL * w->each - 100 * w->each;
     char *payload = mg_zalloc(large);
@@ -300,7 +300,7 @@ static void add_a_large_one(struct rig *r, struct watched *w) {
     assert_int_equal(await(r, &next).seq, SMALL + 2);
     assert_int_equal(state_of(r, w->s).first, SMALL + 1 - 98); // 99 went with it, but for what one takes without a body
     assert_int_equal(w->removed, SMALL - 98);
-    assert_int_equal(w->s->op - before, (SMALL - 99 - 1) / 256 + 2);
+    assert_int_equal(w->s->op - before, (SMALL - 99 - 1) / 128 + 2);
     mg_free(payload);
 }
 
