@@ -9,6 +9,11 @@
 #define TOTAL_BYTES (64u << 20) // of all batches of a part, unless there are very many readers
 #define MOST_BYTES (256u << 10) // of one
 #define LEAST_BYTES (16u << 10)
+// Readers, of a part. While more of them catch up the disk is busy with one's batch when another's is delivered; and
+// commits wait at the disk behind what is read at once.
+#define FEW 4u
+#define WINDOW_FEW (256u << 10)
+#define WINDOW_MANY (32u << 10)
 #define ASK_AT 8u // the next one is asked for when an eighth of a batch is used: who takes some and goes costs no more
 
 struct mg_cold_question mg_ahead_question(const struct mg_stream *s, const struct mg_read *r, uint64_t from) {
@@ -16,7 +21,8 @@ struct mg_cold_question mg_ahead_question(const struct mg_stream *s, const struc
     if (share > MOST_BYTES) share = MOST_BYTES;
     if (share < LEAST_BYTES) share = LEAST_BYTES;
     return (struct mg_cold_question){.kind = MG_COLD_SCAN, .from = from, .filters = r->filters,
-                                     .filters_len = r->filters_len, .max = s->part->store->o.walk, .max_bytes = share};
+                                     .filters_len = r->filters_len, .max = s->part->store->o.walk, .max_bytes = share,
+                                     .window = s->part->aheads > FEW ? WINDOW_MANY : WINDOW_FEW};
 }
 
 static void drop(struct mg_read_batch *b) {
@@ -69,7 +75,8 @@ static void came(struct mg_cold_read *cold) {
 // Not behind a batch that is not full: what a filter wants is rare there, and the search may go far, for nobody.
 static void ask_for_more(struct mg_stream *s, struct mg_read *r) {
     struct mg_read_ahead *a = r->ahead;
-    if (!a->now.full || a->coming || a->then.answer || a->now.covered >= mg_stream_cold_end(s)) return;
+    if (!a->now.full || a->coming || a->then.answer || a->part->aheads > FEW) return;
+    if (a->now.covered >= mg_stream_cold_end(s)) return;
     if (a->now.next < a->now.count / ASK_AT) return;
     const struct mg_cold_question q = mg_ahead_question(s, r, a->now.covered);
     a->coming_from = q.from;

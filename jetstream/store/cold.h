@@ -41,6 +41,7 @@ struct mg_cold_question {
     unsigned filters_len;    // 0: all
     uint32_t max;            // SCAN: entries; SUBJECT: messages that a row names
     size_t max_bytes;        // SCAN: of records; 0: 256 KB
+    size_t window;           // SCAN: bytes of a file that are read at once; 0: 64 KB
 };
 
 // Does a message on this subject matter to the question?

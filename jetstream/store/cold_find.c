@@ -167,7 +167,7 @@ static bool scan_stretch(struct mg_cold_read *r, const struct mg_stretch *c, uin
     struct mg_section_filter *f = r->q.filters_len ? mg_section_filter_new(g, &at, &m) : NULL;
     bool more = true;
     if (f == NULL || f->messages || f->unknown) {
-        struct mg_section_scan *scan = mg_section_scan_new(g, &at, f, r->q.max == 1 ? 4096 : SCAN_BYTES, r->q.max > 1);
+        struct mg_section_scan *scan = mg_section_scan_new(g, &at, f, r->q.max == 1 ? 4096 : r->q.window, r->q.max > 1);
         mg_section_scan_seek(scan, from);
         while (more) {
             struct mg_section_entry e;
