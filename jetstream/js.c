@@ -44,8 +44,21 @@ static void may_send_again(struct mg_credit_waiter *w) {
     }
 }
 
+// What others know of here.
+static void tell_others(struct mg_js *js) {
+    const struct mg_store_sums *sums = mg_store_part_sums(js->part);
+    atomic_store_explicit(&js->tally->messages, sums->messages, memory_order_relaxed);
+    if (mg_shard_count(js->shard) == 1) return;
+    for (unsigned i = 0; i < 2; i++) {
+        if (sums->bytes[i] == js->told_used[i]) continue;
+        atomic_fetch_add_explicit(&js->o.shared->used[i], sums->bytes[i] - js->told_used[i], memory_order_relaxed);
+        js->told_used[i] = sums->bytes[i];
+    }
+}
+
 void mg_js_start(struct mg_js *js, const struct mg_js_setup *o) {
-    *js = (struct mg_js){.o = *o, .shard = o->shard, .router = o->router, .log = o->log};
+    *js = (struct mg_js){.o = *o, .shard = o->shard, .router = o->router, .log = o->log, .all = o->all};
+    js->tally = &o->shared->shard[mg_shard_id(o->shard)];
     js->part = mg_store_part(o->store, o->part);
     js->server_name = mg_cstr(o->server_name);
     if (o->domain) js->domain = mg_cstr(o->domain);
@@ -62,7 +75,18 @@ void mg_js_start(struct mg_js *js, const struct mg_js_setup *o) {
     js->credit.resume = may_send_again;
     mg_store_part_start(js->part, mg_shard_loop(js->shard), mg_shard_wheel(js->shard));
     for (struct mg_stream *s = mg_stream_next(js->part, NULL); s; s = mg_stream_next(js->part, s)) take_in(js, s);
-    js->api = mg_js_subscribe(js, MG_S("$JS.API.>"), mg_js_api_message, js);
+    if (js->all) js->api = mg_js_subscribe(js, MG_S("$JS.API.>"), mg_js_api_message, js);
+    tell_others(js);
+}
+
+void mg_js_enter(struct mg_js *first, const struct mg_js *js) {
+    const unsigned shard = mg_shard_id(js->shard);
+    for (struct mg_stream *s = mg_stream_next(js->part, NULL); s; s = mg_stream_next(js->part, s)) {
+        const struct mg_js_stream *in_service = mg_js_find(js, mg_stream_name(s));
+        struct mg_js_item *e = mg_js_catalogue_add(first->all, mg_stream_name(s), shard,
+                                                    in_service ? &in_service->config : NULL);
+        if (in_service && js == first) mg_js_item_borrow(e, &in_service->config);
+    }
 }
 
 static void bury(struct mg_js *js) {
@@ -97,7 +121,10 @@ static void drop_tasks(struct mg_js *js) {
     }
 }
 
+void mg_js_end(struct mg_js *js) { js->ended = true; }
+
 void mg_js_fini(struct mg_js *js) {
+    mg_assert(js->ended);
     while (!mg_list_empty(&js->waits)) {
         struct mg_js_wait *w = mg_container_of(js->waits.next, struct mg_js_wait, link);
         mg_list_remove(&w->link);
@@ -114,11 +141,11 @@ void mg_js_fini(struct mg_js *js) {
     while (!mg_list_empty(&js->leaving))
         mg_js_stream_free(mg_container_of(js->leaving.next, struct mg_js_stream, leaving));
     drop_tasks(js); // of those who have just been told that their stream is gone
+    mg_js_requests_forget(js);
     mg_js_requests_drop(js); // also those that waited for a consumer
     bury(js);
     mg_js_watch_fini(js);
     mg_free(js->streams);
-    mg_js_taken_fini(&js->taken);
     mg_buf_fini(&js->scratch);
     js->router = NULL;
 }
@@ -169,6 +196,7 @@ bool mg_js_turn(struct mg_js *js) {
     }
     more |= mg_js_requests_run(js);
     more |= run_tasks(js);
+    tell_others(js);
     return more || !mg_list_empty(&js->busy) || !mg_list_empty(&js->tasks);
 }
 
@@ -218,7 +246,9 @@ void mg_js_remove(struct mg_js *js, struct mg_js_stream *s) {
 // ---- room -----------------------------------------------------------------------------------------------------------
 
 uint64_t mg_js_used(const struct mg_js *js, int storage) {
-    return mg_store_part_sums(js->part)->bytes[storage == MG_JS_MEMORY ? MG_STORAGE_MEMORY : MG_STORAGE_FILE];
+    const unsigned i = storage == MG_JS_MEMORY ? MG_STORAGE_MEMORY : MG_STORAGE_FILE;
+    uint64_t all = atomic_load_explicit(&js->o.shared->used[i], memory_order_relaxed);
+    return all - js->told_used[i] + mg_store_part_sums(js->part)->bytes[i];
 }
 
 bool mg_js_no_room(const struct mg_js *js, int storage) {

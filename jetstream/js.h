@@ -2,7 +2,9 @@
 // Copyright (c) The Midge Authors
 //
 // JetStream on one shard: what its streams, consumers and API need of the broker. It subscribes and publishes from
-// inside, without a connection; it has the shard's timers and its part of the store.
+// inside, without a connection; it has the shard's timers and its part of the store. Each shard has one, with streams
+// of its own. That of shard 0 also has the catalogue of all, and the API: a request for one stream that lives elsewhere
+// goes there and is answered there, the others stay and send errands.
 //
 // A message arrives in the call that publishes it, so a handler must not keep its slices. What a handler publishes is
 // delivered at once as well, at most a few levels deep; answers that must be durable first come out of the store's
@@ -11,8 +13,10 @@
 #define MG_JETSTREAM_JS_H
 
 #include "jetstream/api/limits.h"
+#include "jetstream/catalogue.h"
+#include "jetstream/errand.h"
+#include "jetstream/shared.h"
 #include "jetstream/store/store.h"
-#include "jetstream/stream/taken.h"
 #include "server/base/list.h"
 #include "server/base/log.h"
 #include "server/router/router.h"
@@ -33,6 +37,11 @@ struct mg_js_setup {
     struct mg_router *router;
     struct mg_store *store; // opened; this is its part `part`
     unsigned part;
+    struct mg_js_catalogue *all; // empty; NULL: this is not the shard that has it
+    struct mg_js_shared *shared; // zeroed, of all shards
+    // Brings an errand to mg_js_errand_come of that shard. Never waits, and keeps the order.
+    void (*carry)(void *arg, unsigned to, struct mg_js_errand *e);
+    void *carry_arg;
     struct mg_log *log;     // may be NULL
     const char *server_name, *server_id, *version;
     const char *domain;     // NULL: none
@@ -54,9 +63,11 @@ struct mg_js {
     struct mg_store_part *part;
     struct mg_log *log;
     mg_slice server_name, domain; // domain empty: none
-    struct mg_js_stream **streams; // sorted by name
+    struct mg_js_stream **streams; // of this shard, sorted by name
     size_t nstreams, streams_cap;
-    struct mg_js_taken taken; // the subjects of all streams
+    struct mg_js_catalogue *all; // NULL: shard 0 has it
+    struct mg_js_tally *tally;   // this shard's
+    uint64_t told_used[2];       // what the others know of the own bytes
     struct mg_list dead;    // of struct mg_js_sub: dropped during a delivery, freed in the next turn
     struct mg_list busy;    // of struct mg_js_stream: with something to do at the end of the turn
     struct mg_list stalled; // of struct mg_js_stream: that wait until they may send again
@@ -73,16 +84,17 @@ struct mg_js {
     int64_t now;            // the latest time that was told
     struct mg_js_sub *api;
     struct mg_buf scratch;  // for one answer
-    uint64_t api_total, api_errors, api_inflight;
-    uint64_t info_inflight; // of api_inflight: those that only ask for information
-    uint64_t reserved[2];   // by storage (enum mg_js_storage): sums of max_bytes
-    uint64_t nconsumers;    // of all streams
-    bool stopping;
+    bool stopping, ended;   // ended: the shards' threads do no more
 };
 
-// Takes the streams of the part into service.
+// Takes the streams of the part into service. Before the shards run; then, on the thread that did it for all of them,
+// mg_js_enter with each.
 void mg_js_start(struct mg_js *js, const struct mg_js_setup *o);
-// Drops everything without a word; the part has stopped. *js stays until the store is closed.
+// The streams of js, which may be the same, are entered into the catalogue of `first`.
+void mg_js_enter(struct mg_js *first, const struct mg_js *js);
+// The shards' threads have ended: drops everything without a word. The parts have stopped. First mg_js_end with all,
+// then this; *js stays until the store is closed.
+void mg_js_end(struct mg_js *js);
 void mg_js_fini(struct mg_js *js);
 // In each turn of the shard: what the store has finished leaves. True: there is more to do at once.
 bool mg_js_turn(struct mg_js *js);
@@ -99,7 +111,9 @@ void mg_js_remove(struct mg_js *js, struct mg_js_stream *s);
 
 // ---- room -----------------------------------------------------------------------------------------------------------
 
-uint64_t mg_js_used(const struct mg_js *js, int storage); // bytes stored (enum mg_js_storage)
+// Bytes stored by all shards (enum mg_js_storage): what this one has now and the others had at the end of their last
+// turn.
+uint64_t mg_js_used(const struct mg_js *js, int storage);
 // Are the server's bounds for this kind of storage (enum mg_js_storage) exceeded?
 bool mg_js_no_room(const struct mg_js *js, int storage);
 

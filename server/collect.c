@@ -188,7 +188,10 @@ static bool subs_slice(struct shard_ctl *ctl, struct job *job, const struct mg_s
 
 static bool slice(struct shard_ctl *ctl, struct job *job) {
     switch (job->kind) {
-    case JOB_TOTALS: totals(ctl->core, &job->totals); return false;
+    case JOB_TOTALS:
+        totals(ctl->core, &job->totals);
+        if (job->wants_js) server_js_rows(ctl, &job->js);
+        return false;
     case JOB_CONN_KEYS: return keys_slice(ctl, job);
     case JOB_CONN_ROWS: return rows_slice(ctl, job);
     case JOB_SUBS:

@@ -70,6 +70,7 @@ static void on_settings(struct shard_ctl *ctl, const struct mg_rec *rec) {
     struct mg_settings *fresh;
     memcpy(&fresh, rec->body, sizeof(fresh));
     mg_core_reload(ctl->core, fresh);
+    server_js_reloaded(ctl);
     mg_settings_unref(fresh);
     server_post(ctl, 0, REC_SETTINGS_ACK, NULL, 0);
 }
@@ -78,7 +79,6 @@ static void on_settings_ack(struct mg_server *s) {
     mg_assert(s->acks_left > 0);
     if (--s->acks_left > 0) return;
     s->config_load_ns = mg_loop_wall(mg_shard_loop(s->shard));
-    server_js_reloaded(s);
     for (size_t i = 0; i < s->diff.n; i++) mg_log_inf(s->log, "%s", s->diff.changes[i].line);
     // The lines of options still go where the log was; a new log begins with the one that all is done.
     if (s->params.reloaded) s->params.reloaded(s->params.arg, &s->diff);
@@ -189,6 +189,7 @@ void server_http_gone(struct mg_server *s) {
 void server_check_drained(struct shard_ctl *ctl) {
     const struct mg_core *core = ctl->core;
     if (!ctl->draining || ctl->drained || core->nconns > 0 || core->ndying > 0 || !mg_list_empty(&ctl->jobs)) return;
+    if (!server_js_at_rest(ctl)) return;
     ctl->drained = true;
     server_post(ctl, 0, REC_DRAINED, NULL, 0);
 }
@@ -231,6 +232,9 @@ void server_on_record(void *arg, const struct mg_rec *rec) {
         stop_when_done(s);
         break;
     case REC_CLOSED: on_closed_entry(s, rec); break;
+    case REC_JS_ERRAND:
+    case REC_JS_STOP:
+    case REC_JS_STOPPED: server_js_record(ctl, rec); break;
     }
 }
 
@@ -238,8 +242,8 @@ bool server_on_idle(void *arg) {
     struct shard_ctl *ctl = arg;
     bool more = collect_some(ctl);
     server_check_drained(ctl);
+    if (server_js_turn(ctl)) more = true;
     if (ctl->id != 0) return more;
-    if (server_js_turn(ctl->server)) more = true;
     if (ctl->server->shutting_down) drain_behind_js(ctl->server);
     if (ctl->server->drained == ctl->server->n) stop_when_done(ctl->server);
     return more;

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// JetStream in the broker: its store is opened before anybody can connect, its streams live on shard 0, and it stops
-// before connections are closed: what it had taken is answered.
+// JetStream in the broker: its store is opened before anybody can connect, with a part for each shard, and it stops
+// before connections are closed: what it had taken is answered. Everything is put into service on one thread, before
+// the shards run, and what they announce is posted before anybody listens: so no client meets a shard that does not
+// know all streams.
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "jetstream/js.h"
 #include "server/base/assert.h"
@@ -89,7 +92,7 @@ static void opened(struct mg_work *w) {
 
 static void fill_options(struct mg_server *s, struct mg_store_options *so) {
     const struct mg_js_options *o = &s->settings->opts->js;
-    *so = (struct mg_store_options){.dir = s->js->dir, .parts = 1, .log = on_log, .log_arg = s};
+    *so = (struct mg_store_options){.dir = s->js->dir, .parts = s->n, .log = on_log, .log_arg = s};
     so->sync_interval = (uint64_t)o->sync_interval;
     if (o->max_buffered_msgs > 0 && o->max_buffered_msgs < UINT32_MAX)
         so->queue_messages = (uint32_t)o->max_buffered_msgs;
@@ -127,14 +130,18 @@ int server_js_open(struct mg_server *s, char *err, size_t errlen) {
     return op.rc;
 }
 
-void server_js_reloaded(struct mg_server *s) {
-    const struct mg_js_options *o = &s->settings->opts->js;
-    if (s->js == NULL || !s->js->started) return;
-    if (o->max_memory_set) s->js->js.o.max_memory = o->max_memory;
-    if (o->max_store_set) s->js->js.o.max_store = o->max_store;
+void server_js_reloaded(struct shard_ctl *ctl) {
+    const struct mg_js_options *o = &ctl->core->settings->opts->js;
+    if (ctl->js == NULL) return;
+    if (o->max_memory_set) ctl->js->o.max_memory = o->max_memory;
+    if (o->max_store_set) ctl->js->o.max_store = o->max_store;
 }
 
-// Clients of other shards are known by their number only.
+static void carry(void *arg, unsigned to, struct mg_js_errand *e) {
+    server_post(arg, to, REC_JS_ERRAND, &e, sizeof(e));
+}
+
+// For the API, which is on shard 0. Clients of other shards are known by their number only.
 static void who(void *arg, const struct mg_msg *m, struct mg_js_client *out) {
     struct mg_server *s = arg;
     if (m->origin_shard != 0 || m->origin_slot == UINT32_MAX) return;
@@ -148,15 +155,14 @@ static void who(void *arg, const struct mg_msg *m, struct mg_js_client *out) {
                                  .name = row.name, .lang = row.lang, .version = row.version};
 }
 
-void server_js_start(struct mg_server *s) {
-    struct server_js *j = s->js;
+static struct mg_js_setup setup(struct mg_server *s) {
+    const struct server_js *j = s->js;
     const struct mg_options *o = s->settings->opts;
-    if (j == NULL) return;
     const uint64_t requests = o->js.request_queue_limit > 0 ? (uint64_t)o->js.request_queue_limit : DEFAULT_REQUESTS;
-    const struct mg_js_setup setup = {
-        .shard = s->shard,
-        .router = &s->ctl[0].core->router,
+    return (struct mg_js_setup){
         .store = j->store,
+        .shared = j->shared,
+        .carry = carry,
         .log = s->log,
         .server_name = j->name,
         .domain = j->domain,
@@ -175,30 +181,91 @@ void server_js_start(struct mg_server *s) {
                    .max_ack_pending = o->js.max_ack_pending,
                    .max_request_batch = o->js.max_request_batch},
     };
-    mg_js_start(&j->js, &setup);
+}
+
+static void start_shard(struct shard_ctl *ctl, const struct mg_js_setup *all) {
+    struct mg_js_setup one = *all;
+    one.shard = ctl->core->shard;
+    one.router = &ctl->core->router;
+    one.part = ctl->id;
+    one.all = ctl->id == 0 ? &ctl->server->js->all : NULL;
+    one.carry_arg = ctl;
+    ctl->js = mg_alloc(sizeof(*ctl->js));
+    mg_js_start(ctl->js, &one);
+    mg_js_enter(ctl->server->ctl[0].js, ctl->js);
+}
+
+void server_js_start(struct mg_server *s) {
+    struct server_js *j = s->js;
+    if (j == NULL) return;
+    j->shared = aligned_alloc(64, sizeof(*j->shared));
+    mg_assert(j->shared != NULL);
+    memset(j->shared, 0, sizeof(*j->shared));
+    const struct mg_js_setup all = setup(s);
+    for (unsigned i = 0; i < s->n; i++) start_shard(&s->ctl[i], &all);
+    for (unsigned i = 0; i < s->n && s->n > 1; i++) mg_turn_end(s->ctl[i].core->shard);
     j->started = true;
 }
 
-bool server_js_turn(struct mg_server *s) { return s->js && s->js->started && mg_js_turn(&s->js->js); }
+bool server_js_turn(struct shard_ctl *ctl) {
+    if (ctl->js == NULL) return false;
+    bool more = mg_js_turn(ctl->js);
+    if (ctl->js_stopping && !ctl->js_stopped && mg_js_stop(ctl->js)) {
+        ctl->js_stopped = true;
+        server_post(ctl, 0, REC_JS_STOPPED, NULL, 0);
+    }
+    return more;
+}
 
+// ---- the end --------------------------------------------------------------------------------------------------------
+
+static void stop_shard(struct shard_ctl *ctl) {
+    ctl->js_stopping = true;
+    ctl->js_stopped = mg_js_stop(ctl->js);
+    if (ctl->js_stopped) server_post(ctl, 0, REC_JS_STOPPED, NULL, 0);
+}
+
+void server_js_record(struct shard_ctl *ctl, const struct mg_rec *rec) {
+    struct mg_js_errand *e;
+    switch (rec->kind) {
+    case REC_JS_ERRAND:
+        memcpy(&e, rec->body, sizeof(e));
+        mg_js_errand_come(ctl->js, e);
+        break;
+    case REC_JS_STOP: stop_shard(ctl); break;
+    case REC_JS_STOPPED: ctl->server->js->stopped++; break;
+    default: mg_assert(false);
+    }
+}
+
+// Shard 0 goes first: it has the API, and sends no errands behind this.
 bool server_js_stop(struct mg_server *s) {
     struct server_js *j = s->js;
-    if (j == NULL || j->stopped) return true;
-    j->stopped = !j->started || mg_js_stop(&j->js);
-    return j->stopped;
+    if (j == NULL || !j->started) return true;
+    if (!j->stopping) {
+        j->stopping = true;
+        for (unsigned i = 0; i < s->n; i++) server_post(&s->ctl[0], i, REC_JS_STOP, NULL, 0);
+    }
+    return j->stopped == s->n;
 }
+
+bool server_js_at_rest(struct shard_ctl *ctl) { return ctl->js == NULL || mg_js_stop(ctl->js); }
 
 bool server_js_settle(struct mg_server *s) {
     struct server_js *j = s->js;
-    return j == NULL || !j->started || mg_js_settle(&j->js);
+    return j == NULL || !j->started || mg_js_settle(s->ctl[0].js);
 }
 
 void server_js_free(struct mg_server *s) {
     struct server_js *j = s->js;
     if (j == NULL) return;
-    server_js_stop(s); // a start that failed has nothing under way
-    if (j->started) mg_js_fini(&j->js);
+    for (unsigned i = 0; i < s->n && j->started; i++) mg_js_stop(s->ctl[i].js); // a start that failed has nothing open
+    for (unsigned i = 0; i < s->n && j->started; i++) mg_js_end(s->ctl[i].js);
+    for (unsigned i = 0; i < s->n && j->started; i++) mg_js_fini(s->ctl[i].js);
+    mg_js_catalogue_fini(&j->all);
     if (j->store) mg_store_close(j->store);
+    for (unsigned i = 0; i < s->n; i++) mg_free(s->ctl[i].js);
+    free(j->shared);
     mg_free(j->dir);
     mg_free(j->name);
     mg_free(j->domain);

@@ -22,6 +22,7 @@ struct question {
     enum mg_endpoint endpoint;
     unsigned jobs_left;
     struct mg_totals totals;
+    struct mg_js_rows js; // /metrics
     // /connz
     struct mg_connz_query connz;
     struct mg_connz keys;
@@ -58,6 +59,8 @@ static void question_free(struct question *q) {
     mg_conn_rows_fini(&q->rows);
     mg_subsz_query_fini(&q->subsz);
     mg_sub_rows_fini(&q->subs);
+    mg_free(q->js.v);
+    mg_arena_fini(&q->js.arena);
     mg_free(q);
 }
 
@@ -66,6 +69,7 @@ static struct job *job_new(struct question *q, enum job_kind kind, unsigned shar
     job->question = q;
     job->kind = kind;
     job->shard = shard;
+    job->wants_js = q->endpoint == MG_ENDPOINT_METRICS;
     if (kind == JOB_CONN_KEYS || kind == JOB_CONN_ROWS) mg_connz_init(&job->keys, &q->connz, q->keys.now_ns);
     return job;
 }
@@ -105,10 +109,7 @@ static void answer_totals(struct question *q) {
     case MG_ENDPOINT_ACCOUNTZ: a = mg_accountz_render(&f, mg_http_query(q->req), accounts, n, &out); break;
     case MG_ENDPOINT_ACCSTATZ: a = mg_accstatz_render(&f, mg_http_query(q->req), accounts, n, &out); break;
     default: {
-        struct mg_js_stream_row *rows;
-        size_t streams = server_js_rows(s, &rows);
-        const char *type = mg_metrics_render(&f, &q->totals, &s->hits, mg_http_accept(q->req), rows, streams, &out);
-        mg_free(rows);
+        const char *type = mg_metrics_render(&f, &q->totals, &s->hits, mg_http_accept(q->req), q->js.v, q->js.n, &out);
         mg_http_reply(q->req, 200, type, "", mg_buf_slice(&out));
         mg_buf_fini(&out);
         return;
@@ -156,7 +157,10 @@ void server_job_done(struct mg_server *s, struct job *job) {
     struct question *q = job->question;
     bool next_round = false, next_shard = false;
     switch (job->kind) {
-    case JOB_TOTALS: mg_totals_add(&q->totals, &job->totals); break;
+    case JOB_TOTALS:
+        mg_totals_add(&q->totals, &job->totals);
+        server_js_merge_rows(&q->js, &job->js);
+        break;
     case JOB_CONN_KEYS:
         mg_connz_merge(&q->keys, &job->keys);
         next_round = q->jobs_left == 1;
@@ -235,26 +239,36 @@ static void ask_subsz(struct question *q) {
     mg_buf_fini(&err);
 }
 
+static void answer_health(struct mg_server *s, struct mg_http_request *req, bool stream, bool consumer) {
+    struct mg_server_facts f;
+    struct mg_js_facts js;
+    struct mg_buf out = MG_BUF_INIT, warning = MG_BUF_INIT;
+    server_facts(s, &f);
+    if (server_js_facts(s, &js)) f.js = &js;
+    js.has_stream = stream;
+    js.has_consumer = consumer;
+    struct mg_answer a = mg_healthz_render(&f, mg_http_query(req), &out, &warning);
+    if (warning.len) mg_log_wrn(s->log, "%.*s", (int)warning.len, warning.p);
+    if (a.json) mg_http_reply_json(req, a.status, mg_buf_slice(&out));
+    else mg_http_reply_text(req, a.status, mg_buf_slice(&out));
+    mg_buf_fini(&out);
+    mg_buf_fini(&warning);
+}
+
 // Endpoints that need nothing from the shards. False: not one of them.
 static bool answer_at_once(struct mg_server *s, struct mg_http_request *req, enum mg_endpoint e) {
     struct mg_server_facts f;
     server_facts(s, &f);
-    struct mg_buf out = MG_BUF_INIT, warning = MG_BUF_INIT;
+    struct mg_buf out = MG_BUF_INIT;
     struct mg_answer a = {200, true};
-    struct mg_js_facts js;
     mg_slice query = mg_http_query(req);
     bool here = true;
-    if (e == MG_ENDPOINT_HEALTHZ && server_js_facts(s, &js)) f.js = &js;
     switch (e) {
     case MG_ENDPOINT_ROOT:
         mg_root_render(&f, &out);
         mg_http_reply(req, 200, "text/html; charset=utf-8", "", mg_buf_slice(&out));
         mg_buf_fini(&out);
         return true;
-    case MG_ENDPOINT_HEALTHZ:
-        a = mg_healthz_render(&f, query, &out, &warning);
-        if (warning.len) mg_log_wrn(s->log, "%.*s", (int)warning.len, warning.p);
-        break;
     case MG_ENDPOINT_ROUTEZ: a = mg_routez_render(&f, query, &out); break;
     case MG_ENDPOINT_GATEWAYZ: a = mg_gatewayz_render(&f, query, &out); break;
     case MG_ENDPOINT_LEAFZ: a = mg_leafz_render(&f, query, &out); break;
@@ -265,7 +279,6 @@ static bool answer_at_once(struct mg_server *s, struct mg_http_request *req, enu
     if (here && a.json) mg_http_reply_json(req, a.status, mg_buf_slice(&out));
     else if (here) mg_http_reply_text(req, a.status, mg_buf_slice(&out));
     mg_buf_fini(&out);
-    mg_buf_fini(&warning);
     return here;
 }
 
@@ -279,6 +292,10 @@ static void on_request(void *owner, struct mg_http_request *req) {
     s->hits.n[e]++;
     if (e == MG_ENDPOINT_JSZ) {
         server_js_answer_jsz(s, req);
+        return;
+    }
+    if (e == MG_ENDPOINT_HEALTHZ) {
+        server_js_ask_health(s, req, answer_health);
         return;
     }
     if (answer_at_once(s, req, e)) return;

@@ -174,13 +174,13 @@ int mg_server_new(struct mg_server **out, const struct mg_server_params *params,
     log_head(s);
     int rc = open_monitor(s, err, errlen);
     if (rc == 0) rc = server_js_open(s, err, errlen);
-    if (rc == 0) server_js_start(s);
     if (rc == 0) rc = open_clients(s, err, errlen);
     if (rc != 0) {
         s->settings->opts = NULL; // stays the caller's
         mg_server_free(s);
         return rc;
     }
+    server_js_start(s); // nothing fails behind it, and nobody is accepted before the loop runs
     mg_settings_advertise(s->settings, s->port);
     log_ready(s);
     *out = s;

@@ -14,6 +14,7 @@
 #include "server/monitor/closed_ring.h"
 #include "server/monitor/connz.h"
 #include "server/monitor/http.h"
+#include "server/monitor/js.h"
 #include "server/server.h"
 
 enum server_rec {
@@ -27,6 +28,9 @@ enum server_rec {
     REC_JOB,      // to a shard: collect something
     REC_JOB_DONE, // back to shard 0
     REC_CLOSED,   // to shard 0: a connection for the ring of closed ones
+    REC_JS_ERRAND,  // of JetStream: belongs to whoever gets it
+    REC_JS_STOP,    // JetStream is to take nothing any more
+    REC_JS_STOPPED, // nothing of it is under way there
 };
 
 // One shard as the server sees it; owned by that shard.
@@ -36,6 +40,8 @@ struct shard_ctl {
     unsigned id;
     struct mg_list jobs; // being worked on
     bool draining, drained;
+    struct mg_js *js;    // NULL: none, or not yet
+    bool js_stopping, js_stopped;
 };
 
 enum job_kind { JOB_TOTALS, JOB_CONN_KEYS, JOB_CONN_ROWS, JOB_SUBS };
@@ -47,6 +53,8 @@ struct job {
     unsigned shard;
     enum job_kind kind;
     struct mg_totals totals;         // TOTALS, SUBS: its sublist counts
+    bool wants_js;                   // TOTALS: and streams
+    struct mg_js_rows js;
     struct mg_connz keys;            // CONN_KEYS
     uint32_t slot;                   // CONN_KEYS, CONN_ROWS: cursor
     const struct mg_conn_key *page;  // CONN_ROWS: the question's
@@ -95,13 +103,15 @@ struct mg_server {
     unsigned drained;
 };
 
-// JetStream of this server: shard 0's.
+// JetStream of this server, without that of each shard.
 struct server_js {
-    struct mg_js js;
     struct mg_store *store;
+    struct mg_js_catalogue all;
+    struct mg_js_shared *shared;
     char *dir, *name, *domain;
     struct mg_arena asker; // what the last advisory tells of a client
-    bool started, stopped;
+    unsigned stopped;      // shards
+    bool started, stopping;
 };
 
 // control.c
@@ -114,9 +124,11 @@ void server_http_gone(struct mg_server *s);
 // jetstream.c; all do nothing where it is off
 int server_js_open(struct mg_server *s, char *err, size_t errlen);
 void server_js_start(struct mg_server *s); // the cores are there
-void server_js_reloaded(struct mg_server *s); // options that take effect at once
-bool server_js_turn(struct mg_server *s);  // on shard 0; true: there is more to do at once
-bool server_js_stop(struct mg_server *s);   // true: nothing of it is under way
+void server_js_reloaded(struct shard_ctl *ctl); // options that take effect at once
+bool server_js_turn(struct shard_ctl *ctl); // true: there is more to do at once
+void server_js_record(struct shard_ctl *ctl, const struct mg_rec *rec);
+bool server_js_stop(struct mg_server *s);   // on shard 0; true: nothing of it is under way on any shard
+bool server_js_at_rest(struct shard_ctl *ctl); // behind the last client of the shard; true: its part has nothing to do
 bool server_js_settle(struct mg_server *s); // behind the last client; true: it has nothing left to do
 void server_js_free(struct mg_server *s);
 
@@ -125,9 +137,12 @@ struct mg_js_facts;
 // False: there is no JetStream.
 bool server_js_facts(struct mg_server *s, struct mg_js_facts *out);
 void server_js_answer_jsz(struct mg_server *s, struct mg_http_request *req);
-// All streams, for series of metrics; *out is to be freed.
-struct mg_js_stream_row;
-size_t server_js_rows(struct mg_server *s, struct mg_js_stream_row **out);
+// Finds out whether there is what a health check asks for by name, then calls answer.
+void server_js_ask_health(struct mg_server *s, struct mg_http_request *req,
+                          void (*answer)(struct mg_server *s, struct mg_http_request *req, bool stream, bool consumer));
+// The streams of a shard, for series of metrics; and the first of all of them, by name.
+void server_js_rows(struct shard_ctl *ctl, struct mg_js_rows *out);
+void server_js_merge_rows(struct mg_js_rows *all, struct mg_js_rows *more); // takes what is in `more`
 
 // monitoring.c
 void server_facts(struct mg_server *s, struct mg_server_facts *f);

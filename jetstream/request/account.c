@@ -7,13 +7,14 @@
 
 void mg_js_do_account_info(struct mg_js_request *rq) {
     struct mg_js *js = rq->js;
+    const struct mg_js_sums sums = mg_js_sums(js->o.shared, mg_shard_count(js->shard));
     const struct mg_js_account_info a = {
         .memory = mg_js_used(js, MG_JS_MEMORY),
         .storage = mg_js_used(js, MG_JS_FILE),
-        .reserved_memory = js->reserved[MG_JS_MEMORY],
-        .reserved_storage = js->reserved[MG_JS_FILE],
-        .streams = js->nstreams,
-        .consumers = js->nconsumers,
+        .reserved_memory = js->all->reserved[MG_JS_MEMORY],
+        .reserved_storage = js->all->reserved[MG_JS_FILE],
+        .streams = mg_js_catalogue_streams(js->all),
+        .consumers = sums.consumers,
         .max_memory = -1,
         .max_storage = -1,
         .max_streams = -1,
@@ -22,8 +23,8 @@ void mg_js_do_account_info(struct mg_js_request *rq) {
         .memory_max_stream_bytes = -1,
         .storage_max_stream_bytes = -1,
         .domain = js->domain,
-        .api_total = js->api_total,
-        .api_errors = js->api_errors,
+        .api_total = sums.answered,
+        .api_errors = sums.errors,
     };
     struct mg_buf out = MG_BUF_INIT;
     mg_js_reply_account(&out, &a);

@@ -2,12 +2,14 @@
 // Copyright (c) The Midge Authors
 //
 // Which request is for whom. Unknown subjects are taken and not answered, as in the reference: there is interest in
-// $JS.API.>, so their senders hear nothing. Direct gets and pulls belong to their stream alone.
+// $JS.API.>, so their senders hear nothing. Direct gets and pulls belong to their stream alone, which has subscribed to
+// them on its own shard.
 #include "jetstream/event.h"
 #include "jetstream/request/request.h"
 
 #include "jetstream/stream/member.h"
 
+#include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
 #include "server/proto/headers.h"
@@ -21,34 +23,35 @@ struct row {
     void (*run)(struct mg_js_request *rq);
     unsigned stream, consumer; // which token of the subject, from 1; 0: none
     bool info;                 // only asks for information: has a bound of its own
+    bool whole;                // concerns all streams, though it names one: stays with the catalogue
 };
 
 static const struct row rows[] = {
-    {"INFO", MG_JS_REPLY_ACCOUNT_INFO, mg_js_do_account_info, 0, 0, true},
-    {"STREAM.CREATE.*", MG_JS_REPLY_STREAM_CREATE, mg_js_do_stream_create, 5, 0, false},
-    {"STREAM.UPDATE.*", MG_JS_REPLY_STREAM_UPDATE, mg_js_do_stream_update, 5, 0, false},
-    {"STREAM.NAMES", MG_JS_REPLY_STREAM_NAMES, mg_js_do_stream_names, 0, 0, true},
-    {"STREAM.LIST", MG_JS_REPLY_STREAM_LIST, mg_js_do_stream_list, 0, 0, true},
-    {"STREAM.INFO.*", MG_JS_REPLY_STREAM_INFO, mg_js_do_stream_info, 5, 0, true},
-    {"STREAM.DELETE.*", MG_JS_REPLY_STREAM_DELETE, mg_js_do_stream_delete, 5, 0, false},
-    {"STREAM.PURGE.*", MG_JS_REPLY_STREAM_PURGE, mg_js_do_stream_purge, 5, 0, false},
-    {"STREAM.MSG.GET.*", MG_JS_REPLY_STREAM_MSG_GET, mg_js_do_msg_get, 6, 0, false},
-    {"STREAM.MSG.DELETE.*", MG_JS_REPLY_STREAM_MSG_DELETE, mg_js_do_msg_delete, 6, 0, false},
-    {"STREAM.SNAPSHOT.*", MG_JS_REPLY_STREAM_SNAPSHOT, mg_js_do_snapshot, 5, 0, false},
-    {"STREAM.RESTORE.*", MG_JS_REPLY_STREAM_RESTORE, mg_js_do_restore, 5, 0, false},
-    {"STREAM.LEADER.STEPDOWN.*", MG_JS_REPLY_STREAM_LEADER_STEPDOWN, mg_js_do_unclustered, 6, 0, false},
-    {"STREAM.PEER.REMOVE.*", MG_JS_REPLY_STREAM_REMOVE_PEER, mg_js_do_unclustered, 6, 0, false},
-    {"CONSUMER.CREATE.*", MG_JS_REPLY_CONSUMER_CREATE, mg_js_do_consumer_create, 5, 0, false},
-    {"CONSUMER.CREATE.*.>", MG_JS_REPLY_CONSUMER_CREATE, mg_js_do_consumer_create, 5, 6, false},
-    {"CONSUMER.DURABLE.CREATE.*.*", MG_JS_REPLY_CONSUMER_CREATE, mg_js_do_consumer_create, 6, 7, false},
-    {"CONSUMER.NAMES.*", MG_JS_REPLY_CONSUMER_NAMES, mg_js_do_consumer_names, 5, 0, true},
-    {"CONSUMER.LIST.*", MG_JS_REPLY_CONSUMER_LIST, mg_js_do_consumer_list, 5, 0, true},
-    {"CONSUMER.INFO.*.*", MG_JS_REPLY_CONSUMER_INFO, mg_js_do_consumer_info, 5, 6, true},
-    {"CONSUMER.DELETE.*.*", MG_JS_REPLY_CONSUMER_DELETE, mg_js_do_consumer_delete, 5, 6, false},
-    {"CONSUMER.PAUSE.*.*", MG_JS_REPLY_CONSUMER_PAUSE, mg_js_do_consumer_pause, 5, 6, false},
-    {"CONSUMER.RESET.*.*", MG_JS_REPLY_CONSUMER_RESET, mg_js_do_consumer_reset, 5, 6, false},
-    {"CONSUMER.UNPIN.*.*", MG_JS_REPLY_CONSUMER_UNPIN, mg_js_do_consumer_unpin, 5, 6, false},
-    {"CONSUMER.LEADER.STEPDOWN.*.*", MG_JS_REPLY_CONSUMER_LEADER_STEPDOWN, mg_js_do_unclustered, 6, 7, false},
+    {"INFO", MG_JS_REPLY_ACCOUNT_INFO, mg_js_do_account_info, 0, 0, true, false},
+    {"STREAM.CREATE.*", MG_JS_REPLY_STREAM_CREATE, mg_js_do_stream_create, 5, 0, false, true},
+    {"STREAM.UPDATE.*", MG_JS_REPLY_STREAM_UPDATE, mg_js_do_stream_update, 5, 0, false, true},
+    {"STREAM.NAMES", MG_JS_REPLY_STREAM_NAMES, mg_js_do_stream_names, 0, 0, true, false},
+    {"STREAM.LIST", MG_JS_REPLY_STREAM_LIST, mg_js_do_stream_list, 0, 0, true, false},
+    {"STREAM.INFO.*", MG_JS_REPLY_STREAM_INFO, mg_js_do_stream_info, 5, 0, true, false},
+    {"STREAM.DELETE.*", MG_JS_REPLY_STREAM_DELETE, mg_js_do_stream_delete, 5, 0, false, true},
+    {"STREAM.PURGE.*", MG_JS_REPLY_STREAM_PURGE, mg_js_do_stream_purge, 5, 0, false, false},
+    {"STREAM.MSG.GET.*", MG_JS_REPLY_STREAM_MSG_GET, mg_js_do_msg_get, 6, 0, false, false},
+    {"STREAM.MSG.DELETE.*", MG_JS_REPLY_STREAM_MSG_DELETE, mg_js_do_msg_delete, 6, 0, false, false},
+    {"STREAM.SNAPSHOT.*", MG_JS_REPLY_STREAM_SNAPSHOT, mg_js_do_snapshot, 5, 0, false, false},
+    {"STREAM.RESTORE.*", MG_JS_REPLY_STREAM_RESTORE, mg_js_do_restore, 5, 0, false, false},
+    {"STREAM.LEADER.STEPDOWN.*", MG_JS_REPLY_STREAM_LEADER_STEPDOWN, mg_js_do_unclustered, 6, 0, false, false},
+    {"STREAM.PEER.REMOVE.*", MG_JS_REPLY_STREAM_REMOVE_PEER, mg_js_do_unclustered, 6, 0, false, false},
+    {"CONSUMER.CREATE.*", MG_JS_REPLY_CONSUMER_CREATE, mg_js_do_consumer_create, 5, 0, false, false},
+    {"CONSUMER.CREATE.*.>", MG_JS_REPLY_CONSUMER_CREATE, mg_js_do_consumer_create, 5, 6, false, false},
+    {"CONSUMER.DURABLE.CREATE.*.*", MG_JS_REPLY_CONSUMER_CREATE, mg_js_do_consumer_create, 6, 7, false, false},
+    {"CONSUMER.NAMES.*", MG_JS_REPLY_CONSUMER_NAMES, mg_js_do_consumer_names, 5, 0, true, false},
+    {"CONSUMER.LIST.*", MG_JS_REPLY_CONSUMER_LIST, mg_js_do_consumer_list, 5, 0, true, false},
+    {"CONSUMER.INFO.*.*", MG_JS_REPLY_CONSUMER_INFO, mg_js_do_consumer_info, 5, 6, true, false},
+    {"CONSUMER.DELETE.*.*", MG_JS_REPLY_CONSUMER_DELETE, mg_js_do_consumer_delete, 5, 6, false, false},
+    {"CONSUMER.PAUSE.*.*", MG_JS_REPLY_CONSUMER_PAUSE, mg_js_do_consumer_pause, 5, 6, false, false},
+    {"CONSUMER.RESET.*.*", MG_JS_REPLY_CONSUMER_RESET, mg_js_do_consumer_reset, 5, 6, false, false},
+    {"CONSUMER.UNPIN.*.*", MG_JS_REPLY_CONSUMER_UNPIN, mg_js_do_consumer_unpin, 5, 6, false, false},
+    {"CONSUMER.LEADER.STEPDOWN.*.*", MG_JS_REPLY_CONSUMER_LEADER_STEPDOWN, mg_js_do_unclustered, 6, 7, false, false},
 };
 
 static mg_slice token(mg_slice subject, unsigned number) {
@@ -84,8 +87,8 @@ static struct mg_js_request *request_new(struct mg_js *js, const struct row *row
     rq->stream = token(rq->subject, row->stream);
     rq->consumer = token(rq->subject, row->consumer);
     mg_js_event_client(js, m, &rq->client);
-    js->api_inflight++;
-    js->info_inflight += rq->info;
+    mg_js_count(&js->tally->begun, 1);
+    if (rq->info) mg_js_count(&js->tally->info_begun, 1);
     return rq;
 }
 
@@ -108,7 +111,31 @@ bool mg_js_level_too_high(const struct mg_msg *m) {
 // spec/jetstream-streams.md 1: more than that are dropped without a word.
 static bool too_many(const struct mg_js *js, bool info) {
     uint64_t most = info ? js->o.max_info_requests : js->o.max_requests;
-    return most && (info ? js->info_inflight : js->api_inflight - js->info_inflight) >= most;
+    if (most == 0) return false;
+    struct mg_js_sums now = mg_js_sums(js->o.shared, mg_shard_count(js->shard));
+    return (info ? now.info_inflight : now.inflight - now.info_inflight) >= most;
+}
+
+static void begin(struct mg_js_request *rq) {
+    if (rq->js->inside) mg_list_push_back(&rq->js->later, &rq->wait.link);
+    else rq->run(rq);
+}
+
+static void moved(struct mg_js_errand *e, struct mg_js *js) {
+    struct mg_js_request *rq = mg_container_of(e, struct mg_js_request, errand);
+    rq->js = js;
+    begin(rq);
+}
+
+// To the shard of its stream. If there is none the handler here finds that out, in the order of its checks.
+static void begin_there(struct mg_js_request *rq) {
+    const struct mg_js_item *e = mg_js_catalogue_find(rq->js->all, rq->stream);
+    if (e == NULL || e->shard == mg_shard_id(rq->js->shard)) {
+        begin(rq);
+        return;
+    }
+    rq->errand.run = moved;
+    mg_js_errand_send(rq->js, &rq->errand, e->shard);
 }
 
 bool mg_js_api_message(void *arg, const struct mg_msg *m) {
@@ -121,8 +148,8 @@ bool mg_js_api_message(void *arg, const struct mg_msg *m) {
     if (too_many(js, row->info)) return true;
     struct mg_js_request *rq = request_new(js, row, m);
     if (mg_js_level_too_high(m)) mg_js_answer_fail(rq, MG_JSE_REQUIRED_API_LEVEL);
-    else if (js->inside) mg_list_push_back(&js->later, &rq->wait.link);
-    else rq->run(rq);
+    else if (row->stream && !row->whole) begin_there(rq);
+    else begin(rq);
     return true;
 }
 
@@ -145,19 +172,40 @@ static void free_own(struct mg_js_request *rq) {
 }
 
 static void request_free(struct mg_js_request *rq) {
-    rq->js->api_inflight--;
-    rq->js->info_inflight -= rq->info;
+    mg_js_count(&rq->js->tally->ended, 1);
+    if (rq->info) mg_js_count(&rq->js->tally->info_ended, 1);
     free_own(rq);
     mg_buf_fini(&rq->client);
     mg_free(rq);
 }
 
-void mg_js_requests_drop(struct mg_js *js) {
-    while (!mg_list_empty(&js->later)) {
-        struct mg_js_request *rq = mg_container_of(js->later.next, struct mg_js_request, wait.link);
+static void drop_all(struct mg_list *l) {
+    while (!mg_list_empty(l)) {
+        struct mg_js_request *rq = mg_container_of(l->next, struct mg_js_request, wait.link);
         mg_list_remove(&rq->wait.link);
         request_free(rq);
     }
+}
+
+void mg_js_requests_drop(struct mg_js *js) { drop_all(&js->later); }
+
+// ---- behind a change ------------------------------------------------------------------------------------------------
+
+// What was under way when the disk failed never ends.
+void mg_js_request_behind(struct mg_js_request *rq, struct mg_js_item *e) {
+    mg_assert(e->busy);
+    if (mg_store_status(rq->js->o.store).poisoned) mg_js_answer_store_error(rq, MG_JSE_STREAM_GENERAL, MG_EIO);
+    else mg_list_push_back(&e->waiting, &rq->wait.link);
+}
+
+// In the next turn: what has ended here may be in the middle of something.
+void mg_js_requests_wake(struct mg_js *js, struct mg_js_item *e) {
+    if (js->stopping) drop_all(&e->waiting);
+    mg_list_splice(&js->later, &e->waiting);
+}
+
+void mg_js_requests_forget(struct mg_js *js) {
+    for (size_t i = 0; js->all && i < js->all->n; i++) drop_all(&js->all->v[i]->waiting);
 }
 
 bool mg_js_request_wakes(struct mg_js_request *rq, struct mg_js_stream *s, mg_slice consumer) {
@@ -193,8 +241,10 @@ void mg_js_answer_behind(struct mg_js_request *rq, struct mg_js_stream *s, struc
 }
 
 static void answered(struct mg_js_request *rq, mg_slice text) {
-    rq->js->api_total += !rq->unseen;
-    if (rq->client.len && !rq->unseen) mg_js_event_api(rq->js, mg_buf_slice(&rq->client), rq->subject, rq->body, text);
+    if (!rq->unseen) {
+        mg_js_count(&rq->js->tally->answered, 1);
+        if (rq->client.len) mg_js_event_api(rq->js, mg_buf_slice(&rq->client), rq->subject, rq->body, text);
+    }
     request_free(rq);
 }
 
@@ -218,7 +268,7 @@ void mg_js_answer_success(struct mg_js_request *rq) {
 
 void mg_js_answer_error(struct mg_js_request *rq, struct mg_js_error *e) {
     struct mg_buf out = MG_BUF_INIT;
-    rq->js->api_errors += !rq->unseen;
+    if (!rq->unseen) mg_js_count(&rq->js->tally->errors, 1);
     mg_js_reply_error(&out, rq->reply, e);
     mg_js_answer(rq, &out);
     mg_js_error_fini(e);
@@ -231,10 +281,14 @@ void mg_js_answer_fail(struct mg_js_request *rq, enum mg_js_errno err) {
     mg_js_answer_error(rq, &e);
 }
 
+void mg_js_store_error(struct mg_js_error *e, enum mg_js_errno wrap, int err) {
+    if (err == MG_ENOSPC) mg_js_fail(e, MG_JSE_INSUFFICIENT_RESOURCES);
+    else mg_js_failf(e, wrap, "%s", mg_strerror(err));
+}
+
 void mg_js_answer_store_error(struct mg_js_request *rq, enum mg_js_errno wrap, int err) {
     struct mg_js_error e = {0};
-    if (err == MG_ENOSPC) mg_js_fail(&e, MG_JSE_INSUFFICIENT_RESOURCES);
-    else mg_js_failf(&e, wrap, "%s", mg_strerror(err));
+    mg_js_store_error(&e, wrap, err);
     mg_js_answer_error(rq, &e);
 }
 

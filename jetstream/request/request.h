@@ -7,6 +7,9 @@
 // A request lives from its message to its answer. Its handler answers it exactly once, at once or later out of a result
 // of the store; mg_js_answer and its like free it. What an answer tells must be durable: it leaves out of a result or
 // behind mg_js_request_barrier.
+//
+// All requests come to the shard of the catalogue. One for a stream of another shard moves there, and its handler never
+// knows; those that concern more than one stream stay (streams.c, list.c, account.c).
 #ifndef MG_JETSTREAM_REQUEST_REQUEST_H
 #define MG_JETSTREAM_REQUEST_REQUEST_H
 
@@ -19,7 +22,8 @@
 struct mg_js_member;
 
 struct mg_js_request {
-    struct mg_js *js;
+    struct mg_js *js; // of the shard that it is on
+    struct mg_js_errand errand; // on its way to another one
     struct mg_js_wait wait;
     // What follows when `wait` has its result. The handler's.
     void (*next)(struct mg_js_request *rq, struct mg_js_stream *s, const struct mg_result *r);
@@ -27,7 +31,7 @@ struct mg_js_request {
     void *own;                              // the handler's; NULL: nothing
     void (*run)(struct mg_js_request *rq); // its handler
     enum mg_js_reply reply;
-    bool info;                  // counts in info_inflight
+    bool info;                  // only asks for information
     bool tell_anyway;           // mg_js_answer_behind: even if nothing becomes durable any more
     bool unseen;                // neither counted nor told of
     struct mg_buf client;       // who asks, as JSON; empty: nobody wants to know of it
@@ -52,7 +56,15 @@ void mg_js_answer_nothing(struct mg_js_request *rq);
 // When all that the stream's state says is durable. out is moved.
 void mg_js_answer_behind(struct mg_js_request *rq, struct mg_js_stream *s, struct mg_buf *out);
 // For an error of the store, wrapped in a code whose description is {err}.
+void mg_js_store_error(struct mg_js_error *e, enum mg_js_errno wrap, int err);
 void mg_js_answer_store_error(struct mg_js_request *rq, enum mg_js_errno wrap, int err);
+
+// ---- those that change what all streams share -----------------------------------------------------------------------
+
+// Runs it again when the change of this entry, which is busy, has ended.
+void mg_js_request_behind(struct mg_js_request *rq, struct mg_js_item *e);
+void mg_js_requests_wake(struct mg_js *js, struct mg_js_item *e); // it has
+void mg_js_requests_forget(struct mg_js *js); // the server ends: all that wait for an entry are dropped
 
 // ---- steps ----------------------------------------------------------------------------------------------------------
 

@@ -61,7 +61,6 @@ static void subscribe(struct mg_js_stream *s) {
     s->subs = mg_zalloc((s->nsubs + 1) * sizeof(s->subs[0]));
     for (size_t i = 0; i < s->nsubs; i++)
         s->subs[i] = mg_js_subscribe(s->js, s->config.subjects.v[i], mg_js_stream_publish, s);
-    for (size_t i = 0; i < s->nsubs; i++) mg_js_taken_add(&s->js->taken, s->config.subjects.v[i], s);
     if (!s->config.allow_direct) return;
     s->direct = subscribe_direct(s, "");
     s->direct_last = subscribe_direct(s, ".>");
@@ -69,7 +68,6 @@ static void subscribe(struct mg_js_stream *s) {
 
 static void unsubscribe(struct mg_js_stream *s) {
     for (size_t i = 0; i < s->nsubs; i++) mg_js_unsubscribe(s->js, s->subs[i]);
-    for (size_t i = 0; i < s->nsubs; i++) mg_js_taken_remove(&s->js->taken, s->config.subjects.v[i], s);
     mg_free(s->subs);
     s->subs = NULL;
     s->nsubs = 0;
@@ -121,14 +119,6 @@ void mg_js_write_where(struct mg_buf *out, const struct mg_js_stream *s, mg_slic
                 mg_fmt_time(time, w->time));
 }
 
-// ---- room -----------------------------------------------------------------------------------------------------------
-
-static void reserve(struct mg_js_stream *s, int64_t max_bytes) {
-    uint64_t bytes = max_bytes > 0 ? (uint64_t)max_bytes : 0;
-    s->js->reserved[s->config.storage] += bytes - s->reserved;
-    s->reserved = bytes;
-}
-
 // ---- life -----------------------------------------------------------------------------------------------------------
 
 static struct mg_transform *transform(mg_slice src, mg_slice dest) {
@@ -166,7 +156,6 @@ struct mg_js_stream *mg_js_stream_new(struct mg_js *js, struct mg_stream *store,
     mg_stream_set_ops(store, &ops, s);
     prepare(s);
     subscribe(s);
-    reserve(s, s->config.max_bytes);
     mg_js_expiry_update(s);
     return s;
 }
@@ -179,7 +168,6 @@ void mg_js_stream_reconfigure(struct mg_js_stream *s, struct mg_js_stream_config
     *config = (struct mg_js_stream_config){.name = {NULL, 0}};
     prepare(s);
     subscribe(s);
-    reserve(s, s->config.max_bytes);
     mg_js_expiry_update(s);
     if (s->config.retention == MG_JS_LIMITS) return;
     if (s->members) mg_js_sleepers_wake_all(s->members); // what they need has to be known now
@@ -191,7 +179,6 @@ void mg_js_stream_retire(struct mg_js_stream *s) {
     unsubscribe(s);
     mg_js_members_retire(s, true);
     end_reads(s);
-    reserve(s, 0);
 }
 
 // From here on it needs its stored stream no more.
@@ -200,7 +187,6 @@ static void detach(struct mg_js_stream *s) {
     if (s->store == NULL) return;
     mg_stream_set_ops(s->store, NULL, NULL); // it may have something to tell behind its deletion
     unsubscribe(s);
-    reserve(s, 0);
     unprepare(s);
     end_reads(s);
     mg_js_expiry_free(s);

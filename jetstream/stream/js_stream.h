@@ -37,7 +37,6 @@ struct mg_js_stream {
     struct mg_transform *transform, *republish; // NULL: none
     struct mg_buf ack_prefix;    // what all acknowledgements of publishes begin with
     struct mg_js_members *members; // its consumers (member.h); NULL: it never had any
-    uint64_t reserved; // what js->reserved has of it
     struct mg_js_expiry *expiry; // expiry.c; NULL: its messages have no time of their own
     bool deleting;               // its deletion is under way: it takes nothing any more
 };

@@ -125,7 +125,7 @@ struct mg_js_member *mg_js_member_new(struct mg_js_stream *s, mg_slice name, str
     take_config(m, config);
     mg_table_add(&ms->by_name, name_hash(s, mg_js_member_name(m)), m);
     ms->n++;
-    s->js->nconsumers++;
+    mg_js_count(&s->js->tally->consumers, 1);
     ms->n_limited += is_limited(&m->terms->config);
     ms->env.ops = &ops;
     return m;
@@ -164,7 +164,7 @@ void mg_js_member_drop(struct mg_js_member *m) {
     m->live = false;
     mg_table_del(&ms->by_name, name_hash(m->stream, mg_js_member_name(m)), m);
     ms->n--;
-    m->stream->js->nconsumers--;
+    mg_js_uncount(&m->stream->js->tally->consumers);
     ms->n_limited -= is_limited(&m->terms->config);
     mg_js_member_unlist(m);
     if (m->c) leave_index(m);

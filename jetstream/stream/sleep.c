@@ -68,7 +68,7 @@ struct mg_js_sleeper *mg_js_sleeper_new(struct mg_js_stream *s, mg_slice name, c
     sl->name.len = (uint16_t)name.n;
     memcpy(sl->name.text, name.p, name.n);
     mg_table_add(&ms->asleep, mg_hash(name, SEED), sl);
-    s->js->nconsumers++;
+    mg_js_count(&s->js->tally->consumers, 1);
     if (head->flags & MG_JS_ROW_HIDDEN) return sl;
     ms->n_limited++;
     mg_js_names_add(&ms->names, &sl->name);
@@ -78,7 +78,7 @@ struct mg_js_sleeper *mg_js_sleeper_new(struct mg_js_stream *s, mg_slice name, c
 static void sleeper_remove(struct mg_js_sleeper *sl) {
     struct mg_js_members *ms = sl->stream->members;
     mg_table_del(&ms->asleep, mg_hash(mg_js_sleeper_name(sl), SEED), sl);
-    sl->stream->js->nconsumers--;
+    mg_js_uncount(&sl->stream->js->tally->consumers);
     if (!(sl->flags & MG_JS_ROW_HIDDEN)) {
         ms->n_limited--;
         mg_js_names_remove(&ms->names, &sl->name);

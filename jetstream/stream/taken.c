@@ -153,34 +153,36 @@ static void put_kids(struct set *s, const node *n) {
     for (uint32_t i = 0; i < n->nkids; i++) put(s, n->kids[i]);
 }
 
-static bool ends_for_other(const node *n, const void *owner) {
+static const void *other_at(const node *n, const void *owner) {
     for (uint32_t i = 0; n && i < n->nowners; i++)
-        if (n->owners[i] != owner) return true;
-    return false;
+        if (n->owners[i] != owner) return n->owners[i];
+    return NULL;
 }
 
-static bool any_ends(const struct set *s, const void *owner) {
-    for (size_t i = 0; i < s->n; i++)
-        if (ends_for_other(s->v[i], owner)) return true;
-    return false;
+static const void *other_of(const struct set *s, const void *owner) {
+    const void *other = NULL;
+    for (size_t i = 0; i < s->n && other == NULL; i++) other = other_at(s->v[i], owner);
+    return other;
 }
 
-// Is anything of somebody else at or below these? Uses the set up.
-static bool any_below(struct set *s, const void *owner) {
-    while (s->n) {
+// Whose of somebody else's is at or below these? Uses the set up.
+static const void *other_below(struct set *s, const void *owner) {
+    const void *other = NULL;
+    while (s->n && other == NULL) {
         const node *n = s->v[--s->n];
-        if (ends_for_other(n, owner)) return true;
+        other = other_at(n, owner);
         put_kids(s, n);
     }
-    return false;
+    return other;
 }
 
-// What this token meets below the nodes of `at`. A `>` there takes it and all that follows: true if it is another's.
-static bool descend(const struct set *at, mg_slice token, struct set *next, const void *owner) {
+// What this token meets below the nodes of `at`. A `>` there takes it and all that follows: whose, if it is another's.
+static const void *descend(const struct set *at, mg_slice token, struct set *next, const void *owner) {
     bool all = is(token, '*') || is(token, '>');
     for (size_t i = 0; i < at->n; i++) {
         const node *n = at->v[i];
-        if (ends_for_other(child(n, MG_S(">")), owner)) return true;
+        const void *other = other_at(child(n, MG_S(">")), owner);
+        if (other) return other;
         if (all) {
             put_kids(next, n);
         } else {
@@ -188,21 +190,21 @@ static bool descend(const struct set *at, mg_slice token, struct set *next, cons
             put(next, child(n, MG_S("*")));
         }
     }
-    return is(token, '>') && any_below(next, owner);
+    return is(token, '>') ? other_below(next, owner) : NULL;
 }
 
-bool mg_js_taken_collides(const struct mg_js_taken *t, mg_slice pattern, const void *owner) {
+const void *mg_js_taken_collides(const struct mg_js_taken *t, mg_slice pattern, const void *owner) {
     struct set at = {0}, next = {0};
-    bool met = false;
+    const void *met = NULL;
     put(&at, t->root);
-    for (mg_slice rest = pattern; !met && at.n && rest.p;) {
+    for (mg_slice rest = pattern; met == NULL && at.n && rest.p;) {
         next.n = 0;
         met = descend(&at, first_token(rest, &rest), &next, owner);
         struct set used = at;
         at = next;
         next = used;
     }
-    if (!met && pattern.n) met = any_ends(&at, owner);
+    if (met == NULL && pattern.n) met = other_of(&at, owner);
     mg_free(at.v);
     mg_free(next.v);
     return met;

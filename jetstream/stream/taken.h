@@ -28,8 +28,8 @@ struct mg_js_taken {
 // The same pattern may be there for several owners.
 void mg_js_taken_add(struct mg_js_taken *t, mg_slice pattern, const void *owner);
 void mg_js_taken_remove(struct mg_js_taken *t, mg_slice pattern, const void *owner);
-// Is there a pattern of anybody but `owner` that has a subject in common with this one?
-bool mg_js_taken_collides(const struct mg_js_taken *t, mg_slice pattern, const void *owner);
+// An owner other than `owner` of a pattern that has a subject in common with this one; NULL: there is none.
+const void *mg_js_taken_collides(const struct mg_js_taken *t, mg_slice pattern, const void *owner);
 void mg_js_taken_fini(struct mg_js_taken *t);
 
 #endif

@@ -125,7 +125,11 @@
     X(never_due, js, "a start forgets what is to expire")                                                              \
     X(no_marker, js, "no marker is left where the last message of a subject was")                                      \
     X(stale_start, js, "the store's clock begins with a reading from before the recovery")                             \
-    X(expect_behind, js, "an expected last sequence is not compared")
+    X(expect_behind, js, "an expected last sequence is not compared")                                                  \
+    X(answered_early, js, "a stream is confirmed before its shard has heard of it")                                    \
+    X(untaken, js, "subjects are not taken while their stream is being made or changed")                               \
+    X(freed_early, js, "a name may be given again before the deletion of its stream is durable")                       \
+    X(shard_forgotten, js, "lists leave out the streams of one shard")
 
 #ifdef MG_PLANTED_BUGS
 #include <stdbool.h>

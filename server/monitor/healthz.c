@@ -50,16 +50,15 @@ static void sick(struct health *h, int http, const char *type, const char *error
 
 // What was asked for by name.
 static void check_assets(const struct mg_js_facts *js, const struct health_query *q, struct health *h) {
-    const mg_slice none = {NULL, 0};
     if (q->account == NULL) return;
     if (strcmp(q->account, "$G") != 0 || js->streams == 0) {
         snprintf(h->text, sizeof(h->text), "JetStream account \"%s\" not found", q->account);
         sick(h, 404, "ACCOUNT", h->text);
-    } else if (q->stream && !js->has(js->arg, mg_cstr(q->stream), none)) {
+    } else if (q->stream && !js->has_stream) {
         snprintf(h->text, sizeof(h->text), "JetStream stream \"%s\" not found on account \"%s\"", q->stream,
                  q->account);
         sick(h, 404, "STREAM", h->text);
-    } else if (q->consumer && !js->has(js->arg, mg_cstr(q->stream), mg_cstr(q->consumer))) {
+    } else if (q->consumer && !js->has_consumer) {
         snprintf(h->text, sizeof(h->text), "JetStream consumer \"%s\" not found for stream \"%s\" on account \"%s\"",
                  q->consumer, q->stream, q->account);
         sick(h, 404, "CONSUMER", h->text);

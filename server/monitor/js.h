@@ -29,9 +29,7 @@ struct mg_js_facts {
     uint64_t memory, storage, reserved_memory, reserved_storage;
     uint64_t streams, consumers, messages, bytes;
     uint64_t api_total, api_errors, api_inflight;
-    // Is there such a stream, such a consumer (empty: not asked)?
-    bool (*has)(void *arg, mg_slice stream, mg_slice consumer);
-    void *arg;
+    bool has_stream, has_consumer; // that a health check asks for
     // the store
     bool poisoned, full;
     uint64_t lost, damaged_pages, damaged_files;
@@ -43,6 +41,12 @@ struct mg_js_facts {
 struct mg_js_stream_row {
     mg_slice name;
     uint64_t messages, bytes, first_seq, last_seq, subjects, consumers;
+};
+
+struct mg_js_rows {
+    struct mg_js_stream_row *v; // by name
+    size_t n;
+    struct mg_arena arena; // of the names
 };
 
 // ---- /varz ----

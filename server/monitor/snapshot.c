@@ -46,8 +46,7 @@ void mg_arena_fini(struct mg_arena *a) {
     }
 }
 
-// Gives src's blocks to dst.
-static void arena_move(struct mg_arena *dst, struct mg_arena *src) {
+void mg_arena_move(struct mg_arena *dst, struct mg_arena *src) {
     if (src->head == NULL) return;
     struct mg_arena_block *last = src->head;
     while (last->next != NULL) last = last->next;
@@ -128,7 +127,7 @@ void mg_conn_rows_move(struct mg_conn_rows *dst, struct mg_conn_rows *src) {
         memcpy(dst->v + dst->n, src->v, src->n * sizeof(*src->v));
         dst->n += src->n;
     }
-    arena_move(&dst->arena, &src->arena);
+    mg_arena_move(&dst->arena, &src->arena);
     mg_conn_rows_fini(src);
 }
 
@@ -150,7 +149,7 @@ void mg_sub_rows_move(struct mg_sub_rows *dst, struct mg_sub_rows *src) {
         memcpy(dst->v + dst->n, src->v, src->n * sizeof(*src->v));
         dst->n += src->n;
     }
-    arena_move(&dst->arena, &src->arena);
+    mg_arena_move(&dst->arena, &src->arena);
     mg_sub_rows_fini(src);
 }
 

@@ -28,6 +28,7 @@ struct mg_arena {
 void *mg_arena_alloc(struct mg_arena *a, size_t n); // aligned for any type, uninitialized
 mg_slice mg_arena_dup(struct mg_arena *a, mg_slice s);
 void mg_arena_fini(struct mg_arena *a);
+void mg_arena_move(struct mg_arena *dst, struct mg_arena *src); // gives src's blocks to dst
 
 // ---- the server -------------------------------------------------------------------------------------------------
 

@@ -146,7 +146,9 @@ int mg_thread_start(struct mg_thread **out, const char *name, void (*fn)(void *)
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    const uv_thread_options_t options = {.flags = UV_THREAD_HAS_STACK_SIZE, .stack_size = 512 * 1024};
+    // Subjects of 64 KB are on the stack of whoever handles them, and a message may beget others. Only what was touched
+    // costs memory.
+    const uv_thread_options_t options = {.flags = UV_THREAD_HAS_STACK_SIZE, .stack_size = 2048 * 1024};
     int rc = uv_thread_create_ex(&t->uv, &options, thread_main, t);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (rc != 0) {

@@ -17,6 +17,9 @@ static void acknowledged(struct js_call *c, const struct sim_msg *m) {
     uint64_t seq;
     mg_buf_add_slice(&body, m->payload);
     mg_buf_addc(&body, '\0');
+    const struct js_stream *st = msg->stream;
+    bool there = st->phase == JS_PRESENT && st->generation == msg->generation && !c->cl->w->stopping;
+    sim_check(m->payload.n || !there, "nobody takes a message for stream %u, which is there", st->no);
     if (m->payload.n == 0 || js_error(&body)) {
         js_refused(msg); // nobody takes it, or the stream does not
     } else {

@@ -76,7 +76,7 @@ struct js_feature {
     // Alone: at the beginning of each life, and when one ends in peace; last: at the very end.
     void (*audit)(struct js_client *cl, void *own, bool last);
 };
-extern const struct js_feature js_ordered, js_ephemeral, js_groups, js_reset, js_ttl;
+extern const struct js_feature js_ordered, js_ephemeral, js_groups, js_names, js_reset, js_ttl;
 
 // ---- js_client.c ---------------------------------------------------------------------------------------------------
 

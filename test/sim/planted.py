@@ -57,6 +57,10 @@ WORKLOADS = {
     "never_due": "ttl",
     "no_marker": "ttl",
     "stale_start": "ttl",
+    "answered_early": "names",
+    "untaken": "names",
+    "freed_early": "names",
+    "shard_forgotten": "names",
 }
 
 

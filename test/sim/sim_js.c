@@ -290,11 +290,13 @@ static void run_feature(struct js_world *w, const struct js_feature *f) {
 static void run_ordered(struct js_world *w) { run_feature(w, &js_ordered); }
 static void run_ephemeral(struct js_world *w) { run_feature(w, &js_ephemeral); }
 static void run_groups(struct js_world *w) { run_feature(w, &js_groups); }
+static void run_names(struct js_world *w) { run_feature(w, &js_names); }
 static void run_reset(struct js_world *w) { run_feature(w, &js_reset); }
 static void run_ttl(struct js_world *w) { run_feature(w, &js_ttl); }
 
 static void run_extras(struct js_world *w) {
-    static void (*const all[])(struct js_world *) = {run_ordered, run_ephemeral, run_groups, run_reset, run_ttl};
+    static void (*const all[])(struct js_world *) = {run_ordered, run_ephemeral, run_groups, run_names,
+                                                 run_reset,   run_ttl};
     all[sim_below(w->sim, sizeof(all) / sizeof(all[0]))](w);
 }
 
@@ -305,7 +307,7 @@ static const struct workload {
                  {"long", run_long},           {"extras", run_extras},
                  // Only by their names.
                  {"ordered", run_ordered},     {"ephemeral", run_ephemeral},
-                 {"groups", run_groups},       {"reset", run_reset},   {"ttl", run_ttl}};
+                 {"groups", run_groups},       {"names", run_names},   {"reset", run_reset}, {"ttl", run_ttl}};
 #define IN_TURN 6u
 
 static const struct workload *workload(uint64_t seed, const char *name) {

@@ -184,15 +184,10 @@ static void healthz(void **state) {
                   "Healthcheck failed: 1 errors");
 }
 
-static bool has(void *arg, mg_slice stream, mg_slice consumer) {
-    (void)arg;
-    return mg_slice_eq(stream, MG_S("S")) && (consumer.n == 0 || mg_slice_eq(consumer, MG_S("C")));
-}
-
 static void healthz_of_jetstream(void **state) {
     (void)state;
     struct mg_server_facts f = facts();
-    struct mg_js_facts js = {.streams = 1, .has = has};
+    struct mg_js_facts js = {.streams = 1};
     const char *off = "{\"status\":\"unavailable\",\"error\":\"JetStream not enabled (10076)\"}";
     f.js = &js;
     f.listening = false; // while the store is opened
@@ -202,7 +197,9 @@ static void healthz_of_jetstream(void **state) {
                   "{\"status\":\"error\",\"error\":\"failed to be ready for connections after 1ms: server\"}",
                   "Healthcheck failed: \"failed to be ready for connections after 1ms: server\"");
     f.listening = js.ready = true;
+    js.has_stream = js.has_consumer = true;
     expect_health(&f, "account=$G&stream=S&consumer=C", 200, true, "{\"status\":\"ok\"}", "");
+    js.has_stream = js.has_consumer = false;
     expect_health(&f, "account=$G&stream=T&js-enabled=1", 200, true, "{\"status\":\"ok\"}", "");
     expect_health(&f, "account=$G&stream=T&details=1", 404, true,
                   "{\"status\":\"error\",\"errors\":[{\"type\":\"STREAM\",\"account\":\"$G\",\"stream\":\"T\","
