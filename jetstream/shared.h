@@ -13,8 +13,9 @@
 #include "server/shard/shard.h"
 
 struct mg_js_tally {
-    _Alignas(64) _Atomic uint64_t begun, ended; // requests of the API: what is between is under way, on any shard
-    _Atomic uint64_t info_begun, info_ended;    // of these: those that only ask for information
+    // Requests of the API, [1] those that only ask for information: what is between is under way, on any shard.
+    _Alignas(64) _Atomic uint64_t begun[2];
+    _Atomic uint64_t ended[2];
     _Atomic uint64_t answered, errors;          // errors: of those that were answered
     _Atomic uint64_t consumers;
     _Atomic uint64_t messages;                  // stored, as of the last turn
@@ -34,7 +35,7 @@ static inline void mg_js_uncount(_Atomic uint64_t *of) { mg_js_count(of, UINT64_
 
 // Sums of all tallies, at some moment of each.
 struct mg_js_sums {
-    uint64_t inflight, info_inflight, answered, errors, consumers, messages;
+    uint64_t inflight[2], answered, errors, consumers, messages;
 };
 struct mg_js_sums mg_js_sums(const struct mg_js_shared *all, unsigned shards);
 

@@ -54,7 +54,7 @@ bool server_js_facts(struct mg_server *s, struct mg_js_facts *out) {
         .reserved_memory = j->all.reserved[MG_JS_MEMORY], .reserved_storage = j->all.reserved[MG_JS_FILE],
         .streams = mg_js_catalogue_streams(&j->all), .consumers = sums.consumers, .messages = sums.messages,
         .bytes = memory + storage, .api_total = sums.answered, .api_errors = sums.errors,
-        .api_inflight = sums.inflight,
+        .api_inflight = sums.inflight[0] + sums.inflight[1],
     };
     store_facts(j->store, out);
     return true;

@@ -87,8 +87,7 @@ static struct mg_js_request *request_new(struct mg_js *js, const struct row *row
     rq->stream = token(rq->subject, row->stream);
     rq->consumer = token(rq->subject, row->consumer);
     mg_js_event_client(js, m, &rq->client);
-    mg_js_count(&js->tally->begun, 1);
-    if (rq->info) mg_js_count(&js->tally->info_begun, 1);
+    mg_js_count(&js->tally->begun[rq->info], 1);
     return rq;
 }
 
@@ -111,9 +110,7 @@ bool mg_js_level_too_high(const struct mg_msg *m) {
 // spec/jetstream-streams.md 1: more than that are dropped without a word.
 static bool too_many(const struct mg_js *js, bool info) {
     uint64_t most = info ? js->o.max_info_requests : js->o.max_requests;
-    if (most == 0) return false;
-    struct mg_js_sums now = mg_js_sums(js->o.shared, mg_shard_count(js->shard));
-    return (info ? now.info_inflight : now.inflight - now.info_inflight) >= most;
+    return most && mg_js_sums(js->o.shared, mg_shard_count(js->shard)).inflight[info] >= most;
 }
 
 static void begin(struct mg_js_request *rq) {
@@ -172,8 +169,7 @@ static void free_own(struct mg_js_request *rq) {
 }
 
 static void request_free(struct mg_js_request *rq) {
-    mg_js_count(&rq->js->tally->ended, 1);
-    if (rq->info) mg_js_count(&rq->js->tally->info_ended, 1);
+    mg_js_count(&rq->js->tally->ended[rq->info], 1);
     free_own(rq);
     mg_buf_fini(&rq->client);
     mg_free(rq);
