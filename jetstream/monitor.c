@@ -48,6 +48,29 @@ struct mg_js_stream_figures mg_js_stream_figures(struct mg_js_stream *s) {
                                          st.last_seq,          st.num_subjects, st.consumers};
 }
 
+struct some {
+    struct mg_js_consumer_figures *v;
+    size_t n, max;
+};
+
+static void add_figures(void *ctx, void *val) {
+    struct some *some = ctx;
+    struct mg_js_member *m = val;
+    struct mg_js_consumer_config whole;
+    if (some->n == some->max || m->c == NULL || !m->live) return;
+    const struct mg_js_consumer_info i = mg_js_member_tell(m, &whole);
+    some->v[some->n++] = (struct mg_js_consumer_figures){
+        .stream = i.stream, .name = i.name, .pending = i.num_pending, .ack_pending = i.num_ack_pending,
+        .redelivered = i.num_redelivered, .waiting = i.num_waiting, .delivered = i.delivered.stream_seq,
+        .acked = i.ack_floor.stream_seq};
+}
+
+size_t mg_js_consumers_awake(const struct mg_js_stream *s, struct mg_js_consumer_figures *out, size_t max) {
+    struct some some = {out, 0, max};
+    if (s->members && max) mg_table_each(&s->members->by_name, add_figures, &some);
+    return some.n;
+}
+
 bool mg_js_has(const struct mg_js *js, mg_slice stream, mg_slice consumer) {
     struct mg_js_stream *s = mg_js_find(js, stream);
     if (s == NULL || s->deleting) return false;

@@ -22,6 +22,13 @@ struct mg_js_stream_figures {
     uint64_t messages, bytes, first_seq, last_seq, subjects, consumers;
 };
 struct mg_js_stream_figures mg_js_stream_figures(struct mg_js_stream *s);
+
+struct mg_js_consumer_figures {
+    mg_slice stream, name;
+    uint64_t pending, ack_pending, redelivered, waiting, delivered, acked;
+};
+// Of consumers that are awake (sleep.c), at most `max`, in no order, and how many. Counts may be about to change.
+size_t mg_js_consumers_awake(const struct mg_js_stream *s, struct mg_js_consumer_figures *out, size_t max);
 bool mg_js_has(const struct mg_js *js, mg_slice stream, mg_slice consumer); // consumer empty: not asked for
 
 #endif

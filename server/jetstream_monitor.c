@@ -15,7 +15,8 @@
 
 #define STREAMS_A_TURN 16u
 #define CONSUMERS_A_CALL 256u
-#define ROWS_MAX 1000u // streams with series of their own
+#define ROWS_MAX 1000u         // streams with series of their own
+#define CONSUMER_ROWS_MAX 500u // consumers
 
 // ---- facts ----------------------------------------------------------------------------------------------------------
 
@@ -64,17 +65,37 @@ static int by_name(const void *a, const void *b) {
     return mg_slice_cmp(((const struct mg_js_stream_row *)a)->name, ((const struct mg_js_stream_row *)b)->name);
 }
 
+static int by_both_names(const void *a, const void *b) {
+    const struct mg_js_consumer_row *x = a, *y = b;
+    int order = mg_slice_cmp(x->stream, y->stream);
+    return order ? order : mg_slice_cmp(x->name, y->name);
+}
+
+static void add_consumers(const struct mg_js_stream *s, struct mg_js_rows *out, struct mg_js_consumer_figures *room) {
+    size_t n = mg_js_consumers_awake(s, room, CONSUMER_ROWS_MAX - out->nconsumers);
+    for (size_t i = 0; i < n; i++) {
+        const struct mg_js_consumer_figures *f = &room[i];
+        out->consumers[out->nconsumers++] = (struct mg_js_consumer_row){
+            mg_arena_dup(&out->arena, f->stream), mg_arena_dup(&out->arena, f->name), f->pending, f->ack_pending,
+            f->redelivered, f->waiting, f->delivered, f->acked};
+    }
+}
+
 void server_js_rows(struct shard_ctl *ctl, struct mg_js_rows *out) {
     if (ctl->js == NULL) return;
     struct mg_js_stream **streams = mg_alloc(ROWS_MAX * sizeof(*streams));
     out->n = mg_js_streams_behind(ctl->js, mg_slice_of(NULL, 0), streams, ROWS_MAX);
     out->v = mg_alloc((out->n + 1) * sizeof(*out->v));
+    out->consumers = mg_alloc(CONSUMER_ROWS_MAX * sizeof(*out->consumers));
+    struct mg_js_consumer_figures *room = mg_alloc(CONSUMER_ROWS_MAX * sizeof(*room));
     for (size_t i = 0; i < out->n; i++) {
         struct mg_js_stream_figures f = mg_js_stream_figures(streams[i]);
         mg_slice name = mg_arena_dup(&out->arena, f.name);
         out->v[i] = (struct mg_js_stream_row){name,       f.messages, f.bytes,    f.first_seq,
                                               f.last_seq, f.subjects, f.consumers};
+        add_consumers(streams[i], out, room);
     }
+    mg_free(room);
     mg_free(streams);
 }
 
@@ -84,10 +105,16 @@ void server_js_merge_rows(struct mg_js_rows *all, struct mg_js_rows *more) {
     all->n += more->n;
     qsort(all->v, all->n, sizeof(*all->v), by_name);
     if (all->n > ROWS_MAX) all->n = ROWS_MAX;
+    all->consumers = mg_realloc(all->consumers, (all->nconsumers + more->nconsumers + 1) * sizeof(*all->consumers));
+    if (more->nconsumers)
+        memcpy(all->consumers + all->nconsumers, more->consumers, more->nconsumers * sizeof(*more->consumers));
+    all->nconsumers += more->nconsumers;
+    qsort(all->consumers, all->nconsumers, sizeof(*all->consumers), by_both_names);
+    if (all->nconsumers > CONSUMER_ROWS_MAX) all->nconsumers = CONSUMER_ROWS_MAX;
     mg_arena_move(&all->arena, &more->arena);
     mg_free(more->v);
-    more->v = NULL;
-    more->n = 0;
+    mg_free(more->consumers);
+    *more = (struct mg_js_rows){.arena = more->arena};
 }
 
 // ---- /healthz -------------------------------------------------------------------------------------------------------

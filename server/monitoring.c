@@ -60,6 +60,7 @@ static void question_free(struct question *q) {
     mg_subsz_query_fini(&q->subsz);
     mg_sub_rows_fini(&q->subs);
     mg_free(q->js.v);
+    mg_free(q->js.consumers);
     mg_arena_fini(&q->js.arena);
     mg_free(q);
 }
@@ -109,7 +110,7 @@ static void answer_totals(struct question *q) {
     case MG_ENDPOINT_ACCOUNTZ: a = mg_accountz_render(&f, mg_http_query(q->req), accounts, n, &out); break;
     case MG_ENDPOINT_ACCSTATZ: a = mg_accstatz_render(&f, mg_http_query(q->req), accounts, n, &out); break;
     default: {
-        const char *type = mg_metrics_render(&f, &q->totals, &s->hits, mg_http_accept(q->req), q->js.v, q->js.n, &out);
+        const char *type = mg_metrics_render(&f, &q->totals, &s->hits, mg_http_accept(q->req), &q->js, &out);
         mg_http_reply(q->req, 200, type, "", mg_buf_slice(&out));
         mg_buf_fini(&out);
         return;

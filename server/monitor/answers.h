@@ -73,10 +73,10 @@ void mg_root_render(const struct mg_server_facts *f, struct mg_buf *out);
 
 // ---- /metrics (metrics.c, metrics_dropin.c) ----
 // accept: the request's Accept header. Returns the content type (static). The number of series depends on the version
-// of the program and on the streams given, not on connections, subjects or accounts.
-struct mg_js_stream_row; // js.h
+// of the program and on the rows given, not on connections, subjects or accounts.
+struct mg_js_rows; // js.h
 const char *mg_metrics_render(const struct mg_server_facts *f, const struct mg_totals *t,
                               const struct mg_endpoint_hits *hits, mg_slice accept,
-                              const struct mg_js_stream_row *streams, size_t nstreams, struct mg_buf *out);
+                              const struct mg_js_rows *js, struct mg_buf *out);
 
 #endif

@@ -37,15 +37,22 @@ struct mg_js_facts {
     uint64_t checkpoints, compactions, checkpoint_ns;
 };
 
-// The stream and consumer of one series; counts of the metrics.
+// What has series of its own: a stream, a consumer.
 struct mg_js_stream_row {
     mg_slice name;
     uint64_t messages, bytes, first_seq, last_seq, subjects, consumers;
+};
+struct mg_js_consumer_row {
+    mg_slice stream, name;
+    uint64_t pending, ack_pending, redelivered, waiting; // messages; waiting: requests
+    uint64_t delivered, acked; // numbers of the stream: of the last delivery, and up to where all is acknowledged
 };
 
 struct mg_js_rows {
     struct mg_js_stream_row *v; // by name
     size_t n;
+    struct mg_js_consumer_row *consumers; // by stream and name
+    size_t nconsumers;
     struct mg_arena arena; // of the names
 };
 
@@ -73,7 +80,6 @@ struct mg_answer mg_jsz_render(const struct mg_server_facts *f, const struct mg_
 // ---- /metrics ----
 struct mg_metrics;
 void mg_metrics_js(struct mg_metrics *m, const struct mg_js_facts *js);
-// Series of streams: rows are of all of them.
-void mg_metrics_js_streams(struct mg_metrics *m, const struct mg_js_stream_row *rows, size_t n);
+void mg_metrics_js_rows(struct mg_metrics *m, const struct mg_js_rows *rows);
 
 #endif

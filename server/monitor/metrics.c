@@ -124,14 +124,14 @@ static void put_traffic(struct mg_metrics *m, const struct mg_totals *t) {
 
 const char *mg_metrics_render(const struct mg_server_facts *f, const struct mg_totals *t,
                               const struct mg_endpoint_hits *hits, mg_slice accept,
-                              const struct mg_js_stream_row *streams, size_t nstreams, struct mg_buf *out) {
+                              const struct mg_js_rows *js, struct mg_buf *out) {
     bool openmetrics = memmem(accept.p ? accept.p : "", accept.n, "application/openmetrics-text", 28) != NULL;
     struct mg_metrics m = {.out = out, .openmetrics = openmetrics};
     put_process(&m, f);
     put_connections(&m, t);
     put_traffic(&m, t);
     if (f->js) mg_metrics_js(&m, f->js);
-    mg_metrics_js_streams(&m, streams, nstreams);
+    mg_metrics_js_rows(&m, js);
     mg_metrics_dropin(&m, f, t, hits);
     if (!openmetrics) return "text/plain; version=0.0.4; charset=utf-8";
     mg_buf_adds(out, "# EOF\n");

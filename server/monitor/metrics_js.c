@@ -83,31 +83,56 @@ void mg_metrics_js(struct mg_metrics *m, const struct mg_js_facts *js) {
     put_store(m, js);
 }
 
+// ---- series of streams and consumers --------------------------------------------------------------------------------
+
 struct column {
-    const char *name, *type, *help;
-    size_t at;
+    const char *name, *help;
+    size_t at; // of the value in a row
 };
-static const struct column columns[] = {
-    {"nats_jetstream_stream_messages", "gauge", "Messages in a stream.", offsetof(struct mg_js_stream_row, messages)},
-    {"nats_jetstream_stream_bytes", "gauge", "Bytes of a stream.", offsetof(struct mg_js_stream_row, bytes)},
-    {"nats_jetstream_stream_first_sequence", "gauge", "Number of the first message.",
-     offsetof(struct mg_js_stream_row, first_seq)},
-    {"nats_jetstream_stream_last_sequence", "gauge", "Number of the last message.",
-     offsetof(struct mg_js_stream_row, last_seq)},
-    {"nats_jetstream_stream_subjects", "gauge", "Subjects with messages.", offsetof(struct mg_js_stream_row, subjects)},
-    {"nats_jetstream_stream_consumers", "gauge", "Consumers of a stream.",
-     offsetof(struct mg_js_stream_row, consumers)},
+#define STREAM(field) offsetof(struct mg_js_stream_row, field)
+static const struct column of_streams[] = {
+    {"nats_jetstream_stream_messages", "Messages in a stream.", STREAM(messages)},
+    {"nats_jetstream_stream_bytes", "Bytes of a stream.", STREAM(bytes)},
+    {"nats_jetstream_stream_first_sequence", "Number of the first message.", STREAM(first_seq)},
+    {"nats_jetstream_stream_last_sequence", "Number of the last message.", STREAM(last_seq)},
+    {"nats_jetstream_stream_subjects", "Subjects with messages.", STREAM(subjects)},
+    {"nats_jetstream_stream_consumers", "Consumers of a stream.", STREAM(consumers)},
+};
+#define CONSUMER(field) offsetof(struct mg_js_consumer_row, field)
+static const struct column of_consumers[] = {
+    {"nats_jetstream_consumer_pending", "Messages that are not delivered yet.", CONSUMER(pending)},
+    {"nats_jetstream_consumer_ack_pending", "Messages that are not acknowledged yet.", CONSUMER(ack_pending)},
+    {"nats_jetstream_consumer_redelivered", "Of these, delivered more than once.", CONSUMER(redelivered)},
+    {"nats_jetstream_consumer_waiting", "Requests that wait for messages.", CONSUMER(waiting)},
+    {"nats_jetstream_consumer_delivered_sequence", "Number of the last message delivered.", CONSUMER(delivered)},
+    {"nats_jetstream_consumer_ack_floor_sequence", "All messages up to this number are acknowledged.", CONSUMER(acked)},
 };
 
-void mg_metrics_js_streams(struct mg_metrics *m, const struct mg_js_stream_row *rows, size_t n) {
-    for (size_t c = 0; n > 0 && c < sizeof(columns) / sizeof(columns[0]); c++) {
-        mg_metrics_family(m, columns[c].name, columns[c].type, columns[c].help);
-        for (size_t i = 0; i < n; i++) {
-            char name[256];
-            uint64_t v;
-            memcpy(&v, (const char *)&rows[i] + columns[c].at, sizeof(v));
-            snprintf(name, sizeof(name), "%.*s", (int)rows[i].name.n, rows[i].name.p);
-            mg_metrics_uint(m, LABELS("account", "$G", "stream", name), v);
+static uint64_t value_of(const void *row, const struct column *c) {
+    uint64_t v;
+    memcpy(&v, (const char *)row + c->at, sizeof(v));
+    return v;
+}
+
+static const char *text_of(mg_slice name, char text[256]) {
+    snprintf(text, 256, "%.*s", (int)name.n, name.p);
+    return text;
+}
+
+void mg_metrics_js_rows(struct mg_metrics *m, const struct mg_js_rows *rows) {
+    char stream[256], name[256];
+    for (size_t c = 0; rows->n > 0 && c < sizeof(of_streams) / sizeof(of_streams[0]); c++) {
+        mg_metrics_family(m, of_streams[c].name, "gauge", of_streams[c].help);
+        for (size_t i = 0; i < rows->n; i++)
+            mg_metrics_uint(m, LABELS("account", "$G", "stream", text_of(rows->v[i].name, stream)),
+                            value_of(&rows->v[i], &of_streams[c]));
+    }
+    for (size_t c = 0; rows->nconsumers > 0 && c < sizeof(of_consumers) / sizeof(of_consumers[0]); c++) {
+        mg_metrics_family(m, of_consumers[c].name, "gauge", of_consumers[c].help);
+        for (size_t i = 0; i < rows->nconsumers; i++) {
+            const struct mg_js_consumer_row *r = &rows->consumers[i];
+            mg_metrics_uint(m, LABELS("account", "$G", "stream", text_of(r->stream, stream), "consumer",
+                                      text_of(r->name, name)), value_of(r, &of_consumers[c]));
         }
     }
 }

@@ -28,8 +28,10 @@ static char *render(const char *accept, const char **type) {
     t.closed[MG_CLOSE_STALE] = 4;
     hits.n[MG_ENDPOINT_METRICS] = 1;
     hits.n[MG_ENDPOINT_ROOT] = 1;
-    const struct mg_js_stream_row rows[] = {{MG_S("A"), 1, 2, 3, 4, 5, 6}, {MG_S("B"), 7, 8, 9, 10, 11, 12}};
-    *type = mg_metrics_render(&facts, &t, &hits, mg_cstr(accept), rows, 2, &out);
+    struct mg_js_stream_row rows[] = {{MG_S("A"), 1, 2, 3, 4, 5, 6}, {MG_S("B"), 7, 8, 9, 10, 11, 12}};
+    struct mg_js_consumer_row consumers[] = {{MG_S("A"), MG_S("c\""), 21, 22, 23, 24, 25, 26}};
+    const struct mg_js_rows all = {.v = rows, .n = 2, .consumers = consumers, .nconsumers = 1};
+    *type = mg_metrics_render(&facts, &t, &hits, mg_cstr(accept), &all, &out);
     mg_buf_addc(&out, '\0');
     return out.p;
 }
@@ -134,6 +136,8 @@ static void prometheus_text(void **state) {
         // JetStream
         "\nnats_jetstream_store_full 1\n", "\nnats_jetstream_store_commits_total 3\n",
         "\nnats_jetstream_stream_messages{account=\"$G\",stream=\"B\"} 7\n",
+        "\nnats_jetstream_consumer_pending{account=\"$G\",stream=\"A\",consumer=\"c\\\"\"} 21\n",
+        "\nnats_jetstream_consumer_ack_floor_sequence{account=\"$G\",stream=\"A\",consumer=\"c\\\"\"} 26\n",
         "# TYPE nats_jetstream_commit_seconds histogram\n",
         "\nnats_jetstream_commit_seconds_bucket{le=\"0.000262144\"} 2\n"
         "nats_jetstream_commit_seconds_bucket{le=\"0.000524288\"} 3\n",
