@@ -13,7 +13,8 @@
 //
 // Age does not stand in the queue, it acts between two changes. It waits for a purge that has counted what it keeps.
 // What a change has asked segments for before is asked again (mg_assist_stale). Timers only say which streams may have
-// something that is too old: thousands of them may be due at once, so it is removed in the part's turn, a slice of each.
+// something that is too old: thousands of them may be due at once, so it is removed in the part's turn, a slice of
+// each.
 #include <string.h>
 
 #include "jetstream/store/correct.h"

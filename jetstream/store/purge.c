@@ -2,9 +2,9 @@
 // Copyright (c) The Midge Authors
 //
 // Removing messages: one by number, many by filter or number. A purge of everything is one record. Everything else
-// works in slices of some messages (mg_removals_most): each is a record with the list of what it removes, and between two slices
-// the shard does other things. The result of a purge follows its last slice; a purge that a crash cuts short was not
-// answered, and has removed the older part of what it was to remove.
+// works in slices of some messages (mg_removals_most): each is a record with the list of what it removes, and between
+// two slices the shard does other things. The result of a purge follows its last slice; a purge that a crash cuts short
+// was not answered, and has removed the older part of what it was to remove.
 #include <string.h>
 
 #include "jetstream/store/cold.h"
