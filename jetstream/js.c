@@ -113,6 +113,7 @@ void mg_js_fini(struct mg_js *js) {
     }
     while (!mg_list_empty(&js->leaving))
         mg_js_stream_free(mg_container_of(js->leaving.next, struct mg_js_stream, leaving));
+    drop_tasks(js); // of those who have just been told that their stream is gone
     mg_js_requests_drop(js); // also those that waited for a consumer
     bury(js);
     mg_js_watch_fini(js);

@@ -2,11 +2,8 @@
 // Copyright (c) The Midge Authors
 #include "jetstream/monitor.h"
 
-#include <stdlib.h>
-
 #include "jetstream/request/request.h"
 #include "jetstream/stream/member.h"
-#include "server/base/mem.h"
 
 size_t mg_js_streams_behind(const struct mg_js *js, mg_slice after, struct mg_js_stream **out, size_t max) {
     size_t lo = 0, hi = js->nstreams, n = 0;

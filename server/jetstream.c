@@ -9,6 +9,7 @@
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/sizefmt.h"
 #include "server/base/timefmt.h"
 #include "server/proto/info.h"
 #include "server/server_impl.h"
@@ -29,10 +30,29 @@ static char *store_path(const struct mg_options *o) {
     return path.p;
 }
 
+// spec/jetstream-streams.md 21: three quarters of what there is, unless it is configured.
+static int64_t max_memory(const struct mg_server *s) {
+    const struct mg_js_options *o = &s->settings->opts->js;
+    struct mg_figures figures = {0};
+    if (o->max_memory_set) return o->max_memory;
+    if (s->params.figures) s->params.figures(s->params.arg, &figures);
+    return figures.ram ? (int64_t)(figures.ram / 4 * 3) : INT64_C(256) << 20;
+}
+
+static int64_t max_store(const struct mg_server *s) {
+    const struct mg_js_options *o = &s->settings->opts->js;
+    struct mg_store_status st = mg_store_status(s->js->store);
+    if (o->max_store_set) return o->max_store;
+    return st.disk_free ? (int64_t)((st.disk_free + st.bytes) / 4 * 3) : INT64_C(1) << 40;
+}
+
 static void log_store(struct mg_server *s) {
     const struct server_js *j = s->js;
     struct mg_store_status st = mg_store_status(j->store);
+    char size[40];
     mg_log_inf(s->log, "Starting JetStream");
+    mg_log_inf(s->log, "  Max Memory:  %s", mg_fmt_size(size, max_memory(s)));
+    mg_log_inf(s->log, "  Max Storage: %s", mg_fmt_size(size, max_store(s)));
     mg_log_inf(s->log, "  Store directory: \"%s\"", j->dir);
     mg_log_inf(s->log, "  %s", st.sync_method);
     if (j->domain) mg_log_inf(s->log, "  Domain: %s", j->domain);
@@ -105,22 +125,6 @@ int server_js_open(struct mg_server *s, char *err, size_t errlen) {
     snprintf(err, errlen, "Can't start JetStream: %s", op.why);
     j->store = NULL;
     return op.rc;
-}
-
-// spec/jetstream-streams.md 21: three quarters of what there is, unless it is configured.
-static int64_t max_memory(const struct mg_server *s) {
-    const struct mg_js_options *o = &s->settings->opts->js;
-    struct mg_figures figures = {0};
-    if (o->max_memory_set) return o->max_memory;
-    if (s->params.figures) s->params.figures(s->params.arg, &figures);
-    return figures.ram ? (int64_t)(figures.ram / 4 * 3) : INT64_C(256) << 20;
-}
-
-static int64_t max_store(const struct mg_server *s) {
-    const struct mg_js_options *o = &s->settings->opts->js;
-    struct mg_store_status st = mg_store_status(s->js->store);
-    if (o->max_store_set) return o->max_store;
-    return st.disk_free ? (int64_t)((st.disk_free + st.bytes) / 4 * 3) : INT64_C(1) << 40;
 }
 
 void server_js_reloaded(struct mg_server *s) {

@@ -104,6 +104,8 @@ struct mg_shape {
 // value. strict: members that the shape does not know are errors (spec/jetstream-streams.md 1). An empty body changes
 // nothing. 0, or MG_ESYNTAX: err gets the text and *out holds what was read so far.
 int mg_shape_read(const struct mg_shape *shape, mg_slice body, bool strict, void *out, struct mg_buf *err);
+// The same for the bodies that are never strict: one value and nothing else, not even an empty body.
+int mg_shape_read_whole(const struct mg_shape *shape, mg_slice body, void *out, struct mg_buf *err);
 // Writes the members, without the braces.
 void mg_shape_write_members(const struct mg_shape *shape, const void *v, struct mg_jw *w);
 void mg_shape_write(const struct mg_shape *shape, const void *v, struct mg_jw *w);

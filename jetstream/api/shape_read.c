@@ -382,18 +382,14 @@ static int read_all(const struct mg_shape *shape, mg_slice body, void *out, stru
     }
 }
 
+int mg_shape_read_whole(const struct mg_shape *shape, mg_slice body, void *out, struct mg_buf *err) {
+    mg_slice v;
+    return mg_syntax_whole(body, &v, err) ? read_one(shape, v, false, out, err) : MG_ESYNTAX;
+}
+
 int mg_shape_read(const struct mg_shape *shape, mg_slice body, bool strict, void *out, struct mg_buf *err) {
     int rc = read_all(shape, body, out, err);
     if (rc == 0 || strict) return rc;
-    // Once more, without regard to unknown members; now the body must be one value.
-    mg_slice v;
-    size_t at = 0;
-    err->len = 0;
-    if (mg_syntax_next(body, &at, &v, err) != MG_SYNTAX_VALUE) return MG_ESYNTAX;
-    while (at < body.n && strchr(" \t\r\n", body.p[at]) != NULL && body.p[at] != '\0') at++;
-    if (at == body.n) return read_one(shape, v, false, out, err);
-    mg_buf_adds(err, "invalid character ");
-    mg_syntax_quote(err, body.p[at]);
-    mg_buf_adds(err, " after top-level value");
-    return MG_ESYNTAX;
+    err->len = 0; // once more, without regard to unknown members
+    return mg_shape_read_whole(shape, body, out, err);
 }

@@ -4,7 +4,8 @@
 // One pass over the text by a machine without recursion: a stack of one bit a level (object or array) and a state that
 // says what may come next. The good path takes a value, looks whether its container goes on, and ends when the stack
 // is empty. An error names the byte and what was expected; its offset counts the bytes read, that one included. When
-// the text ends too early there is one answer for all places: "unexpected EOF".
+// the text ends too early there is one answer for all places: "unexpected EOF". A whole text has no offsets, and behind
+// its end Go sees one blank, which is an error inside of words, numbers and escapes.
 //
 // What always holds: behind a VALUE the slice is one complete value, so the walkers below need no checks.
 #include "jetstream/api/syntax.h"
@@ -19,6 +20,7 @@ enum { MAX_DEPTH = 10000 }; // Go's
 struct scan {
     const char *start, *p, *end;
     struct mg_buf *err;
+    bool whole;
     uint32_t depth;
     uint8_t objects[MAX_DEPTH / 8]; // bit: this level is an object
 };
@@ -51,24 +53,34 @@ void mg_syntax_quote(struct mg_buf *out, char c) {
     mg_buf_fini(&quoted);
 }
 
-static bool fail(struct scan *s, const char *where) {
-    if (s->p == s->end) {
-        mg_buf_adds(s->err, "unexpected EOF");
-        return false;
-    }
+static bool fail_at(struct scan *s, char c, const char *where) {
     mg_buf_adds(s->err, "invalid character ");
-    mg_syntax_quote(s->err, *s->p);
-    mg_buf_addf(s->err, " %s at offset %zu", where, (size_t)(s->p - s->start) + 1);
+    mg_syntax_quote(s->err, c);
+    mg_buf_addf(s->err, " %s", where);
+    if (!s->whole) mg_buf_addf(s->err, " at offset %zu", (size_t)(s->p - s->start) + 1);
     return false;
+}
+
+// Where a blank may stand.
+static bool fail(struct scan *s, const char *where) {
+    if (s->p < s->end) return fail_at(s, *s->p, where);
+    mg_buf_adds(s->err, s->whole ? "unexpected end of JSON input" : "unexpected EOF");
+    return false;
+}
+
+// In the middle of a word, a number or an escape.
+static bool fail_inside(struct scan *s, const char *where) {
+    return s->p == s->end && s->whole ? fail_at(s, ' ', where) : fail(s, where);
 }
 
 // ---- values without parts -----------------------------------------------------------------------------------------
 
 static bool scan_escape(struct scan *s) {
-    if (s->p == s->end || *s->p == '\0' || !strchr("\"\\/bfnrtu", *s->p)) return fail(s, "in string escape code");
+    if (s->p == s->end || *s->p == '\0' || !strchr("\"\\/bfnrtu", *s->p))
+        return fail_inside(s, "in string escape code");
     if (*s->p++ != 'u') return true;
     for (int i = 0; i < 4; i++, s->p++)
-        if (s->p == s->end || !is_hex(*s->p)) return fail(s, "in \\u hexadecimal character escape");
+        if (s->p == s->end || !is_hex(*s->p)) return fail_inside(s, "in \\u hexadecimal character escape");
     return true;
 }
 
@@ -85,7 +97,7 @@ static bool scan_string(struct scan *s) {
 }
 
 static bool scan_digits(struct scan *s, const char *where) {
-    if (s->p == s->end || !is_digit(*s->p)) return fail(s, where);
+    if (s->p == s->end || !is_digit(*s->p)) return fail_inside(s, where);
     while (s->p < s->end && is_digit(*s->p)) s->p++;
     return true;
 }
@@ -111,7 +123,7 @@ static bool scan_word(struct scan *s, const char *word) {
         if (s->p < s->end && *s->p == *w) continue;
         char where[48] = "in literal ";
         strcat(strcat(strcat(where, word), " (expecting '"), (const char[]){*w, '\0'});
-        return fail(s, strcat(where, "')"));
+        return fail_inside(s, strcat(where, "')"));
     }
     return true;
 }
@@ -128,7 +140,8 @@ static bool in_object(const struct scan *s) {
 static enum state open_container(struct scan *s) {
     bool object = *s->p == '{';
     if (s->depth == MAX_DEPTH) {
-        mg_buf_addf(s->err, "exceeded max depth at offset %zu", (size_t)(s->p - s->start) + 1);
+        mg_buf_adds(s->err, "exceeded max depth");
+        if (!s->whole) mg_buf_addf(s->err, " at offset %zu", (size_t)(s->p - s->start) + 1);
         return BAD;
     }
     uint8_t bit = (uint8_t)(1u << (s->depth % 8));
@@ -193,19 +206,32 @@ static enum state step(struct scan *s, enum state state) {
     }
 }
 
+static bool scan_value(struct scan *s, mg_slice *value) {
+    skip_blanks(s);
+    const char *begin = s->p;
+    enum state state = WANT_VALUE;
+    do state = step(s, state);
+    while (state != BAD && !(state == AFTER_VALUE && s->depth == 0));
+    if (state != BAD) *value = mg_slice_of(begin, (size_t)(s->p - begin));
+    return state != BAD;
+}
+
 enum mg_syntax mg_syntax_next(mg_slice text, size_t *at, mg_slice *value, struct mg_buf *err) {
     if (text.n == 0) return MG_SYNTAX_END;
     struct scan s = {.start = text.p, .p = text.p + *at, .end = text.p + text.n, .err = err};
     skip_blanks(&s);
-    const char *begin = s.p;
-    if (begin == s.end) return MG_SYNTAX_END;
-    enum state state = WANT_VALUE;
-    do state = step(&s, state);
-    while (state != BAD && !(state == AFTER_VALUE && s.depth == 0));
-    if (state == BAD) return MG_SYNTAX_BAD;
-    *value = mg_slice_of(begin, (size_t)(s.p - begin));
+    if (s.p == s.end) return MG_SYNTAX_END;
+    if (!scan_value(&s, value)) return MG_SYNTAX_BAD;
     *at = (size_t)(s.p - text.p);
     return MG_SYNTAX_VALUE;
+}
+
+bool mg_syntax_whole(mg_slice text, mg_slice *value, struct mg_buf *err) {
+    if (text.n == 0) text = MG_S("");
+    struct scan s = {.start = text.p, .p = text.p, .end = text.p + text.n, .err = err, .whole = true};
+    if (!scan_value(&s, value)) return false;
+    skip_blanks(&s);
+    return s.p == s.end || fail(&s, "after top-level value");
 }
 
 // ---- walking ------------------------------------------------------------------------------------------------------

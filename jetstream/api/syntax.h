@@ -16,6 +16,9 @@ enum mg_syntax { MG_SYNTAX_END, MG_SYNTAX_VALUE, MG_SYNTAX_BAD };
 // but blanks is left. BAD: err holds the text, offset included.
 enum mg_syntax mg_syntax_next(mg_slice text, size_t *at, mg_slice *value, struct mg_buf *err);
 
+// The whole text is one value, between blanks: what Go's Unmarshal takes. False: err holds the text, without an offset.
+bool mg_syntax_whole(mg_slice text, mg_slice *value, struct mg_buf *err);
+
 // "'x'", as Go shows the byte c.
 void mg_syntax_quote(struct mg_buf *out, char c);
 

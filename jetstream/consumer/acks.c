@@ -10,18 +10,20 @@ static bool delivered_ever(const struct mg_js_consumer *c, uint64_t seq) {
     return seq > 0 && seq <= c->state.delivered.seq;
 }
 
-static void sample(struct mg_js_consumer *c, int64_t now, const struct mg_js_entry *e, uint64_t dseq) {
+// Tells of the delivery whose subject was used.
+static void sample(struct mg_js_consumer *c, int64_t now, const struct mg_js_entry *e,
+                   const struct mg_js_ack_subject *a) {
     int percent = c->rules->sample;
     if (percent <= 0 || (percent < 100 && c->env->ops->random(c->app) % 100 > (uint64_t)percent)) return;
     int64_t at = e->due == MG_JS_NEVER ? now : e->due - mg_js_rules_wait(c->rules, e->count);
-    consumer_notice(c, &(struct mg_js_notice){.kind = MG_JS_NOTICE_ACK_METRIC, .seq = e->seq, .dseq = dseq,
-                                              .count = e->count, .time = now > at ? now - at : 0});
+    consumer_notice(c, &(struct mg_js_notice){.kind = MG_JS_NOTICE_ACK_METRIC, .seq = e->seq, .dseq = a->dseq,
+                                              .count = a->delivered, .time = now > at ? now - at : 0});
 }
 
 static void ack_one(struct mg_js_consumer *c, int64_t now, const struct mg_js_ack_subject *a, bool sampled) {
     struct mg_js_entry *e = mg_js_pending_find(&c->state.pending, a->seq);
     if (e == NULL) return;
-    if (sampled && e->state == MG_JS_ENTRY_LIVE) sample(c, now, e, a->dseq);
+    if (sampled && e->state == MG_JS_ENTRY_LIVE) sample(c, now, e, a);
     consumer_commit(c, MG_JS_DELTA_DROP, a->seq, 0);
     c->env->ops->done(c->app, a->seq);
 }

@@ -30,8 +30,8 @@ void mg_js_consumer_bounced(struct mg_js_consumer *c, int64_t now, uint64_t seq,
 
 // ---- messages leave the stream --------------------------------------------------------------------------------------
 
+// What was pending and goes counts as acknowledged: the info tells when that was last.
 void mg_js_consumer_removed(struct mg_js_consumer *c, int64_t now, uint64_t seq, mg_slice subject) {
-    (void)now;
     // What last_per_subject passes over does not count, and what it misses is found out when its turn comes.
     if (c->state.skip != NULL && seq >= c->next && seq < c->state.resume) return;
     if (seq >= c->next) {
@@ -39,11 +39,15 @@ void mg_js_consumer_removed(struct mg_js_consumer *c, int64_t now, uint64_t seq,
         return;
     }
     struct mg_js_entry *e = mg_js_pending_find(&c->state.pending, seq);
-    if (e != NULL) consumer_forget(c, e, MG_JS_REASON_DELETED);
+    if (e == NULL) return;
+    c->last_acked = now;
+    consumer_forget(c, e, MG_JS_REASON_DELETED);
 }
 
-void mg_js_consumer_purged_one(struct mg_js_consumer *c, uint64_t seq) {
-    if (mg_js_pending_find(&c->state.pending, seq) != NULL) consumer_commit(c, MG_JS_DELTA_DROP, seq, 0);
+void mg_js_consumer_purged_one(struct mg_js_consumer *c, int64_t now, uint64_t seq) {
+    if (mg_js_pending_find(&c->state.pending, seq) == NULL) return;
+    c->last_acked = now;
+    consumer_commit(c, MG_JS_DELTA_DROP, seq, 0);
 }
 
 static bool anything_below(struct mg_js_consumer *c, uint64_t first) {
@@ -52,8 +56,9 @@ static bool anything_below(struct mg_js_consumer *c, uint64_t first) {
 }
 
 void mg_js_consumer_purged(struct mg_js_consumer *c, int64_t now, uint64_t first) {
-    (void)now;
     if (!anything_below(c, first)) return;
+    const struct mg_js_entry *e = mg_js_pending_from(&c->state.pending, 0);
+    if (e != NULL && e->seq < first) c->last_acked = now;
     consumer_commit(c, MG_JS_DELTA_FIRST, first, 0);
     c->epoch++;
 }

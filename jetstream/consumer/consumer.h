@@ -193,7 +193,7 @@ void mg_js_consumer_removed(struct mg_js_consumer *c, int64_t now, uint64_t seq,
 // A purge of all that this consumer could get below `first` (the stream's first number, or last + 1). Set num_pending.
 void mg_js_consumer_purged(struct mg_js_consumer *c, int64_t now, uint64_t first);
 // One message was purged by a filter that is narrower than this consumer's: forgotten without a word. Set num_pending.
-void mg_js_consumer_purged_one(struct mg_js_consumer *c, uint64_t seq);
+void mg_js_consumer_purged_one(struct mg_js_consumer *c, int64_t now, uint64_t seq);
 // The stream begins at `first`: what is pending below is terminated. For what `removed` was not told of.
 void mg_js_consumer_trim(struct mg_js_consumer *c, int64_t now, uint64_t first);
 

@@ -94,21 +94,9 @@ static void complain(struct mg_buf *err, const struct member *m, const struct mg
     mg_buf_addf(err, " into Go struct field JSApiConsumerGetNextRequest.%s of type %s", m->key, m->go_type);
 }
 
-// What the reference's decoder says, which does not tell the place here.
 static void say_syntax(mg_slice body, struct mg_buf *err) {
     mg_slice value;
-    size_t at = 0;
-    enum mg_syntax got = mg_syntax_next(body, &at, &value, err);
-    if (got == MG_SYNTAX_VALUE && at < body.n) {
-        mg_buf_adds(err, "invalid character ");
-        mg_syntax_quote(err, body.p[at]);
-        mg_buf_adds(err, " after top-level value");
-    } else if (got == MG_SYNTAX_BAD) {
-        mg_slice text = mg_buf_slice(err);
-        for (size_t n = text.n; n > 0; n--)
-            if (mg_slice_starts(mg_slice_of(text.p + n, text.n - n), MG_S(" at offset "))) err->len = n;
-    }
-    if (err->len == 0) mg_buf_adds(err, "invalid JSON");
+    if (mg_syntax_whole(body, &value, err)) mg_buf_adds(err, "invalid JSON"); // U+0000
 }
 
 static int read_object(mg_slice body, struct mg_js_request *r, struct mg_buf *err) {

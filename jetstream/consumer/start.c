@@ -30,7 +30,7 @@ static uint64_t choose(const struct mg_js_consumer_rules *r, struct mg_js_start 
     case MG_JS_DELIVER_NEW: return last + 1;
     case MG_JS_DELIVER_BY_START_SEQUENCE: return r->start_seq + MG_PLANTED(start_behind);
     case MG_JS_DELIVER_BY_START_TIME: return found > 0 ? found : last + 1;
-    case MG_JS_DELIVER_LAST_PER_SUBJECT: return plan.ask == MG_JS_START_KNOWN ? first : found > 0 ? found : last + 1;
+    case MG_JS_DELIVER_LAST_PER_SUBJECT: return plan.ask == MG_JS_START_KNOWN ? first : found > 0 ? found : last;
     default: return first;
     }
 }

@@ -43,6 +43,7 @@ void mg_js_do_consumer_pause(struct mg_js_request *rq) {
         return;
     }
     if (mg_js_time_is_zero(p->pause_until)) p->pause_until = (struct mg_js_time){.set = false};
+    p->pause_until.offset = 0; // told in UTC, whatever the zone of the request
     mg_js_member_pause(m, p->pause_until);
     void *ctx = mg_js_request_then(rq, paused);
     int err = 0;
@@ -124,6 +125,7 @@ static void found_time(struct mg_js_reading *rd) {
 static void time_gone(struct mg_js_reading *rd) { mg_js_answer_nothing(mg_container_of(rd, struct reset, rd)->rq); }
 
 void mg_js_do_consumer_reset(struct mg_js_request *rq) {
+    rq->unseen = true; // spec/jetstream-consumers.md 1: it goes to the consumer, not to the API
     struct mg_js_stream *s = mg_js_find(rq->js, rq->stream);
     struct mg_js_member *m = s && !s->deleting ? mg_js_member_find(s, rq->consumer) : NULL;
     if (m == NULL && s && !s->deleting && mg_js_request_wakes(rq, s, rq->consumer)) return;
@@ -136,7 +138,7 @@ void mg_js_do_consumer_reset(struct mg_js_request *rq) {
     rq->drop = drop_reset;
     t->rq = rq;
     t->m = m;
-    if (!mg_js_request_lenient(rq, &reset_shape, t)) return;
+    if (rq->body.n && !mg_js_request_lenient(rq, &reset_shape, t)) return;
     if (t->seq == 0 || m->terms->rules.deliver != MG_JS_DELIVER_BY_START_TIME) {
         reset(t, 0);
         return;
@@ -184,8 +186,7 @@ void mg_js_do_consumer_unpin(struct mg_js_request *rq) {
     struct mg_js_error e = {0};
     if (!mg_js_request_lenient(rq, &unpin_shape, &u)) return;
     if (u.group.n == 0) {
-        mg_js_failf(&e, MG_JSE_INVALID_JSON, "%s",
-                    rq->body.n ? "consumer group not specified" : "unexpected end of JSON input");
+        mg_js_failf(&e, MG_JSE_INVALID_JSON, "consumer group not specified");
         mg_js_answer_error(rq, &e);
     } else if (!mg_js_group_valid(u.group)) {
         mg_js_answer_fail(rq, MG_JSE_CONSUMER_INVALID_GROUP_NAME);

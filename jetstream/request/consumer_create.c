@@ -62,6 +62,13 @@ static void write_answer(struct making *k, struct mg_js_member *m) {
     mg_js_reply_end(&w);
 }
 
+// Told to whoever makes or changes one that is paused.
+static void say_paused(struct mg_js_member *m) {
+    int64_t until = m->terms->rules.pause_until;
+    if (until > mg_js_member_now(m))
+        mg_js_advise(m, &(struct mg_js_notice){.kind = MG_JS_NOTICE_PAUSED, .time = until});
+}
+
 static void tell_known(struct mg_js_knowing *knowing, struct mg_js_member *m) {
     struct making *k = mg_container_of(knowing, struct making, knowing);
     if (m == NULL) {
@@ -73,6 +80,7 @@ static void tell_known(struct mg_js_knowing *knowing, struct mg_js_member *m) {
     struct mg_buf text = k->text;
     k->text = (struct mg_buf)MG_BUF_INIT;
     mg_js_answer_behind(k->rq, m->stream, &text);
+    say_paused(m);
 }
 
 static void tell(struct mg_js_request *rq, struct mg_js_member *m) {
@@ -105,8 +113,7 @@ static void created(struct mg_js_request *rq, struct mg_js_stream *s, const stru
         return;
     }
     mg_js_advise_action(m->stream, mg_js_member_name(m), true);
-    if (m->terms->rules.pause_until > mg_js_member_now(m))
-        mg_js_advise(m, &(struct mg_js_notice){.kind = MG_JS_NOTICE_PAUSED, .time = m->terms->rules.pause_until});
+    say_paused(m);
     struct mg_buf text = k->text;
     k->text = (struct mg_buf)MG_BUF_INIT;
     m->live = true; // who hears of it may pull at once

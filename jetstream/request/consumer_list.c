@@ -2,8 +2,6 @@
 // Copyright (c) The Midge Authors
 //
 // What is told of consumers, and their deletion (spec/jetstream-consumers.md 1, 13).
-#include <string.h>
-
 #include "jetstream/request/fields.h"
 #include "jetstream/request/request.h"
 #include "jetstream/stream/roll.h"

@@ -89,17 +89,20 @@ static struct mg_js_request *request_new(struct mg_js *js, const struct row *row
     return rq;
 }
 
-// Nats-Required-Api-Level: more than this server has, or no number.
+// Nats-Required-Api-Level: more than this server has, or no number. Without a value it asks for nothing.
 bool mg_js_level_too_high(const struct mg_msg *m) {
     mg_slice v;
-    if (m->hdr_len == 0 || !mg_hdr_get(mg_slice_of(m->payload.p, m->hdr_len), MG_S("Nats-Required-Api-Level"), &v))
+    if (m->hdr_len == 0 || !mg_hdr_get(mg_slice_of(m->payload.p, m->hdr_len), MG_S("Nats-Required-Api-Level"), &v) ||
+        v.n == 0)
         return false;
+    bool negative = v.p[0] == '-';
+    size_t digits = negative || v.p[0] == '+';
     int level = 0;
-    for (size_t i = 0; i < v.n; i++) {
-        if (v.p[i] < '0' || v.p[i] > '9' || level > MG_JS_API_LEVEL) return true;
-        level = level * 10 + (v.p[i] - '0');
+    for (size_t i = digits; i < v.n; i++) {
+        if (v.p[i] < '0' || v.p[i] > '9') return true;
+        if (level <= MG_JS_API_LEVEL) level = level * 10 + (v.p[i] - '0');
     }
-    return v.n == 0 || level > MG_JS_API_LEVEL;
+    return v.n == digits || (!negative && level > MG_JS_API_LEVEL);
 }
 
 // spec/jetstream-streams.md 1: more than that are dropped without a word.
@@ -190,8 +193,8 @@ void mg_js_answer_behind(struct mg_js_request *rq, struct mg_js_stream *s, struc
 }
 
 static void answered(struct mg_js_request *rq, mg_slice text) {
-    rq->js->api_total++;
-    if (rq->client.len) mg_js_event_api(rq->js, mg_buf_slice(&rq->client), rq->subject, rq->body, text);
+    rq->js->api_total += !rq->unseen;
+    if (rq->client.len && !rq->unseen) mg_js_event_api(rq->js, mg_buf_slice(&rq->client), rq->subject, rq->body, text);
     request_free(rq);
 }
 
@@ -215,7 +218,7 @@ void mg_js_answer_success(struct mg_js_request *rq) {
 
 void mg_js_answer_error(struct mg_js_request *rq, struct mg_js_error *e) {
     struct mg_buf out = MG_BUF_INIT;
-    rq->js->api_errors++;
+    rq->js->api_errors += !rq->unseen;
     mg_js_reply_error(&out, rq->reply, e);
     mg_js_answer(rq, &out);
     mg_js_error_fini(e);
@@ -266,28 +269,34 @@ void mg_js_request_barrier(struct mg_js_request *rq, struct mg_js_stream *s,
     else mg_stream_barrier(s->store, mg_js_request_then(rq, next));
 }
 
-static bool read_body(struct mg_js_request *rq, const struct mg_shape *shape, bool strict, void *out) {
-    struct mg_buf err = MG_BUF_INIT;
+static bool body_is(struct mg_js_request *rq, int rc, const struct mg_shape *shape, void *out, struct mg_buf *err) {
     struct mg_js_error e = {0};
-    bool ok = mg_shape_read(shape, rq->body, strict, out, &err) == 0;
-    if (!ok) {
+    if (rc != 0) {
         mg_shape_fini(shape, out);
-        mg_js_failf(&e, MG_JSE_INVALID_JSON, "%.*s", (int)err.len, err.p ? err.p : "");
+        mg_js_failf(&e, MG_JSE_INVALID_JSON, "%.*s", (int)err->len, err->p ? err->p : "");
         mg_js_answer_error(rq, &e);
     }
-    mg_buf_fini(&err);
-    return ok;
+    mg_buf_fini(err);
+    return rc == 0;
+}
+
+static bool read_body(struct mg_js_request *rq, const struct mg_shape *shape, void *out) {
+    struct mg_buf err = MG_BUF_INIT;
+    int rc = mg_shape_read(shape, rq->body, rq->js->o.strict, out, &err);
+    return body_is(rq, rc, shape, out, &err);
 }
 
 bool mg_js_request_optional(struct mg_js_request *rq, const struct mg_shape *shape, void *out) {
     size_t at = 0;
     while (at < rq->body.n && strchr(" \t\r\n", rq->body.p[at])) at++;
     if (at == rq->body.n || (rq->body.p[at] != '{' && rq->body.p[at] != '[')) return true;
-    return read_body(rq, shape, rq->js->o.strict, out);
+    return read_body(rq, shape, out);
 }
 
 bool mg_js_request_lenient(struct mg_js_request *rq, const struct mg_shape *shape, void *out) {
-    return read_body(rq, shape, false, out);
+    struct mg_buf err = MG_BUF_INIT;
+    int rc = mg_shape_read_whole(shape, rq->body, out, &err);
+    return body_is(rq, rc, shape, out, &err);
 }
 
 bool mg_js_request_filled(struct mg_js_request *rq) {
@@ -297,7 +306,7 @@ bool mg_js_request_filled(struct mg_js_request *rq) {
 }
 
 bool mg_js_request_required(struct mg_js_request *rq, const struct mg_shape *shape, void *out) {
-    return mg_js_request_filled(rq) && read_body(rq, shape, rq->js->o.strict, out);
+    return mg_js_request_filled(rq) && read_body(rq, shape, out);
 }
 
 static bool blank(mg_slice body) {

@@ -15,7 +15,7 @@
 #define NOTED_A_TURN 4096u        // deleted numbers
 #define READ_COST 8u              // of one message, in such numbers
 #define COPIED_A_TURN (64u << 10) // bytes
-#define DELETED_MAX (256u << 20)  // bytes of text: what is beyond is not told
+#define TEXT_MAX (256u << 20)     // bytes of subjects, and of numbers: what is beyond is not told
 
 struct details {
     int64_t offset;
@@ -117,7 +117,8 @@ static void tell(struct mg_js_request *rq, struct mg_js_stream *s, const struct 
     info.version = rq->js->o.version;
     info.leader = rq->js->server_name;
     info.domain = rq->js->domain;
-    if (t->total) page = mg_js_page_at((int64_t)t->total, t->d.offset, MG_JS_SUBJECTS_LIMIT);
+    if (t->total) // unlike in lists, the offset is told as it was asked
+        page = (struct mg_js_page){(int64_t)t->total, t->d.offset > 0 ? t->d.offset : 0, MG_JS_SUBJECTS_LIMIT};
     info.state.subjects_at = t->nsubjects ? &t->subjects_at : NULL;
     info.state.deleted_at = t->ndeleted ? &t->deleted_at : NULL;
     struct mg_jw w;
@@ -189,7 +190,7 @@ static void scan_some(struct telling *t) {
     unsigned left = NOTED_A_TURN;
     for (;;) {
         note_deleted(t, &left);
-        if (t->deleted.len > DELETED_MAX) {
+        if (t->deleted.len > TEXT_MAX) {
             finish_telling(t);
             return;
         }
@@ -237,6 +238,7 @@ static void begin_deleted(struct telling *t) {
 static void each_subject(struct mg_subjects_read *sr, mg_slice subject, uint64_t count, uint64_t last) {
     struct telling *t = mg_container_of(sr, struct telling, read);
     (void)last;
+    if (t->subjects.len > TEXT_MAX) return; // who wants the rest asks from there on
     if (t->nsubjects++ == 0) {
         mg_jw_init(&t->sw, &t->subjects, 0);
         mg_jw_obj(&t->sw);

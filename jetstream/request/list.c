@@ -110,6 +110,7 @@ static bool matches(const struct listing *l, const struct mg_js_stream *s) {
 static void write_info(struct listing *l, struct mg_js_stream *s) {
     struct mg_js_stream_info info;
     mg_js_stream_tell(s, &info);
+    info.domain = s->js->domain;
     mg_jw_obj(&l->w);
     mg_js_write_stream_info(&l->w, &info);
     mg_jw_end_obj(&l->w);

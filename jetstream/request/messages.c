@@ -147,7 +147,7 @@ static void got(struct mg_js_reading *rd) {
     if (t->g.no_hdr) m.headers = mg_slice_of(NULL, 0);
     struct mg_buf out = MG_BUF_INIT;
     mg_js_reply_message(&out, &m);
-    mg_buf_fini(&rq->client); // spec/jetstream-streams.md 15: the only answer that no advisory tells of
+    rq->unseen = true; // spec/jetstream-streams.md 3, 15
     mg_js_answer(rq, &out);
     mg_buf_fini(&out);
 }

@@ -29,6 +29,7 @@ struct mg_js_request {
     enum mg_js_reply reply;
     bool info;                  // counts in info_inflight
     bool tell_anyway;           // mg_js_answer_behind: even if nothing becomes durable any more
+    bool unseen;                // neither counted nor told of
     struct mg_buf client;       // who asks, as JSON; empty: nobody wants to know of it
     mg_slice subject, to, body; // to: where the answer goes; empty: nowhere
     mg_slice stream, consumer;  // tokens of the subject, empty where it has none

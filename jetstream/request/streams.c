@@ -97,13 +97,13 @@ static bool collides(const struct mg_js *js, const struct mg_js_stream_config *c
     return false;
 }
 
-// Would the stream's max_bytes, instead of `old`, exceed what the server has?
-static int check_reservation(const struct mg_js *js, const struct mg_js_stream_config *c, int64_t old,
+// Would `more` bytes exceed what the server has? Instead of `old`, those that the stream has already.
+static int check_reservation(const struct mg_js *js, const struct mg_js_stream_config *c, int64_t more, int64_t old,
                              struct mg_js_error *e) {
     int64_t most = c->storage == MG_JS_MEMORY ? js->o.max_memory : js->o.max_store;
-    if (c->max_bytes <= 0 || most < 0) return 0;
+    if (more <= 0 || most < 0) return 0;
     uint64_t others = js->reserved[c->storage] - (uint64_t)(old > 0 ? old : 0);
-    if (others + (uint64_t)c->max_bytes <= (uint64_t)most) return 0;
+    if (others + (uint64_t)more <= (uint64_t)most) return 0;
     return mg_js_fail(e, c->storage == MG_JS_MEMORY ? MG_JSE_MEMORY_RESOURCES_EXCEEDED
                                                     : MG_JSE_STORAGE_RESOURCES_EXCEEDED);
 }
@@ -130,7 +130,8 @@ static int check_create(struct mg_js *js, mg_slice token, struct mg_js_stream_re
     const struct mg_js_stream *old = mg_js_find(js, token);
     if (old != NULL)
         return mg_js_stream_same(&r->config, &old->config) ? 0 : mg_js_fail(e, MG_JSE_STREAM_NAME_EXIST);
-    rc = check_reservation(js, &r->config, 0, e);
+    // One without max_bytes needs at least a byte that nobody was promised.
+    rc = check_reservation(js, &r->config, r->config.max_bytes > 0 ? r->config.max_bytes : 1, 0, e);
     if (rc == 0 && collides(js, &r->config)) rc = mg_js_fail(e, MG_JSE_STREAM_SUBJECT_OVERLAP);
     return rc;
 }
@@ -189,7 +190,7 @@ static int check_update(struct mg_js *js, mg_slice token, struct mg_js_stream_re
     mg_js_stream_stamp(&r->config);
     rc = mg_js_stream_update(&old->config, &r->config, e);
     if (rc == 0) rc = mg_js_stream_check_supported(&r->config, e);
-    if (rc == 0) rc = check_reservation(js, &r->config, old->config.max_bytes, e);
+    if (rc == 0) rc = check_reservation(js, &r->config, r->config.max_bytes, old->config.max_bytes, e);
     if (rc == 0 && collides(js, &r->config)) rc = mg_js_fail(e, MG_JSE_STREAM_SUBJECT_OVERLAP);
     if (rc == 0) rc = mg_js_stream_check_consumers(old, &r->config, e);
     return rc;

@@ -112,6 +112,14 @@ static void subject_shrunk(struct mg_stream *s, struct mg_cell *r, bool was_ther
     if (was_there) s->subjects--;
 }
 
+// Was it wrong? A row that was computed without messages that could not be read is too low when these go. That its last
+// message is there is known in any case: then nobody must take the subject for empty.
+static bool was_too_low(struct mg_subject_row *v) {
+    bool wrong = v->count < 0 || (v->count == 0 && !v->last_gone);
+    if (wrong && !v->last_gone) v->count = 1;
+    return wrong;
+}
+
 static void subject_removed(struct mg_stream *s, mg_slice subject, uint64_t seq) {
     bool was_there;
     struct mg_cell *r = touch_subject(s, subject, &was_there);
@@ -124,6 +132,7 @@ static void subject_removed(struct mg_stream *s, mg_slice subject, uint64_t seq)
         v->last = seq;
         v->last_gone = 1;
     }
+    if (!(r->flags & MG_CELL_UNRESOLVED) && was_too_low(v)) mg_correct_inexact(s);
     subject_shrunk(s, r, was_there);
 }
 
@@ -132,13 +141,17 @@ void mg_stream_subject_is(struct mg_stream *s, mg_slice subject, const struct mg
     struct mg_cell *r = touch_subject(s, subject, &was_there);
     struct mg_subject_row *v = value_of(r);
     *v = (struct mg_subject_row){.count = x->count, .first = x->first ? x->first : 1, .last = x->last,
-                                 .last_gone = x->last_gone};
+                                 .last_gone = x->last_gone || x->count <= 0};
     if (r->flags & MG_CELL_UNRESOLVED) v->older_gone = MG_SUBJECT_OLDER_WRONG;
     else if (!was_there && x->count > 0) s->subjects++;
     subject_shrunk(s, r, was_there);
 }
 
-void mg_stream_subject_merged(struct mg_stream *s, mg_slice before, const struct mg_cell *after, bool frozen) {
+void mg_stream_subject_merged(struct mg_stream *s, mg_slice before, struct mg_cell *after, bool frozen) {
+    if (after->flags & MG_CELL_DELETED && was_too_low(value_of(after))) {
+        if (value_of(after)->count > 0) after->flags = 0;
+        mg_correct_doubt(s);
+    }
     bool was = before.p != NULL, is = !(after->flags & MG_CELL_DELETED);
     int more = is - was;
     mg_assert(s->unresolved > 0);

@@ -268,8 +268,8 @@ static void check_stream(struct check *c, const struct mg_stream *s) {
              s->name.p, (unsigned long long)s->msgs, (unsigned long long)s->bytes, (unsigned long long)n.msgs,
              (unsigned long long)n.bytes);
     if (s->lost_operations)
-        tell(c, MG_CHECK_LOST, "Stream %.*s: %llu operations were lost in the journal", (int)s->name.n, s->name.p,
-             (unsigned long long)s->lost_operations);
+        tell(c, MG_CHECK_LOST, "Stream %.*s: %llu operations are missing: lost in the journal, or torn by a crash",
+             (int)s->name.n, s->name.p, (unsigned long long)s->lost_operations);
     if (s->lost && same)
         tell(c, MG_CHECK_LOST, "Stream %.*s: %llu messages were lost before", (int)s->name.n, s->name.p,
              (unsigned long long)s->lost);

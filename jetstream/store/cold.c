@@ -159,6 +159,7 @@ static void submit(struct mg_cold_read *r) {
     r->entries = NULL;
     r->count = r->cap = 0;
     r->total = 0;
+    r->doubt = false;
     r->err = 0;
     if (r->q.kind == MG_COLD_COUNT) gather(r);
     else post(r);

@@ -41,6 +41,7 @@ struct mg_cold_question {
     unsigned filters_len;    // 0: all
     uint32_t max;            // SCAN: entries; SUBJECT: messages that a row names
     size_t max_bytes;        // SCAN: of records; 0: 256 KB
+    size_t window;           // SCAN: bytes of a file that are read at once; 0: 64 KB
 };
 
 // Does a message on this subject matter to the question?
@@ -84,6 +85,7 @@ struct mg_cold_read {
     uint32_t count, cap;
     uint64_t covered;          // SCAN: every message below was looked at
     uint64_t total;            // COUNT
+    bool doubt;                // SUBJECT: the row that cannot be read may have said something else
     int err;                   // the question as a whole could not be answered; never of SCAN: who goes from message
                                // to message always gets ahead
     // COUNT: bitmaps of removed messages that are in memory, gathered in slices before the reader gets it.

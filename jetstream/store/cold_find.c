@@ -167,7 +167,7 @@ static bool scan_stretch(struct mg_cold_read *r, const struct mg_stretch *c, uin
     struct mg_section_filter *f = r->q.filters_len ? mg_section_filter_new(g, &at, &m) : NULL;
     bool more = true;
     if (f == NULL || f->messages || f->unknown) {
-        struct mg_section_scan *scan = mg_section_scan_new(g, &at, f, r->q.max == 1 ? 4096 : SCAN_BYTES, r->q.max > 1);
+        struct mg_section_scan *scan = mg_section_scan_new(g, &at, f, r->q.max == 1 ? 4096 : r->q.window, r->q.max > 1);
         mg_section_scan_seek(scan, from);
         while (more) {
             struct mg_section_entry e;
@@ -364,9 +364,23 @@ static int set_low(struct mg_cold_read *r) {
     int err = mg_runset_get(r->runs, mg_slice_of(key, sizeof(key)), &value);
     if (err == 0 && value.len < MG_STATE_ROW_SIZE) err = MG_ECORRUPT;
     if (err == 0) mg_state_row_unpack(&row, value.p);
-    if (err == 0) r->low = row.first;
+    if (err == 0) {
+        r->low = row.first;
+        r->doubt = row.flags & MG_STATE_IN_DOUBT;
+    }
     mg_buf_fini(&value);
     return err;
+}
+
+// Of these nobody knows whose they are. If they were there at the checkpoint, the row may have counted some: also those
+// that were removed since.
+static void leave_out(struct mg_cold_read *r, const struct mg_stretch *c, uint64_t first, uint64_t last,
+                      struct removed *x) {
+    struct mg_section_entry e = {.seq = first, .last_seq = last};
+    bool gone = true;
+    clip(r, c, 0, &e);
+    for (; gone && r->err == 0 && e.seq <= e.last_seq; e.seq++) r->err = is_removed(x, e.seq, &gone);
+    r->doubt |= !gone;
 }
 
 static void count_of_subject(struct mg_cold_read *r, const struct mg_stretch *c, struct removed *x,
@@ -374,7 +388,10 @@ static void count_of_subject(struct mg_cold_read *r, const struct mg_stretch *c,
     struct mg_subject_match m = match_of(&r->q);
     const struct mg_segment *g;
     struct mg_section at;
-    if (mg_stretch_open(c, r->stream_id, &g, &at) != 0) return; // as for a damaged range, below
+    if (mg_stretch_open(c, r->stream_id, &g, &at) != 0) {
+        leave_out(r, c, c->first_seq, c->last_seq, x);
+        return;
+    }
     struct mg_section_filter *f = mg_section_filter_new(g, &at, &m);
     struct mg_section_scan *scan = mg_section_scan_new(g, &at, f, 0, true);
     struct mg_section_entry e;
@@ -382,8 +399,12 @@ static void count_of_subject(struct mg_cold_read *r, const struct mg_stretch *c,
     mg_section_scan_seek(scan, r->low);
     for (int err; r->err == 0 && (err = mg_section_scan_next(scan, &e, &v)) != MG_ENOTFOUND;) {
         bool gone;
+        if (err && !mg_section_filter_has(f, &e)) {
+            leave_out(r, c, e.seq, e.last_seq, x);
+            continue;
+        }
         r->err = is_removed(x, e.seq, &gone);
-        if (r->err || gone || (err && e.last_seq != e.seq)) continue; // of many it is not known whose they are
+        if (r->err || gone) continue;
         if (row->count++ == 0) row->first = e.seq;
         row->last = e.seq;
         if (err || row->recent_len >= r->q.max || row->recent_len >= MG_SUBJECT_RECENT_MAX) continue;

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "jetstream/store/seal.h"
 #include "jetstream/store/store_impl.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
@@ -60,14 +61,19 @@ void mg_correct_want(struct mg_stream *s) {
 }
 
 void mg_correct_doubt(struct mg_stream *s) {
-    if (s->lost == 0 && s->unreadable == 0) return; // then they are what they were
     mg_correct_inexact(s);
+    s->dirty = true;
+    mg_seal_inexact(s);
+    if (s->recount == MG_RECOUNT_ASKED) s->recount = MG_RECOUNT_STALE;
     mg_correct_want(s);
 }
 
 void mg_correct_start(struct mg_stream *s) {
     if (s->unsure) loosen(s);
-    if (s->part->store->recount) mg_correct_doubt(s);
+    if (s->recount == MG_RECOUNT_STALE) {
+        s->recount = MG_RECOUNT_IDLE;
+        mg_correct_doubt(s);
+    }
     mg_correct_want(s);
 }
 
@@ -113,11 +119,10 @@ static void take(struct mg_stream *s, const struct mg_correction_found *c) {
         mg_stream_found_lost(s, r->first, r->last, r->count);
     }
     if (c->doubt) {
-        mg_correct_inexact(s);
-        mg_correct_want(s);
+        mg_correct_doubt(s);
         return;
     }
-    if (c->again) {
+    if (c->again || s->recount == MG_RECOUNT_STALE) {
         s->recount = MG_RECOUNT_IDLE;
         mg_correct_want(s);
         return;
@@ -168,7 +173,7 @@ static int decide_subjects(struct mg_stream *s, mg_slice list, struct mg_buf *ou
 }
 
 int mg_correct_execute(struct mg_stream *s, struct mg_change *c) {
-    bool current = s->inexact_op <= c->seq;
+    bool current = s->inexact_op <= c->seq && s->recount != MG_RECOUNT_STALE;
     bool exact = c->last && c->exact && current;
     struct mg_buf payload = MG_BUF_INIT;
     mg_buf_add(&payload, c->value.p, MG_CORRECTION_SIZE);
@@ -213,7 +218,7 @@ void mg_correct_apply(struct mg_stream *s, const struct mg_record_view *rec) {
     s->bytes = moved(s->bytes, by.bytes);
     s->subjects = moved(s->subjects, by.subjects);
     apply_subjects(s, mg_slice_of(rec->payload.p + MG_CORRECTION_SIZE, rec->payload.n - MG_CORRECTION_SIZE));
-    if (!(rec->head.flags & MG_RECORD_EXACT)) return;
+    if (!(rec->head.flags & MG_RECORD_EXACT) || s->recount == MG_RECOUNT_STALE) return;
     mg_correct_settled(s);
     if (s->msgs > 0) return;
     s->first_exact = false; // it is empty, so it begins behind its end

@@ -20,6 +20,9 @@
 // stream's queue and the journal like any change, and the part decides whether with it all is exact. Rows of subjects
 // are written as they are with it: where one cannot be read later it is computed, and nothing is to be subtracted then.
 //
+// A row that is computed is the one that cannot be read, unless messages could not be read either, or the counters were
+// inexact. Then the stream becomes inexact with it, and a difference that is on its way is about other rows: stale.
+//
 // If something from `first` on cannot be read, nobody can tell its bytes and subjects from those of what has gone: only
 // messages and bytes that are too many in any case are taken off, and it is counted again when `first` has passed the
 // first of these places.
@@ -66,7 +69,7 @@ void mg_correct_inexact(struct mg_stream *s); // by the operation that is just a
 void mg_correct_unsure(struct mg_stream *s);  // the same, and not only bytes and subjects
 void mg_correct_settled(struct mg_stream *s); // all is exact
 void mg_correct_want(struct mg_stream *s);    // if it is inexact and can be counted
-void mg_correct_doubt(struct mg_stream *s);   // rows of subjects were made anew: of what was lost they know nothing
+void mg_correct_doubt(struct mg_stream *s);   // rows of subjects were made anew, and may have said something else
 void mg_correct_start(struct mg_stream *s);   // the end of the recovery
 int mg_correct_execute(struct mg_stream *s, struct mg_change *c);
 void mg_correct_apply(struct mg_stream *s, const struct mg_record_view *rec);
@@ -78,7 +81,8 @@ void mg_correct_listed(struct mg_keeper *k, const uint64_t *streams, uint32_t n)
 // Rows of subjects were counted anew. Of those that nobody has changed since, the parts may have others in memory: they
 // forget these with the next checkpoint, and only those behind it say what the parts know.
 void mg_correct_stale(struct mg_keeper *k);
-// Rows of a stream were counted anew and leave out what cannot be read.
+// Rows of a stream were counted anew and may have said something else: they leave out what is lost, and what had gone
+// unseen.
 void mg_correct_tell_doubt(struct mg_store *st, uint64_t stream, const struct mg_lost *lost);
 bool mg_correct_step(struct mg_store *st); // counts one of them. False: there is nothing to do
 

@@ -207,9 +207,18 @@ enum mg_record_flag {
 enum mg_page_kind {
     MG_PAGE_RECORDS = 1,
     MG_PAGE_SEAL = 2,  // follows the last commit before an idle time, so that a commit with records is not the last
-    MG_PAGE_FENCE = 3, // the first of an incarnation
+    MG_PAGE_FENCE = 3, // the first of an incarnation; what its recovery could not read
     MG_PAGE_PROBE = 4, // measured how long a commit takes
 };
+
+// What follows the head of a fence: runs of pages that its recovery could not read. They stay so, for the numbers of
+// what they held were given again.
+#define MG_BAD_PAGES_FIELDS(F)                                                                                         \
+    F(u64, page, "number of the first")                                                                                \
+    F(u32, count, "pages")                                                                                             \
+    F(u8, cause, "why")                                                                                                \
+    F(u8, torn, "1: perhaps the torn end of a commit that nobody was told about")                                      \
+    F(bytes(2), reserved, "zero")
 
 // ---- rows -----------------------------------------------------------------------------------------------------------
 
@@ -268,6 +277,7 @@ enum mg_page_kind {
     X(correction, CORRECTION, 32, "Correction of a stream's counters")                                                 \
     X(corrected_subject, CORRECTED_SUBJECT, 28, "Subject of a correction")                                             \
     X(page, PAGE, 64, "Page of the journal")                                                                           \
+    X(bad_pages, BAD_PAGES, 16, "Pages that could not be read, in a fence")                                            \
     X(stream_row, STREAM_ROW, 72, "Row of a stream")                                                                   \
     X(state_row, STATE_ROW, 80, "Row of a stream's counters")                                                          \
     X(stretch_row, STRETCH_ROW, 32, "Row of a stretch")                                                                \

@@ -42,6 +42,7 @@ struct heal {
     struct heal_stream {
         uint64_t id, first;
         uint32_t epoch;
+        bool doubt;
     } *streams;                        // ascending
     uint32_t streams_len;
     uint32_t rows;
@@ -130,7 +131,8 @@ static int list_streams(struct heal *h) {
         if (r->key.n != MG_ROW_KEY_HEAD || r->key.p[0] != MG_ROW_STATE || r->value.n < MG_STATE_ROW_SIZE) break;
         mg_state_row_unpack(&row, r->value.p);
         h->streams = mg_realloc(h->streams, (h->streams_len + 1) * sizeof(h->streams[0]));
-        h->streams[h->streams_len++] = (struct heal_stream){mg_get_be64(r->key.p + 1), row.first, row.epoch};
+        h->streams[h->streams_len++] = (struct heal_stream){
+            mg_get_be64(r->key.p + 1), row.first, row.epoch, row.flags & MG_STATE_IN_DOUBT};
     }
     mg_merge_free(m);
     return err == MG_ENOTFOUND ? 0 : err;
@@ -156,6 +158,7 @@ static int count_stream(struct heal *h, const struct heal_stream *s, struct rang
     int err = mg_moment_stretches(&h->moment, s->id, &stretches, &n);
     struct mg_rowmap *rows = mg_rowmap_new();
     struct mg_subject_match match = {.match = in_range, .arg = range};
+    if (s->doubt) mg_correct_tell_doubt(h->st, s->id, &(struct mg_lost){0});
     for (uint32_t i = 0; i < n && err == 0; i++) {
         struct mg_recount r = {.stream = s->id, .low = s->first, .epoch = s->epoch, .stretches = &stretches[i],
                                .stretches_len = 1, .runs = h->moment.runs, .match = &match};

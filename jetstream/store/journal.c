@@ -47,6 +47,7 @@ static struct mg_journal *create(const struct mg_journal_options *o) {
     j->body = o->page_bytes - MG_PAGE_SIZE;
     j->floor[MG_BATCH_RESERVED] = (int64_t)clamp(pages / 64, 2, 64);
     j->floor[MG_BATCH_NORMAL] = j->floor[MG_BATCH_RESERVED] + (int64_t)clamp(pages / 16, 2, 1024);
+    j->bad_max = (uint32_t)(j->body / MG_BAD_PAGES_SIZE);
     j->buffer_pages = (uint32_t)clamp(pages / 8, 1, BUFFER_BYTES / o->page_bytes);
     j->in.ring = ring_the_bell;
     j->in.arg = j;
@@ -62,6 +63,7 @@ static void destroy(struct mg_journal *j) {
     mg_bell_fini(&j->bell);
     mg_bell_fini(&j->grow_bell);
     mg_disk_free(j->buffer);
+    mg_free(j->bad);
     mg_free(j);
 }
 

@@ -75,6 +75,14 @@ static void fill(struct mg_journal *j, struct cursor *c, uint8_t *page, struct m
     head->first = (uint16_t)(first < MG_PAGE_SIZE + used ? first : 0);
 }
 
+// A fence: what its recovery could not read.
+static void fill_fence(const struct mg_journal *j, uint8_t *page, struct mg_page *head) {
+    for (uint32_t i = 0; i < j->bad_len; i++)
+        mg_bad_pages_pack(page + MG_PAGE_SIZE + i * (size_t)MG_BAD_PAGES_SIZE, &j->bad[i]);
+    head->used = (uint16_t)(j->bad_len * MG_BAD_PAGES_SIZE);
+    head->first = 0;
+}
+
 // ---- commits ------------------------------------------------------------------------------------------------------
 
 // The next pages need their files: during the first lap these are still made.
@@ -119,7 +127,8 @@ static int write_commit(struct mg_journal *j, enum mg_page_kind kind, struct cur
         uint64_t first = head.page;
         for (uint32_t i = 0; i < n; i++, head.page++, head.index++) {
             uint8_t *page = j->buffer + (size_t)i * j->o.page_bytes;
-            fill(j, c, page, &head);
+            if (kind == MG_PAGE_FENCE) fill_fence(j, page, &head);
+            else fill(j, c, page, &head);
             mg_page_seal(page, j->o.page_bytes, &head, j->o.salt);
         }
         int rc = ring_write(j, j->buffer, first, n, why);

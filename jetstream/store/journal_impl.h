@@ -66,6 +66,8 @@ struct mg_journal {
     bool seal_due;               // the last commit has records
     bool lingers, small;         // the next batch is expected soon; the last commit was small
     uint64_t written_at, sync_at; // monotonic ns: the last commit; when the next sync is due (MG_NEVER: none)
+    struct mg_bad_pages *bad;     // of the recovery, for its fence
+    uint32_t bad_len, bad_max;    // what a fence can hold
     struct mg_mail *waiting, **waiting_end; // batches that were drained and are not yet in a commit
 
     // The filler's thread.
@@ -119,6 +121,7 @@ struct slot {
     uint32_t incarnation, unsynced, index, count;
     uint8_t state; // enum slot_state
     uint8_t cause; // enum mg_damage_cause of a damaged one
+    bool torn;     // perhaps, says the fence behind it
 };
 
 // Reads pages of the ring one after the other, many at a time.
@@ -137,6 +140,11 @@ void reader_fini(struct ring_reader *r);
 // The page in a slot, or NULL and why not.
 const uint8_t *reader_page(struct ring_reader *r, uint64_t slot, enum mg_damage_cause *cause);
 
+struct told {
+    uint64_t fence; // page
+    struct mg_bad_pages pages;
+};
+
 struct ring_map {
     struct slot *slots;
     uint64_t from;  // pages [from, end) are delivered
@@ -144,6 +152,8 @@ struct ring_map {
     uint64_t sure;  // what is missing below was durable
     uint64_t reach; // pages [end, reach) belong to a commit that is cut off
     uint32_t fence; // the last page is a fence, of this incarnation; 0: it is something else
+    struct told *told; // by fences: what earlier recoveries could not read
+    size_t told_len;
 };
 
 // What the ring should have at `page`: LIVE; or what is there instead.

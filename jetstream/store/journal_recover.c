@@ -20,7 +20,9 @@
 // acknowledged.
 //
 // The fence is the first commit of a new incarnation and begins where the journal ends. It voids what is left of the
-// torn commit, so that a later recovery cannot take it for damage, or for data.
+// torn commit, so that a later recovery cannot take it for damage, or for data. For the same reason it names the pages
+// below that were damaged: what they held is lost to all who came later, and its numbers were given again, so it must
+// not come back should they read well some day (a cable, a file that was put back).
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -58,6 +60,38 @@ static void judge(struct mg_journal *j, uint64_t at, const uint8_t *page, struct
     };
 }
 
+// Keeps what a fence says.
+static void hear(struct mg_journal *j, struct ring_map *map, const uint8_t *page) {
+    struct mg_page h;
+    mg_page_unpack(&h, page);
+    uint32_t n = h.kind == MG_PAGE_FENCE ? h.used / MG_BAD_PAGES_SIZE : 0;
+    if (n == 0) return;
+    map->told = mg_realloc(map->told, (map->told_len + n) * sizeof(map->told[0]));
+    for (uint32_t i = 0; i < n; i++) {
+        struct told *t = &map->told[map->told_len];
+        t->fence = h.page;
+        mg_bad_pages_unpack(&t->pages, page + MG_PAGE_SIZE + i * (size_t)MG_BAD_PAGES_SIZE);
+        const struct mg_bad_pages *b = &t->pages;
+        map->told_len += b->page < h.page && b->count <= h.page - b->page && b->count <= j->pages;
+    }
+}
+
+// What could not be read by a recovery that was served from is not read any more. Pages to be replayed were not written
+// again, unless the manifest is an older one.
+static void believe(const struct mg_journal *j, struct ring_map *map) {
+    for (size_t i = 0; i < map->told_len && !MG_PLANTED(damage_forgotten); i++) {
+        const struct mg_bad_pages *b = &map->told[i].pages;
+        enum mg_damage_cause cause;
+        if (map_at(map, j, map->told[i].fence, &cause) != SLOT_LIVE) continue;
+        for (uint64_t p = b->page; p < b->page + b->count; p++) {
+            struct slot *s = &map->slots[p % j->pages];
+            bool written = (s->state == SLOT_LIVE || s->state == SLOT_VOID) && s->page > p;
+            if (p < j->o.replay_from || written) continue;
+            *s = (struct slot){.state = SLOT_DAMAGED, .cause = b->cause, .torn = b->torn != 0};
+        }
+    }
+}
+
 static void scan(struct mg_journal *j, struct ring_map *map, struct ring_reader *r) {
     uint64_t bytes = j->pages * j->o.page_bytes;
     for (uint64_t at = 0; at < j->pages; at++) {
@@ -66,6 +100,7 @@ static void scan(struct mg_journal *j, struct ring_map *map, struct ring_reader 
         const uint8_t *page = reader_page(r, at, &cause);
         if (page) {
             judge(j, at, page, s);
+            if (s->state == SLOT_LIVE) hear(j, map, page);
         } else {
             s->state = SLOT_DAMAGED;
             s->cause = (uint8_t)cause;
@@ -253,6 +288,7 @@ int recover(struct mg_journal *j, struct mg_disk_why *why) {
     reader_init(&r, j);
     scan(j, &map, &r);
     void_cut_off(j, &map);
+    believe(j, &map);
     find_end(j, &map);
     bound_start(j, &map);
     r.last_pass = true;
@@ -264,5 +300,6 @@ int recover(struct mg_journal *j, struct mg_disk_why *why) {
     // Without any file there is nothing that a fence could void: the first is made when something is written.
     if (rc == 0 && any && !j->o.look_only && !MG_PLANTED(no_fence)) rc = write_fence(j, &map, why);
     mg_free(map.slots);
+    mg_free(map.told);
     return rc;
 }

@@ -98,8 +98,23 @@ struct replay {
     struct mg_journal_damage damage; // not yet reported; empty: page == pages_end
 };
 
+// For the fence. More than it can hold are hardly ever that many runs.
+static void remember(struct replay *r, const struct mg_journal_damage *d) {
+    struct mg_journal *j = r->j;
+    if (d->page >= r->map->end || d->cause == MG_DAMAGE_RECORD || d->cause == MG_DAMAGE_BEHIND) return;
+    if (j->bad == NULL) j->bad = mg_alloc(j->bad_max * sizeof(j->bad[0]));
+    struct mg_bad_pages *last = j->bad_len ? &j->bad[j->bad_len - 1] : NULL;
+    uint32_t count = (uint32_t)(d->pages_end - d->page);
+    if (last && last->page + last->count == d->page && last->cause == d->cause && last->torn == d->perhaps_torn)
+        last->count += count;
+    else if (j->bad_len < j->bad_max)
+        j->bad[j->bad_len++] = (struct mg_bad_pages){
+            .page = d->page, .count = count, .cause = (uint8_t)d->cause, .torn = d->perhaps_torn};
+}
+
 static void report(struct replay *r) {
     bool silent = MG_PLANTED(silent_damage);
+    if (r->damage.page < r->damage.pages_end) remember(r, &r->damage);
     if (r->damage.page < r->damage.pages_end && r->j->o.damage && !silent) r->j->o.damage(r->j->o.arg, &r->damage);
     r->damage = (struct mg_journal_damage){.page = 0};
 }
@@ -118,7 +133,8 @@ static bool of_file(enum mg_damage_cause cause) { return cause == MG_DAMAGE_GONE
 // Page `page` is damaged, or something in it. `header` (may be NULL): of a record that is lost with it.
 static void add_damage(struct replay *r, uint64_t page, enum mg_damage_cause cause, const void *header) {
     struct mg_journal_damage *d = &r->damage;
-    bool perhaps_torn = page >= r->map->sure && cause != MG_DAMAGE_RECORD && !of_file(cause);
+    bool torn = page >= r->map->sure || r->map->slots[page % r->j->pages].torn;
+    bool perhaps_torn = torn && cause != MG_DAMAGE_RECORD && !of_file(cause);
     bool same = d->pages_end == page && d->cause == cause && d->perhaps_torn == perhaps_torn && header == NULL;
     if (same && d->page < d->pages_end && cause != MG_DAMAGE_RECORD) {
         d->pages_end++;
@@ -195,7 +211,7 @@ static void take_page(struct replay *r, const uint8_t *page, const struct mg_pag
     }
     r->commit = h->commit;
     r->next_index = h->index + 1;
-    const uint8_t *p = page + MG_PAGE_SIZE, *end = p + h->used;
+    const uint8_t *p = page + MG_PAGE_SIZE, *end = p + (h->kind == MG_PAGE_RECORDS ? h->used : 0);
     if (!r->in_step) {
         if (h->first == 0) return;
         if (!MG_PLANTED(no_resync)) p = page + h->first;

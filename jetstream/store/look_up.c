@@ -47,7 +47,7 @@ static bool next_key(const struct mg_buf *keys, size_t *at, mg_slice *key) {
     return true;
 }
 
-static void merged(void *arg, mg_slice before, const struct mg_cell *after, bool frozen) {
+static void merged(void *arg, mg_slice before, struct mg_cell *after, bool frozen) {
     struct mg_store_part *p = arg;
     if (after->key[0] != MG_ROW_SUBJECT) return;
     struct mg_stream *s = mg_part_stream(p, mg_get_be64(after->key + 1));
@@ -75,7 +75,7 @@ static void computed(struct mg_cold_read *r) {
     if (r->stream && r->err) mg_store_row_lost(p->store, mg_buf_slice(&lost->key), r->err);
     mg_slice value = found ? mg_buf_slice(&r->answer->bytes) : (mg_slice){NULL, 0};
     mg_rows_resolve(&p->rows, mg_buf_slice(&lost->key), value, merged, p);
-    if (r->stream) mg_correct_doubt(r->stream);
+    if (r->stream && (r->err || r->doubt || r->stream->unreadable)) mg_correct_doubt(r->stream);
     mg_buf_fini(&lost->key);
     mg_free(lost);
     mg_part_pump_all(p);

@@ -77,6 +77,7 @@ struct mg_store_part {
     uint64_t batch, durable;  // number of the open batch; all up to `durable` are on disk
     unsigned batches_out;     // handed over and not back
     unsigned jobs_out;        // reads and look-ups under way
+    unsigned aheads;          // reads that have read ahead
     uint32_t look_ups;        // asked so far: they go round the readers
     struct part_batch **unsent; // refused by the journal, in order
     uint32_t unsent_len, unsent_cap;

@@ -12,6 +12,7 @@
 //           not match and never will. So it does not miss what has taken the place of a message in front of it
 #include <string.h>
 
+#include "jetstream/store/ahead.h"
 #include "jetstream/store/cold.h"
 #include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
@@ -21,17 +22,7 @@
 #include "server/base/planted.h"
 #include "server/proto/subject.h"
 
-#define AHEAD 1024u   // entries read ahead
 #define READ_COST 16u // us, more or less
-
-struct mg_read_ahead {
-    struct mg_cold_answer *answer; // owned
-    struct mg_cold_entry *entries; // in it
-    uint32_t count, next;
-    uint64_t from, covered; // what a question "next from this number on" may be answered from
-    uint32_t installs;
-    uint64_t removals; // of the stream, when the batch was known to be free of removed messages
-};
 
 static bool matches(const mg_slice *filters, unsigned n, mg_slice subject) {
     for (unsigned i = 0; i < n; i++) {
@@ -143,49 +134,19 @@ static int time_in_memory(struct mg_stream *s, struct mg_read *r) {
 // ---- segments -------------------------------------------------------------------------------------------------------
 
 static void free_ahead(struct mg_read *r) {
-    if (r->ahead == NULL) return;
-    mg_cold_answer_free(r->ahead->answer);
-    mg_free(r->ahead);
+    if (r->ahead && r->cold == r->ahead->coming) r->cold = NULL;
+    mg_ahead_free(r->ahead);
     r->ahead = NULL;
 }
 
 static void keep_answer(struct mg_read *r, struct mg_cold_read *cold) {
     free_ahead(r);
-    r->ahead = mg_alloc(sizeof(*r->ahead));
-    *r->ahead = (struct mg_read_ahead){
-        .answer = cold->answer,
-        .entries = cold->entries,
-        .count = cold->count,
-        .from = cold->q.from,
-        .covered = cold->covered,
-        .installs = mg_stream_installs(cold->stream),
-        .removals = cold->stream->removals,
-    };
-    cold->answer = NULL;
-}
-
-// The answer from what was read ahead: true if it is there.
-static bool from_ahead(struct mg_stream *s, struct mg_read *r, uint64_t from) {
-    struct mg_read_ahead *a = r->ahead;
-    // After an install, removals may have left memory that the batch does not know of.
-    if (a == NULL || a->installs != mg_stream_installs(s) || from < a->from || from >= a->covered) return false;
-    while (a->next > 0 && a->entries[a->next - 1].last_seq >= from) a->next--;
-    for (; a->next < a->count; a->next++) {
-        const struct mg_cold_entry *e = &a->entries[a->next];
-        if (e->last_seq < from) continue;
-        // A damaged range: which of it is there?
-        if (e->seq < e->last_seq && !MG_PLANTED(range_passed_over)) return false;
-        if (a->removals != s->removals && mg_stream_known_removed(s, e->seq)) continue;
-        answer_entry(r, e);
-        a->next += r->err != MG_ENOTFOUND;
-        return true;
-    }
-    return false;
+    r->ahead = mg_ahead_new(cold);
 }
 
 // A LAST that segments have answered, when nothing newer has come. False: that one has been removed.
 static bool last_from_ahead(struct mg_stream *s, struct mg_read *r) {
-    const struct mg_read_ahead *a = r->ahead;
+    const struct mg_read_batch *a = &r->ahead->now;
     if (a->installs != mg_stream_installs(s)) return false; // removals may have left memory
     if (a->count == 0) {
         answer(r, MG_ENOTFOUND);
@@ -212,8 +173,7 @@ static void tell(struct mg_read *r) {
         r->ahead = NULL;
     }
     r->done(r); // may free it
-    if (a) mg_cold_answer_free(a->answer);
-    mg_free(a);
+    mg_ahead_free(a);
 }
 
 static int execute(struct mg_stream *s, struct mg_read *r);
@@ -290,9 +250,17 @@ static void cold_done(struct mg_cold_read *cold) {
     if (err == 0) tell(r);
 }
 
-static int ask(struct mg_stream *s, struct mg_read *r, enum mg_cold_kind kind, uint64_t from, uint32_t max) {
+void mg_read_go_on(struct mg_read *r) {
+    struct mg_stream *s = r->stream;
+    int err = execute(s, r);
+    if (err == 0) err = settle(s, r);
+    if (err == 0) tell(r);
+}
+
+static int ask(struct mg_stream *s, struct mg_read *r, enum mg_cold_kind kind, uint64_t from) {
     struct mg_cold_question q = {.kind = kind, .from = from, .time = r->time, .filters = r->filters,
-                                 .filters_len = r->kind == MG_READ_SEQ ? 0 : r->filters_len, .max = max};
+                                 .filters_len = r->kind == MG_READ_SEQ ? 0 : r->filters_len, .max = 1};
+    if (r->kind == MG_READ_NEXT && r->sequential) q = mg_ahead_question(s, r, from);
     r->cold = mg_cold_ask(s, &q, cold_done, r);
     return MG_EAGAIN;
 }
@@ -310,7 +278,7 @@ static int read_seq(struct mg_stream *s, struct mg_read *r, uint64_t seq, uint64
     }
     if (mg_stretches_of(&s->cold, seq, &at) == NULL || mg_stream_known_removed(s, seq)) return answer(r, MG_ENOTFOUND);
     r->seq = seq;
-    return ask(s, r, MG_COLD_SCAN, seq, 1);
+    return ask(s, r, MG_COLD_SCAN, seq);
 }
 
 // What the row of a literal subject knows: no message of it is before its first or behind its last one. *from moves, or
@@ -333,9 +301,12 @@ static int read_next(struct mg_stream *s, struct mg_read *r) {
     const struct mg_subject_row *row;
     if (from <= s->visible && narrow(s, r, &from, &row) != 0) return wait_slow(r);
     if (from > s->visible) return answer(r, MG_ENOTFOUND);
+    const struct mg_cold_entry *e = from < mg_stream_cold_end(s) ? mg_ahead_find(s, r, &from) : NULL;
+    if (e) return answer_entry(r, e);
     if (from >= mg_stream_cold_end(s)) return next_in_memory(s, r, from);
-    if (from_ahead(s, r, from)) return 0;
-    return ask(s, r, MG_COLD_SCAN, from, r->sequential ? AHEAD : 1);
+    if (!mg_ahead_is_coming(r, from)) return ask(s, r, MG_COLD_SCAN, from);
+    r->cold = r->ahead->coming;
+    return MG_EAGAIN;
 }
 
 // The row of a literal subject knows its last message.
@@ -387,12 +358,12 @@ static int read_last(struct mg_stream *s, struct mg_read *r) {
     if (err == 0) return 0;
     if (err == MG_EAGAIN) return go_on_later(r);
     if (s->cold.count == 0 || r->partial == 0) return answer(r, MG_ENOTFOUND);
-    return ask(s, r, MG_COLD_LAST, r->partial, 1);
+    return ask(s, r, MG_COLD_LAST, r->partial);
 }
 
 static int read_time(struct mg_stream *s, struct mg_read *r) {
     bool cold = s->first < mg_stream_cold_end(s) && mg_stretch_reaches(mg_stretches_last(&s->cold), r->time);
-    return cold ? ask(s, r, MG_COLD_TIME, s->first, 1) : time_in_memory(s, r);
+    return cold ? ask(s, r, MG_COLD_TIME, s->first) : time_in_memory(s, r);
 }
 
 static int read_row(struct mg_stream *s, struct mg_read *r) {
@@ -432,7 +403,7 @@ static int read_count(struct mg_stream *s, struct mg_read *r) {
     }
     if (r->partial < s->first) r->partial = s->first;
     while (r->partial <= r->seq) {
-        if (r->partial < mg_stream_cold_end(s)) return ask(s, r, MG_COLD_COUNT, r->partial, 0);
+        if (r->partial < mg_stream_cold_end(s)) return ask(s, r, MG_COLD_COUNT, r->partial);
         const uint8_t *bytes = mg_memtable_next(&s->mem, &r->partial);
         if (bytes == NULL || r->partial > r->seq) break;
         mg_record_borrow(&v, bytes);
@@ -496,13 +467,13 @@ int mg_stream_read(struct mg_stream *s, struct mg_read *r) {
 
 void mg_stream_read_end(struct mg_read *r) {
     if (r->stream == NULL) return;
+    free_ahead(r);
     if (r->cold) mg_cold_cancel(r->cold);
     r->cold = NULL;
     if (r->waits.next) mg_list_remove(&r->waits);
     if (r->counts.next) mg_list_remove(&r->counts);
     mg_free(r->copy);
     r->copy = NULL;
-    free_ahead(r);
 }
 
 void mg_reads_pump(struct mg_stream *s) {
@@ -512,9 +483,7 @@ void mg_reads_pump(struct mg_stream *s) {
     while (!mg_list_empty(&now)) {
         struct mg_read *r = mg_container_of(now.next, struct mg_read, waits);
         mg_list_remove(&r->waits);
-        int err = execute(s, r);
-        if (err == 0) err = settle(s, r);
-        if (err == 0) tell(r);
+        mg_read_go_on(r);
         if (!mg_part_spent(s->part, READ_COST)) continue;
         if (!mg_list_empty(&now)) mg_part_pump_later(s);
         break;
@@ -532,6 +501,17 @@ static void fail(struct mg_read *r) {
     tell(r);
 }
 
+// Of the questions that the store was asked. NULL: nobody waits for this one, or it is not a read's.
+static struct mg_read *give_up(struct mg_cold_read *cold) {
+    bool ahead = mg_ahead_forget(cold);
+    if (!ahead && cold->done != cold_done) return NULL;
+    struct mg_read *r = cold->user;
+    bool waits = r->cold == cold;
+    mg_cold_cancel(cold);
+    if (waits) r->cold = NULL;
+    return waits ? r : NULL;
+}
+
 void mg_reads_fail(struct mg_stream *s) {
     mg_list_splice(&s->slow, &s->held);
     while (!mg_list_empty(&s->slow)) {
@@ -541,11 +521,9 @@ void mg_reads_fail(struct mg_stream *s) {
     }
     for (struct mg_list *l = s->reads.next, *next; l != &s->reads; l = next) {
         next = l->next;
-        struct mg_cold_read *cold = mg_container_of(l, struct mg_cold_read, link);
-        if (cold->done != cold_done) continue;
-        struct mg_read *r = cold->user;
-        mg_cold_cancel(cold);
-        r->cold = NULL;
+        struct mg_read *r = give_up(mg_container_of(l, struct mg_cold_read, link));
+        if (r == NULL) continue;
         fail(r);
+        next = s->reads.next; // who is told may give up others
     }
 }

@@ -196,6 +196,7 @@ static int recount_one(struct mg_store *st, struct mg_stream *s, struct mg_run_b
     mg_recount_stream(&r, rows);
     mg_free(list);
     s->subjects = r.subjects;
+    if (r.maybe > 0 || s->inexact) s->recount = MG_RECOUNT_STALE;
     for (uint32_t i = 0; i < r.lost.len; i++)
         mg_stream_found_lost(s, r.lost.at[i].first, r.lost.at[i].last, r.lost.at[i].count);
     int err = mg_recount_write(b, rows);

@@ -143,15 +143,24 @@ static const uint8_t *keep_bytes(struct mg_store_part *p, const void *bytes, siz
     return to;
 }
 
+// What a torn end may have cost was perhaps never acknowledged: that is no loss, and is not called one.
+static bool perhaps_torn(const struct mg_store *st) { return st->maybe_torn && !st->damaged; }
+static const char *what_happened(const struct mg_store *st) {
+    return perhaps_torn(st) ? "missing; perhaps they are of a commit that was torn and that nobody was told about"
+                            : "lost in the journal";
+}
+
 static void check_gap(struct mg_stream *s, const struct mg_record_view *rec) {
     if (rec->head.op == s->op + 1) return;
-    uint64_t missing = rec->head.op - s->op - 1;
-    mg_store_say(s->part->store, MG_LOG_ERR,
-                 "stream %.*s: %llu operations before message %llu were lost in the journal", (int)s->name.n, s->name.p,
-                 (unsigned long long)missing, (unsigned long long)rec->head.seq);
-    s->lost_operations += missing;
+    struct mg_store *st = s->part->store;
+    uint64_t missing = rec->head.op - s->op - 1, messages = 0;
     if (rec->head.type == MG_RECORD_MSG && rec->head.seq > s->last + 1)
-        mg_stream_found_lost(s, s->last + 1, rec->head.seq - 1, rec->head.seq - 1 - s->last);
+        messages = mg_stream_count_lost(s, s->last + 1, rec->head.seq - 1, rec->head.seq - 1 - s->last);
+    mg_store_say(st, perhaps_torn(st) ? MG_LOG_WRN : MG_LOG_ERR,
+                 "stream %.*s: operations %llu to %llu, %llu messages behind %llu among them, are %s", (int)s->name.n,
+                 s->name.p, (unsigned long long)s->op + 1, (unsigned long long)rec->head.op - 1,
+                 (unsigned long long)messages, (unsigned long long)s->last, what_happened(st));
+    s->lost_operations += missing;
 }
 
 // Told at the end: where a stream was deleted, and that is durable, extents of its messages may be used again.
@@ -183,7 +192,7 @@ static void drop_earlier(struct mg_store *st, const struct mg_stream *now) {
         struct mg_stream *s = mg_stream_find(st->parts[i], now->name);
         if (s == now) s = mg_stream_find_other(now);
         if (s == NULL || s->id > now->id) continue;
-        mg_store_say(st, MG_LOG_WRN, "stream %.*s: its deletion was lost in the journal; a later stream of its name "
+        mg_store_say(st, MG_LOG_WRN, "stream %.*s: its deletion is not in the journal; a later stream of its name "
                      "shows that it was deleted", (int)s->name.n, s->name.p);
         mg_stream_apply_drop(s);
         mg_stream_free(s);
@@ -230,6 +239,8 @@ int mg_recover_record(void *arg, const struct mg_record_view *rec, const void *b
 void mg_recover_damage(void *arg, const struct mg_journal_damage *d) {
     struct mg_store *st = arg;
     if (MG_PLANTED(silent_recovery)) return;
+    if (d->perhaps_torn) st->maybe_torn = true;
+    else st->damaged = true;
     st->status.damaged_pages += d->pages_end - d->page;
     mg_store_say(st, d->perhaps_torn ? MG_LOG_WRN : MG_LOG_ERR, "journal: pages %llu to %llu: %s%s",
                  (unsigned long long)d->page, (unsigned long long)(d->pages_end - 1), mg_damage_text(d->cause),
@@ -242,11 +253,11 @@ static void tell_orphans(struct mg_store *st) {
         if (x->dropped) continue;
         st->status.unknown_streams++;
         st->status.lost_messages += x->messages;
-        mg_store_say(st, MG_LOG_ERR,
+        mg_store_say(st, perhaps_torn(st) ? MG_LOG_WRN : MG_LOG_ERR,
                      "stream number %llu is not known, but the journal has %llu records of it: %llu messages from %llu "
-                     "to %llu are lost",
+                     "to %llu are %s",
                      (unsigned long long)x->stream, (unsigned long long)x->records, (unsigned long long)x->messages,
-                     (unsigned long long)x->first_seq, (unsigned long long)x->last_seq);
+                     (unsigned long long)x->first_seq, (unsigned long long)x->last_seq, what_happened(st));
     }
     mg_orphans_fini(&st->orphans);
 }

@@ -95,7 +95,7 @@ struct mg_cell *mg_rows_put_frozen(struct mg_rows *rows, mg_slice key, mg_slice 
 
 // The answer of a look-up: base is the value in the runs, or p == NULL. Completes the unresolved rows of all
 // generations from the oldest on. `merged` (may be NULL) is called for each.
-typedef void (*mg_rows_merged_fn)(void *arg, mg_slice before, const struct mg_cell *after, bool frozen);
+typedef void (*mg_rows_merged_fn)(void *arg, mg_slice before, struct mg_cell *after, bool frozen);
 void mg_rows_resolve(struct mg_rows *rows, mg_slice key, mg_slice base, mg_rows_merged_fn merged, void *arg);
 
 // Freezes the active generation and starts a new one. Returns the frozen one (borrowed).

@@ -45,6 +45,15 @@ void mg_seal_correct(struct mg_stream *s, int more) {
     if (!MG_PLANTED(sealed_count)) mg_state_row_pack(s->sealed_state->value, &row);
 }
 
+void mg_seal_inexact(struct mg_stream *s) {
+    const struct mg_seal *seal = s->part->seal;
+    struct mg_state_row row;
+    if (s->sealed_state == NULL || seal == NULL || seal->given) return;
+    mg_state_row_unpack(&row, s->sealed_state->value);
+    row.flags |= MG_STATE_INEXACT;
+    mg_state_row_pack(s->sealed_state->value, &row);
+}
+
 // Of those that `first` has passed neither row nor facts are needed: nothing in them lives.
 static void put_stretch(void *arg, const struct mg_stretch *c) {
     struct mg_stream *s = arg;
@@ -319,8 +328,6 @@ static bool install(struct mg_store_part *p, struct mg_seal *seal) {
     p->installs++;
     mg_rows_written(&p->rows, seal->rows, seal->forget ? 0 : p->store->o.rows_bytes / p->store->o.parts);
     mg_rowmap_unref(seal->rows);
-    for (struct mg_stream *s = seal->forget ? mg_stream_next(p, NULL) : NULL; s; s = mg_stream_next(p, s))
-        mg_correct_doubt(s);
     seal->runs = NULL;
     seal->rows = NULL;
     p->seal = NULL;

@@ -90,6 +90,8 @@ static inline bool mg_seal_first(struct mg_stream *s) {
 }
 // So many of its sealed subjects turned out to be new.
 void mg_seal_correct(struct mg_stream *s, int more);
+// Sealed rows turned out to be in doubt.
+void mg_seal_inexact(struct mg_stream *s);
 // It goes.
 void mg_seal_unlink(struct mg_stream *s);
 

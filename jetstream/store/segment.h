@@ -158,6 +158,10 @@ struct mg_section_filter {
 struct mg_section_filter *mg_section_filter_new(const struct mg_segment *g, const struct mg_section *s,
                                                 const struct mg_subject_match *m);
 void mg_section_filter_free(struct mg_section_filter *f);
+// Its subject is of the set, for sure: the record was not asked.
+static inline bool mg_section_filter_has(const struct mg_section_filter *f, const struct mg_section_entry *e) {
+    return e->subject < f->nbits && (f->bits[e->subject / 64] >> (e->subject % 64) & 1);
+}
 size_t mg_section_filter_size(const struct mg_section_filter *f); // bytes of memory
 
 // ---- walking

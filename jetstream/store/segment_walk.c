@@ -86,7 +86,7 @@ static bool unwanted(const struct mg_section_walk *w, uint32_t i) {
 static int passes(struct mg_section_walk *w, const struct mg_section_entry *e) {
     const struct mg_section_filter *f = w->filter;
     if (!f) return MG_OK;
-    if (e->subject < f->nbits && (f->bits[e->subject / 64] >> (e->subject % 64) & 1)) return MG_OK;
+    if (mg_section_filter_has(f, e)) return MG_OK;
     struct mg_record_view v;
     int err = mg_section_read(w->g, &w->s, e, &w->buf, &v);
     if (err) return err;

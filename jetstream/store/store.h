@@ -60,7 +60,7 @@ struct mg_store_options {
     uint64_t extent_room;    // bytes of them that wait for a checkpoint; 0: as many as the ring's
     uint32_t steps;          // of each kind of work in a turn; 0: by the clock (mg_part_spent)
     uint32_t removals;       // of messages, that one record names if there are many; 0: by the number of tables
-    uint32_t walk;           // messages in memory, or rows, that one read looks at in one go; 0: 1024
+    uint32_t walk;           // messages in memory, or rows, that one read looks at in one go, or reads ahead; 0: 1024
     bool eager;                // background jobs let others in whenever they can, not only when they are long
     uint64_t ballast_bytes;  // kept free for a checkpoint when the disk is full; 0: by the ring; or MG_NO_BALLAST
     uint8_t secret[24];      // random bytes; a new store takes its id and salt from them

@@ -32,6 +32,7 @@
 struct mg_store {
     struct mg_store_options o;
     bool look_only;              // opened by mg_store_look
+    bool maybe_torn, damaged;    // the start has met pages that are perhaps the journal's torn end; others
     bool recount;                // a table of subjects could not be opened
     struct mg_disk *disk;
     struct mg_journal *journal;

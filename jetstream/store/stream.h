@@ -142,7 +142,12 @@ struct mg_stream {
     struct {                  // at most so much of the counters are messages that have gone: limits let it be
         uint64_t msgs, bytes;
     } slack;
-    enum mg_recount_state { MG_RECOUNT_IDLE, MG_RECOUNT_WANTED, MG_RECOUNT_ASKED } recount; // see correct.h
+    enum mg_recount_state {   // see correct.h
+        MG_RECOUNT_IDLE,
+        MG_RECOUNT_WANTED,
+        MG_RECOUNT_ASKED,
+        MG_RECOUNT_STALE,     // asked, but the rows of subjects have become others
+    } recount;
     uint64_t recount_from;    // not before `first` is there: something in front of it cannot be read
     bool rebuilt;             // replay: of the messages in segments only those count that can be read
     bool dirty;               // changed since the last seal
@@ -272,7 +277,7 @@ uint64_t mg_stream_cold_end(const struct mg_stream *s);
 size_t mg_subject_key(const struct mg_stream *s, mg_slice subject, char *out);
 // After a look-up: the older value of an unresolved row has come.
 // The row is among sealed ones (frozen) or not.
-void mg_stream_subject_merged(struct mg_stream *s, mg_slice before, const struct mg_cell *after, bool frozen);
+void mg_stream_subject_merged(struct mg_stream *s, mg_slice before, struct mg_cell *after, bool frozen);
 
 // assist.c: what a change needs from segments, or from a long walk. MG_EAGAIN: asked for, the queue is pumped when it
 // has come.
@@ -336,6 +341,8 @@ void mg_subjects_fail(struct mg_stream *s);
 
 // Of the messages first..last `count` cannot be read: counted and said once.
 void mg_stream_found_lost(struct mg_stream *s, uint64_t first, uint64_t last, uint64_t count);
+// The same, but the caller says it. Returns how many are news.
+uint64_t mg_stream_count_lost(struct mg_stream *s, uint64_t first, uint64_t last, uint64_t count);
 
 // streams.c
 int mg_configure_execute(struct mg_stream *s, struct mg_change *c);
@@ -345,6 +352,7 @@ void mg_stream_apply_drop(struct mg_stream *s);
 #define MG_STATE_FIRST_EXACT 1u // flags of a row of counters
 #define MG_STATE_REBUILT 2u
 #define MG_STATE_INEXACT 4u
+#define MG_STATE_IN_DOUBT (MG_STATE_REBUILT | MG_STATE_INEXACT) // rows of subjects may say what no message does
 int mg_stream_decode_row(struct mg_stream *s, mg_slice value); // MG_ECORRUPT
 struct mg_stream *mg_stream_new(struct mg_store_part *p, uint64_t id);
 void mg_stream_give_up(struct mg_stream *s); // whatever was asked of readers for it

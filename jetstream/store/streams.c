@@ -329,13 +329,19 @@ bool mg_stream_lost(const struct mg_stream *s, unsigned i, uint64_t *first, uint
     return true;
 }
 
-void mg_stream_found_lost(struct mg_stream *s, uint64_t first, uint64_t last, uint64_t count) {
+uint64_t mg_stream_count_lost(struct mg_stream *s, uint64_t first, uint64_t last, uint64_t count) {
     uint64_t news = mg_lost_add(&s->lost_ranges, first, last, count);
-    if (news == 0) return;
+    if (news == 0) return 0;
     s->lost += news;
     s->dirty = true;
     if (s->storage == MG_STORAGE_FILE && s->part->loop) mg_store_press_soon(s->part->store);
     atomic_fetch_add(&s->part->store->lost_messages, news);
+    return news;
+}
+
+void mg_stream_found_lost(struct mg_stream *s, uint64_t first, uint64_t last, uint64_t count) {
+    uint64_t news = mg_stream_count_lost(s, first, last, count);
+    if (news == 0) return;
     mg_store_say(s->part->store, MG_LOG_ERR, "stream %.*s: %llu messages from %llu to %llu are damaged", (int)s->name.n,
                  s->name.p, (unsigned long long)news, (unsigned long long)first, (unsigned long long)last);
 }

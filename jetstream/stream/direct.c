@@ -184,7 +184,7 @@ bool mg_js_stream_direct(void *arg, const struct mg_msg *m) {
     const char *why = NULL;
     if (mg_js_level_too_high(m)) why = "412 Required Api Level";
     else if (body.n == 0 && !by_key) why = "408 Empty Request";
-    else if (mg_shape_read(&ask_shape, body, false, &d->ask, &err) != 0) why = "408 Malformed Request";
+    else if (body.n && mg_shape_read_whole(&ask_shape, body, &d->ask, &err) != 0) why = "408 Malformed Request";
     else why = refusal(&d->ask, by_key, key);
     mg_buf_fini(&err);
     if (why) {

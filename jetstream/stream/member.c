@@ -224,13 +224,16 @@ void mg_js_member_revise(struct mg_js_member *m, struct mg_js_consumer_config *c
         m->look_for_listeners = true;
     }
     mg_js_member_wake(m);
-    if (new_filters) mg_js_retention_sweep(m->stream);
+    if (!new_filters) return;
+    m->refiltered = true;
+    mg_js_retention_sweep(m->stream);
 }
 
 void mg_js_member_pause(struct mg_js_member *m, struct mg_js_time until) {
     struct mg_js *js = m->stream->js;
     struct mg_js_terms *old = m->terms;
     struct mg_js_consumer_config config;
+    if (mg_js_time_same(old->config.pause_until, until)) return; // nothing to tell of either
     mg_js_consumer_copy(&config, &old->config);
     config.pause_until = until;
     mg_js_consumer_stamp(&config);

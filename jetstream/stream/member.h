@@ -103,6 +103,7 @@ struct mg_js_member {
     uint64_t bounced;         // a delivery that reached nobody; 0: none
     bool persistent, live;    // live: its creation is durable, it delivers
     bool stale;               // num_pending must be counted
+    bool refiltered;          // its filters changed: what it was given need not match them
     bool reading, look_for_listeners, expired, dead;
     bool more;                // of this turn: its slice was used up
     bool listed;              // in members->names

@@ -442,7 +442,7 @@ static void forget_one(struct mg_js_member *m, const struct removal *r, uint64_t
     bool waits = seq >= mg_js_consumer_next(m->c);
     if (waits && m->count) mg_js_later_gone(&m->count->later, seq);
     if (waits) m->stale = m->stale || (mg_js_member_matches(m, subject) && !MG_PLANTED(stale_pending));
-    else if (r->silent) mg_js_consumer_purged_one(m->c, seq);
+    else if (r->silent) mg_js_consumer_purged_one(m->c, mg_js_member_now(m), seq);
     else mg_js_consumer_removed(m->c, mg_js_member_now(m), seq, subject);
 }
 
@@ -488,20 +488,24 @@ struct purge {
     bool whole;
 };
 
-static bool covers(mg_slice filter, const struct mg_js_own *own) {
-    if (filter.n == 0) return true;
-    for (uint32_t i = 0; i < own->n; i++)
-        if (!mg_subject_subset(mg_js_own_filters(own)[i], filter)) return false;
-    return own->n > 0;
+// Of what a consumer wants, how much was purged: 2 all, 1 some, 0 nothing that it names.
+static int purged_of(mg_slice filter, const struct mg_js_own *own) {
+    bool all = own->n > 0, some = own->n == 0;
+    for (uint32_t i = 0; i < own->n; i++) {
+        all = all && mg_subject_subset(mg_js_own_filters(own)[i], filter);
+        some = some || mg_subject_subset(filter, mg_js_own_filters(own)[i]);
+    }
+    return filter.n == 0 || all ? 2 : some;
 }
 
+// spec/jetstream-consumers.md 14.3: nobody who wants some of it stays in front of the stream's first message, and who
+// wanted nothing else is at its end.
 static void tell_purged(void *arg, struct mg_js_member *m) {
     const struct purge *p = arg;
     if (m->c == NULL) return;
-    if (covers(p->filter, &m->own)) {
-        uint64_t first = p->filter.n && p->whole ? p->last + 1 : p->first;
-        if (p->filter.n == 0 || p->whole) mg_js_consumer_purged(m->c, mg_js_member_now(m), first);
-    }
+    int much = purged_of(p->filter, &m->own);
+    uint64_t first = much == 2 && p->filter.n && p->whole ? p->last + 1 : p->first;
+    if (much) mg_js_consumer_purged(m->c, mg_js_member_now(m), first);
     mg_js_member_restart(m);
     mg_js_member_wake(m);
 }

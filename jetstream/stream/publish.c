@@ -171,11 +171,12 @@ static void append(struct mg_js_stream *s, mg_slice reply, const struct mg_js_wi
 
 // ---- headers as they are stored -------------------------------------------------------------------------------------
 
-// An inline status is not stored, nor what the broker itself adds; a block that becomes empty is dropped.
+// An inline status is not stored, nor what the broker itself adds; a block that becomes empty is dropped. What does not
+// look like headers stays as it came.
 static mg_slice storable(mg_slice headers, struct mg_buf *space) {
     const mg_slice line = MG_S("NATS/1.0\r\n");
     mg_slice v;
-    if (headers.n == 0) return headers;
+    if (!mg_slice_starts(headers, MG_S("NATS/1.0"))) return headers;
     bool plain = mg_slice_starts(headers, line); // also one that is empty
     if (plain && !mg_hdr_get(headers, MG_S("Nats-Request-Info"), &v)) return headers;
     const char *eol = memchr(headers.p, '\n', headers.n);

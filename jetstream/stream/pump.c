@@ -109,13 +109,15 @@ static bool passes(const struct mg_js_member *m) {
 
 static struct mg_js_member *reader(struct mg_js_reading *rd) { return rd->r.user; }
 
+static bool knows_pending(struct mg_js_member *m);
+
 static void came(struct mg_js_reading *rd) {
     struct mg_js_member *m = reader(rd);
     struct mg_js *js = m->stream->js;
     m->reading = false;
     js->inside++;
     if (passes(m)) note_passed(m);
-    hand_over(m);
+    if (rd->r.err != 0 || knows_pending(m)) hand_over(m); // if not: it is read again when it is counted
     js->inside--;
     mg_js_member_wake(m);
 }

@@ -29,10 +29,11 @@ enum need { NO, PERHAPS, YES };
 // subject empty: not known.
 static enum need needs(const struct mg_js_member *m, uint64_t seq, mg_slice subject) {
     if (m->c == NULL) return YES; // it is being made
-    if (seq < mg_js_consumer_next(m->c))
-        return mg_js_pending_find(&mg_js_consumer_state(m->c)->pending, seq) != NULL ? YES : NO;
+    bool ahead = seq >= mg_js_consumer_next(m->c);
+    if (!ahead && mg_js_pending_find(&mg_js_consumer_state(m->c)->pending, seq) == NULL) return NO;
     if (m->own.n == 0) return YES;
-    return subject.n == 0 ? PERHAPS : mg_js_member_matches(m, subject) ? YES : NO;
+    if (subject.n == 0) return ahead || m->refiltered ? PERHAPS : YES;
+    return mg_js_member_matches(m, subject) ? YES : NO;
 }
 
 static void remove_message(struct mg_js_stream *s, uint64_t seq) { mg_stream_remove(s->store, seq, false, NULL); }

@@ -8,7 +8,7 @@
 
 #include "jetstream/stream/member.h"
 
-// The owner's, of the streams' shard; zeroed but for the first three, and back in that state when it ends.
+// The owner's, of the streams' shard. Zeroed at first but for js, each and end; it can be used again when it has ended.
 struct mg_js_roll {
     struct mg_js *js;
     void (*each)(struct mg_js_roll *r, struct mg_js_member *m);

@@ -45,6 +45,7 @@
     X(early_recycle, journal, "pages that are still needed are written again")                                         \
     X(no_fence, journal, "recovery begins no incarnation")                                                             \
     X(no_void, journal, "pages that an incarnation has cut off count again")                                           \
+    X(damage_forgotten, journal, "what a recovery could not read comes back when it can be read")                      \
     X(found_not_synced, journal, "recovery shows what it found before that is durable")                                \
     X(torn_is_whole, journal, "a commit that was never finished is delivered")                                         \
     X(stop_at_bad_page, journal, "replay ends at the first bad page")                                                  \
@@ -71,6 +72,7 @@
     X(late_dedupe, store, "replay forgets the ids of messages")                                                        \
     X(risen_stream, store, "a deleted stream keeps its row")                                                           \
     X(old_snapshot, store, "an answer from files is believed though a checkpoint came between")                        \
+    X(stale_batch, store, "what was read ahead is believed though a checkpoint came between")                          \
     X(blind_walk, store, "a read goes on in memory though a checkpoint has taken away what is there")                  \
     X(rollup_half_done, store, "a rollup is acknowledged before it has removed anything")                              \
     X(row_at_once, store, "a read of a row does not wait until the row is durable")                                    \

@@ -13,6 +13,7 @@
 
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/sizefmt.h"
 #include "server/base/timefmt.h"
 #include "server/config/table.h"
 
@@ -148,6 +149,14 @@ static int diff_inactive(struct pair *p) {
     return MG_OK;
 }
 
+static int diff_sync(struct pair *p) {
+    int64_t ns[] = {p->a->js.sync_interval, p->b->js.sync_interval};
+    char text[2][40] = {"always", "always"};
+    for (int i = 0; i < 2; i++)
+        if (ns[i]) mg_fmt_duration(text[i], ns[i]);
+    return unsupported(p, "SyncInterval: old=%s, new=%s", text[0], text[1]);
+}
+
 // spec/jetstream-streams.md 21: bounds that were set may grow. Unlike in the reference, JetStream itself and what its
 // store was opened with stay as they are until the next start.
 static int diff_jetstream(struct pair *p) {
@@ -163,7 +172,7 @@ static int diff_jetstream(struct pair *p) {
     if (!same(a->domain, b->domain))
         return unsupported(p, "JetStreamDomain: old=%s, new=%s", text(a->domain), text(b->domain));
     if (!same(a->unique_tag, b->unique_tag)) return unsupported(p, "JetStreamUniqueTag");
-    if (a->sync_interval != b->sync_interval) return unsupported(p, "SyncInterval");
+    if (a->sync_interval != b->sync_interval) return diff_sync(p);
     if (a->strict != b->strict) return unsupported(p, "NoJetStreamStrict");
     if (a->max_ack_pending != b->max_ack_pending || a->max_request_batch != b->max_request_batch ||
         a->duplicate_window != b->duplicate_window)
@@ -172,8 +181,11 @@ static int diff_jetstream(struct pair *p) {
         return unsupported(p, "StreamMaxBufferedMsgs");
     if (a->request_queue_limit != b->request_queue_limit || a->info_queue_limit != b->info_queue_limit)
         return unsupported(p, "JetStreamRequestQueueLimit");
-    if (a->max_memory != b->max_memory) change(p, "jetstream", "JetStream max memory = %lld", (long long)b->max_memory);
-    if (a->max_store != b->max_store) change(p, "jetstream", "JetStream max store = %lld", (long long)b->max_store);
+    char size[40];
+    if (a->max_memory != b->max_memory)
+        change(p, "jetstream", "JetStream max_mem_store = %s", mg_fmt_size(size, b->max_memory));
+    if (a->max_store != b->max_store)
+        change(p, "jetstream", "JetStream max_file_store = %s", mg_fmt_size(size, b->max_store));
     return MG_OK;
 }
 

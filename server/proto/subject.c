@@ -95,7 +95,7 @@ bool mg_subject_subset(mg_slice sub, mg_slice pattern) {
 bool mg_subject_collide(mg_slice a, mg_slice b) {
     struct mg_tokens ia = mg_tokens_of(a), ib = mg_tokens_of(b);
     for (;;) {
-        mg_slice ta, tb;
+        mg_slice ta = {NULL, 0}, tb = {NULL, 0};
         bool more_a = mg_tokens_next(&ia, &ta), more_b = mg_tokens_next(&ib, &tb);
         if (!more_a || !more_b) return more_a == more_b && a.n > 0;
         if (ta.n == 0 || tb.n == 0) return false;

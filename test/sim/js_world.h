@@ -58,13 +58,13 @@ struct js_world {
     uint64_t steps;          // of anybody until the crash; 0: none comes
     enum sim_crash how;
     uint32_t ring_file, ring_files, sections, cache;
+    uint32_t walk; // what a read looks at in one go: so few that it has to come again; 0: many
     bool packs; // some streams ask for compression
     bool hasty;              // much is delivered again, and max_deliver counts it
     enum js_kind kind;       // of all streams; JS_KINDS: any
     bool eager;
     const struct js_feature *feature; // NULL: none
     void *own;               // its state
-    bool torn;               // the end of the journal was perhaps torn once
 };
 
 struct js_feature {

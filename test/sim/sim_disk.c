@@ -437,6 +437,12 @@ int sim_disk_bad_sector(struct sim_disk *d, const char *name, uint64_t at) {
     return 0;
 }
 
+void sim_disk_good_sector(struct sim_disk *d, const char *name, uint64_t at) {
+    struct entry *e = entry_find(&d->now, name);
+    for (unsigned i = 0; e && i < e->node->nbad; i++)
+        if (e->node->bad[i] == at / SIM_SECTOR) e->node->bad[i--] = e->node->bad[--e->node->nbad];
+}
+
 int sim_disk_set(struct sim_disk *d, const char *name, const void *p, size_t n) {
     struct entry *e = entry_find(&d->now, name);
     if (e == NULL) e = create(d, name, p == NULL);

@@ -13,8 +13,8 @@
 //   - nothing is reported as damage but damage, and perhaps the end that a power cut has torn
 //
 // Workloads: `points` crashes a short life at each of its operations in turn; `lives` is long; `rot` spoils bytes at
-// rest; `errors` lets writes and syncs fail; `stray` loses and misdirects writes; `full` fills the disk; `interval`
-// acks before it syncs.
+// rest, and some read well again later; `errors` lets writes and syncs fail; `stray` loses and misdirects writes;
+// `full` fills the disk; `interval` acks before it syncs.
 #include <stdio.h>
 #include <string.h>
 
@@ -25,7 +25,16 @@
 #include "test/sim/journal_model.h"
 
 #define FILE_PAGES 16u
+#define PAGE 4096u
 
+// A place in the ring that was spoiled.
+struct wound {
+    char name[40];
+    uint64_t at;
+    unsigned bit;
+    bool flipped; // or it cannot be read
+    uint8_t page[PAGE]; // if flipped: what it was part of then
+};
 struct world {
     struct sim *sim;
     struct sim_disk *disk;
@@ -41,6 +50,8 @@ struct world {
     uint64_t outstanding; // bytes of batches that were submitted and have not come back well
     bool may_tear;        // the life ends with a power cut, or with writes that fail
     bool opened;
+    struct wound wounds[16];
+    unsigned wounds_len;
     int refused; // what the last submit that was refused answered, other than MG_EFULL
 };
 
@@ -354,19 +365,41 @@ static void run_lives(struct world *w) {
 static void spoil(struct world *w) {
     uint64_t pages = (uint64_t)w->files * FILE_PAGES, n = 1 + sim_below(w->sim, 3);
     for (uint64_t i = 0; i < n; i++) {
-        char name[40];
-        uint64_t slot = sim_below(w->sim, pages), at = slot % FILE_PAGES * 4096 + sim_below(w->sim, 4096);
-        snprintf(name, sizeof(name), "journal/ring-%05u", (unsigned)(slot / FILE_PAGES));
-        int rc = sim_chance(w->sim, 128) ? sim_disk_flip(w->disk, name, at, (unsigned)sim_below(w->sim, 8))
-                                         : sim_disk_bad_sector(w->disk, name, at);
-        if (rc == 0) model_spoil(&w->model, slot);
+        uint64_t slot = sim_below(w->sim, pages), size;
+        struct wound *x = &w->wounds[w->wounds_len];
+        x->at = slot % FILE_PAGES * PAGE + sim_below(w->sim, PAGE);
+        snprintf(x->name, sizeof(x->name), "journal/ring-%05u", (unsigned)(slot / FILE_PAGES));
+        x->flipped = sim_chance(w->sim, 128);
+        x->bit = (unsigned)sim_below(w->sim, 8);
+        int rc = x->flipped ? sim_disk_flip(w->disk, x->name, x->at, x->bit)
+                            : sim_disk_bad_sector(w->disk, x->name, x->at);
+        if (rc != 0) continue;
+        model_spoil(&w->model, slot);
+        const uint8_t *p = sim_disk_peek(w->disk, x->name, &size);
+        memcpy(x->page, p + x->at / PAGE * PAGE, PAGE);
+        w->wounds_len++;
+    }
+}
+
+// It was the cable: what was not written since reads as it was. A recovery has told of it and was served from.
+static void heal(struct world *w) {
+    for (; w->wounds_len > 0; w->wounds_len--) {
+        const struct wound *x = &w->wounds[w->wounds_len - 1];
+        uint64_t size;
+        const uint8_t *p = sim_disk_peek(w->disk, x->name, &size);
+        if (!x->flipped) sim_disk_good_sector(w->disk, x->name, x->at);
+        else if (memcmp(p + x->at / PAGE * PAGE, x->page, PAGE) == 0)
+            sim_disk_flip(w->disk, x->name, x->at, x->bit);
     }
 }
 
 static void run_rot(struct world *w) {
+    bool healed = false; // nothing is spoiled then: a fence that is damaged itself cannot tell what it knows
     for (unsigned i = 0; i < 4; i++) {
         live(w, sim_chance(w->sim, 128) ? 0 : 1 + sim_below(w->sim, 1500), SIM_KILL);
-        if (w->opened && !over(w)) spoil(w);
+        healed |= w->opened && w->wounds_len > 0 && sim_chance(w->sim, 100);
+        if (w->opened && healed) heal(w);
+        else if (w->opened && !over(w)) spoil(w);
     }
 }
 

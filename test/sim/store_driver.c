@@ -540,7 +540,7 @@ void slots_found(struct world *w) {
         struct slot *sl = &w->slots[i];
         if (sl->phase == SLOT_ABSENT) continue;
         if (sl->stream == NULL) {
-            sim_check(!sl->sure || w->reports, "stream %u is lost, and nobody says so", sl->no);
+            sim_check(!sl->sure || (w->damaged && w->reports), "stream %u is lost, and nobody says so", sl->no);
             sl->phase = SLOT_ABSENT;
         } else {
             sl->phase = SLOT_PRESENT; // a deletion that did not happen

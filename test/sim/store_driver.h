@@ -92,7 +92,6 @@ struct world {
     uint64_t patience;   // when somebody has waited for ever
     unsigned working;
     unsigned reports;    // lines of warnings and errors in this life
-    bool ever_torn;      // a life before could not tell its torn end from damage
     bool ever_faulty;
     bool damaged;        // the disk was spoiled: what is missing must be reported
     bool faulty;         // writes fail: the store may refuse

@@ -32,6 +32,7 @@ struct reading {
     unsigned more;    // sequential: so many further messages
     struct scan *scan; // it is part of one; NULL
     bool done;
+    bool rests; // it goes on later
 };
 
 mg_slice draw_filter(struct sim *s) {
@@ -227,7 +228,20 @@ static void answered(struct reading *rd) {
     }
     rd->more--;
     rd->r.seq = rd->from = rd->r.msg.seq + 1;
-    ask(rd);
+    rd->rests = sim_chance(rd->sl->w->sim, 64);
+    if (!rd->rests) ask(rd);
+}
+
+// One that rested, with what it had read ahead.
+static bool go_on(struct slot *sl) {
+    for (struct mg_list *l = sl->reads.next; l != &sl->reads; l = l->next) {
+        struct reading *rd = mg_container_of(l, struct reading, link);
+        if (!rd->rests) continue;
+        rd->rests = false;
+        ask(rd);
+        return true;
+    }
+    return false;
 }
 
 static void done(struct mg_read *r) {
@@ -265,6 +279,7 @@ static void set_row(struct reading *rd, unsigned i) {
 bool reads_begin(struct shard *sh, struct slot *sl) {
     struct sim *s = sh->w->sim;
     const struct model *m = &sl->model;
+    if (sim_chance(s, 64) && go_on(sl)) return true;
     enum mg_read_kind kind = (enum mg_read_kind)sim_below(s, MG_READ_COUNT + 1);
     uint64_t span = m->last + 3 - m->first_seq;
     struct reading *rd = reading_new(sl, kind, m->first_seq + sim_below(s, span));

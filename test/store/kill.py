@@ -240,6 +240,12 @@ def tool(server, option, path):
     return done.returncode, said
 
 
+def hopeless(files, said):
+    """Of a young store that has lost both copies of its manifest only the journal is left, which cannot be read."""
+    older = any(name.startswith(("segments/", "tables/")) for name in files)
+    return not older and "no file that tells the store's salt" in said
+
+
 def check_rounds(hammer, server, path, rounds, rng):
     """--check-store knows what a start will find and changes nothing; --rebuild-store loses no byte of what was."""
     _, before, _, _ = verify(hammer, path)
@@ -268,6 +274,11 @@ def check_rounds(hammer, server, path, rounds, rng):
                   f"{what}: --check-store returns {status}, but {len(missing)} are missing\n{said}")
         check(status == 0 or not before or rc == 2 or missing or told or status == 1 or "lost" in said,
               f"{what}: --check-store returns {status} for nothing\n{said}")
+        if hopeless(damaged, saved):
+            print(f"check {i + 1}: {what}: {status}, nothing to rebuild from", flush=True)
+            shutil.rmtree(copy)
+            shutil.rmtree(rebuilt)
+            continue
         rc, after, _, started = verify(hammer, rebuilt, (0, 2))
         check(rc == 0, f"{what}: --rebuild-store returns {again}, but a start says {started[-1000:]}\n{saved}")
         wrong = [key for key, value in after.items() if before.get(key, value) != value]

@@ -89,7 +89,8 @@ func (l *ledger) take(d delivery, ordered bool) {
 	}
 }
 
-// ack acks what was taken, and waits for the confirmation of every tenth.
+// ack acks what was taken, and waits for the confirmation of every tenth. Several do so at once: acks must not be later
+// than their time.
 func (l *ledger) ack(ctx context.Context) {
 	for {
 		select {
@@ -127,12 +128,14 @@ func (l *ledger) publishers(t *T, nc *nats.Conn, count int) {
 
 func restarts(w way, signal syscall.Signal) func(*T) {
 	return func(t *T) {
-		s, count := t.streaming(), volume()/10
+		s, count := t.streaming(), volume()
 		nc, l := t.lasting(s), newLedger(count)
 		l.forgetful = signal == syscall.SIGKILL && forgetsWhenKilled()
 		stream := t.stream(nc, jetstream.LimitsPolicy)
 		w.read(t, t.lasting(s), func(d delivery) { l.take(d, w.ordered) })
-		go l.ack(t.context())
+		for range 10 {
+			go l.ack(t.context())
+		}
 		l.publishers(t, nc, count)
 		for part := 1; part <= 3; part++ {
 			t.within(limit, "reading to go on", func() bool {

@@ -91,8 +91,11 @@ func pullOld(t *T, nc *nats.Conn, deliver func(delivery)) {
 	ctx := t.context()
 	go func() {
 		for ctx.Err() == nil {
-			messages, _ := sub.Fetch(500, nats.MaxWait(heartbeat))
-			for _, msg := range messages {
+			batch, err := sub.FetchBatch(500, nats.MaxWait(heartbeat))
+			if err != nil {
+				continue
+			}
+			for msg := range batch.Messages() { // as they come: Fetch keeps them until there are 500
 				deliver(fromOld(msg))
 			}
 		}

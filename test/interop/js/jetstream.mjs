@@ -120,7 +120,7 @@ for (const [name, read] of Object.entries(ways)) {
       const [nc, other] = [await client(), await client()];
       const jsm = await jetstreamManager(nc);
       await jsm.streams.add({ name: "S", subjects: ["s.>"] });
-      const count = VOLUME / 10;
+      const count = VOLUME;
       // The reference writes acks to its disk some time after it has confirmed them.
       const reader = new Reader(name, signal === "SIGKILL" && /nats-server$/.test(binary));
       const stored = new Map();

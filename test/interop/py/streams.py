@@ -135,7 +135,7 @@ async def interrupted(way, signal):
         await js.add_stream(name="S", subjects=["s.>"])
         # The reference writes acks to its disk some time after it has confirmed them.
         forgetful = signal == "KILL" and os.path.basename(BINARY).startswith("nats-server")
-        count, stored, reading = VOLUME // 10, {}, Reading(way is ordered, forgetful)
+        count, stored, reading = VOLUME, {}, Reading(way is ordered, forgetful)
         await way(other, reading)
         publishing = asyncio.ensure_future(publish(js, count, stored))
         for part in (1, 2, 3):

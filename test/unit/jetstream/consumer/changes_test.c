@@ -38,7 +38,7 @@ static void test_start(void **state) {
         {MG_JS_DELIVER_BY_START_TIME, false, 0, 5, 9, 8, 8, MG_JS_START_FIRST_AT},
         {MG_JS_DELIVER_BY_START_TIME, false, 0, 5, 9, 0, 10, MG_JS_START_FIRST_AT},
         {MG_JS_DELIVER_LAST_PER_SUBJECT, true, 0, 5, 9, 6, 6, MG_JS_START_LAST_SUBJECTS},
-        {MG_JS_DELIVER_LAST_PER_SUBJECT, true, 0, 5, 9, 0, 10, MG_JS_START_LAST_SUBJECTS},
+        {MG_JS_DELIVER_LAST_PER_SUBJECT, true, 0, 5, 9, 0, 9, MG_JS_START_LAST_SUBJECTS},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct mg_js_consumer_rules r = {.deliver = cases[i].policy, .start_seq = cases[i].start};
@@ -131,8 +131,8 @@ static void test_purge_in_part(void **state) {
     world_expect(w, "r<a s4 d6 x2 p0\n");
     mg_js_consumer_purged(w->c, w->now, 2); // nothing goes back
     world_floors(w, 6, 5, 3, 3);
-    mg_js_consumer_purged_one(w->c, 4); // by a narrower filter
-    mg_js_consumer_purged_one(w->c, 1);
+    mg_js_consumer_purged_one(w->c, w->now, 4); // by a narrower filter
+    mg_js_consumer_purged_one(w->c, w->now, 1);
     world_expect(w, "");
     world_floors(w, 6, 5, 4, 4);
     world_free(w);

@@ -317,6 +317,65 @@ static void damage_to_the_last_commit_is_reported(void **state) {
     }
 }
 
+// What one start could not read is lost for all that follow: its numbers were given again.
+static void what_a_start_could_not_read_does_not_come_back(void **state) {
+    struct fixture *f = *state;
+    f->o.idle_ns = 1;
+    reopen(f);
+    for (unsigned op = 1; op <= 2; op++) {
+        assert_int_equal(submit(f, op, 1, MG_BATCH_NORMAL), 0);
+        wait_for(f, 1);
+        while (state_of(f).seals < op) continue;
+    }
+    uint64_t lost = f->page;
+    mg_journal_close(f->j);
+    f->j = NULL;
+    spoil(f, lost);
+    reopen(f);
+    assert_int_equal(f->records, 1);
+    assert_int_equal(f->damages, 1);
+    assert_int_equal(submit(f, 2, 1, MG_BATCH_NORMAL), 0);
+    wait_for(f, 1);
+    mg_journal_close(f->j);
+    f->j = NULL;
+    spoil(f, lost); // the same bits: it reads well again
+    for (int again = 0; again < 2; again++) {
+        reopen(f);
+        assert_int_equal(f->records, 2);
+        assert_int_equal(f->next_op, 3);
+        assert_int_equal(f->damages, 1);
+        assert_int_equal(f->damage[0].page, lost);
+        assert_int_equal(f->damage[0].pages_end, lost + 1);
+        assert_int_equal(f->damage[0].cause, MG_DAMAGE_BAD);
+        assert_false(f->damage[0].perhaps_torn);
+    }
+    f->o.replay_from = lost + 1; // in other files now
+    reopen(f);
+    assert_int_equal(f->damages, 0);
+}
+
+// What was perhaps torn is so at the next start as well, though the fence stands behind it then.
+static void a_torn_end_does_not_become_damage(void **state) {
+    struct fixture *f = *state;
+    f->o.idle_ns = 0;
+    reopen(f);
+    assert_int_equal(submit(f, 1, 60, MG_BATCH_NORMAL), 0); // some pages
+    wait_for(f, 1);
+    uint64_t torn = f->page, end = state_of(f).head;
+    assert_true(end > torn + 2);
+    mg_journal_close(f->j);
+    f->j = NULL;
+    spoil(f, torn);
+    for (int again = 0; again < 3; again++) {
+        reopen(f);
+        assert_int_equal(f->damages, 1);
+        assert_int_equal(f->damage[0].page, torn);
+        assert_true(f->damage[0].perhaps_torn);
+        assert_true(f->records > 0 && f->first_op > 1);
+        assert_int_equal(f->next_op, 61);
+    }
+}
+
 static void pages_of_another_store_are_not_ours(void **state) {
     struct fixture *f = *state;
     reopen(f);
@@ -401,6 +460,8 @@ int main(void) {
         T(a_full_ring_refuses),
         T(a_bad_page_costs_its_records_only),
         T(damage_to_the_last_commit_is_reported),
+        T(what_a_start_could_not_read_does_not_come_back),
+        T(a_torn_end_does_not_become_damage),
         T(pages_of_another_store_are_not_ours),
         T(with_an_interval_it_is_written_then_synced),
         T(the_only_file_is_missed),

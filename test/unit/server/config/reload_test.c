@@ -65,7 +65,7 @@ static void applied(void **state) {
          "Reloaded: Client TLS handshake first fallback delay: 50ms\n" ALWAYS},
         {"no_auth_user: a, authorization {users: [ {user: a} ]}", "authorization {users: [ {user: b} ]}", ALWAYS},
         {"jetstream {max_mem: 1K, max_file: 1}", "jetstream {max_mem: 2K, max_file: 2}",
-         ALWAYS "Reloaded: JetStream max memory = 2000\nReloaded: JetStream max store = 2\n"},
+         ALWAYS "Reloaded: JetStream max_mem_store = 1.95 KB\nReloaded: JetStream max_file_store = 2 B\n"},
         {"http_port: -1", "http_port: -1", ALWAYS},
         {"port: 4222", "cluster {port: 1}", ALWAYS}, // without effect, so without notice
     };
@@ -109,7 +109,7 @@ static void refused(void **state) {
         {"jetstream {max_mem: 2}", "jetstream {max_mem: 1}", "decreasing jetstream max memory and store"},
         {"jetstream {}", "jetstream {max_file: 1}", "jetstream dynamic max memory and store"},
         {"jetstream {domain: a}", "jetstream {domain: b}", "JetStreamDomain: old=a, new=b"},
-        {"jetstream {sync: always}", "jetstream {sync: \"1m\"}", "SyncInterval"},
+        {"jetstream {sync: always}", "jetstream {sync: \"1m\"}", "SyncInterval: old=always, new=1m0s"},
         {"jetstream {}", "jetstream {strict: false}", "NoJetStreamStrict"},
         {"jetstream {}", "jetstream {limits {max_ack_pending: 1}}", "JetStreamLimits"},
         {"port: 4222", "accounts [ A ]", "accounts: old=[], new=[configured]"},
