@@ -12,7 +12,9 @@
 // configuration and taken back with a record when it is done.
 //
 // Age does not stand in the queue, it acts between two changes. It waits for a purge that has counted what it keeps.
-// What a change has asked segments for before is asked again (mg_assist_stale).
+// What a change has asked segments for before is asked again (mg_assist_stale). Timers only say which streams may have
+// something that is too old: thousands of them may be due at once, so it is removed in the part's turn, a slice of
+// each.
 #include <string.h>
 
 #include "jetstream/store/correct.h"
@@ -25,7 +27,8 @@
 #define SLICE_COST 64u // us, more or less
 #define SUBJECTS 256u // listed at a time
 #define EXPIRE_EVERY UINT64_C(250000000) // spec/jetstream-streams.md 13a: not more often than every 250 ms
-#define EXPIRE_ON UINT64_C(1000000)      // there is more to remove
+#define EXPIRE_ON UINT64_C(1000000)      // something else comes first
+#define AGE_COST 16u                     // us that a stream takes, more or less
 
 // ---- the oldest -----------------------------------------------------------------------------------------------------
 
@@ -208,7 +211,7 @@ static bool too_old(const struct mg_stream *s, const struct mg_head_message *m) 
 
 void mg_stream_arm_age(struct mg_stream *s) {
     if (s->limits.max_age == 0 || s->part->loop == NULL || mg_stream_is_empty(s)) return;
-    if (mg_timer_active(&s->age_timer)) return;
+    if (mg_timer_active(&s->age_timer) || !mg_list_empty(&s->aging)) return;
     struct mg_head_walk walk = mg_head_walk_of(s);
     struct mg_head_message m;
     uint64_t wait = EXPIRE_EVERY;
@@ -234,10 +237,26 @@ static bool keeps_count(const struct mg_stream *s) {
 
 void mg_stream_age_due(struct mg_timer *t) {
     struct mg_stream *s = mg_container_of(t, struct mg_stream, age_timer);
+    mg_list_push_back(&s->part->aging, &s->aging);
+}
+
+static void age(struct mg_stream *s) {
     if (s->limits.max_age == 0 || s->deleted || s->part->poisoned) return;
-    if (!mg_seal_first(s) || mg_part_busy(s->part) || keeps_count(s) || trim(s, too_old) == MG_EFULL) {
-        mg_timer_start(s->part->wheel, t, mg_loop_now(s->part->loop) + EXPIRE_ON);
-        return;
+    if (mg_part_busy(s->part) || keeps_count(s)) {
+        mg_timer_start(s->part->wheel, &s->age_timer, mg_loop_now(s->part->loop) + EXPIRE_ON);
+    } else if (!mg_seal_first(s) || trim(s, too_old) == MG_EFULL) {
+        mg_list_push_back(&s->part->aging, &s->aging); // there is more to remove
+    } else {
+        mg_stream_arm_age(s);
     }
-    mg_stream_arm_age(s);
+}
+
+bool mg_limits_age(struct mg_store_part *p) {
+    while (!mg_list_empty(&p->aging)) {
+        struct mg_stream *s = mg_container_of(p->aging.next, struct mg_stream, aging);
+        mg_list_remove(&s->aging);
+        age(s);
+        if (mg_part_spent(p, AGE_COST)) break;
+    }
+    return !mg_list_empty(&p->aging);
 }

@@ -529,6 +529,8 @@ bool mg_store_part_turn(struct mg_store_part *p) {
     bool had = open_some(p);
     send_unsent(p);
     pump(p);
+    begin_share(p);
+    bool more = mg_limits_age(p);
     if (!may_wait(p)) mg_part_submit(p);
     mg_part_look_up(p);
     const uint64_t durable = MG_PLANTED(early_ack) ? p->batch : p->durable;
@@ -538,7 +540,7 @@ bool mg_store_part_turn(struct mg_store_part *p) {
     begin_share(p);
     mg_reads_release(p, given(p, durable));
     begin_share(p);
-    bool more = mg_seal_step(p) || mg_swap_step(p);
+    more |= mg_seal_step(p) || mg_swap_step(p);
     // From here on who posts rings; what came just before means another turn.
     return had || gave || more || p->pump || p->opened || !mg_mailbox_sleep(&p->inbox.box, MG_ASLEEP);
 }

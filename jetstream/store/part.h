@@ -120,6 +120,7 @@ struct mg_store_part {
     uint32_t cost, steps;     // since the clock was looked at; since this kind of work began
     struct mg_list told;      // streams whose `visible` has moved since it was told
     struct mg_list holding;   // streams with answers of reads that are not durable yet
+    struct mg_list aging;     // streams that may have messages which are too old
 };
 
 // Room for a record of `size` bytes at the end of the open batch; then mg_part_recorded, before anything else.

@@ -130,6 +130,7 @@ static struct mg_store_part *new_part(struct mg_store *st, unsigned index) {
     mg_table_init(&p->names);
     mg_list_init(&p->told);
     mg_list_init(&p->holding);
+    mg_list_init(&p->aging);
     mg_list_init(&p->wanting);
     mg_rows_init(&p->rows, st->seed);
     p->rows.runs = mg_runset_ref(st->runs);

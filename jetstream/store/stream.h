@@ -114,6 +114,7 @@ struct mg_stream {
     struct mg_list told;      // of the part's list of those whose `visible` has moved
     struct mg_list wants;     // of the part's list of those that want to be pumped
     struct mg_list holds;     // of the part's list of those that hold answers back
+    struct mg_list aging;     // of the part's list of those that may have messages which are too old
     struct mg_store_part *part;
     uint64_t id;
     mg_slice name, config;    // owned
@@ -234,6 +235,7 @@ void mg_trim_reset(struct mg_stream *s);
 void mg_stream_appended(struct mg_stream *s); // arms the timer of age
 void mg_stream_arm_age(struct mg_stream *s);
 void mg_stream_age_due(struct mg_timer *t);
+bool mg_limits_age(struct mg_store_part *p);  // in each turn: what is too old, the next slices. True: there is more
 
 // write.c
 void mg_stream_write(struct mg_stream *s, struct mg_record_view *rec); // completes, encodes, applies

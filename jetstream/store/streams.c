@@ -35,6 +35,7 @@ struct mg_stream *mg_stream_new(struct mg_store_part *p, uint64_t id) {
     mg_list_init(&s->told);
     mg_list_init(&s->wants);
     mg_list_init(&s->holds);
+    mg_list_init(&s->aging);
     mg_list_init(&s->waiting);
     mg_list_init(&s->reads);
     mg_list_init(&s->slow);
@@ -69,6 +70,7 @@ void mg_stream_free(struct mg_stream *s) {
     mg_list_remove(&s->told);
     mg_list_remove(&s->wants);
     mg_list_remove(&s->holds);
+    mg_list_remove(&s->aging);
     mg_part_unindex(s->part, s);
     if (mg_timer_active(&s->age_timer)) mg_timer_stop(s->part->wheel, &s->age_timer);
     mg_stream_give_up(s);

@@ -227,7 +227,9 @@ static bool before_poll(void *arg) {
 
 static void timer(void *arg) {
     struct rig *r = arg;
+    if (r->watch) watch_begin(r->watch);
     mg_wheel_advance(&r->wheel, mg_loop_now(r->loop));
+    if (r->watch) hist_add(r->turns_cpu, watch_end(r->watch));
 }
 
 static void say(void *arg, int level, const char *text) {

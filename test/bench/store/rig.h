@@ -59,7 +59,7 @@ struct rig {
     void *arg;
     bool stopping;
     struct hist *turns; // how long the part's turns take; NULL: nobody asks
-    struct hist *turns_cpu; // CPU time of these; with `watch` only
+    struct hist *turns_cpu; // CPU time of these and of timers; with `watch` only
     struct watch *watch;    // NULL: nobody asks
 };
 

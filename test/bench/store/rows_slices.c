@@ -124,8 +124,30 @@ static void stretches(const struct bench *o) {
     end(b, o);
 }
 
+static enum rig_step gone_step(void *arg) {
+    struct slices *b = arg;
+    b->r.wake_at = mg_loop_clock(b->r.loop) + 1000000;
+    for (unsigned i = 0; i < b->l.nstreams; i++) {
+        if (mg_stream_messages(b->l.streams[i])) return RIG_WAIT;
+    }
+    return RIG_DONE;
+}
+
+// Very many streams whose messages become too old at the same time.
+static void age(const struct bench *o) {
+    const struct mg_stream_limits limits = {.max_age = UINT64_C(2000000000)};
+    struct slices *b = begin(o, 0, o->quick ? 1000 : 10000, &limits);
+    b->l.total = b->l.nstreams * 20u;
+    rig_run(&b->r, load_step, &b->l);
+    watch(b);
+    rig_run(&b->r, gone_step, b);
+    say(b, "slices_aged");
+    end(b, o);
+}
+
 void row_slices(const struct bench *o) {
     evict(o, false, "slices_evicted_here");
     evict(o, true, "slices_evicted_cold");
     stretches(o);
+    age(o);
 }
