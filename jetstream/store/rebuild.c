@@ -446,7 +446,7 @@ static int write_primary(struct rebuild *r, struct mg_run_ref **out) {
 static int put_slots_aside(struct rebuild *r) {
     int err = 0;
     for (int i = 0; i < 2 && err == 0; i++) {
-        char from[16], as[32];
+        char from[24], as[40];
         if (r->loaded.slots[i] != MG_SLOT_DAMAGED) continue;
         snprintf(from, sizeof(from), "manifest-%d", i);
         snprintf(as, sizeof(as), "%s.damaged", from);
