@@ -22,7 +22,7 @@ struct mg_js_tally {
 };
 
 struct mg_js_shared {
-    _Alignas(64) _Atomic uint64_t used[2]; // bytes stored, by storage (enum mg_js_storage), as of everybody's last turn
+    _Alignas(64) _Atomic uint64_t used[2]; // bytes stored, by enum mg_stream_storage, as of everybody's last turn
     struct mg_js_tally shard[MG_MAX_SHARDS];
 };
 

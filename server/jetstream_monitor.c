@@ -17,6 +17,7 @@
 #define CONSUMERS_A_CALL 256u
 #define ROWS_MAX 1000u         // streams with series of their own
 #define CONSUMER_ROWS_MAX 500u // consumers
+#define LABEL_MAX 255u         // a name that is cut off could be another one's
 
 // ---- facts ----------------------------------------------------------------------------------------------------------
 
@@ -75,6 +76,7 @@ static void add_consumers(const struct mg_js_stream *s, struct mg_js_rows *out, 
     size_t n = mg_js_consumers_awake(s, room, CONSUMER_ROWS_MAX - out->nconsumers);
     for (size_t i = 0; i < n; i++) {
         const struct mg_js_consumer_figures *f = &room[i];
+        if (f->name.n > LABEL_MAX) continue;
         out->consumers[out->nconsumers++] = (struct mg_js_consumer_row){
             mg_arena_dup(&out->arena, f->stream), mg_arena_dup(&out->arena, f->name), f->pending, f->ack_pending,
             f->redelivered, f->waiting, f->delivered, f->acked};

@@ -36,8 +36,7 @@ struct decision {
     uint64_t up_to, own;  // numbers up to it are, and how many of this subject
     bool replaces, sought; // sought: the oldest were, and the answer is used up
     bool rolled, clears;  // the rollup is in the record: its list has them all; it removes everything
-    uint32_t most;        // that may be on the list
-    bool crowded;         // there is more to evict than is on it
+    bool crowded;         // there is more to evict than may be on the list
     struct mg_removals list;
     struct mg_extent *extent;
 };
@@ -158,7 +157,7 @@ static void evict(struct mg_stream *s, struct decision *d, uint64_t seq, uint32_
 
 // The row does not name them all: they have to be looked for.
 static int evict_found(struct mg_stream *s, struct decision *d, uint64_t excess) {
-    uint64_t bytes = 0, n = excess < d->most ? excess : d->most;
+    uint64_t bytes = 0, most = mg_removals_most(s), n = excess < most ? excess : most;
     uint32_t before = d->list.count;
     int err = mg_assist_oldest(s, d->a->subject, d->row->first, n, &d->list, &bytes);
     if (err) return err;
@@ -198,7 +197,8 @@ static int evict_oldest(struct mg_stream *s, struct decision *d) {
     struct mg_head_walk walk = mg_head_walk_of(s);
     struct mg_head_message m;
     while (over_limits(s, d)) {
-        d->crowded = d->list.count >= d->most || d->list.buf.len >= REMOVALS_BYTES;
+        // One may always be: most publishes evict no more.
+        d->crowded = d->list.count > 0 && (d->list.count >= mg_removals_most(s) || d->list.buf.len >= REMOVALS_BYTES);
         if (d->crowded) return 0;
         int err = mg_head_next(s, &walk, &m);
         if (err == MG_EAGAIN) return err;
@@ -358,7 +358,6 @@ static int prepare(struct mg_stream *s, const struct mg_change *c, struct decisi
     const struct mg_append *a = &c->append;
     *d = (struct decision){.a = a, .seq = s->last + 1, .msgs = s->msgs, .bytes = s->bytes};
     d->size = mg_stream_size_of(s, a->subject.n, a->headers.n, a->payload.n);
-    d->most = mg_removals_most(s);
     bool before = !c->started || MG_PLANTED(asked_again); // else it makes room
     int err = before ? check_conditions(s, a, c->ctx) : 0;
     if (err == 1) return 1;

@@ -529,8 +529,11 @@ bool mg_store_part_turn(struct mg_store_part *p) {
     bool had = open_some(p);
     send_unsent(p);
     pump(p);
-    begin_share(p);
-    bool more = mg_limits_age(p);
+    bool more = false;
+    if (!mg_list_empty(&p->aging)) {
+        begin_share(p);
+        more = mg_limits_age(p);
+    }
     if (!may_wait(p)) mg_part_submit(p);
     mg_part_look_up(p);
     const uint64_t durable = MG_PLANTED(early_ack) ? p->batch : p->durable;

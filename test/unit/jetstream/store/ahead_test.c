@@ -53,6 +53,13 @@ static void begin(struct reader *a, const char *filter) {
                                .filters_len = a->filter.n > 0, .done = done, .user = a};
 }
 
+// With all there is in files.
+static void begin_cold(struct reader *a) {
+    begin(a, "");
+    put(a, "a", MANY);
+    rig_checkpoint(&a->r);
+}
+
 static void end(struct reader *a) {
     mg_stream_read_end(&a->read);
     rig_settle(&a->r);
@@ -84,9 +91,7 @@ static bool came(struct rig *r) {
 static void the_next_batch_is_there_when_it_is_needed(void **state) {
     struct reader a;
     (void)state;
-    begin(&a, "");
-    put(&a, "a", MANY);
-    rig_checkpoint(&a.r);
+    begin_cold(&a);
     for (uint64_t seq = 1; seq <= MANY; seq++) {
         ask(&a, seq);
         assert_int_equal(a.waits, seq == 1);
@@ -106,9 +111,7 @@ static void the_next_batch_is_there_when_it_is_needed(void **state) {
 static void who_is_faster_than_the_disk_waits_for_the_same_answer(void **state) {
     struct reader a;
     (void)state;
-    begin(&a, "");
-    put(&a, "a", MANY);
-    rig_checkpoint(&a.r);
+    begin_cold(&a);
     unsigned waited = 0;
     for (uint64_t seq = 1; seq <= MANY; seq++) {
         ask(&a, seq);
@@ -127,9 +130,7 @@ static void messages_that_go_meanwhile_are_left_out(void **state) {
     for (unsigned when = 0; when < 3; when++) {
         struct reader a;
         (void)state;
-        begin(&a, "");
-        put(&a, "a", MANY);
-        rig_checkpoint(&a.r);
+        begin_cold(&a);
         assert_int_equal(next(&a, 1), 1);
         assert_int_equal(next(&a, 2), 2);
         assert_non_null(a.read.ahead->coming);
@@ -155,9 +156,7 @@ static void messages_that_go_meanwhile_are_left_out(void **state) {
 static void a_purge_moves_the_reader_on(void **state) {
     struct reader a;
     (void)state;
-    begin(&a, "");
-    put(&a, "a", MANY);
-    rig_checkpoint(&a.r);
+    begin_cold(&a);
     for (uint64_t seq = 1; seq <= 5; seq++) assert_int_equal(next(&a, seq), seq);
     a.r.asked++;
     assert_int_equal(mg_stream_purge(a.s, MG_S(""), 50, 0, &a.r), 0); // behind the batch that is coming
@@ -193,9 +192,7 @@ static void the_stream_goes(void **state) {
     for (int waits = 0; waits < 2; waits++) {
         struct reader a;
         (void)state;
-        begin(&a, "");
-        put(&a, "a", MANY);
-        rig_checkpoint(&a.r);
+        begin_cold(&a);
         assert_int_equal(next(&a, 1), 1);
         for (uint64_t seq = 2; seq <= (waits ? 8 : 2); seq++) assert_int_equal(next(&a, seq), seq);
         if (waits) {
