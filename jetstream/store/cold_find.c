@@ -301,7 +301,8 @@ static bool find_time_in(struct mg_cold_read *r, const struct mg_stretch *c, str
         uint64_t seq = e.seq > r->q.from ? e.seq : r->q.from;
         uint64_t last = e.last_seq < c->last_seq ? e.last_seq : c->last_seq;
         for (; gone && r->err == 0 && seq <= last; seq += gone) r->err = is_removed(x, seq, &gone);
-        r->q.from = r->covered = last + 1;
+        r->covered = last + 1;
+        if (gone) r->q.from = r->covered; // else the question may have to be asked again
         if (r->err == 0 && !gone) add_entry(r, seq, last, NULL, err);
     }
     return r->err || !gone;
@@ -380,7 +381,9 @@ static void leave_out(struct mg_cold_read *r, const struct mg_stretch *c, uint64
     bool gone = true;
     clip(r, c, 0, &e);
     for (; gone && r->err == 0 && e.seq <= e.last_seq; e.seq++) r->err = is_removed(x, e.seq, &gone);
-    r->doubt |= !gone;
+    if (gone) return;
+    r->doubt = true;
+    r->left_out = e.last_seq; // stretches ascend
 }
 
 static void count_of_subject(struct mg_cold_read *r, const struct mg_stretch *c, struct removed *x,

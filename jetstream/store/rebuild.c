@@ -355,6 +355,7 @@ static void put_state(struct rebuild *r, const struct mg_recount *n, struct mg_s
     row->bytes = n->bytes;
     row->subjects = n->subjects;
     row->flags = MG_STATE_FIRST_EXACT | MG_STATE_REBUILT;
+    row->overlooked = n->left_out;
     mg_state_row_pack(value, row);
     size_t size = MG_STATE_ROW_SIZE + mg_lost_encode(&n->lost, value + MG_STATE_ROW_SIZE);
     mg_row_key_head(key, MG_ROW_STATE, n->stream);

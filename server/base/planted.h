@@ -89,6 +89,7 @@
     X(damage_is_absence, store, "a message that cannot be read is passed over in silence")                             \
     X(compacted_away, store, "a compaction leaves out what it cannot read")                                            \
     X(range_passed_over, store, "of a damaged range only the first message counts")                                    \
+    X(rows_trusted, store, "a row of a subject is believed though it was computed beside what cannot be read")         \
     X(half_correction, store, "counters that are too high are corrected by half")                                      \
     X(tight_limits, store, "limits remove messages in the stead of those that went unseen")                            \
     X(jump_ages, store, "ages follow a clock that jumps ahead at once")                                                \
