@@ -353,6 +353,8 @@ struct mg_subjects_read {
     uint64_t above;  // only those with more messages than this
     uint64_t skip, max;
     bool brief;      // ends when there are `max`: the total is not asked for
+    bool lasts;      // each() is told the number of the last message, for sure, and 0 where that cannot be read or has
+                     // just been removed. Else it may be higher, if the last one was removed
     void (*each)(struct mg_subjects_read *r, mg_slice subject, uint64_t count, uint64_t last);
     void (*done)(struct mg_subjects_read *r, int err, uint64_t total);
     void *user;
