@@ -32,7 +32,7 @@ struct place { // a stretch, and whether a row said so
 };
 
 struct rebuild {
-    void (*report)(void *arg, enum mg_check_verdict meaning, const char *text);
+    mg_check_fn report;
     void *arg;
     enum mg_check_verdict worst;
     struct mg_store *st;
@@ -569,9 +569,7 @@ static void said(void *arg, int level, const char *text) {
     if (level <= MG_LOG_WRN) tell(arg, MG_CHECK_HEALTHY, "%s", text);
 }
 
-enum mg_check_verdict mg_store_rebuild(const char *dir,
-                                       void (*report)(void *arg, enum mg_check_verdict meaning, const char *text),
-                                       void *arg) {
+enum mg_check_verdict mg_store_rebuild(const char *dir, mg_check_fn report, void *arg) {
     struct rebuild r = {.report = report, .arg = arg, .rows = mg_rowmap_new()};
     struct mg_store *st = r.st = mg_zalloc(sizeof(*st));
     mg_segment_pool_init(&st->pool);
