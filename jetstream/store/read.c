@@ -196,7 +196,7 @@ static int stop_counting(struct mg_read *r, int err) {
 }
 
 static int counted_cold(struct mg_stream *s, struct mg_read *r, const struct mg_cold_read *cold) {
-    if (cold->err) return stop_counting(r, cold->err);
+    if (cold->err) r->err = cold->err;
     r->count += cold->total;
     r->partial = cold->upto;
     if (r->seq < r->partial - 1) r->seq = r->partial - 1; // what has come from memory meanwhile
@@ -420,6 +420,7 @@ static int read_count(struct mg_stream *s, struct mg_read *r) {
         r->count = s->msgs;
         if (r->filters_len == 0 && r->from <= s->first && !s->unsure) return answer(r, 0);
         r->count = 0;
+        r->err = 0;
         if (count_of_subject(s, r)) return answer(r, 0);
         r->partial = r->from;
         mg_list_push_back(&s->counts, &r->counts);
@@ -434,7 +435,7 @@ static int read_count(struct mg_stream *s, struct mg_read *r) {
         r->partial++;
         if (++looked == walk_most(s)) return go_on_later(r);
     }
-    return stop_counting(r, 0);
+    return stop_counting(r, r->err);
 }
 
 // What was counted is not there any more.

@@ -300,7 +300,7 @@ enum mg_read_kind {
     MG_READ_ROW,   // the owner's row `key`; msg.payload is the value
     MG_READ_COUNT, // how many messages with a number >= seq match a filter, invisible ones included; `seq` becomes the
                    // number of the last message that was looked at. The count is exact for those up to it, at the
-                   // moment of the answer
+                   // moment of the answer. With MG_ECORRUPT or MG_EIO it is what can be told
 };
 
 // A read. The struct and the slices it points to are the caller's until it is done.

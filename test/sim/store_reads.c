@@ -435,7 +435,8 @@ static void each_subject(struct mg_subjects_read *r, mg_slice subject, uint64_t 
     // It is not known which one is the last after that was removed; then it is not below the last one.
     uint64_t is = model_last_of(m, i);
     bool unread = r->lasts && last == 0 && (x->sl->w->faulty || world_over(x->sl->w));
-    sim_check(last == is || (!r->lasts && last > is) || unread, "stream %u: the last of subject %.*s is not %llu but %llu",
+    sim_check(last == is || (!r->lasts && last > is) || unread,
+              "stream %u: the last of subject %.*s is not %llu but %llu",
               x->sl->no, (int)subject.n, subject.p, (unsigned long long)is, (unsigned long long)last);
     x->listed++;
 }

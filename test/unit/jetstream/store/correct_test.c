@@ -418,25 +418,36 @@ static void lost_is_remembered(void **state) {
 
 // ---- the last message of a subject ----------------------------------------------------------------------------------
 
-static bool has_last;
+static bool has_read;
 static void read_done(struct mg_read *r) {
     (void)r;
-    has_last = true;
+    has_read = true;
 }
-static bool got_last(struct driver *d) {
+static bool is_read(struct driver *d) {
     (void)d;
-    return has_last;
+    return has_read;
+}
+
+static struct mg_read ask(struct driver *d, enum mg_read_kind kind, uint64_t seq, const char *filter) {
+    mg_slice f = filter ? mg_cstr(filter) : (mg_slice){NULL, 0};
+    struct mg_read r = {.kind = kind, .seq = seq, .filters = &f, .filters_len = filter != NULL, .done = read_done};
+    has_read = false;
+    if (mg_stream_read(target, &r) == MG_EAGAIN) driver_run(d, is_read);
+    mg_stream_read_end(&r);
+    return r;
 }
 
 // Of those that match, NULL: of all. Its number, or what is wrong.
 static int64_t last_of(struct driver *d, const char *filter) {
-    mg_slice f = filter ? mg_cstr(filter) : (mg_slice){NULL, 0};
-    struct mg_read r = {.kind = MG_READ_LAST, .seq = MG_ANY_SEQ, .filters = &f, .filters_len = filter != NULL,
-                        .done = read_done};
-    has_last = false;
-    if (mg_stream_read(target, &r) == MG_EAGAIN) driver_run(d, got_last);
-    mg_stream_read_end(&r);
+    struct mg_read r = ask(d, MG_READ_LAST, MG_ANY_SEQ, filter);
     return r.err ? r.err : (int64_t)r.msg.seq;
+}
+
+// What cannot be read does not hide what can.
+static void can_be_counted(struct driver *d, const char *filter, uint64_t n) {
+    struct mg_read r = ask(d, MG_READ_COUNT, 1, filter);
+    assert_int_equal(r.err, MG_ECORRUPT);
+    assert_int_equal(r.count, n);
 }
 
 // A publish that expects this number; what it is answered.
@@ -466,6 +477,7 @@ static void nothing_older_instead(void **state) {
         assert_int_equal(last_of(d, "x.1"), MG_ECORRUPT);
         assert_int_equal(last_of(d, "x.*"), MG_ECORRUPT);
         assert_int_equal(publish_if(d, "x.2", 0), MG_ECORRUPT);
+        can_be_counted(d, "s.*", MESSAGES);
         assert_true(target->inexact);
         if (i == 1) await(d, is_healed);
         driver_close(d);
