@@ -186,12 +186,12 @@ enum mg_record_flag {
 // -----------------------------------------------------------------------
 
 #define MG_PAGE_MAGIC   "MIDGEJ"
-#define MG_PAGE_VERSION 1
+#define MG_PAGE_VERSION 2
 
 #define MG_PAGE_FIELDS(F)                                                                                              \
     F(bytes(6), magic, "MIDGEJ")                                                                                       \
-    F(u16, version, "1")                                                                                               \
-    F(u64, checksum, "XXH3-64 of all that follows in the page, seed: the store's salt")                                \
+    F(u16, version, "2; 1 has no marks: its records follow the header")                                                \
+    F(u64, checksum, "XXH3-64 of all that follows in the page, seed: the store's salt + version - 1")                  \
     F(u64, page, "the page's number, grows for ever; slot in the ring: number mod pages of the ring")                  \
     F(u64, commit, "the commit's number, grows for ever")                                                              \
     F(u64, first_page, "pages of earlier incarnations from this number on are void")                                   \
@@ -200,7 +200,7 @@ enum mg_record_flag {
     F(u32, index, "the page's place in its commit")                                                                    \
     F(u32, count, "pages of the commit")                                                                               \
     F(u16, first, "where in the page the first record begins that begins in it; 0: none does")                         \
-    F(u16, used, "bytes of records in the page, behind this header")                                                   \
+    F(u16, used, "bytes of records in the page, behind its head")                                                      \
     F(u8, kind, "1 records, 2 seal, 3 fence, 4 probe")                                                                 \
     F(bytes(3), reserved, "zero")
 

@@ -37,7 +37,8 @@ struct mg_journal;
     X(STALE, "an older page is in its place")                                                                          \
     X(FOREIGN, "a page of another place is in its place")                                                              \
     X(RECORD, "a record is damaged inside of a page that is not")                                                      \
-    X(BEHIND, "the ring ends before the checkpoint does")
+    X(BEHIND, "the ring ends before the checkpoint does")                                                              \
+    X(TORN, "written in part")
 
 enum mg_damage_cause {
 #define X(name, text) MG_DAMAGE_##name,
@@ -49,9 +50,10 @@ const char *mg_damage_text(enum mg_damage_cause cause);
 struct mg_journal_damage {
     enum mg_damage_cause cause;
     uint64_t page, pages_end; // [page, pages_end)
-    // True: at the very end of the journal. This may be the torn end of a commit that nobody was told about, or damage
-    // to the last one. False: the pages were durable, records are lost.
-    bool perhaps_torn;
+    // At the very end of the journal. `unfinished`: of a commit that was never finished, nothing in it was acknowledged
+    // as durable. `perhaps_torn`: this may be one, or damage to the last one. Neither: the pages were durable, records
+    // are lost.
+    bool unfinished, perhaps_torn;
     // A record runs into these pages and its header was readable, but not verified: whose it may be. 0: not known.
     uint64_t stream, op, seq;
 };

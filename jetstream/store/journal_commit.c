@@ -64,21 +64,21 @@ static size_t copy(struct cursor *c, uint8_t *to, size_t room) {
 
 // Fills a page's body and says in `head` what is in it.
 static void fill(struct mg_journal *j, struct cursor *c, uint8_t *page, struct mg_page *head) {
-    size_t used = 0, first = 0;
+    size_t used = 0, first = 0, head_bytes = j->o.page_bytes - j->body;
     enter_span(c);
     while (c->batch && used < j->body) {
-        if (first == 0 && used + c->to_next < j->body) first = MG_PAGE_SIZE + used + c->to_next;
-        used += copy(c, page + MG_PAGE_SIZE + used, j->body - used);
+        if (first == 0 && used + c->to_next < j->body) first = head_bytes + used + c->to_next;
+        used += copy(c, page + head_bytes + used, j->body - used);
         enter_span(c);
     }
     head->used = (uint16_t)used;
-    head->first = (uint16_t)(first < MG_PAGE_SIZE + used ? first : 0);
+    head->first = (uint16_t)(first < head_bytes + used ? first : 0);
 }
 
 // A fence: what its recovery could not read.
 static void fill_fence(const struct mg_journal *j, uint8_t *page, struct mg_page *head) {
-    for (uint32_t i = 0; i < j->bad_len; i++)
-        mg_bad_pages_pack(page + MG_PAGE_SIZE + i * (size_t)MG_BAD_PAGES_SIZE, &j->bad[i]);
+    uint8_t *body = page + mg_page_head_bytes(j->o.page_bytes);
+    for (uint32_t i = 0; i < j->bad_len; i++) mg_bad_pages_pack(body + i * (size_t)MG_BAD_PAGES_SIZE, &j->bad[i]);
     head->used = (uint16_t)(j->bad_len * MG_BAD_PAGES_SIZE);
     head->first = 0;
 }

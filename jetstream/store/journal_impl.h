@@ -38,7 +38,7 @@ struct ring_file {
 struct mg_journal {
     struct mg_journal_options o;
     uint64_t pages;  // of the ring
-    size_t body;     // bytes of records in a page
+    size_t body;     // bytes of records in a page, behind its head
     int64_t floor[2]; // pages that a class must leave free
 
     // Shared by all threads.
@@ -113,6 +113,7 @@ enum slot_state {
     SLOT_LIVE, // a valid page at its place
     SLOT_ZERO,
     SLOT_VOID, // a valid page at its place that a later incarnation has cut off
+    SLOT_TORN, // at the end: a bad page that proves that its commit was never finished
     SLOT_DAMAGED,
 };
 
@@ -131,6 +132,7 @@ struct ring_reader {
     uint32_t file_no;     // its number; UINT32_MAX: none yet
     uint64_t file_size;
     uint8_t *window;
+    uint8_t *plain;       // room for a page without its marks
     uint32_t from, count; // pages of the file in the window
     bool last_pass;       // what was read is not needed again: the system may forget it
     uint32_t singly_to;   // pages below are read one by one: among them is one that cannot be read
