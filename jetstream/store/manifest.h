@@ -2,7 +2,8 @@
 // Copyright (c) The Midge Authors
 //
 // The manifest: what a store consists of. Two files, manifest-0 and manifest-1, are written in turn, so one of them is
-// always whole; the valid one with the higher generation counts. It lists every run and segment, and the ids of files
+// always whole; the valid one with the higher generation counts. A change is written to both before anything follows
+// from it that cannot be undone (files.c), so the other one is enough, too. It lists every run and segment, and the ids of files
 // that jobs which have begun may create: of these, what is not listed after a crash is garbage. Any other file that
 // nothing lists is put aside, not deleted.
 //
@@ -68,6 +69,7 @@ struct mg_manifest_loaded {
     enum mg_slot_state slots[2];
     uint64_t generations[2]; // of valid ones
     int used;                // the slot that was read; -1: none
+    bool same;               // both are valid, list the same files and replay from the same page
     struct mg_disk_why why;  // after an error
 };
 

@@ -204,6 +204,7 @@ static int recover(struct mg_store *st, struct mg_disk_why *why) {
     snprintf(why->text, sizeof(why->text), "the tables cannot be read");
     int err = mg_recover_rows(st);
     bool recount = st->recount && !st->look_only;
+    if (err == 0 && !st->look_only) err = mg_files_mirror(st, why);
     if (err == 0 && recount) err = mg_files_clear(st, why); // a new manifest does not know any more what was left
     if (err == 0 && recount) err = mg_recount_subjects(st);
     if (err == 0) err = mg_extents_open(st);

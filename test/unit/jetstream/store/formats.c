@@ -76,7 +76,7 @@ static void document(struct mg_buf *b) {
                    "Runs (`tables/*.run`, copies `*.dup`) and segments (`segments/*.seg`) are made of frames: a head,\n"
                    "a payload, zeros up to a multiple of 8. `jetstream/store/format_tables.h` draws the order, and\n"
                    "`run_block.h` the blocks of rows. Two copies of the foot fill the last two pages of 4,096 bytes.\n"
-                   "`manifest-0` and `manifest-1` are written in turn.\n\n");
+                   "`manifest-0` and `manifest-1` are written in turn, each change of the list into both.\n\n");
     MG_TABLE_FORMATS(X)
 #undef X
 }
