@@ -8,8 +8,8 @@
 // behind: those that a running job may create, and those that are doomed, until their deletion is durable.
 //
 // What cannot be undone (files are deleted, pages and extents written again) follows a change only when both slots of
-// the manifest have it: either one is enough then, whichever can be read at the next start. The beginning of a job undoes
-// nothing, so one slot does.
+// the manifest have it: either one is enough then, whichever can be read at the next start. The beginning of a job
+// undoes nothing, so one slot does.
 //
 // When a manifest cannot be written, nobody knows whether the disk has the old one or the new one. So the files of both
 // stay (`limbo`) until a later one is in both slots.

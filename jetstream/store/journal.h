@@ -90,6 +90,15 @@ struct mg_journal_options {
     void (*poisoned)(void *arg, const struct mg_disk_why *why);
 };
 
+// Of a ring of which nothing else is known: what its first page says that can be read by the salt that it names itself.
+// Blocks. False: there is none.
+struct mg_journal_hint {
+    uint64_t salt;
+    bool lapped; // the ring has come round, so all of its files were made
+};
+bool mg_journal_learn(struct mg_disk *d, uint32_t page_bytes, uint32_t file_pages, uint32_t files,
+                      struct mg_journal_hint *out);
+
 // Blocks for as long as reading the ring takes. 0, or an error and `why`: MG_EFULL if the ring has no page left for a
 // fence. An unreadable page is no error but damage. Options are copied.
 int mg_journal_open(struct mg_journal **out, const struct mg_journal_options *o, struct mg_disk_why *why);

@@ -15,8 +15,8 @@
 //                                      | of unsure     | commit
 //
 // In the unsure part the journal ends before the first commit that has a page with zeros, an older page, or sectors of
-// one in its place: that commit was never finished, nobody was told about it. Only what is damaged in it is reported, as
-// what it is. A *bad* page without such sectors (page.h), there or right behind H, may be torn or rotten: it is
+// one in its place: that commit was never finished, nobody was told about it. Only bad pages in it are reported, as
+// what they are. A *bad* page without such sectors (page.h), there or right behind H, may be torn or rotten: it is
 // reported, and the records around it are delivered, because they may have been acknowledged.
 //
 // The fence is the first commit of a new incarnation and begins where the journal ends. It voids what is left of the

@@ -224,7 +224,7 @@ static void take_page(struct replay *r, const uint8_t *page, const uint8_t *p, c
         if (!MG_PLANTED(no_resync)) p = page + h->first;
         r->in_step = true;
     }
-    uint64_t rest = (uint64_t)(h->count - h->index - 1) * (r->j->o.page_bytes - MG_PAGE_SIZE); // at most
+    uint64_t rest = (uint64_t)(h->count - h->index - 1) * r->j->o.page_bytes; // at most
     while (p < end && r->result == 0) {
         size_t n = take_bytes(r, p, (size_t)(end - p), rest + (size_t)(end - p), h->page);
         if (n == 0) {

@@ -3,9 +3,9 @@
 //
 // The manifest: what a store consists of. Two files, manifest-0 and manifest-1, are written in turn, so one of them is
 // always whole; the valid one with the higher generation counts. A change is written to both before anything follows
-// from it that cannot be undone (files.c), so the other one is enough, too. It lists every run and segment, and the ids of files
-// that jobs which have begun may create: of these, what is not listed after a crash is garbage. Any other file that
-// nothing lists is put aside, not deleted.
+// from it that cannot be undone (files.c), so the other one is enough, too. The manifest lists every run and segment,
+// and the ids of files that jobs which have begun may create: of these, what is not listed after a crash is garbage.
+// Any other file that nothing lists is put aside, not deleted.
 //
 // So a job first stores a manifest with an intent for what it will create; then it creates, syncs files and folders;
 // then it stores a manifest that lists them, without the intent. A file that is taken off the list needs an intent,

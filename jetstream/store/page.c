@@ -8,10 +8,11 @@
 #include "server/base/planted.h"
 
 _Static_assert(MG_AT(page, checksum) == 8, "what the checksum does not cover is compared: magic and version");
-#define NUMBER_MAX   (UINT64_MAX / 4) // sums of numbers do not overflow
-#define CHECKED_FROM (MG_AT(page, checksum) + sizeof(uint64_t))
-#define UNMARKED     1u   // the version before marks
-#define STARTS_BACK  256u // incarnations whose marks are known again
+#define NUMBER_MAX    (UINT64_MAX / 4) // sums of numbers do not overflow
+#define CHECKED_FROM  (MG_AT(page, checksum) + sizeof(uint64_t))
+#define UNMARKED      1u   // the version before marks and salt
+#define UNMARKED_HEAD MG_AT(page, salt)
+#define STARTS_BACK   256u // incarnations whose marks are known again
 
 // The version is in the seed, so that damage does not make one of the other.
 static uint64_t checksum_of(const void *page, size_t size, uint64_t salt, uint16_t version) {
@@ -42,7 +43,7 @@ static void set_marks(uint8_t *p, size_t size, uint32_t mark) {
 }
 
 static size_t head_bytes(const struct mg_page *head, size_t size) {
-    return head->version == UNMARKED ? MG_PAGE_SIZE : mg_page_head_bytes(size);
+    return head->version == UNMARKED ? UNMARKED_HEAD : mg_page_head_bytes(size);
 }
 
 const uint8_t *mg_page_open(uint8_t *plain, const void *page, size_t size, const struct mg_page *head) {
@@ -81,6 +82,7 @@ void mg_page_seal(void *page, size_t size, struct mg_page *head, uint64_t salt) 
     memcpy(head->magic.b, MG_PAGE_MAGIC, sizeof(head->magic.b));
     memset(head->reserved.b, 0, sizeof(head->reserved.b));
     head->version = MG_PAGE_VERSION;
+    head->salt = salt;
     set_marks(p, size, mark_of(head->page, head->incarnation, salt));
     mg_page_pack(p, head);
     head->checksum = checksum_of(p, size, salt, head->version);
@@ -106,4 +108,9 @@ enum mg_page_state mg_page_check(struct mg_page *head, const void *page, size_t 
     bool matches = checksum_of(p, size, salt, head->version) == head->checksum || MG_PLANTED(unchecked_page);
     if (!matches || !sane(head, size)) return MG_PAGE_BAD;
     return MG_PAGE_VALID;
+}
+
+bool mg_page_names_itself(struct mg_page *head, const void *page, size_t size) {
+    mg_page_unpack(head, page);
+    return head->version != UNMARKED && mg_page_check(head, page, size, head->salt) == MG_PAGE_VALID;
 }

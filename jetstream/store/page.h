@@ -4,15 +4,15 @@
 // Pages of the journal: a head (format.h), then a piece of the commit's records. Records run on over the pages of their
 // commit, never over its end. Pure functions; only the journal's files use them.
 //
-//   | header | marks | end of a record | record | record | begin of a record |   first = where the first record begins
-//                    |<------------------------- used ---------------------->|
+//   | header | marks | end of a record | record | record | begin of a record |  first = where the first record begins
+//                    |<------------------------ used ----------------------->|
 //
 // Marks. A power cut may leave a page of which a device has written some sectors and not the others. Its checksum does
-// not match, as that of a rotten page does not, which may have been acknowledged. So each sector of 512 bytes says which
-// page it was written with: its mark is a hash of the page's number and of the incarnation. That of the first sector
-// stands behind the header; those of the others are the last four bytes of their sectors, and what belongs there stands
-// behind the first mark. A sector with the mark of an earlier page proves that the write of this one was not finished:
-// rot does not make marks.
+// not match, as that of a rotten page does not, which may have been acknowledged. So each sector of 512 bytes says
+// which page it was written with: its mark is a hash of the page's number and of the incarnation. That of the first
+// sector stands behind the header; those of the others are the last four bytes of their sectors, and what belongs there
+// stands behind the first mark. A sector with the mark of an earlier page proves that the write of this one was not
+// finished: rot does not make marks.
 #ifndef MG_STORE_PAGE_H
 #define MG_STORE_PAGE_H
 
@@ -41,9 +41,12 @@ void mg_page_seal(void *page, size_t size, struct mg_page *head, uint64_t salt);
 // index, count, kind). Otherwise *head is undefined.
 enum mg_page_state mg_page_check(struct mg_page *head, const void *page, size_t size, uint64_t salt);
 
-// The bytes of a valid page without marks, as they were before it was sealed; `plain` has room for `size` bytes. Returns
-// where its records begin, in `plain`.
+// The bytes of a valid page without marks, as they were before it was sealed; `plain` has room for `size` bytes.
+// Returns where its records begin, in `plain`.
 const uint8_t *mg_page_open(uint8_t *plain, const void *page, size_t size, const struct mg_page *head);
+
+// Is this a valid page by the salt that it names itself? For who knows no other; not for version 1.
+bool mg_page_names_itself(struct mg_page *head, const void *page, size_t size);
 
 // Of a bad page in the slot of page `number` of a ring of `ring` pages: was its write begun, or due, and not finished?
 // True is proof: a sector is as it was before. `incarnation`: the newest one that began at or below `number`; pages of

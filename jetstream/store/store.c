@@ -21,7 +21,6 @@
 #include "server/base/planted.h"
 #include "server/shard/bell.h"
 
-#define DEFAULT_RING (64u * 1024 * 1024)
 #define DEFAULT_CACHE (64u * 1024 * 1024)
 #define WORTH_SETTLING (1u << 20) // bytes of the journal
 #define DEFAULT_ROWS (64u * 1024 * 1024)
@@ -186,7 +185,7 @@ static int start_threads(struct mg_store *st) {
 }
 
 static void set_defaults(struct mg_store_options *o) {
-    if (o->ring_bytes == 0) o->ring_bytes = DEFAULT_RING;
+    if (o->ring_bytes == 0) o->ring_bytes = MG_RING;
     if (o->ring_file_bytes == 0) o->ring_file_bytes = MG_RING_FILE;
     if (o->big_stream_bytes == 0) o->big_stream_bytes = BIG_STREAM;
     if (o->ring_bytes < UINT64_C(2) * o->ring_file_bytes) o->ring_bytes = UINT64_C(2) * o->ring_file_bytes;

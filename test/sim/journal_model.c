@@ -146,7 +146,8 @@ static void judge_missing(struct model *m, struct model_stream *st, uint64_t n, 
     if (op->fate != MODEL_ACKED || op->page < m->replay_from) return;
     if (m->interval && op->pages_end > m->durable) return;
     bool hit = false;
-    for (uint64_t p = op->page; p < op->pages_end; p++) hit |= m->hit[p] == 1; // what nobody was told about cannot excuse it
+    // Not by what it calls the torn end: nobody was told about that.
+    for (uint64_t p = op->page; p < op->pages_end; p++) hit |= m->hit[p] == 1;
     // A lost write of the last commits cannot be known.
     if (m->stray && (op->pages_end >= head || !anything_behind(m, op->page))) return;
     sim_check(hit, "operation %llu, pages %llu to %llu, was acknowledged and is gone", (unsigned long long)n,

@@ -220,7 +220,10 @@ static void on_damage(void *arg, const struct mg_journal_damage *d) {
     struct world *w = arg;
     if (over(w)) return;
     sim_trace("damage: %s, pages %llu-%llu%s", mg_damage_text(d->cause), (unsigned long long)d->page,
-              (unsigned long long)d->pages_end, d->unfinished ? ", unfinished" : d->perhaps_torn ? ", perhaps torn" : "");
+              (unsigned long long)d->pages_end,
+              d->unfinished     ? ", unfinished"
+              : d->perhaps_torn ? ", perhaps torn"
+                                : "");
     model_damage(&w->model, d);
     // Sectors that hold the old or the new bytes tell a torn page from a damaged one.
     sim_check(!d->perhaps_torn || w->model.damaged || w->model.stray || sim_disk_faults(w->disk)->garbage,

@@ -145,8 +145,8 @@ void decay_rest(struct shard *sh); // until what limits have removed is in no co
 void decay_check(struct slot *sl, const struct mg_stream_state *st, const struct mg_buf *found,
                  const struct mg_buf *unread);
 
-// store_manifest.c: between two lives, neither of which was killed before. One of two good slots cannot be read; then it
-// can again, as it was, if nobody has written it.
+// store_manifest.c: between two lives, when no process was killed. One of two good slots cannot be read; then it can
+// again, as it was, if nobody has written it.
 void manifest_spoil(struct world *w);
 void manifest_heal(struct world *w);
 

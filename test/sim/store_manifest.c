@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// One slot of the manifest that cannot be read at one start, and can at the next one if nobody has written it. Whichever
-// slot it is, and whatever the store was doing when it ended: nothing is missing, nothing is reported but the slot.
+// One slot of the manifest that cannot be read at one start, and can at the next one if nobody has written it.
+// Whichever slot it is, and whatever the store was doing when it ended: nothing is missing, nothing is reported but the
+// slot.
 #include <stdio.h>
 #include <string.h>
 

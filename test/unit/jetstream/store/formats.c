@@ -55,10 +55,10 @@ static void document(struct mg_buf *b) {
                    "test compares. Numbers are little-endian, nothing is between the fields, positions are bytes.\n\n"
                    "The ring of the journal is files `journal/ring-00000`, `-00001`, ... of the same size. Page n is\n"
                    "in slot n mod (pages of the ring), and slots go over the files in order. A page is its header,\n"
-                   "4 bytes for each sector of 512 bytes, and then a piece of the records of its commit, which run on over\n"
-                   "the commit's pages. Each sector has a mark: the low half of XXH3-64(page (u64), incarnation (u32); seed:\n"
-                   "the salt), 1 instead of 0. It is the first of these 4 bytes for the first sector, and the last 4 bytes\n"
-                   "of each other sector, where it takes the place of what is kept in the 4 bytes of that sector.\n\n"
+                   "4 bytes for each of its sectors of 512 bytes, and a piece of the records of its commit, which\n"
+                   "run on over the commit's pages. Each sector has a mark: the low half of XXH3-64(page (u64),\n"
+                   "incarnation (u32); seed: the salt), and 1 instead of 0. The mark of the first sector is in its\n"
+                   "4 bytes. Those of the others are at their ends; what they take the place of is in the 4 bytes.\n\n"
                    "Extents are in files `extents/00000.ext`, `00001.ext`, ..., which have no structure: records of\n"
                    "the journal say what is where, everything else in them is garbage.\n\n");
 #define X(lower, UPPER, size, title)                                                                                   \

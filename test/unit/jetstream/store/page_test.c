@@ -102,17 +102,17 @@ static void pages_without_marks_are_read(void **state) {
     (void)state;
     uint8_t p[MG_PAGE_BYTES_MIN] = {0}, plain[MG_PAGE_BYTES_MIN];
     struct mg_page head = sample(sizeof(p)), out;
-    head.first = MG_PAGE_SIZE;
-    head.used = sizeof(p) - MG_PAGE_SIZE;
+    head.first = 64;
+    head.used = sizeof(p) - 64;
     head.version = 1;
     memcpy(head.magic.b, MG_PAGE_MAGIC, 6);
     mg_page_pack(p, &head);
-    for (size_t i = MG_PAGE_SIZE; i < sizeof(p); i++) p[i] = (uint8_t)(i * 7 + i / 256);
+    for (size_t i = 64; i < sizeof(p); i++) p[i] = (uint8_t)(i * 7 + i / 256);
     mg_put_u64(p + MG_AT(page, checksum), XXH3_64bits_withSeed(p + 16, sizeof(p) - 16, SALT));
     assert_int_equal(mg_page_check(&out, p, sizeof(p), SALT), MG_PAGE_VALID);
     const uint8_t *records = mg_page_open(plain, p, sizeof(p), &out);
-    assert_ptr_equal(records, plain + MG_PAGE_SIZE);
-    assert_memory_equal(records, p + MG_PAGE_SIZE, sizeof(p) - MG_PAGE_SIZE);
+    assert_ptr_equal(records, plain + 64);
+    assert_memory_equal(records, p + 64, sizeof(p) - 64);
     mg_put_u16(p + MG_AT(page, version), MG_PAGE_VERSION);
     assert_int_equal(mg_page_check(&out, p, sizeof(p), SALT), MG_PAGE_BAD);
 }
