@@ -75,11 +75,12 @@ static void fill(struct mg_journal *j, struct cursor *c, uint8_t *page, struct m
     head->first = (uint16_t)(first < head_bytes + used ? first : 0);
 }
 
-// A fence: what its recovery could not read.
-static void fill_fence(const struct mg_journal *j, uint8_t *page, struct mg_page *head) {
-    uint8_t *body = page + mg_page_head_bytes(j->o.page_bytes);
-    for (uint32_t i = 0; i < j->bad_len; i++) mg_bad_pages_pack(body + i * (size_t)MG_BAD_PAGES_SIZE, &j->bad[i]);
-    head->used = (uint16_t)(j->bad_len * MG_BAD_PAGES_SIZE);
+// A fence: what its recovery could not read, or as much of it as there is room for.
+static void fill_fence(struct mg_journal *j, uint8_t *page, struct mg_page *head) {
+    uint8_t *p = page + mg_page_head_bytes(j->o.page_bytes), *begin = p;
+    for (uint32_t n = 0; n < j->bad_max && j->bad_told < j->bad_len; n++, p += MG_BAD_PAGES_SIZE)
+        mg_bad_pages_pack(p, &j->bad[j->bad_told++]);
+    head->used = (uint16_t)(p - begin);
     head->first = 0;
 }
 

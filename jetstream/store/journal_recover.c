@@ -57,6 +57,7 @@ static void judge(struct mg_journal *j, uint64_t at, const uint8_t *page, struct
         .index = h.index,
         .count = h.count,
         .state = SLOT_LIVE,
+        .fence = h.kind == MG_PAGE_FENCE,
     };
 }
 
@@ -219,7 +220,8 @@ static void find_end(struct mg_journal *j, struct ring_map *map, struct ring_rea
     if (last) map->sure = last->page - last->index - last->unsynced;
     find_torn(j, map, last, r);
     if (last == NULL) return;
-    if (last->page == last->first_page) map->fence = last->incarnation;
+    if (last->fence) map->fence = last->incarnation;
+    map->fence_from = last->first_page;
     for (uint64_t p = map->sure; p < map->reach; p++) {
         enum mg_damage_cause cause;
         enum slot_state state = map_at(map, j, p, &cause);
@@ -260,18 +262,24 @@ static int sync_found(struct mg_journal *j, const struct ring_map *map, struct m
 static int keep_fence(struct mg_journal *j, const struct ring_map *map, struct mg_disk_why *why) {
     if (map->fence == 0 || map->end != map->reach) return refuse_full(why);
     j->incarnation = map->fence;
-    j->incarnation_page = map->end - 1;
+    j->incarnation_page = map->fence_from;
     return sync_found(j, map, why);
 }
 
-static int write_fence(struct mg_journal *j, const struct ring_map *map, struct mg_disk_why *why) {
+static int write_one(struct mg_journal *j, struct mg_disk_why *why) {
     uint32_t no = ring_file_of(j, atomic_load(&j->head));
+    int rc = atomic_load(&j->file[no].ready) ? 0 : grow_now(j, no, why);
+    return rc == 0 ? commit_empty(j, MG_PAGE_FENCE, why) : rc;
+}
+
+// One, as a rule. After a crash between them the next start finds anew what has not been named: nothing was served.
+static int write_fence(struct mg_journal *j, const struct ring_map *map, struct mg_disk_why *why) {
     if (atomic_load(&j->free) < 1) return keep_fence(j, map, why);
     int rc = sync_found(j, map, why);
-    if (rc == 0 && !atomic_load(&j->file[no].ready)) rc = grow_now(j, no, why);
     if (rc != 0) return rc;
     atomic_store(&j->way, RING_SYNC);
-    rc = commit_empty(j, MG_PAGE_FENCE, why);
+    do rc = write_one(j, why);
+    while (rc == 0 && j->bad_told < j->bad_len && atomic_load(&j->free) > j->floor[MG_BATCH_RESERVED]);
     return rc == 0 ? ring_sync(j, why) : rc;
 }
 

@@ -100,18 +100,22 @@ struct replay {
     struct mg_journal_damage damage; // not yet reported; empty: page == pages_end
 };
 
-// For the fence. More than it can hold are hardly ever that many runs.
+// For the fence.
 static void remember(struct replay *r, const struct mg_journal_damage *d) {
     struct mg_journal *j = r->j;
     if (d->page >= r->map->end || d->cause == MG_DAMAGE_RECORD || d->cause == MG_DAMAGE_BEHIND) return;
-    if (j->bad == NULL) j->bad = mg_alloc(j->bad_max * sizeof(j->bad[0]));
     struct mg_bad_pages *last = j->bad_len ? &j->bad[j->bad_len - 1] : NULL;
     uint32_t count = (uint32_t)(d->pages_end - d->page);
-    if (last && last->page + last->count == d->page && last->cause == d->cause && last->torn == d->perhaps_torn)
+    if (last && last->page + last->count == d->page && last->cause == d->cause && last->torn == d->perhaps_torn) {
         last->count += count;
-    else if (j->bad_len < j->bad_max)
-        j->bad[j->bad_len++] = (struct mg_bad_pages){
-            .page = d->page, .count = count, .cause = (uint8_t)d->cause, .torn = d->perhaps_torn};
+        return;
+    }
+    if (j->bad_len == j->bad_cap) {
+        j->bad_cap = j->bad_cap ? 2 * j->bad_cap : 64;
+        j->bad = mg_realloc(j->bad, j->bad_cap * sizeof(j->bad[0]));
+    }
+    j->bad[j->bad_len++] =
+        (struct mg_bad_pages){.page = d->page, .count = count, .cause = (uint8_t)d->cause, .torn = d->perhaps_torn};
 }
 
 static void report(struct replay *r) {
