@@ -311,7 +311,11 @@ static int new_store(struct mg_store *st, struct mg_disk_why *why) {
     h->ring_pages = st->o.ring_bytes / st->o.ring_file_bytes * h->ring_file_pages;
     st->keeping->next_file = 1;
     st->runs = mg_runset_new(NULL, 0);
-    int err = write_both(st, st->runs, NULL);
+    // No other file is made before there is a manifest.
+    int err = write_manifest(st, st->runs, NULL);
+    if (err == 0) err = mg_journal_mark(st->disk, why);
+    h->flags = MG_MANIFEST_MARKED;
+    if (err == 0) err = write_both(st, st->runs, NULL);
     return err ? err : mg_disk_sync_dir(st->disk, "", why);
 }
 
@@ -402,6 +406,14 @@ static void keep_all(struct mg_keeper *k, const struct mg_manifest *m) {
         add_intent(k, m->intents[i].first, m->intents[i].count, MG_INTENT_DOOMED)->messages = true;
 }
 
+// A folder that is not mounted, perhaps. To begin a new journal would give numbers again that the old one has given.
+static int look_for_journal(struct mg_store *st, struct mg_disk_why *why) {
+    int err = st->head.flags & MG_MANIFEST_MARKED ? mg_journal_look(st->disk, why) : 0;
+    if (err != MG_ENOTFOUND) return err;
+    snprintf(why->text, sizeof(why->text), "all files of the journal are away; nothing was changed");
+    return MG_EIO;
+}
+
 static int read_store(struct mg_store *st, const struct mg_manifest *m, const struct mg_manifest_loaded *loaded,
                       struct mg_disk_why *why) {
     struct absent absent = {0};
@@ -416,6 +428,7 @@ static int read_store(struct mg_store *st, const struct mg_manifest *m, const st
     st->env.salt = m->head.salt;
     int err = check_head(&m->head);
     if (err) snprintf(why->text, sizeof(why->text), "the manifest is not plausible; nothing was changed");
+    if (err == 0) err = look_for_journal(st, why);
     if (err == 0) err = mg_manifest_check_files(st->disk, m, loaded, &check, why);
     if (check.max_id >= st->keeping->next_file) st->keeping->next_file = check.max_id + 1;
     if (err == 0) err = open_runs(st, m, why);

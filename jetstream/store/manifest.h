@@ -22,6 +22,7 @@
 #include "server/base/buf.h"
 #include "server/shard/disk.h"
 
+enum { MG_MANIFEST_MARKED = 1 };      // flag of the head: the journal has files, or one empty one (mg_journal_mark)
 enum { MG_MANIFEST_RUN_PRIMARY = 1 }; // flag of a run: written twice
 
 struct mg_manifest_run_entry {

@@ -449,6 +449,7 @@ static int find_replay_from(struct rebuild *r, struct mg_manifest_head *head) {
 static int write_manifest(struct rebuild *r, const struct mg_run_ref *primary, const struct mg_run_ref *subjects) {
     struct mg_manifest m = {.head = r->was.head};
     m.head.next_file = r->st->keeping->next_file;
+    m.head.flags = MG_MANIFEST_MARKED;
     add_run(&m, primary);
     add_run(&m, subjects);
     for (uint32_t i = 0; i < r->st->keeping->segments_len; i++) {
@@ -457,6 +458,9 @@ static int write_manifest(struct rebuild *r, const struct mg_run_ref *primary, c
         mg_manifest_add_segment(&m, &about);
     }
     int err = r->loaded.used < 0 ? find_replay_from(r, &m.head) : 0;
+    if (err == 0 && mg_journal_look(r->st->disk, NULL) == MG_ENOTFOUND)
+        tell(r, MG_CHECK_LOST, "All files of the journal are away: what was only there is lost");
+    if (err == 0) err = mg_journal_mark(r->st->disk, &r->why);
     if (err == 0) err = put_slots_aside(r);
     for (int i = 0; i < 2 && err == 0; i++) err = mg_manifest_store(r->st->disk, &m, &r->why);
     struct mg_manifest_loaded both = {.slots = {MG_SLOT_VALID, MG_SLOT_VALID}};

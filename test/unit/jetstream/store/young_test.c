@@ -3,6 +3,8 @@
 //
 // A store so young that it has neither a table nor a segment, and no manifest any more: the journal has all of it.
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "jetstream/store/check.h"
@@ -88,10 +90,41 @@ static void without_a_journal(void **state) {
     assert_non_null(strstr(told, "no file that tells the store's salt"));
 }
 
+// The journal's folder is not mounted at one start, or empty: nothing is served, nothing is changed.
+static void the_journal_is_away(void **state) {
+    struct driver *d = *state;
+    struct mg_stream_state now;
+    char journal[128], away[128];
+    snprintf(journal, sizeof(journal), "%s/journal", d->dir);
+    snprintf(away, sizeof(away), "%s/away", d->dir);
+    for (int empty = 0; empty < 2; empty++) {
+        assert_int_equal(rename(journal, away), 0);
+        if (empty) assert_int_equal(mkdir(journal, 0700), 0);
+        assert_true(driver_open(d) != 0);
+        assert_non_null(strstr(d->error, "all files of the journal are away"));
+        told[0] = '\0';
+        assert_int_equal(mg_store_check(d->dir, hear, NULL), MG_CHECK_LOST);
+        assert_non_null(strstr(told, "all files of the journal are away"));
+        if (empty) assert_int_equal(rmdir(journal), 0);
+        assert_int_equal(rename(away, journal), 0);
+        assert_int_equal(driver_open(d), 0);
+        assert_int_equal(mg_stream_state(driver_find(d, "S"), &now), 0);
+        assert_int_equal(now.msgs, MESSAGES - 1);
+        driver_close(d);
+    }
+    assert_int_equal(rename(journal, away), 0);
+    assert_int_equal(mg_store_rebuild(d->dir, hear, NULL), MG_CHECK_LOST);
+    assert_non_null(strstr(told, "what was only there is lost"));
+    assert_int_equal(driver_open(d), 0);
+    assert_null(driver_find(d, "S"));
+    driver_close(d);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(rebuilt_from_the_journal, setup, teardown),
         cmocka_unit_test_setup_teardown(without_a_journal, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_journal_is_away, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
