@@ -90,8 +90,8 @@ struct mg_journal_options {
     void (*poisoned)(void *arg, const struct mg_disk_why *why);
 };
 
-// Makes the folder and in it, empty, what will become the ring's first file, if there is none. So a journal that is away
-// as a whole is missed at any time. Blocks.
+// Makes the folder and in it, empty, what will become the ring's first file, if there is none. So a journal that is
+// away as a whole is missed at any time. Blocks.
 int mg_journal_mark(struct mg_disk *d, struct mg_disk_why *why);
 // MG_ENOTFOUND: there is not even that.
 int mg_journal_look(struct mg_disk *d, struct mg_disk_why *why);

@@ -28,7 +28,7 @@ void manifest_spoil(struct world *w) {
     if (!is_valid(w, "manifest-0") || !is_valid(w, "manifest-1")) return;
     snprintf(x->name, sizeof(x->name), "manifest-%u", (unsigned)sim_below(s, 2));
     const uint8_t *p = sim_disk_peek(w->disk, x->name, &x->size);
-    x->how = sim_below(s, 3);
+    x->how = (unsigned char)sim_below(s, 3);
     x->at = sim_below(s, 64); // of the head
     if (x->how == SLOT_FLIPPED) sim_disk_flip(w->disk, x->name, x->at, 3);
     else if (x->how == SLOT_UNREADABLE) sim_disk_bad_sector(w->disk, x->name, x->at);
