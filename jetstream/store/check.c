@@ -280,7 +280,10 @@ static void check_stream(struct check *c, const struct mg_stream *s) {
 // What concerns files was told in the first pass, in more detail.
 static void said(void *arg, int level, const char *text) {
     bool news = strncmp(text, "journal:", 8) == 0 || strncmp(text, "stream ", 7) == 0;
-    if (news) tell(arg, level <= MG_LOG_ERR ? MG_CHECK_LOST : MG_CHECK_DAMAGED, "%s", text);
+    enum mg_check_verdict meaning = level <= MG_LOG_ERR   ? MG_CHECK_LOST
+                                    : level == MG_LOG_WRN ? MG_CHECK_DAMAGED
+                                                          : MG_CHECK_HEALTHY;
+    if (news) tell(arg, meaning, "%s", text);
 }
 
 static void look_at_streams(struct check *c, const char *dir) {

@@ -8,7 +8,7 @@
 //   3. one segment for all streams, and one for each that has a lot; one run of primary rows, one of the others;
 //      segments in which nothing lives are found
 //   4. files synced, directories synced
-//   5. the manifest names the new files, not the dead ones, and the page to replay from: the moment of the checkpoint
+//   5. the manifest, in both slots, names the new files, not the dead ones, and the page to replay from
 //   6. the journal recycles, the parts read from the new files and drop the memory
 //
 // When a write fails (the disk is full), nothing is given up: the sealed state stays in memory, what was begun is

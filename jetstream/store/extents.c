@@ -43,7 +43,7 @@ struct extent_file {
     uint64_t size, used; // bytes in the file; where the next extent begins
     uint32_t live;       // extents in it that are needed
     bool wipe;           // nothing new comes into it until it was overwritten
-    bool kept;           // something in it could not be read: it stays as it is until the next start
+    bool kept;           // something in it could not be read, or all of it is away: it stays so until the next start
     bool unsynced;
 };
 
@@ -469,9 +469,13 @@ uint8_t *mg_extents_read(struct mg_store *st, struct mg_extent *e, int *err) {
     const struct mg_extent_place *at = &e->at;
     size_t n = (size_t)at->headers_len + at->payload_len;
     *err = MG_ECORRUPT;
-    if (at->file >= x->files_len) return NULL;
+    if (at->file >= FILES_MAX) return NULL;
+    if (at->file >= x->files_len) add_files(x, at->file + 1); // it is away: its name stays free for it
     struct extent_file *f = &x->files[at->file];
-    if (n == 0 || n > f->size || at->offset > f->size - n) return NULL;
+    if (n == 0 || n > f->size || at->offset > f->size - n) {
+        f->kept = true;
+        return NULL;
+    }
     uint8_t *p = mg_alloc(n);
     *err = read_bytes(st, at, p, n);
     if (*err == 0 && hash_of(x, p, n) != at->hash && !MG_PLANTED(extent_unchecked)) *err = MG_ECORRUPT;

@@ -7,8 +7,12 @@
 // The manifest also names the files that may be there without being part of the store, so that a crash leaves nothing
 // behind: those that a running job may create, and those that are doomed, until their deletion is durable.
 //
+// What cannot be undone (files are deleted, pages and extents written again) follows a change only when both slots of
+// the manifest have it: either one is enough then, whichever can be read at the next start. The beginning of a job
+// undoes nothing, so one slot does.
+//
 // When a manifest cannot be written, nobody knows whether the disk has the old one or the new one. So the files of both
-// stay (`limbo`) until a later one was written.
+// stay (`limbo`) until a later one is in both slots.
 #include "jetstream/store/files.h"
 
 #include <stdio.h>
@@ -235,9 +239,15 @@ static int write_manifest(struct mg_store *st, const struct mg_runset *runs, con
         k->in_doubt = true;
     } else {
         st->head = m.head;
-        leave_limbo(k);
     }
     mg_manifest_fini(&m);
+    return err;
+}
+
+static int write_both(struct mg_store *st, const struct mg_runset *runs, const struct mg_files_change *c) {
+    int err = write_manifest(st, runs, c);
+    if (err == 0 && !MG_PLANTED(one_slot)) err = write_manifest(st, runs, c);
+    if (err == 0) leave_limbo(st->keeping);
     return err;
 }
 
@@ -245,7 +255,7 @@ int mg_files_begin(struct mg_store *st, uint32_t n, uint64_t *first) {
     *first = st->keeping->next_file;
     st->keeping->next_file += n;
     add_intent(st->keeping, *first, n, MG_INTENT_JOB);
-    int err = write_manifest(st, st->runs, NULL);
+    int err = st->keeping->in_doubt ? write_both(st, st->runs, NULL) : write_manifest(st, st->runs, NULL);
     if (err) mg_files_end(st, *first);
     return err;
 }
@@ -270,7 +280,7 @@ int mg_files_commit(struct mg_store *st, const struct mg_files_change *c) {
         mg_disk_unlink(st->disk, name, NULL);
     }
     doom_old(k, c);
-    int err = write_manifest(st, runs, c);
+    int err = write_both(st, runs, c);
     if (err) {
         spare_old(k, c);
         mg_runset_unref(runs);
@@ -301,9 +311,11 @@ static int new_store(struct mg_store *st, struct mg_disk_why *why) {
     h->ring_pages = st->o.ring_bytes / st->o.ring_file_bytes * h->ring_file_pages;
     st->keeping->next_file = 1;
     st->runs = mg_runset_new(NULL, 0);
-    // Both slots: one that rots before the first checkpoint must not take the journal with it.
+    // No other file is made before there is a manifest.
     int err = write_manifest(st, st->runs, NULL);
-    if (err == 0) err = write_manifest(st, st->runs, NULL);
+    if (err == 0) err = mg_journal_mark(st->disk, why);
+    h->flags = MG_MANIFEST_MARKED;
+    if (err == 0) err = write_both(st, st->runs, NULL);
     return err ? err : mg_disk_sync_dir(st->disk, "", why);
 }
 
@@ -388,9 +400,18 @@ static void found_file(void *arg, const struct mg_file_finding *f) {
 }
 
 // Beside a damaged slot nothing is cleaned up: what could not be now is at a later start.
-static void keep_intents(struct mg_keeper *k, const struct mg_manifest *m) {
+static void keep_all(struct mg_keeper *k, const struct mg_manifest *m) {
+    k->slot_damaged = true;
     for (uint32_t i = 0; i < m->nintents; i++)
         add_intent(k, m->intents[i].first, m->intents[i].count, MG_INTENT_DOOMED)->messages = true;
+}
+
+// A folder that is not mounted, perhaps. To begin a new journal would give numbers again that the old one has given.
+static int look_for_journal(struct mg_store *st, struct mg_disk_why *why) {
+    int err = st->head.flags & MG_MANIFEST_MARKED ? mg_journal_look(st->disk, why) : 0;
+    if (err != MG_ENOTFOUND) return err;
+    snprintf(why->text, sizeof(why->text), "all files of the journal are away; nothing was changed");
+    return MG_EIO;
 }
 
 static int read_store(struct mg_store *st, const struct mg_manifest *m, const struct mg_manifest_loaded *loaded,
@@ -402,11 +423,12 @@ static int read_store(struct mg_store *st, const struct mg_manifest *m, const st
     for (int i = 0; i < 2; i++) {
         if (loaded->slots[i] != MG_SLOT_DAMAGED) continue;
         mg_store_say(st, MG_LOG_WRN, "manifest-%d is damaged; the other one is used", i);
-        keep_intents(st->keeping, m);
+        keep_all(st->keeping, m);
     }
     st->env.salt = m->head.salt;
     int err = check_head(&m->head);
     if (err) snprintf(why->text, sizeof(why->text), "the manifest is not plausible; nothing was changed");
+    if (err == 0) err = look_for_journal(st, why);
     if (err == 0) err = mg_manifest_check_files(st->disk, m, loaded, &check, why);
     if (check.max_id >= st->keeping->next_file) st->keeping->next_file = check.max_id + 1;
     if (err == 0) err = open_runs(st, m, why);
@@ -427,8 +449,26 @@ int mg_files_clear(struct mg_store *st, struct mg_disk_why *why) {
     struct mg_manifest m = {0};
     struct mg_manifest_loaded loaded;
     int err = mg_manifest_load(st->disk, &m, &loaded);
+    // It was until just now: what it may have listed stays for this time.
+    if (st->keeping->slot_damaged && loaded.used >= 0) loaded.slots[1 - loaded.used] = MG_SLOT_DAMAGED;
     if (err) *why = loaded.why;
     else err = mg_manifest_check_files(st->disk, &m, &loaded, &check, why);
+    mg_manifest_fini(&m);
+    return err;
+}
+
+int mg_files_mirror(struct mg_store *st, struct mg_disk_why *why) {
+    struct mg_manifest m = {0};
+    struct mg_manifest_loaded loaded;
+    int err = mg_manifest_load(st->disk, &m, &loaded);
+    if (err) {
+        *why = loaded.why;
+    } else if (!loaded.same) {
+        bool failed = st->keeping->in_doubt = mg_manifest_store(st->disk, &m, why) != 0;
+        if (failed) mg_store_say(st, MG_LOG_ERR, "cannot write the manifest: %s", why->text);
+        if (failed && !st->keeping->slot_damaged) keep_all(st->keeping, &m);
+        st->head.generation = m.head.generation;
+    }
     mg_manifest_fini(&m);
     return err;
 }

@@ -186,12 +186,12 @@ enum mg_record_flag {
 // -----------------------------------------------------------------------
 
 #define MG_PAGE_MAGIC   "MIDGEJ"
-#define MG_PAGE_VERSION 1
+#define MG_PAGE_VERSION 2
 
 #define MG_PAGE_FIELDS(F)                                                                                              \
     F(bytes(6), magic, "MIDGEJ")                                                                                       \
-    F(u16, version, "1")                                                                                               \
-    F(u64, checksum, "XXH3-64 of all that follows in the page, seed: the store's salt")                                \
+    F(u16, version, "2; 1 has no marks")                                                                               \
+    F(u64, checksum, "XXH3-64 of all that follows in the page, seed: the store's salt + version - 1")                  \
     F(u64, page, "the page's number, grows for ever; slot in the ring: number mod pages of the ring")                  \
     F(u64, commit, "the commit's number, grows for ever")                                                              \
     F(u64, first_page, "pages of earlier incarnations from this number on are void")                                   \
@@ -200,9 +200,10 @@ enum mg_record_flag {
     F(u32, index, "the page's place in its commit")                                                                    \
     F(u32, count, "pages of the commit")                                                                               \
     F(u16, first, "where in the page the first record begins that begins in it; 0: none does")                         \
-    F(u16, used, "bytes of records in the page, behind this header")                                                   \
+    F(u16, used, "bytes of records in the page, behind its head")                                                      \
     F(u8, kind, "1 records, 2 seal, 3 fence, 4 probe")                                                                 \
-    F(bytes(3), reserved, "zero")
+    F(bytes(3), reserved, "zero")                                                                                      \
+    F(u64, salt, "the store's; not in version 1, whose records follow here")
 
 enum mg_page_kind {
     MG_PAGE_RECORDS = 1,
@@ -277,7 +278,7 @@ enum mg_page_kind {
     X(extent_place, EXTENT_PLACE, 32, "Place of an extent")                                                            \
     X(correction, CORRECTION, 32, "Correction of a stream's counters")                                                 \
     X(corrected_subject, CORRECTED_SUBJECT, 28, "Subject of a correction")                                             \
-    X(page, PAGE, 64, "Page of the journal")                                                                           \
+    X(page, PAGE, 72, "Page of the journal")                                                                           \
     X(bad_pages, BAD_PAGES, 16, "Pages that could not be read, in a fence")                                            \
     X(stream_row, STREAM_ROW, 72, "Row of a stream")                                                                   \
     X(state_row, STATE_ROW, 88, "Row of a stream's counters")                                                          \

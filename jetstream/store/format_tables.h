@@ -167,7 +167,7 @@ enum {
 #define MG_MANIFEST_HEAD_FIELDS(F)                                                                                     \
     F(u64, magic, "MIG-MAN1")                                                                                          \
     F(u32, version, "of the format")                                                                                   \
-    F(u32, flags, "0")                                                                                                 \
+    F(u32, flags, "1: the journal's folder has the name of a file, also when nothing was written yet")                 \
     F(u64, checksum, "XXH3-64 of all bytes behind; seed: the 8 bytes before")                                          \
     F(u64, length, "bytes of all, this head included")                                                                 \
     F(u64, generation, "of the manifest; odd ones are in manifest-1")                                                  \

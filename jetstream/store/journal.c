@@ -44,7 +44,7 @@ static struct mg_journal *create(const struct mg_journal_options *o) {
     j->o = *o;
     j->files = o->files;
     j->pages = pages;
-    j->body = o->page_bytes - MG_PAGE_SIZE;
+    j->body = o->page_bytes - mg_page_head_bytes(o->page_bytes);
     j->floor[MG_BATCH_RESERVED] = (int64_t)clamp(pages / 64, 2, 64);
     j->floor[MG_BATCH_NORMAL] = j->floor[MG_BATCH_RESERVED] + (int64_t)clamp(pages / 16, 2, 1024);
     j->bad_max = (uint32_t)(j->body / MG_BAD_PAGES_SIZE);

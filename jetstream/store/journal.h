@@ -37,7 +37,8 @@ struct mg_journal;
     X(STALE, "an older page is in its place")                                                                          \
     X(FOREIGN, "a page of another place is in its place")                                                              \
     X(RECORD, "a record is damaged inside of a page that is not")                                                      \
-    X(BEHIND, "the ring ends before the checkpoint does")
+    X(BEHIND, "the ring ends before the checkpoint does")                                                              \
+    X(TORN, "written in part")
 
 enum mg_damage_cause {
 #define X(name, text) MG_DAMAGE_##name,
@@ -49,9 +50,10 @@ const char *mg_damage_text(enum mg_damage_cause cause);
 struct mg_journal_damage {
     enum mg_damage_cause cause;
     uint64_t page, pages_end; // [page, pages_end)
-    // True: at the very end of the journal. This may be the torn end of a commit that nobody was told about, or damage
-    // to the last one. False: the pages were durable, records are lost.
-    bool perhaps_torn;
+    // At the very end of the journal. `unfinished`: of a commit that was never finished, nothing in it was acknowledged
+    // as durable. `perhaps_torn`: this may be one, or damage to the last one. Neither: the pages were durable, records
+    // are lost.
+    bool unfinished, perhaps_torn;
     // A record runs into these pages and its header was readable, but not verified: whose it may be. 0: not known.
     uint64_t stream, op, seq;
 };
@@ -87,6 +89,21 @@ struct mg_journal_options {
     // The journal was poisoned (once). The committer. May be NULL.
     void (*poisoned)(void *arg, const struct mg_disk_why *why);
 };
+
+// Makes the folder and in it, empty, what will become the ring's first file, if there is none. So a journal that is
+// away as a whole is missed at any time. Blocks.
+int mg_journal_mark(struct mg_disk *d, struct mg_disk_why *why);
+// MG_ENOTFOUND: there is not even that.
+int mg_journal_look(struct mg_disk *d, struct mg_disk_why *why);
+
+// Of a ring of which nothing else is known: what its first page says that can be read by the salt that it names itself.
+// Blocks. False: there is none.
+struct mg_journal_hint {
+    uint64_t salt;
+    bool lapped; // the ring has come round, so all of its files were made
+};
+bool mg_journal_learn(struct mg_disk *d, uint32_t page_bytes, uint32_t file_pages, uint32_t files,
+                      struct mg_journal_hint *out);
 
 // Blocks for as long as reading the ring takes. 0, or an error and `why`: MG_EFULL if the ring has no page left for a
 // fence. An unreadable page is no error but damage. Options are copied.

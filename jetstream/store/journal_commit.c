@@ -64,22 +64,23 @@ static size_t copy(struct cursor *c, uint8_t *to, size_t room) {
 
 // Fills a page's body and says in `head` what is in it.
 static void fill(struct mg_journal *j, struct cursor *c, uint8_t *page, struct mg_page *head) {
-    size_t used = 0, first = 0;
+    size_t used = 0, first = 0, head_bytes = j->o.page_bytes - j->body;
     enter_span(c);
     while (c->batch && used < j->body) {
-        if (first == 0 && used + c->to_next < j->body) first = MG_PAGE_SIZE + used + c->to_next;
-        used += copy(c, page + MG_PAGE_SIZE + used, j->body - used);
+        if (first == 0 && used + c->to_next < j->body) first = head_bytes + used + c->to_next;
+        used += copy(c, page + head_bytes + used, j->body - used);
         enter_span(c);
     }
     head->used = (uint16_t)used;
-    head->first = (uint16_t)(first < MG_PAGE_SIZE + used ? first : 0);
+    head->first = (uint16_t)(first < head_bytes + used ? first : 0);
 }
 
-// A fence: what its recovery could not read.
-static void fill_fence(const struct mg_journal *j, uint8_t *page, struct mg_page *head) {
-    for (uint32_t i = 0; i < j->bad_len; i++)
-        mg_bad_pages_pack(page + MG_PAGE_SIZE + i * (size_t)MG_BAD_PAGES_SIZE, &j->bad[i]);
-    head->used = (uint16_t)(j->bad_len * MG_BAD_PAGES_SIZE);
+// A fence: what its recovery could not read, or as much of it as there is room for.
+static void fill_fence(struct mg_journal *j, uint8_t *page, struct mg_page *head) {
+    uint8_t *p = page + mg_page_head_bytes(j->o.page_bytes), *begin = p;
+    for (uint32_t n = 0; n < j->bad_max && j->bad_told < j->bad_len; n++, p += MG_BAD_PAGES_SIZE)
+        mg_bad_pages_pack(p, &j->bad[j->bad_told++]);
+    head->used = (uint16_t)(p - begin);
     head->first = 0;
 }
 

@@ -10,6 +10,7 @@
 // committer waits and the thread tries again every second; any other error ends the thread, and the journal is poisoned
 // when the file is needed.
 #include <stdio.h>
+#include <string.h>
 
 #include "jetstream/store/journal_impl.h"
 #include "server/base/errors.h"
@@ -133,4 +134,32 @@ void grow_stop(struct mg_journal *j) {
     mg_bell_ring(&j->grow_bell);
     mg_thread_join(j->grower);
     j->grower = NULL;
+}
+
+// ---- a store without a journal ------------------------------------------------------------------------------------
+
+static void on_any(void *arg, const char *entry, uint64_t size, bool dir) {
+    (void)size;
+    if (!dir && strncmp(entry, "ring-", 5) == 0) *(bool *)arg = true;
+}
+
+int mg_journal_look(struct mg_disk *d, struct mg_disk_why *why) {
+    bool any = false;
+    int rc = mg_disk_list(d, MG_JOURNAL_DIR, on_any, &any, why);
+    return rc == 0 && !any ? MG_ENOTFOUND : rc;
+}
+
+int mg_journal_mark(struct mg_disk *d, struct mg_disk_why *why) {
+    struct mg_file *f;
+    char name[32], temp[40];
+    int rc = mg_disk_mkdir(d, MG_JOURNAL_DIR, why);
+    if (rc == 0 || rc == MG_EEXISTS) rc = mg_journal_look(d, why);
+    if (rc != MG_ENOTFOUND) return rc;
+    ring_file_name(name, 0);
+    snprintf(temp, sizeof(temp), "%s.new", name);
+    rc = mg_file_open(d, &f, temp, MG_FILE_WRITE | MG_FILE_CREATE, why);
+    if (rc != 0) return rc;
+    mg_file_close(f);
+    rc = mg_disk_sync_dir(d, MG_JOURNAL_DIR, why);
+    return rc == 0 ? mg_disk_sync_dir(d, "", why) : rc;
 }

@@ -38,7 +38,7 @@ struct ring_file {
 struct mg_journal {
     struct mg_journal_options o;
     uint64_t pages;  // of the ring
-    size_t body;     // bytes of records in a page
+    size_t body;     // bytes of records in a page, behind its head
     int64_t floor[2]; // pages that a class must leave free
 
     // Shared by all threads.
@@ -66,8 +66,9 @@ struct mg_journal {
     bool seal_due;               // the last commit has records
     bool lingers, small;         // the next batch is expected soon; the last commit was small
     uint64_t written_at, sync_at; // monotonic ns: the last commit; when the next sync is due (MG_NEVER: none)
-    struct mg_bad_pages *bad;     // of the recovery, for its fence
-    uint32_t bad_len, bad_max;    // what a fence can hold
+    struct mg_bad_pages *bad;     // of the recovery, for its fences
+    uint32_t bad_len, bad_cap;
+    uint32_t bad_told, bad_max;   // how many fences have named; how many one can
     struct mg_mail *waiting, **waiting_end; // batches that were drained and are not yet in a commit
 
     // The filler's thread.
@@ -113,6 +114,7 @@ enum slot_state {
     SLOT_LIVE, // a valid page at its place
     SLOT_ZERO,
     SLOT_VOID, // a valid page at its place that a later incarnation has cut off
+    SLOT_TORN, // at the end: a bad page that proves that its commit was never finished
     SLOT_DAMAGED,
 };
 
@@ -122,6 +124,7 @@ struct slot {
     uint8_t state; // enum slot_state
     uint8_t cause; // enum mg_damage_cause of a damaged one
     bool torn;     // perhaps, says the fence behind it
+    bool fence;
 };
 
 // Reads pages of the ring one after the other, many at a time.
@@ -131,6 +134,7 @@ struct ring_reader {
     uint32_t file_no;     // its number; UINT32_MAX: none yet
     uint64_t file_size;
     uint8_t *window;
+    uint8_t *plain;       // room for a page without its marks
     uint32_t from, count; // pages of the file in the window
     bool last_pass;       // what was read is not needed again: the system may forget it
     uint32_t singly_to;   // pages below are read one by one: among them is one that cannot be read
@@ -152,6 +156,7 @@ struct ring_map {
     uint64_t sure;  // what is missing below was durable
     uint64_t reach; // pages [end, reach) belong to a commit that is cut off
     uint32_t fence; // the last page is a fence, of this incarnation; 0: it is something else
+    uint64_t fence_from; // where this incarnation began
     struct told *told; // by fences: what earlier recoveries could not read
     size_t told_len;
 };

@@ -14,10 +14,10 @@
 //    recycled|  missing: damage        | whole commits | torn    | free
 //                                      | of unsure     | commit
 //
-// In the unsure part the journal ends before the first commit that has a page with zeros or an older page in its place:
-// that commit was never finished, nobody was told about it, nothing is reported. A *bad* page there, or right behind H,
-// may be torn or rotten: it is reported, and the records around it are delivered, because they may have been
-// acknowledged.
+// In the unsure part the journal ends before the first commit that has a page with zeros, an older page, or sectors of
+// one in its place: that commit was never finished, nobody was told about it. Only bad pages in it are reported, as
+// what they are. A *bad* page without such sectors (page.h), there or right behind H, may be torn or rotten: it is
+// reported, and the records around it are delivered, because they may have been acknowledged.
 //
 // The fence is the first commit of a new incarnation and begins where the journal ends. It voids what is left of the
 // torn commit, so that a later recovery cannot take it for damage, or for data. For the same reason it names the pages
@@ -57,20 +57,22 @@ static void judge(struct mg_journal *j, uint64_t at, const uint8_t *page, struct
         .index = h.index,
         .count = h.count,
         .state = SLOT_LIVE,
+        .fence = h.kind == MG_PAGE_FENCE,
     };
 }
 
 // Keeps what a fence says.
-static void hear(struct mg_journal *j, struct ring_map *map, const uint8_t *page) {
+static void hear(struct mg_journal *j, struct ring_map *map, const uint8_t *page, uint8_t *plain) {
     struct mg_page h;
     mg_page_unpack(&h, page);
     uint32_t n = h.kind == MG_PAGE_FENCE ? h.used / MG_BAD_PAGES_SIZE : 0;
     if (n == 0) return;
+    const uint8_t *body = mg_page_open(plain, page, j->o.page_bytes, &h);
     map->told = mg_realloc(map->told, (map->told_len + n) * sizeof(map->told[0]));
     for (uint32_t i = 0; i < n; i++) {
         struct told *t = &map->told[map->told_len];
         t->fence = h.page;
-        mg_bad_pages_unpack(&t->pages, page + MG_PAGE_SIZE + i * (size_t)MG_BAD_PAGES_SIZE);
+        mg_bad_pages_unpack(&t->pages, body + i * (size_t)MG_BAD_PAGES_SIZE);
         const struct mg_bad_pages *b = &t->pages;
         map->told_len += b->page < h.page && b->count <= h.page - b->page && b->count <= j->pages;
     }
@@ -100,7 +102,7 @@ static void scan(struct mg_journal *j, struct ring_map *map, struct ring_reader 
         const uint8_t *page = reader_page(r, at, &cause);
         if (page) {
             judge(j, at, page, s);
-            if (s->state == SLOT_LIVE) hear(j, map, page);
+            if (s->state == SLOT_LIVE) hear(j, map, page, r->plain);
         } else {
             s->state = SLOT_DAMAGED;
             s->cause = (uint8_t)cause;
@@ -162,7 +164,7 @@ enum slot_state map_at(const struct ring_map *map, const struct mg_journal *j, u
                        enum mg_damage_cause *cause) {
     const struct slot *s = &map->slots[page % j->pages];
     if (s->state == SLOT_LIVE && s->page == page) return SLOT_LIVE;
-    if (s->state == SLOT_DAMAGED) *cause = s->cause;
+    if (s->state == SLOT_DAMAGED || s->state == SLOT_TORN) *cause = s->cause;
     else *cause = s->state == SLOT_ZERO ? MG_DAMAGE_ZERO : MG_DAMAGE_STALE;
     return s->state == SLOT_LIVE ? SLOT_VOID : s->state;
 }
@@ -186,7 +188,26 @@ static uint64_t torn_from(const struct mg_journal *j, const struct ring_map *map
     return end <= p ? end : first > map->sure ? first : map->sure;
 }
 
-static void find_end(struct mg_journal *j, struct ring_map *map) {
+// Which of the bad pages at the end, and right behind it, are of a commit that was never finished?
+static void find_torn(const struct mg_journal *j, struct ring_map *map, const struct slot *last,
+                      struct ring_reader *r) {
+    uint64_t stop = map->from + j->pages;
+    bool behind = false; // a commit behind the end was begun, and not finished: nothing follows it
+    for (uint64_t p = map->sure > map->from ? map->sure : map->from; p < stop; p++) {
+        enum mg_damage_cause cause;
+        struct slot *s = &map->slots[p % j->pages];
+        bool bad = map_at(map, j, p, &cause) == SLOT_DAMAGED && cause != MG_DAMAGE_MISSING;
+        if (!bad && p >= map->reach) break;
+        const uint8_t *page = bad && cause == MG_DAMAGE_BAD ? reader_page(r, p % j->pages, &cause) : NULL;
+        uint32_t incarnation = last && p >= last->first_page ? last->incarnation : 0;
+        bool torn = page && mg_page_torn(page, j->o.page_bytes, j->o.salt, p, j->pages, incarnation);
+        if (torn) cause = MG_DAMAGE_TORN;
+        behind |= torn && p >= map->reach;
+        if (torn || (bad && behind)) *s = (struct slot){.state = SLOT_TORN, .cause = (uint8_t)cause};
+    }
+}
+
+static void find_end(struct mg_journal *j, struct ring_map *map, struct ring_reader *r) {
     const struct slot *last = NULL;
     for (uint64_t at = 0; at < j->pages; at++) {
         const struct slot *s = &map->slots[at];
@@ -196,13 +217,15 @@ static void find_end(struct mg_journal *j, struct ring_map *map) {
     }
     map->from = j->o.replay_from;
     map->sure = map->end = map->reach = last ? last->page - last->index + last->count : 0;
+    if (last) map->sure = last->page - last->index - last->unsynced;
+    find_torn(j, map, last, r);
     if (last == NULL) return;
-    map->sure = last->page - last->index - last->unsynced;
-    if (last->page == last->first_page) map->fence = last->incarnation;
+    if (last->fence) map->fence = last->incarnation;
+    map->fence_from = last->first_page;
     for (uint64_t p = map->sure; p < map->reach; p++) {
         enum mg_damage_cause cause;
         enum slot_state state = map_at(map, j, p, &cause);
-        if ((state != SLOT_ZERO && state != SLOT_VOID) || MG_PLANTED(torn_is_whole)) continue;
+        if (state == SLOT_LIVE || state == SLOT_DAMAGED || MG_PLANTED(torn_is_whole)) continue;
         map->end = torn_from(j, map, p);
         return;
     }
@@ -239,18 +262,24 @@ static int sync_found(struct mg_journal *j, const struct ring_map *map, struct m
 static int keep_fence(struct mg_journal *j, const struct ring_map *map, struct mg_disk_why *why) {
     if (map->fence == 0 || map->end != map->reach) return refuse_full(why);
     j->incarnation = map->fence;
-    j->incarnation_page = map->end - 1;
+    j->incarnation_page = map->fence_from;
     return sync_found(j, map, why);
 }
 
-static int write_fence(struct mg_journal *j, const struct ring_map *map, struct mg_disk_why *why) {
+static int write_one(struct mg_journal *j, struct mg_disk_why *why) {
     uint32_t no = ring_file_of(j, atomic_load(&j->head));
+    int rc = atomic_load(&j->file[no].ready) ? 0 : grow_now(j, no, why);
+    return rc == 0 ? commit_empty(j, MG_PAGE_FENCE, why) : rc;
+}
+
+// One, as a rule. After a crash between them the next start finds anew what has not been named: nothing was served.
+static int write_fence(struct mg_journal *j, const struct ring_map *map, struct mg_disk_why *why) {
     if (atomic_load(&j->free) < 1) return keep_fence(j, map, why);
     int rc = sync_found(j, map, why);
-    if (rc == 0 && !atomic_load(&j->file[no].ready)) rc = grow_now(j, no, why);
     if (rc != 0) return rc;
     atomic_store(&j->way, RING_SYNC);
-    rc = commit_empty(j, MG_PAGE_FENCE, why);
+    do rc = write_one(j, why);
+    while (rc == 0 && j->bad_told < j->bad_len && atomic_load(&j->free) > j->floor[MG_BATCH_RESERVED]);
     return rc == 0 ? ring_sync(j, why) : rc;
 }
 
@@ -289,7 +318,7 @@ int recover(struct mg_journal *j, struct mg_disk_why *why) {
     scan(j, &map, &r);
     void_cut_off(j, &map);
     believe(j, &map);
-    find_end(j, &map);
+    find_end(j, &map, &r);
     bound_start(j, &map);
     r.last_pass = true;
     rc = replay(j, &map, &r);

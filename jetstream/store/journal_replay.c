@@ -21,6 +21,7 @@
 void reader_init(struct ring_reader *r, struct mg_journal *j) {
     *r = (struct ring_reader){.j = j, .file_no = UINT32_MAX};
     r->window = mg_disk_alloc(WINDOW_BYTES);
+    r->plain = mg_alloc(j->o.page_bytes);
 }
 
 static void leave_file(struct ring_reader *r) {
@@ -33,6 +34,7 @@ static void leave_file(struct ring_reader *r) {
 void reader_fini(struct ring_reader *r) {
     leave_file(r);
     mg_disk_free(r->window);
+    mg_free(r->plain);
 }
 
 static void enter_file(struct ring_reader *r, uint32_t no) {
@@ -98,18 +100,22 @@ struct replay {
     struct mg_journal_damage damage; // not yet reported; empty: page == pages_end
 };
 
-// For the fence. More than it can hold are hardly ever that many runs.
+// For the fence.
 static void remember(struct replay *r, const struct mg_journal_damage *d) {
     struct mg_journal *j = r->j;
     if (d->page >= r->map->end || d->cause == MG_DAMAGE_RECORD || d->cause == MG_DAMAGE_BEHIND) return;
-    if (j->bad == NULL) j->bad = mg_alloc(j->bad_max * sizeof(j->bad[0]));
     struct mg_bad_pages *last = j->bad_len ? &j->bad[j->bad_len - 1] : NULL;
     uint32_t count = (uint32_t)(d->pages_end - d->page);
-    if (last && last->page + last->count == d->page && last->cause == d->cause && last->torn == d->perhaps_torn)
+    if (last && last->page + last->count == d->page && last->cause == d->cause && last->torn == d->perhaps_torn) {
         last->count += count;
-    else if (j->bad_len < j->bad_max)
-        j->bad[j->bad_len++] = (struct mg_bad_pages){
-            .page = d->page, .count = count, .cause = (uint8_t)d->cause, .torn = d->perhaps_torn};
+        return;
+    }
+    if (j->bad_len == j->bad_cap) {
+        j->bad_cap = j->bad_cap ? 2 * j->bad_cap : 64;
+        j->bad = mg_realloc(j->bad, j->bad_cap * sizeof(j->bad[0]));
+    }
+    j->bad[j->bad_len++] =
+        (struct mg_bad_pages){.page = d->page, .count = count, .cause = (uint8_t)d->cause, .torn = d->perhaps_torn};
 }
 
 static void report(struct replay *r) {
@@ -133,16 +139,20 @@ static bool of_file(enum mg_damage_cause cause) { return cause == MG_DAMAGE_GONE
 // Page `page` is damaged, or something in it. `header` (may be NULL): of a record that is lost with it.
 static void add_damage(struct replay *r, uint64_t page, enum mg_damage_cause cause, const void *header) {
     struct mg_journal_damage *d = &r->damage;
-    bool torn = page >= r->map->sure || r->map->slots[page % r->j->pages].torn;
-    bool perhaps_torn = torn && cause != MG_DAMAGE_RECORD && !of_file(cause);
-    bool same = d->pages_end == page && d->cause == cause && d->perhaps_torn == perhaps_torn && header == NULL;
+    const struct ring_map *map = r->map;
+    enum mg_damage_cause why;
+    bool cut_off = page >= map->end && (page < map->reach || map_at(map, r->j, page, &why) == SLOT_TORN);
+    bool torn = page >= map->sure || map->slots[page % r->j->pages].torn;
+    bool perhaps_torn = torn && !cut_off && cause != MG_DAMAGE_RECORD && !of_file(cause);
+    bool same = d->pages_end == page && d->cause == cause && d->perhaps_torn == perhaps_torn &&
+                d->unfinished == cut_off && header == NULL;
     if (same && d->page < d->pages_end && cause != MG_DAMAGE_RECORD) {
         d->pages_end++;
         return;
     }
     report(r);
     *d = (struct mg_journal_damage){
-        .cause = cause, .page = page, .pages_end = page + 1, .perhaps_torn = perhaps_torn};
+        .cause = cause, .page = page, .pages_end = page + 1, .perhaps_torn = perhaps_torn, .unfinished = cut_off};
     if (header) name_victim(d, header);
 }
 
@@ -204,20 +214,21 @@ static size_t take_bytes(struct replay *r, const uint8_t *p, size_t n, uint64_t 
     return taken;
 }
 
-static void take_page(struct replay *r, const uint8_t *page, const struct mg_page *h) {
+// `page`: without its marks, records begin at `p`.
+static void take_page(struct replay *r, const uint8_t *page, const uint8_t *p, const struct mg_page *h) {
     if (h->commit != r->commit || h->index != r->next_index) {
         r->have = 0;
         r->in_step = h->index == 0;
     }
     r->commit = h->commit;
     r->next_index = h->index + 1;
-    const uint8_t *p = page + MG_PAGE_SIZE, *end = p + (h->kind == MG_PAGE_RECORDS ? h->used : 0);
+    const uint8_t *end = p + (h->kind == MG_PAGE_RECORDS ? h->used : 0);
     if (!r->in_step) {
         if (h->first == 0) return;
         if (!MG_PLANTED(no_resync)) p = page + h->first;
         r->in_step = true;
     }
-    uint64_t rest = (uint64_t)(h->count - h->index - 1) * r->j->body;
+    uint64_t rest = (uint64_t)(h->count - h->index - 1) * r->j->o.page_bytes; // at most
     while (p < end && r->result == 0) {
         size_t n = take_bytes(r, p, (size_t)(end - p), rest + (size_t)(end - p), h->page);
         if (n == 0) {
@@ -229,8 +240,8 @@ static void take_page(struct replay *r, const uint8_t *page, const struct mg_pag
     if (h->index + 1 == h->count && r->have > 0) lose_step(r, h->page, MG_DAMAGE_RECORD);
 }
 
-// Damage behind the end that might hide something acknowledged: bad pages of the commit that is cut off, or the page
-// where the next commit would have begun; and behind a bad page the next one.
+// Damage behind the end: bad pages of the commit that is cut off; and the page where the next commit would have begun,
+// which might hide something acknowledged, and behind a bad page the next one.
 static void look_behind(struct replay *r) {
     const struct ring_map *map = r->map;
     uint64_t reach = map->reach > map->end ? map->reach : map->end + 1;
@@ -239,7 +250,8 @@ static void look_behind(struct replay *r) {
          p++) {
         enum mg_damage_cause cause;
         // A file that is not there and is not missed was never made.
-        bad = map_at(map, r->j, p, &cause) == SLOT_DAMAGED && cause != MG_DAMAGE_MISSING;
+        enum slot_state state = map_at(map, r->j, p, &cause);
+        bad = state == SLOT_TORN || (state == SLOT_DAMAGED && cause != MG_DAMAGE_MISSING);
         if (bad) add_damage(r, p, cause, NULL);
     }
     report(r);
@@ -258,7 +270,7 @@ int replay(struct mg_journal *j, const struct ring_map *map, struct ring_reader 
         // What was fine a moment ago may not be: it is read again, so it is checked again.
         bool fine = page && mg_page_check(&head, page, j->o.page_bytes, j->o.salt) == MG_PAGE_VALID && head.page == p;
         if (page && !fine) cause = MG_DAMAGE_BAD;
-        if (fine) take_page(&r, page, &head);
+        if (fine) take_page(&r, reader->plain, mg_page_open(reader->plain, page, j->o.page_bytes, &head), &head);
         else lose_step(&r, p, cause);
         if (!fine && MG_PLANTED(stop_at_bad_page)) break;
     }

@@ -137,3 +137,35 @@ void mg_journal_describe(struct mg_journal *j, char *out, size_t cap) {
              about.fs, about.device[0] ? about.device : "an unknown device", cache_text(&about),
              about.volatile_fs ? "; THIS FILE SYSTEM IS IN MEMORY" : "");
 }
+
+// ---- without a manifest -------------------------------------------------------------------------------------------
+
+// The first page of a file that names its own salt.
+static bool learn(struct mg_file *f, uint32_t page_bytes, uint32_t file_pages, uint64_t slot, uint8_t *page,
+                  struct mg_journal_hint *out) {
+    for (uint32_t i = 0; i < file_pages; i++) {
+        struct mg_page h;
+        size_t got = 0;
+        bool read = mg_file_read(f, page, page_bytes, i * (uint64_t)page_bytes, &got, NULL) == 0 && got == page_bytes;
+        if (!read || !mg_page_names_itself(&h, page, page_bytes)) continue;
+        *out = (struct mg_journal_hint){.salt = h.salt, .lapped = h.page != slot + i};
+        return true;
+    }
+    return false;
+}
+
+bool mg_journal_learn(struct mg_disk *d, uint32_t page_bytes, uint32_t file_pages, uint32_t files,
+                      struct mg_journal_hint *out) {
+    uint8_t *page = mg_disk_alloc(page_bytes);
+    bool found = false;
+    for (uint32_t no = 0; no < files && !found; no++) {
+        char name[32];
+        struct mg_file *f;
+        ring_file_name(name, no);
+        if (mg_file_open(d, &f, name, MG_FILE_READ, NULL) != 0) continue;
+        found = learn(f, page_bytes, file_pages, (uint64_t)no * file_pages, page, out);
+        mg_file_close(f);
+    }
+    mg_disk_free(page);
+    return found;
+}

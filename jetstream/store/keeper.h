@@ -78,6 +78,7 @@ struct mg_keeper {
     struct mg_run_ref **limbo_runs;
     uint32_t limbo_segments_len, limbo_runs_len;
     bool in_doubt;            // the last manifest may or may not have been written
+    bool slot_damaged;        // at the start one slot could not be read
 };
 
 int mg_keeper_start(struct mg_store *st);

@@ -199,7 +199,7 @@ int mg_manifest_decode(struct mg_manifest *m, const void *p, size_t n) {
     if (head.magic != MG_MANIFEST_MAGIC || head.length < MG_MANIFEST_HEAD_SIZE || head.length > n) return MG_ECORRUPT;
     if (sum_of(p, head.length) != head.checksum) return MG_ECORRUPT;
     if (head.version != MG_MANIFEST_VERSION) return head.version > MG_MANIFEST_VERSION ? MG_EUNSUPPORTED : MG_ECORRUPT;
-    if (head.flags || head.reserved) return MG_ECORRUPT;
+    if (head.flags & ~(uint32_t)MG_MANIFEST_MARKED || head.reserved) return MG_ECORRUPT;
     m->head = head;
     struct reader r = {(const char *)p + MG_MANIFEST_HEAD_SIZE, head.length - MG_MANIFEST_HEAD_SIZE};
     if (read_body(m, &r, &head) && ids_ok(m)) return MG_OK;

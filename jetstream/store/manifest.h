@@ -2,9 +2,10 @@
 // Copyright (c) The Midge Authors
 //
 // The manifest: what a store consists of. Two files, manifest-0 and manifest-1, are written in turn, so one of them is
-// always whole; the valid one with the higher generation counts. It lists every run and segment, and the ids of files
-// that jobs which have begun may create: of these, what is not listed after a crash is garbage. Any other file that
-// nothing lists is put aside, not deleted.
+// always whole; the valid one with the higher generation counts. A change is written to both before anything follows
+// from it that cannot be undone (files.c), so the other one is enough, too. The manifest lists every run and segment,
+// and the ids of files that jobs which have begun may create: of these, what is not listed after a crash is garbage.
+// Any other file that nothing lists is put aside, not deleted.
 //
 // So a job first stores a manifest with an intent for what it will create; then it creates, syncs files and folders;
 // then it stores a manifest that lists them, without the intent. A file that is taken off the list needs an intent,
@@ -21,6 +22,7 @@
 #include "server/base/buf.h"
 #include "server/shard/disk.h"
 
+enum { MG_MANIFEST_MARKED = 1 };      // flag of the head: the journal has files, or one empty one (mg_journal_mark)
 enum { MG_MANIFEST_RUN_PRIMARY = 1 }; // flag of a run: written twice
 
 struct mg_manifest_run_entry {
@@ -68,6 +70,7 @@ struct mg_manifest_loaded {
     enum mg_slot_state slots[2];
     uint64_t generations[2]; // of valid ones
     int used;                // the slot that was read; -1: none
+    bool same;               // both are valid, list the same files and replay from the same page
     struct mg_disk_why why;  // after an error
 };
 

@@ -79,6 +79,13 @@ static int nothing_usable(struct mg_disk *d, const int errs[2], struct mg_manife
     return err;
 }
 
+static bool same_state(const struct mg_manifest *a, const struct mg_manifest *b) {
+    bool same = a->head.replay_from == b->head.replay_from && a->nruns == b->nruns && a->nsegments == b->nsegments;
+    for (uint32_t i = 0; same && i < a->nruns; i++) same = a->runs[i].about.file == b->runs[i].about.file;
+    for (uint32_t i = 0; same && i < a->nsegments; i++) same = a->segments[i].file == b->segments[i].file;
+    return same;
+}
+
 int mg_manifest_load(struct mg_disk *d, struct mg_manifest *m, struct mg_manifest_loaded *out) {
     struct mg_manifest slots[2] = {{.nruns = 0}, {.nruns = 0}};
     int errs[2];
@@ -99,6 +106,7 @@ int mg_manifest_load(struct mg_disk *d, struct mg_manifest *m, struct mg_manifes
         mg_manifest_fini(&slots[out->used]);
         return nothing_usable(d, errs, out);
     }
+    out->same = out->slots[1 - out->used] == MG_SLOT_VALID && same_state(&slots[0], &slots[1]);
     *m = slots[out->used];
     mg_manifest_fini(&slots[1 - out->used]);
     return MG_OK;

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "jetstream/store/assume.h"
 #include "jetstream/store/check.h"
 #include "jetstream/store/files.h"
 #include "jetstream/store/merge.h"
@@ -61,82 +62,13 @@ static void tell(struct rebuild *r, enum mg_check_verdict meaning, const char *f
     r->report(r->arg, meaning, text);
 }
 
-// ---- without a manifest ---------------------------------------------------------------------------------------------
+// ---- the manifest ---------------------------------------------------------------------------------------------------
 
-struct listing {
-    struct mg_manifest *m;
-    struct mg_disk *disk;
-    uint64_t salt, ring_bytes; // of one file
-    uint32_t rings;
-};
-
-static void learn_salt(struct listing *l, const char *name, uint64_t magic) {
-    struct mg_file *f;
-    uint8_t p[MG_FILE_HEAD_BYTES];
-    size_t got;
-    if (mg_file_open(l->disk, &f, name, MG_FILE_READ, NULL) != 0) return;
-    if (mg_file_read(f, p, sizeof(p), 0, &got, NULL) == 0 && got == sizeof(p)) {
-        struct mg_file_head h;
-        mg_file_head_unpack(&h, p);
-        if (h.magic == magic && h.checksum == mg_file_sum(p, MG_FILE_HEAD_SIZE - 8)) l->salt = h.salt;
-    }
-    mg_file_close(f);
-}
-
-static void on_entry(void *arg, const char *entry, uint64_t size, bool dir) {
-    struct listing *l = arg;
-    enum mg_table_file kind;
-    char name[MG_FILE_NAME_MAX];
-    uint64_t id;
-    if (dir || !mg_table_file_parse(entry, &kind, &id)) return;
-    if (id >= l->m->head.next_file) l->m->head.next_file = id + 1;
-    mg_table_file_name(name, kind, id);
-    learn_salt(l, name, kind == MG_FILE_SEGMENT ? MG_SEGMENT_MAGIC : MG_RUN_MAGIC);
-    if (kind == MG_FILE_SEGMENT) {
-        mg_manifest_add_segment(l->m, &(struct mg_manifest_segment){.file = id, .size = size});
-        return;
-    }
-    struct mg_manifest_run run = {.file = id, .size = size};
-    for (uint32_t i = 0; i < l->m->nruns; i++) {
-        if (l->m->runs[i].about.file != id) continue;
-        l->m->runs[i].about.flags = MG_MANIFEST_RUN_PRIMARY;
-        return;
-    }
-    run.flags = kind == MG_FILE_RUN_COPY ? MG_MANIFEST_RUN_PRIMARY : 0;
-    mg_manifest_add_run(l->m, &run, (mg_slice){NULL, 0}, (mg_slice){NULL, 0});
-}
-
-static void on_ring(void *arg, const char *entry, uint64_t size, bool dir) {
-    struct listing *l = arg;
-    if (dir || strncmp(entry, "ring-", 5) != 0 || strlen(entry) != 10) return;
-    if (size > l->ring_bytes) l->ring_bytes = size;
-    l->rings++;
-}
-
-static int newest_first(const void *a, const void *b) {
-    const struct mg_manifest_run_entry *x = a, *y = b;
-    return (x->about.file < y->about.file) - (x->about.file > y->about.file);
-}
-
-// The files as they are, the newer ones above the older ones.
 static int assume_manifest(struct rebuild *r) {
-    struct mg_manifest *m = &r->was;
-    struct listing l = {.m = m, .disk = r->st->disk};
-    m->head.next_file = 1;
-    mg_disk_list(r->st->disk, "segments", on_entry, &l, NULL);
-    mg_disk_list(r->st->disk, "tables", on_entry, &l, NULL);
-    mg_disk_list(r->st->disk, "journal", on_ring, &l, NULL);
-    if (m->nruns) qsort(m->runs, m->nruns, sizeof(m->runs[0]), newest_first);
-    if (l.salt == 0) {
+    if (!mg_manifest_assume(r->st->disk, &r->was)) {
         tell(r, MG_CHECK_LOST, "There is no manifest and no file that tells the store's salt: nothing can be read");
         return MG_ECORRUPT;
     }
-    m->head.salt = l.salt;
-    memcpy(&m->head.store, &l.salt, sizeof(l.salt));
-    m->head.page_bytes = MG_DISK_ALIGN;
-    if (l.ring_bytes < MG_DISK_ALIGN) l.ring_bytes = MG_RING_FILE;
-    m->head.ring_file_pages = (uint32_t)(l.ring_bytes / MG_DISK_ALIGN);
-    m->head.ring_pages = (uint64_t)(l.rings < 2 ? 2 : l.rings) * m->head.ring_file_pages;
     r->holes = true;
     tell(r, MG_CHECK_LOST, "No manifest can be read: all files there are were taken. Streams, messages and consumers "
                            "that were deleted may be back, settings may be older ones");
@@ -518,6 +450,7 @@ static int find_replay_from(struct rebuild *r, struct mg_manifest_head *head) {
 static int write_manifest(struct rebuild *r, const struct mg_run_ref *primary, const struct mg_run_ref *subjects) {
     struct mg_manifest m = {.head = r->was.head};
     m.head.next_file = r->st->keeping->next_file;
+    m.head.flags = MG_MANIFEST_MARKED;
     add_run(&m, primary);
     add_run(&m, subjects);
     for (uint32_t i = 0; i < r->st->keeping->segments_len; i++) {
@@ -526,6 +459,9 @@ static int write_manifest(struct rebuild *r, const struct mg_run_ref *primary, c
         mg_manifest_add_segment(&m, &about);
     }
     int err = r->loaded.used < 0 ? find_replay_from(r, &m.head) : 0;
+    if (err == 0 && mg_journal_look(r->st->disk, NULL) == MG_ENOTFOUND)
+        tell(r, MG_CHECK_LOST, "All files of the journal are away: what was only there is lost");
+    if (err == 0) err = mg_journal_mark(r->st->disk, &r->why);
     if (err == 0) err = put_slots_aside(r);
     for (int i = 0; i < 2 && err == 0; i++) err = mg_manifest_store(r->st->disk, &m, &r->why);
     struct mg_manifest_loaded both = {.slots = {MG_SLOT_VALID, MG_SLOT_VALID}};

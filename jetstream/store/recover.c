@@ -240,6 +240,13 @@ int mg_recover_record(void *arg, const struct mg_record_view *rec, const void *b
 void mg_recover_damage(void *arg, const struct mg_journal_damage *d) {
     struct mg_store *st = arg;
     if (MG_PLANTED(silent_recovery)) return;
+    if (d->unfinished) { // a power cut does that
+        mg_store_say(st, MG_LOG_INF,
+                     "journal: pages %llu to %llu: %s: the end of the journal is torn; nothing that was acknowledged "
+                     "as durable is in it", (unsigned long long)d->page, (unsigned long long)(d->pages_end - 1),
+                     mg_damage_text(d->cause));
+        return;
+    }
     if (d->perhaps_torn) st->maybe_torn = true;
     else st->damaged = true;
     st->status.damaged_pages += d->pages_end - d->page;

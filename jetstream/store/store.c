@@ -21,7 +21,6 @@
 #include "server/base/planted.h"
 #include "server/shard/bell.h"
 
-#define DEFAULT_RING (64u * 1024 * 1024)
 #define DEFAULT_CACHE (64u * 1024 * 1024)
 #define WORTH_SETTLING (1u << 20) // bytes of the journal
 #define DEFAULT_ROWS (64u * 1024 * 1024)
@@ -186,7 +185,7 @@ static int start_threads(struct mg_store *st) {
 }
 
 static void set_defaults(struct mg_store_options *o) {
-    if (o->ring_bytes == 0) o->ring_bytes = DEFAULT_RING;
+    if (o->ring_bytes == 0) o->ring_bytes = MG_RING;
     if (o->ring_file_bytes == 0) o->ring_file_bytes = MG_RING_FILE;
     if (o->big_stream_bytes == 0) o->big_stream_bytes = BIG_STREAM;
     if (o->ring_bytes < UINT64_C(2) * o->ring_file_bytes) o->ring_bytes = UINT64_C(2) * o->ring_file_bytes;
@@ -204,6 +203,7 @@ static int recover(struct mg_store *st, struct mg_disk_why *why) {
     snprintf(why->text, sizeof(why->text), "the tables cannot be read");
     int err = mg_recover_rows(st);
     bool recount = st->recount && !st->look_only;
+    if (err == 0 && !st->look_only) err = mg_files_mirror(st, why);
     if (err == 0 && recount) err = mg_files_clear(st, why); // a new manifest does not know any more what was left
     if (err == 0 && recount) err = mg_recount_subjects(st);
     if (err == 0) err = mg_extents_open(st);

@@ -27,7 +27,8 @@
 #include "server/base/log.h"
 
 #define MG_READERS_MAX 8u
-#define MG_RING_FILE (8u * 1024 * 1024) // bytes of one file of the ring
+#define MG_RING      (64u * 1024 * 1024) // bytes of the journal, if nothing else is wanted
+#define MG_RING_FILE (8u * 1024 * 1024)  // of one file of it
 
 struct mg_store {
     struct mg_store_options o;

@@ -48,6 +48,7 @@
     X(damage_forgotten, journal, "what a recovery could not read comes back when it can be read")                      \
     X(found_not_synced, journal, "recovery shows what it found before that is durable")                                \
     X(torn_is_whole, journal, "a commit that was never finished is delivered")                                         \
+    X(rot_is_torn, journal, "damage to the last commit is taken for the torn end of one that was never finished")      \
     X(stop_at_bad_page, journal, "replay ends at the first bad page")                                                  \
     X(no_resync, journal, "behind a bad page records are sought where the page begins")                                \
     X(silent_damage, journal, "damage is not reported")                                                                \
@@ -61,6 +62,7 @@
     X(bytes_not_synced, store, "new files are not synced")                                                             \
     X(unlink_first, store, "replaced tables are deleted before the manifest says so")                                  \
     X(doubtful_unlinked, store, "files go though a manifest whose write failed may name them")                         \
+    X(one_slot, store, "a change of the manifest is in one slot only when what it replaces goes")                      \
     X(recycle_first, store, "the journal is recycled before the manifest is durable")                                  \
     X(replay_decides, store, "replay does not do what a message record says that it evicts")                           \
     X(lost_removal, store, "a removal between seal and checkpoint leaves no row")                                      \

@@ -22,6 +22,7 @@
 #define FILE_PAGES 8u
 #define SALT       7
 #define RECIPE     16u
+#define HEAD       mg_page_head_bytes(MG_PAGE_BYTES_MIN)
 
 struct outcome {
     uint64_t records, sum, damages;
@@ -67,12 +68,12 @@ static void bake(uint8_t *page, const uint8_t *r, uint64_t slot) {
         .incarnation = r[5] % 4,
         .first_page = r[6],
         .unsynced = r[7],
-        .used = (uint16_t)(mg_get_u16(r + 8) % (sizeof(body) - MG_PAGE_SIZE + 1)),
+        .used = (uint16_t)(mg_get_u16(r + 8) % (sizeof(body) - HEAD + 1)),
         .kind = r[12] % 4 + 1,
     };
-    h.first = (uint16_t)(r[10] == 0 ? 0 : MG_PAGE_SIZE + (r[10] - 1) * 8);
+    h.first = (uint16_t)(r[10] == 0 ? 0 : HEAD + (r[10] - 1) * 8u);
     if (r[13] & 1) h.page |= UINT64_C(1) << 63; // impossible numbers
-    fill(page + MG_PAGE_SIZE, h.used, r[11]);
+    fill(page + HEAD, h.used, r[11]);
     mg_page_seal(page, sizeof(body), &h, SALT);
     if (r[13] & 2) page[r[14] * 16u] ^= 1;
 }

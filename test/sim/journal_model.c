@@ -76,6 +76,7 @@ void model_attempted(struct model *m, uint64_t end) {
 
 void model_spoil(struct model *m, uint64_t slot) {
     m->spoiled_slot[slot] = 1;
+    m->damaged = true;
     if (m->head == 0) return;
     uint64_t last = m->head - 1;
     uint64_t page = last - (last % m->ring_pages + m->ring_pages - slot) % m->ring_pages;
@@ -88,7 +89,7 @@ void model_begin_recovery(struct model *m) {
     m->damages = 0;
     m->ever_torn |= m->perhaps_torn;
     // One that did not come to its end has told the truth, too.
-    for (uint64_t p = 0; p < MODEL_PAGES; p++) m->known[p] |= m->hit[p];
+    for (uint64_t p = 0; p < MODEL_PAGES; p++) m->known[p] |= m->hit[p] != 0;
     memset(m->hit, 0, sizeof(m->hit));
     for (unsigned i = 0; i < MODEL_STREAMS; i++) {
         m->streams[i].last = UINT64_MAX;
@@ -114,19 +115,19 @@ void model_seen(struct model *m, const struct mg_record_view *v, uint64_t page) 
     op->seen = true;
     op->page = page;
     // It begins somewhere in its first page: this is how far it may go.
-    if (op->fate != MODEL_ACKED) op->pages_end = page + 2 + op->length / 4032;
+    if (op->fate != MODEL_ACKED) op->pages_end = page + 2 + op->length / MODEL_BODY;
 }
 
 void model_damage(struct model *m, const struct mg_journal_damage *d) {
     m->damages++;
     for (uint64_t p = d->page; p < d->pages_end && p < MODEL_PAGES; p++) {
-        m->hit[p] = 1;
+        m->hit[p] = d->unfinished ? 2 : 1;
         // Where the next commit would begin may stand a damaged page of the lap before, one that was never written, or
         // what a power cut some time ago has torn.
-        bool before = d->perhaps_torn && ((p >= m->ring_pages && m->known[p - m->ring_pages]) ||
-                                          m->spoiled_slot[p % m->ring_pages] ||
-                                          (m->ever_torn && p < m->attempted));
-        bool excused = m->known[p] || m->spoiled[p] || before || m->stray || (d->perhaps_torn && m->perhaps_torn);
+        bool end = d->perhaps_torn || d->unfinished;
+        bool before = end && ((p >= m->ring_pages && m->known[p - m->ring_pages]) ||
+                              m->spoiled_slot[p % m->ring_pages] || (m->ever_torn && p < m->attempted));
+        bool excused = m->known[p] || m->spoiled[p] || before || m->stray || (end && m->perhaps_torn);
         sim_check(excused, "page %llu is reported as damaged: %s", (unsigned long long)p, mg_damage_text(d->cause));
     }
 }
@@ -145,7 +146,8 @@ static void judge_missing(struct model *m, struct model_stream *st, uint64_t n, 
     if (op->fate != MODEL_ACKED || op->page < m->replay_from) return;
     if (m->interval && op->pages_end > m->durable) return;
     bool hit = false;
-    for (uint64_t p = op->page; p < op->pages_end; p++) hit |= m->hit[p];
+    // Not by what it calls the torn end: nobody was told about that.
+    for (uint64_t p = op->page; p < op->pages_end; p++) hit |= m->hit[p] == 1;
     // A lost write of the last commits cannot be known.
     if (m->stray && (op->pages_end >= head || !anything_behind(m, op->page))) return;
     sim_check(hit, "operation %llu, pages %llu to %llu, was acknowledged and is gone", (unsigned long long)n,

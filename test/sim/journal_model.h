@@ -12,6 +12,7 @@
 
 #define MODEL_STREAMS 3
 #define MODEL_PAGES   65536 // a world's journal ends before
+#define MODEL_BODY    4000  // bytes of records in a page
 
 enum model_fate {
     MODEL_SUBMITTED, // nobody knows
@@ -46,10 +47,11 @@ struct model {
     bool ever_torn;       // one came before
     uint64_t attempted;   // nobody ever tried to write pages from here on
     bool interval, stray;
+    bool damaged; // the test has spoiled something
     uint8_t known[MODEL_PAGES];   // pages whose damage was reported before
     uint8_t spoiled[MODEL_PAGES]; // pages that the test has spoiled: 1, and 2 when reported
     uint8_t spoiled_slot[256];
-    uint8_t hit[MODEL_PAGES];     // reported in this recovery
+    uint8_t hit[MODEL_PAGES];     // reported in this recovery: 1; 2: as something that nobody was told about
     unsigned damages;             // in this recovery
 };
 

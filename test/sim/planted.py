@@ -16,12 +16,13 @@ LAST_SEED = 6000
 # Bugs of other parts that must be found here, too.
 ALSO = {"js": ["early_ack", "late_dedupe", "rollup_half_done"]}
 # Where to begin with bugs that few seeds show, or slow ones, to save time.
-FIRST_SEED = {"blind_walk": 370, "doubtful_unlinked": 275, "drain_before_read": 2800, "found_not_synced": 1400,
+FIRST_SEED = {"blind_walk": 850, "doubtful_unlinked": 275, "drain_before_read": 2800, "found_not_synced": 1400,
               "half_correction": 30, "half_row": 20, "late_row": 350, "late_seal": 20, "no_void": 100,
-              "origin_asked": 300, "pause_closed": 2250, "silent_recovery": 460, "tight_limits": 35,
+              "origin_asked": 300, "pause_closed": 2250, "rot_is_torn": 290, "silent_recovery": 680, "tight_limits": 35,
               "uncounted": 400, "unheard_press": 310}
 # Bugs that show only under faults which few seeds have: a workload that has them saves time.
 WORKLOADS = {
+    "one_slot": "manifest",
     "unlink_first": "unlinks",
     "doubtful_unlinked": "errors",
     "silent_recovery": "rot",
@@ -30,6 +31,7 @@ WORKLOADS = {
     "silent_extent": "rot",
     "damage_is_absence": "rot",
     "no_void": "points",
+    "rot_is_torn": "rot",
     "damage_forgotten": "rot",
     "compacted_away": "decay",
     "range_passed_over": "decay",

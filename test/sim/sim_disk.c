@@ -264,6 +264,7 @@ int mg_file_read(struct mg_file *f, void *p, size_t n, uint64_t at, size_t *got,
     const struct node *node = f->node;
     uint64_t left = at < node->now.size ? node->now.size - at : 0;
     *got = left < n ? (size_t)left : n;
+    if (node->stuck) return fail(why, MG_EIO, "read", f->name);
     for (unsigned i = 0; i < node->nbad; i++) {
         uint64_t bad = node->bad[i] * SIM_SECTOR;
         if (bad < at + *got && bad + SIM_SECTOR > at) return fail(why, MG_EIO, "read", f->name);
@@ -317,6 +318,7 @@ int mg_file_write(struct mg_file *f, const void *p, size_t n, uint64_t at, struc
     int rc = begin(f->d, &crashes);
     if (rc != 0) return fail(why, rc, "write", f->name);
     if (!(f->flags & MG_FILE_WRITE) || !aligned(f, p, n, at)) return fail(why, MG_EINVAL, "write", f->name);
+    if (f->node->stuck) return fail(why, MG_EIO, "write", f->name);
     if (too_much(sd, f->node, at + n)) {
         sd->counts.no_space++;
         rc = end(f->d, crashes);
@@ -347,6 +349,7 @@ int mg_file_truncate(struct mg_file *f, uint64_t size, struct mg_disk_why *why) 
     int rc = begin(f->d, &crashes);
     if (rc != 0) return fail(why, rc, "cut", f->name);
     if (!(f->flags & MG_FILE_WRITE)) return fail(why, MG_EINVAL, "cut", f->name);
+    if (f->node->stuck) return fail(why, MG_EIO, "cut", f->name);
     pend(f->node, true, size, NULL, 0);
     return end(f->d, crashes);
 }
@@ -441,6 +444,11 @@ void sim_disk_good_sector(struct sim_disk *d, const char *name, uint64_t at) {
     struct entry *e = entry_find(&d->now, name);
     for (unsigned i = 0; e && i < e->node->nbad; i++)
         if (e->node->bad[i] == at / SIM_SECTOR) e->node->bad[i--] = e->node->bad[--e->node->nbad];
+}
+
+void sim_disk_stuck(struct sim_disk *d, const char *name, bool on) {
+    struct entry *e = entry_find(&d->now, name);
+    if (e) e->node->stuck = on;
 }
 
 int sim_disk_set(struct sim_disk *d, const char *name, const void *p, size_t n) {

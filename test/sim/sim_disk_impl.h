@@ -32,6 +32,7 @@ struct node {
     unsigned refs; // entries and handles
     bool dir;
     bool lost;     // by a power cut
+    bool stuck;    // reads and writes fail
     uint64_t unlinked; // when it was removed last
     struct image now, disk; // what programs see; what survives
     struct pending *pending;

@@ -220,8 +220,14 @@ static void on_damage(void *arg, const struct mg_journal_damage *d) {
     struct world *w = arg;
     if (over(w)) return;
     sim_trace("damage: %s, pages %llu-%llu%s", mg_damage_text(d->cause), (unsigned long long)d->page,
-              (unsigned long long)d->pages_end, d->perhaps_torn ? ", perhaps torn" : "");
+              (unsigned long long)d->pages_end,
+              d->unfinished     ? ", unfinished"
+              : d->perhaps_torn ? ", perhaps torn"
+                                : "");
     model_damage(&w->model, d);
+    // Sectors that hold the old or the new bytes tell a torn page from a damaged one.
+    sim_check(!d->perhaps_torn || w->model.damaged || w->model.stray || sim_disk_faults(w->disk)->garbage,
+              "a page that is only torn is taken for damaged");
 }
 
 static int open_journal(struct world *w, struct mg_disk *disk, bool look_only) {
@@ -286,7 +292,7 @@ static void process_main(void *arg) {
         work(w);
         mg_journal_state(w->j, &st);
         if (!over(w)) w->model.head = st.head;
-        if (w->may_tear) model_attempted(&w->model, st.head + w->outstanding / 4032 + 2);
+        if (w->may_tear) model_attempted(&w->model, st.head + w->outstanding / MODEL_BODY + 2);
     } else if (w->may_tear) {
         model_attempted(&w->model, w->model.attempted + 10); // a fence and probes
     }

@@ -88,7 +88,7 @@ struct world {
     struct slot slots[SLOTS];
     struct shard shards[3];
     uint64_t uids, quota;
-    uint64_t room_at;    // when a full disk gets room again
+    uint64_t room_at;    // when a full disk gets room again, or one that fails is mended
     uint64_t patience;   // when somebody has waited for ever
     unsigned working;
     unsigned reports;    // lines of warnings and errors in this life
@@ -106,6 +106,13 @@ struct world {
     bool look_only;      // a life that changes nothing
     bool decay;          // segments and single copies of tables rot while they are used (see decay_spoil)
     bool scrub;          // with `decay`: files rot only at the end of a life, one after the other (store_scrub.c)
+    struct slot_wound {
+        char name[16]; // a slot of the manifest
+        enum { SLOT_FLIPPED, SLOT_UNREADABLE, SLOT_STUCK } how;
+        uint64_t at, size;
+        uint8_t *bytes; // as it is then, owned; NULL: neither is spoiled
+    } wound;
+    bool wounded;
     struct erasures *erasures; // owned; NULL: nobody looks whether bytes of erased messages are left
     struct clock *clock; // owned; NULL: the usual things are asked, of all streams
 };
@@ -137,6 +144,11 @@ void decay_rest(struct shard *sh); // until what limits have removed is in no co
 // What was found in a full scan against the stream's counters; both as of now.
 void decay_check(struct slot *sl, const struct mg_stream_state *st, const struct mg_buf *found,
                  const struct mg_buf *unread);
+
+// store_manifest.c: between two lives, when no process was killed. One of two good slots cannot be read; then it can
+// again, as it was, if nobody has written it.
+void manifest_spoil(struct world *w);
+void manifest_heal(struct world *w);
 
 // store_erase.c: messages that are erased are gone from the disk some time after that is known.
 struct erasures *erasures_new(struct world *w);

@@ -241,7 +241,7 @@ def tool(server, option, path):
 
 
 def hopeless(files, said):
-    """Of a young store that has lost both copies of its manifest only the journal is left, which cannot be read."""
+    """Of a young store both copies of the manifest are lost and the journal as well."""
     older = any(name.startswith(("segments/", "tables/")) for name in files)
     return not older and "no file that tells the store's salt" in said
 

@@ -54,8 +54,11 @@ static void document(struct mg_buf *b) {
                    "Printed from `jetstream/store/format.h` by `formats` (test/unit/jetstream/store/formats.c), and a\n"
                    "test compares. Numbers are little-endian, nothing is between the fields, positions are bytes.\n\n"
                    "The ring of the journal is files `journal/ring-00000`, `-00001`, ... of the same size. Page n is\n"
-                   "in slot n mod (pages of the ring), and slots go over the files in order. A page is its header and\n"
-                   "then a piece of the records of its commit, which run on over the commit's pages.\n\n"
+                   "in slot n mod (pages of the ring), and slots go over the files in order. A page is its header,\n"
+                   "4 bytes for each of its sectors of 512 bytes, and a piece of the records of its commit, which\n"
+                   "run on over the commit's pages. Each sector has a mark: the low half of XXH3-64(page (u64),\n"
+                   "incarnation (u32); seed: the salt), and 1 instead of 0. The mark of the first sector is in its\n"
+                   "4 bytes. Those of the others are at their ends; what they take the place of is in the 4 bytes.\n\n"
                    "Extents are in files `extents/00000.ext`, `00001.ext`, ..., which have no structure: records of\n"
                    "the journal say what is where, everything else in them is garbage.\n\n");
 #define X(lower, UPPER, size, title)                                                                                   \
@@ -73,7 +76,7 @@ static void document(struct mg_buf *b) {
                    "Runs (`tables/*.run`, copies `*.dup`) and segments (`segments/*.seg`) are made of frames: a head,\n"
                    "a payload, zeros up to a multiple of 8. `jetstream/store/format_tables.h` draws the order, and\n"
                    "`run_block.h` the blocks of rows. Two copies of the foot fill the last two pages of 4,096 bytes.\n"
-                   "`manifest-0` and `manifest-1` are written in turn.\n\n");
+                   "`manifest-0` and `manifest-1` are written in turn, each change of the list into both.\n\n");
     MG_TABLE_FORMATS(X)
 #undef X
 }
