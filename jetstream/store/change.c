@@ -94,6 +94,7 @@ static struct mg_change *copy_change(struct mg_stream *s, const struct mg_change
     if (!c->large) {
         c->append.headers = keep(c, a->headers);
         c->append.payload = keep(c, a->payload);
+        c->append.mbuf = NULL;
     }
     c->append.msg_id = keep(c, a->msg_id);
     c->append.expect_subject = keep(c, a->expect_subject);

@@ -25,6 +25,7 @@
 struct mg_seal;
 struct mg_swap;
 struct mg_record;
+struct mg_extent;
 struct mg_stretches;
 
 enum mg_answer {
@@ -98,7 +99,7 @@ struct mg_store_part {
     uint32_t installs;        // checkpoints and compactions taken in; see cold.c
     struct mg_seal *seal;     // the checkpoint that is being made; NULL: none
     struct mg_swap *swaps;    // compactions that are being taken in, one after the other
-    struct mg_chunk *large;   // of records with an extent (extent.h), in no order
+    struct mg_extent *extents, *extents_sealed; // of records in memory: since the last seal, and until that
     struct mg_chunk *chunks_first, *chunks_last; // all chunks that memtables point into, the open one last
     struct mg_chunk *chunks_dead; // that memtables do not point into any more: freed one a turn
     struct mg_parcel news;    // from the store: it was poisoned, or its room for changes has changed

@@ -141,7 +141,7 @@ static void freeze(struct mg_store_part *p, struct mg_seal *seal) {
     for (struct mg_chunk *c = p->chunks_first; c; c = c->next) {
         if (c->generation == 0) c->generation = seal->generation;
     }
-    mg_extent_seal(p, seal->generation);
+    mg_extent_seal(p);
     p->chunk = NULL;
 }
 
@@ -182,7 +182,7 @@ static bool give(struct mg_store_part *p, struct mg_seal *seal) {
     if (seal->given || p->poisoned) return false;
     if (!seal_some(p, seal)) return true;
     if (p->durable < seal->batch || (seal->rows->unresolved > 0 && !MG_PLANTED(half_row))) return false;
-    if (MG_PLANTED(extent_early_free)) mg_extent_drop_places(p, seal->generation);
+    if (MG_PLANTED(extent_early_free)) mg_extent_drop_places(p);
     seal->given = true;
     seal->parcel.arrived = seal->sealed;
     mg_worker_post(seal->keeper, &seal->parcel);
@@ -302,7 +302,7 @@ static bool drop_some(struct mg_store_part *p, struct mg_seal *seal) {
 }
 
 static void drop_chunks(struct mg_store_part *p, uint32_t generation) {
-    mg_extent_drop(p, generation);
+    mg_extent_drop(p);
     while (p->chunks_first && p->chunks_first->generation && p->chunks_first->generation <= generation) {
         struct mg_chunk *c = p->chunks_first;
         p->chunks_first = c->next;

@@ -279,8 +279,9 @@ static void free_part(struct mg_store_part *p) {
             mg_chunk_unref(c);
         }
     }
-    mg_extent_seal(p, UINT32_MAX);
-    mg_extent_drop(p, UINT32_MAX);
+    mg_extent_drop(p);
+    mg_extent_seal(p);
+    mg_extent_drop(p);
     for (uint32_t i = 0; i < p->garbage_len; i++) mg_free(p->garbage[i]);
     mg_free(p->garbage);
     mg_part_free_tables(p, UINT32_MAX);

@@ -8,7 +8,6 @@
 #include "jetstream/store/stream.h"
 #include "server/base/assert.h"
 #include "server/base/mem.h"
-#include "server/shard/disk.h"
 
 #define MOST_REMOVALS 128u // some 50 us
 
@@ -35,8 +34,8 @@ void mg_stream_write_large(struct mg_stream *s, struct mg_record_view *rec, stru
     mg_assert(!s->deleted && !s->part->poisoned && s->storage == MG_STORAGE_FILE);
     rec->head.stream = s->id;
     rec->head.op = s->op + 1;
-    struct mg_chunk *c = mg_extent_chunk(s->part, mg_record_view_size(rec), e);
-    mg_record_encode(c->bytes, rec);
+    uint8_t *bytes = e->body - rec->subject.n - rec->extra.n - MG_RECORD_SIZE;
+    mg_record_encode_around(bytes, rec);
     // What the journal gets says where headers and payload are.
     char place[MG_EXTENT_PLACE_SIZE];
     struct mg_record_view ref = *rec;
@@ -47,10 +46,8 @@ void mg_stream_write_large(struct mg_stream *s, struct mg_record_view *rec, stru
     size_t size = mg_record_view_size(&ref);
     mg_record_encode(mg_part_reserve(s->part, size), &ref);
     mg_part_recorded(s->part, s, size);
-    mg_stream_apply(s, rec, c->bytes, true);
-    mg_disk_free(e->bytes);
-    e->bytes = NULL;
-    e->change = NULL;
+    mg_extent_keep(e);
+    mg_stream_apply(s, rec, bytes, true);
 }
 
 void mg_removals_write(struct mg_stream *s, const struct mg_removals *list, bool erase) {

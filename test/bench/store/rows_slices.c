@@ -5,9 +5,11 @@
 // evicts tens of thousands of small messages, and while checkpoints, purges and a deletion go over a stream that has
 // very many stretches, as one of some terabytes has.
 #include <stdio.h>
+#include <string.h>
 
 #include "server/base/assert.h"
 #include "server/base/mem.h"
+#include "server/shard/mbuf.h"
 #include "test/bench/store/rig.h"
 #include "test/bench/store/rows.h"
 #include "test/bench/store/watch.h"
@@ -64,6 +66,7 @@ static void wait(struct slices *b) {
 static void end(struct slices *b, const struct bench *o) {
     watch_say(b->r.watch);
     watch_free(b->r.watch);
+    b->r.watch = NULL;
     load_fini(&b->l);
     rig_close(&b->r);
     rig_remove(o->dir);
@@ -77,11 +80,14 @@ static void evict(const struct bench *o, bool cold, const char *name) {
     b->l.total = SMALL;
     rig_run(&b->r, load_step, &b->l);
     if (cold) rig_checkpoint(&b->r);
-    struct mg_append a = {.subject = MG_S("orders.0"), .payload = {b->l.payload, EVICTED * each - 30 - 8},
+    struct mg_mbuf *large = mg_mbuf_new(EVICTED * each - 30 - 8);
+    memset(large->data, 'x', large->cap);
+    struct mg_append a = {.subject = MG_S("orders.0"), .payload = {large->data, large->cap}, .mbuf = large,
                           .expect_last = MG_ANY_SEQ, .expect_subject_last = MG_ANY_SEQ};
     watch(b);
     ask(b);
     mg_assert(mg_stream_append(b->l.streams[0], &a, b) == 0);
+    mg_mbuf_unref(large);
     wait(b);
     mg_assert(mg_stream_messages(b->l.streams[0]) == SMALL - EVICTED + 1);
     say(b, name);
