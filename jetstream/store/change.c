@@ -215,6 +215,7 @@ void mg_stream_pump(struct mg_stream *s) {
 }
 
 bool mg_changes_refuse(struct mg_stream *s) {
+    if (!mg_stream_drop(s)) return false;
     while (!mg_list_empty(&s->waiting)) {
         struct mg_change *c = mg_container_of(s->waiting.next, struct mg_change, link);
         if (!c->quiet) mg_stream_answer(s, c->ctx, MG_ECLOSED, 0, MG_ANSWER_PLAIN);
@@ -224,7 +225,7 @@ bool mg_changes_refuse(struct mg_stream *s) {
     if (s->delete_waits) {
         s->delete_waits = false;
         s->results_out--;
-        mg_stream_answer(s, s->delete_ctx, 0, 0, MG_ANSWER_PLAIN);
+        mg_stream_answer(s, s->delete_ctx, s->dropped ? 0 : MG_EIO, 0, MG_ANSWER_PLAIN);
     }
     return true;
 }

@@ -89,12 +89,12 @@ static uint64_t bytes_of(const struct mg_sealed_stream *z) {
 
 bool mg_seal_stream(struct mg_stream *s, bool all) {
     struct mg_seal *seal = s->part->seal;
-    bool goes_in = seal && s->storage == MG_STORAGE_FILE && !s->deleted && s->dirty;
+    bool goes_in = seal && s->storage == MG_STORAGE_FILE && !s->dropped && s->dirty;
     if (goes_in && !put_stretches(s, all)) return false;
     s->sealed_in = s->part->generation;
     s->last_row = NULL; // a later generation may get the address of this one
     if (seal == NULL || s->storage == MG_STORAGE_MEMORY) return true;
-    if (s->deleted) {
+    if (s->dropped) {
         seal->dropped[seal->dropped_len++] = s->id;
         return true;
     }
@@ -293,7 +293,7 @@ static bool drop_stretches(struct mg_stream *s, struct mg_seal *seal) {
 static bool drop_some(struct mg_store_part *p, struct mg_seal *seal) {
     while (seal->next != &p->streams) {
         struct mg_stream *s = mg_container_of(seal->next, struct mg_stream, link);
-        if (!s->deleted && !drop_stretches(s, seal)) return false;
+        if (!s->dropped && !drop_stretches(s, seal)) return false;
         seal->drop_from = 0;
         seal->next = seal->next->next;
         if (mg_part_spent(p, 1 + s->cold.pages_len / 256)) return false;
