@@ -4,12 +4,14 @@
 // What a part frees in slices, at the beginning of its turns: generations of rows, chunks, records of memory streams,
 // stretches of streams that were deleted.
 #include "jetstream/store/part.h"
+#include "jetstream/store/record.h"
 #include "jetstream/store/stretches.h"
 #include "server/base/mem.h"
 
-#define GARBAGE_MAX 4096u // records freed in a turn
-#define TABLES_MAX 1024u  // and of whole memtables
-#define STRETCHES_MAX 512u
+// What it takes, more or less.
+#define FREED_A_US (16u * 1024) // bytes that go back to the system
+#define PAGE_COST 8u            // us, a page of stretches
+#define ROWS_COST 32u           // us, a slice of a generation
 
 void mg_part_garbage(struct mg_store_part *p, void *memory) {
     if (p->garbage_len == p->garbage_cap) {
@@ -28,20 +30,6 @@ void mg_part_garbage_table(struct mg_store_part *p, struct mg_memtable *t) {
     mg_memtable_init(t);
 }
 
-bool mg_part_free_tables(struct mg_store_part *p, uint32_t records) {
-    uint32_t n = 0;
-    while (p->tables_len > 0 && n < records) {
-        struct mg_memtable *t = &p->tables[p->tables_len - 1];
-        uint32_t freed = mg_memtable_free_last(t);
-        n += freed;
-        if (freed > 0) continue;
-        mg_memtable_fini(t);
-        p->tables_len--;
-        n++;
-    }
-    return p->tables_len > 0;
-}
-
 void mg_part_garbage_stretches(struct mg_store_part *p, struct mg_stretches *t) {
     if (t->count == 0) return;
     if (p->stretched_len == p->stretched_cap) {
@@ -52,24 +40,67 @@ void mg_part_garbage_stretches(struct mg_store_part *p, struct mg_stretches *t) 
     *t = (struct mg_stretches){.pages = NULL};
 }
 
-bool mg_part_free_stretches(struct mg_store_part *p, uint32_t most) {
-    uint32_t n = 0;
-    while (p->stretched_len > 0 && n < most) {
+// ---- in each turn ---------------------------------------------------------------------------------------------------
+// One piece of each kind, and as much more as there is time for. True: there is more.
+
+static uint32_t cost_of(uint32_t bytes) { return 1 + bytes / FREED_A_US; }
+
+static bool free_records(struct mg_store_part *p) {
+    while (p->garbage_len > 0) {
+        void *record = p->garbage[--p->garbage_len];
+        uint32_t cost = cost_of(mg_record_length(record));
+        mg_free(record);
+        if (mg_part_spent(p, cost)) break;
+    }
+    return p->garbage_len > 0;
+}
+
+static bool free_tables(struct mg_store_part *p) {
+    while (p->tables_len > 0) {
+        struct mg_memtable *t = &p->tables[p->tables_len - 1];
+        uint32_t bytes;
+        if (!mg_memtable_free_last(t, &bytes)) {
+            mg_memtable_fini(t);
+            p->tables_len--;
+        }
+        if (mg_part_spent(p, cost_of(bytes))) break;
+    }
+    return p->tables_len > 0;
+}
+
+static bool free_stretches(struct mg_store_part *p) {
+    while (p->stretched_len > 0) {
         struct mg_stretches *t = &p->stretched[p->stretched_len - 1];
-        n += mg_stretches_free_last(t);
+        mg_stretches_free_last(t);
         if (t->count == 0) p->stretched_len--;
+        if (mg_part_spent(p, PAGE_COST)) break;
     }
     return p->stretched_len > 0;
 }
 
+static bool free_chunks(struct mg_store_part *p) {
+    while (p->chunks_dead) {
+        struct mg_chunk *c = p->chunks_dead;
+        uint32_t cost = cost_of((uint32_t)c->size);
+        p->chunks_dead = c->next;
+        mg_chunk_unref(c);
+        if (mg_part_spent(p, cost)) break;
+    }
+    return p->chunks_dead != NULL;
+}
+
+static bool free_rows(struct mg_store_part *p) {
+    while (mg_rows_bury(&p->rows)) {
+        if (mg_part_spent(p, ROWS_COST)) return true;
+    }
+    return false;
+}
+
 void mg_part_free_garbage(struct mg_store_part *p) {
-    uint32_t n = p->garbage_len < GARBAGE_MAX ? p->garbage_len : GARBAGE_MAX;
-    for (uint32_t i = 0; i < n; i++) mg_free(p->garbage[--p->garbage_len]);
-    struct mg_chunk *c = p->chunks_dead;
-    if (c) p->chunks_dead = c->next;
-    mg_chunk_unref(c);
-    bool more = mg_rows_bury(&p->rows);
-    more |= mg_part_free_tables(p, TABLES_MAX);
-    more |= mg_part_free_stretches(p, STRETCHES_MAX);
-    p->pump |= more || p->chunks_dead || p->garbage_len > 0; // another turn
+    bool more = free_records(p);
+    more |= free_chunks(p);
+    more |= free_rows(p);
+    more |= free_tables(p);
+    more |= free_stretches(p);
+    p->pump |= more; // another turn
 }

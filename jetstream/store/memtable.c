@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "jetstream/store/record.h"
 #include "server/base/assert.h"
 #include "server/base/mem.h"
 
@@ -156,16 +157,22 @@ void mg_memtable_clear(struct mg_memtable *t, uint32_t generation) {
     t->alive = 0;
 }
 
-uint32_t mg_memtable_free_last(struct mg_memtable *t) {
-    if (t->count == t->head) return 0;
-    struct mg_mem_block *b = t->blocks[--t->count];
-    uint32_t n = b->count;
-    for (uint32_t i = 0; i < n; i++) {
-        if (entry_alive(b, i)) mg_free((void *)(uintptr_t)b->records[i]);
+bool mg_memtable_free_last(struct mg_memtable *t, uint32_t *bytes) {
+    *bytes = 0;
+    if (t->count == t->head) return false;
+    struct mg_mem_block *b = t->blocks[t->count - 1];
+    if (b->count == 0) {
+        t->count--;
+        mg_mem_block_unref(b);
+        return true;
     }
-    t->alive -= b->alive;
-    mg_mem_block_unref(b);
-    return n;
+    if (!entry_alive(b, --b->count)) return true;
+    const uint8_t *record = b->records[b->count];
+    *bytes = mg_record_length(record);
+    b->alive--;
+    t->alive--;
+    mg_free((void *)(uintptr_t)record);
+    return true;
 }
 
 uint64_t mg_memtable_first(const struct mg_memtable *t) {

@@ -101,7 +101,7 @@ struct mg_store_part {
     struct mg_swap *swaps;    // compactions that are being taken in, one after the other
     struct mg_extent *extents, *extents_sealed; // of records in memory: since the last seal, and until that
     struct mg_chunk *chunks_first, *chunks_last; // all chunks that memtables point into, the open one last
-    struct mg_chunk *chunks_dead; // that memtables do not point into any more: freed one a turn
+    struct mg_chunk *chunks_dead; // that memtables do not point into any more: freed in slices
     struct mg_parcel news;    // from the store: it was poisoned, or its room for changes has changed
     atomic_bool news_out;
     uint64_t room;            // bytes of records that publishes may write before the journal is asked again
@@ -148,9 +148,7 @@ void mg_part_garbage(struct mg_store_part *p, void *memory);
 void mg_part_garbage_table(struct mg_store_part *p, struct mg_memtable *t);
 // The same for the stretches of a stream. Leaves none.
 void mg_part_garbage_stretches(struct mg_store_part *p, struct mg_stretches *t);
-bool mg_part_free_stretches(struct mg_store_part *p, uint32_t n); // about so many. True: there are more
-void mg_part_free_garbage(struct mg_store_part *p); // the next slice
-bool mg_part_free_tables(struct mg_store_part *p, uint32_t records); // about so many. True: there is more
+void mg_part_free_garbage(struct mg_store_part *p); // the next slice; all of it once the part is closed
 // ns since the epoch, never goes back.
 int64_t mg_part_time(struct mg_store_part *p);
 // The same for the question whether something is too old: a clock that jumped ahead does not count (clock.h).

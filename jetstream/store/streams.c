@@ -81,7 +81,7 @@ void mg_stream_free(struct mg_stream *s) {
     }
     if (s->storage == MG_STORAGE_MEMORY) {
         mg_part_garbage_table(s->part, &s->mem);
-        mg_rows_fini(&s->own_rows);
+        mg_rows_fini_later(&s->own_rows, &s->part->rows);
     }
     mg_trim_reset(s);
     mg_memtable_fini(&s->mem);

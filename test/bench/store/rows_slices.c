@@ -73,14 +73,9 @@ static void end(struct slices *b, const struct bench *o) {
     mg_free(b);
 }
 
-static void evict(const struct bench *o, bool cold, const char *name) {
-    const uint64_t each = 30 + 8 + 1;
-    const struct mg_stream_limits limits = {.max_bytes = SMALL * (int64_t)each};
-    struct slices *b = begin(o, 0, 1, &limits);
-    b->l.total = SMALL;
-    rig_run(&b->r, load_step, &b->l);
-    if (cold) rig_checkpoint(&b->r);
-    struct mg_mbuf *large = mg_mbuf_new(EVICTED * each - 30 - 8);
+static void evict_with(struct slices *b, const char *name) {
+    const struct mg_stream *s = b->l.streams[0];
+    struct mg_mbuf *large = mg_mbuf_new(EVICTED * mg_stream_size_of(s, 8, 0, 1) - mg_stream_size_of(s, 8, 0, 0));
     memset(large->data, 'x', large->cap);
     struct mg_append a = {.subject = MG_S("orders.0"), .payload = {large->data, large->cap}, .mbuf = large,
                           .expect_last = MG_ANY_SEQ, .expect_subject_last = MG_ANY_SEQ};
@@ -89,8 +84,17 @@ static void evict(const struct bench *o, bool cold, const char *name) {
     mg_assert(mg_stream_append(b->l.streams[0], &a, b) == 0);
     mg_mbuf_unref(large);
     wait(b);
-    mg_assert(mg_stream_messages(b->l.streams[0]) == SMALL - EVICTED + 1);
+    mg_assert(mg_stream_messages(s) == SMALL - EVICTED + 1);
     say(b, name);
+}
+
+static void evict(const struct bench *o, bool cold, const char *name) {
+    const struct mg_stream_limits limits = {.max_bytes = SMALL * (30 + 8 + 1)};
+    struct slices *b = begin(o, 0, 1, &limits);
+    b->l.total = SMALL;
+    rig_run(&b->r, load_step, &b->l);
+    if (cold) rig_checkpoint(&b->r);
+    evict_with(b, name);
     end(b, o);
 }
 
@@ -144,6 +148,53 @@ static void stretches(const struct bench *o) {
     end(b, o);
 }
 
+// Takes the place of the load's only stream.
+static struct slices *begin_in_memory(const struct bench *o, const struct mg_stream_limits *limits) {
+    struct slices *b = begin(o, 0, 1, NULL);
+    struct mg_stream **s = &b->l.streams[0];
+    const struct mg_stream_ops *ops = (*s)->ops;
+    mg_assert(mg_stream_create(b->r.part, MG_S("memory"), MG_S(""), MG_STORAGE_MEMORY, limits, 0, s, NULL) == 0);
+    mg_stream_set_ops(*s, ops, &b->l);
+    return b;
+}
+
+static void fill(struct slices *b, uint64_t more, size_t size, unsigned subjects) {
+    b->l.total += more;
+    b->l.size = size;
+    b->l.subjects = subjects;
+    rig_run(&b->r, load_step, &b->l);
+}
+
+// What memory streams let go of is freed, and that takes long if it is much.
+static void memory(const struct bench *o) {
+    struct slices *b = begin_in_memory(o, &(struct mg_stream_limits){.max_bytes = SMALL * (16 + 8 + 1)});
+    fill(b, SMALL, 1, 1);
+    evict_with(b, "slices_memory_evicted");
+    end(b, o);
+    b = begin_in_memory(o, &(struct mg_stream_limits){.max_msgs = 0});
+    watch(b);
+    fill(b, 200, 400000, 1);
+    b->turns_cpu = (struct hist){.count = 0};
+    purge(b, 0, (mg_slice){NULL, 0}, "slices_memory_large");
+    fill(b, 1000000, 100, 200000);
+    b->turns_cpu = (struct hist){.count = 0};
+    purge(b, 0, MG_S("orders.1"), "slices_memory_removed");
+    ask(b);
+    mg_assert(mg_stream_configure(b->l.streams[0], MG_S(""), &(struct mg_stream_limits){.max_msgs = 500000}, b) == 0);
+    wait(b);
+    say(b, "slices_memory_limited");
+    purge(b, 0, (mg_slice){NULL, 0}, "slices_memory_purged");
+    fill(b, 1000000, 100, 200000);
+    b->turns_cpu = (struct hist){.count = 0};
+    ask(b);
+    mg_assert(mg_stream_delete(b->l.streams[0], b) == 0);
+    wait(b);
+    b->l.nstreams = 0;
+    rig_checkpoint(&b->r);
+    say(b, "slices_memory_deleted");
+    end(b, o);
+}
+
 static enum rig_step gone_step(void *arg) {
     struct slices *b = arg;
     b->r.wake_at = mg_loop_clock(b->r.loop) + 1000000;
@@ -169,5 +220,6 @@ void row_slices(const struct bench *o) {
     evict(o, false, "slices_evicted_here");
     evict(o, true, "slices_evicted_cold");
     stretches(o);
+    memory(o);
     age(o);
 }
