@@ -52,7 +52,8 @@ void mg_extent_write(struct mg_store_part *p, struct mg_change *c) {
     struct mg_extent *e = mg_zalloc(sizeof(*e));
     e->part = p;
     e->change = c;
-    e->front = aligned(MG_RECORD_SIZE + UINT16_MAX + a->subject.n);
+    e->written = c->stream->storage == MG_STORAGE_FILE;
+    e->front = aligned(sizeof(e) + MG_RECORD_SIZE + UINT16_MAX + a->subject.n);
     e->room = aligned(a->headers.n + a->payload.n);
     e->at = (struct mg_extent_place){.headers_len = (uint32_t)a->headers.n, .payload_len = (uint32_t)a->payload.n};
     e->headers = a->headers;
@@ -82,6 +83,17 @@ void mg_extent_keep(struct mg_extent *e) {
     e->change = NULL;
     e->next = e->part->extents;
     e->part->extents = e;
+}
+
+void mg_extent_mark(struct mg_extent *e, uint8_t *record) {
+    e->change = NULL;
+    memcpy(record - sizeof(e), &e, sizeof(e));
+}
+
+struct mg_extent *mg_extent_of(const uint8_t *record) {
+    struct mg_extent *e = NULL;
+    if (record[MG_AT(record, flags)] & MG_RECORD_EXTENT) memcpy(&e, record - sizeof(e), sizeof(e));
+    return e;
 }
 
 void mg_extent_seal(struct mg_store_part *p) {

@@ -17,7 +17,8 @@
 //
 // The shard does not touch large payloads: to copy 1 MB into memory that the system gives for the first time takes 0.4
 // ms. What it gets by reference (mg_append.mbuf) the thread copies, to where the record will be: whatever stands in
-// front of the headers there is written when it is decided. The thread frees this memory, too.
+// front of the headers there is written when it is decided. The thread frees this memory, too. It does the same, and no
+// more than that, for streams that are in memory.
 //
 // Files are a pool: they are named 00000.ext, 00001.ext, ...; nothing but records of the journal that are still
 // replayed refers to what is in them, everything else in them is known to be garbage, and they are written again from
@@ -64,6 +65,7 @@ struct mg_extent {
     uint64_t since;            // when it began to wait for room, monotonic
     struct mg_extent_place at;
     bool away, placed;
+    bool written;              // it is to be written; else copied only
     int err;                   // of writing it: MG_ENOSPC, MG_EFULL (waited for too long), MG_EIO, MG_ECLOSED
 };
 
@@ -76,6 +78,9 @@ void mg_extent_write(struct mg_store_part *p, struct mg_change *c);
 void mg_extent_give_up(struct mg_extent *e);
 // Its memory has a record now: it is the part's until a checkpoint has it in a segment.
 void mg_extent_keep(struct mg_extent *e);
+// The same for a record of a memory stream, which is whoever's has the record.
+void mg_extent_mark(struct mg_extent *e, uint8_t *record);
+struct mg_extent *mg_extent_of(const uint8_t *record); // NULL: it has none
 void mg_extent_seal(struct mg_store_part *p); // a checkpoint begins: all that are kept so far
 void mg_extent_drop(struct mg_store_part *p); // those that were sealed are not needed any more
 void mg_extent_drop_places(struct mg_store_part *p); // too early, for MG_PLANTED

@@ -411,6 +411,11 @@ static uint64_t idle(void *arg) {
 static void arrived(struct mg_parcel *p) {
     struct mg_extent *e = mg_container_of(p, struct mg_extent, parcel);
     struct mg_extents *x = e->part->store->extents;
+    if (!e->written) {
+        copy(e);
+        send_home(e, 0);
+        return;
+    }
     e->since = mg_bell_clock();
     mg_list_push_back(&x->queue, &e->link);
 }

@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "jetstream/store/record.h"
 #include "server/base/assert.h"
 #include "server/base/mem.h"
 
@@ -157,8 +156,8 @@ void mg_memtable_clear(struct mg_memtable *t, uint32_t generation) {
     t->alive = 0;
 }
 
-bool mg_memtable_free_last(struct mg_memtable *t, uint32_t *bytes) {
-    *bytes = 0;
+bool mg_memtable_take_last(struct mg_memtable *t, const uint8_t **record) {
+    *record = NULL;
     if (t->count == t->head) return false;
     struct mg_mem_block *b = t->blocks[t->count - 1];
     if (b->count == 0) {
@@ -167,11 +166,9 @@ bool mg_memtable_free_last(struct mg_memtable *t, uint32_t *bytes) {
         return true;
     }
     if (!entry_alive(b, --b->count)) return true;
-    const uint8_t *record = b->records[b->count];
-    *bytes = mg_record_length(record);
+    *record = b->records[b->count];
     b->alive--;
     t->alive--;
-    mg_free((void *)(uintptr_t)record);
     return true;
 }
 

@@ -63,9 +63,9 @@ enum mg_mem_where { MG_MEM_NOWHERE, MG_MEM_OPEN, MG_MEM_SEALED };
 enum mg_mem_where mg_memtable_remove(struct mg_memtable *t, uint64_t seq, uint32_t generation);
 // Removes everything, in time for the blocks and not for the messages.
 void mg_memtable_clear(struct mg_memtable *t, uint32_t generation);
-// Of a memtable that owns its records (never sealed): frees the last one, of *bytes, or a block that has none any more.
-// Nothing else may be asked of it then. False: there is no block.
-bool mg_memtable_free_last(struct mg_memtable *t, uint32_t *bytes);
+// Of a memtable that owns its records (never sealed): takes the last one out, which is the caller's then, or frees a
+// block that has none any more: NULL. Nothing else may be asked of it then. False: there is no block.
+bool mg_memtable_take_last(struct mg_memtable *t, const uint8_t **record);
 // Where seq is, if it was not removed.
 enum mg_mem_where mg_memtable_where(const struct mg_memtable *t, uint64_t seq);
 

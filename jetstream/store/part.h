@@ -88,7 +88,7 @@ struct mg_store_part {
     struct mg_inbox inbox;    // from the store's threads
     struct mg_mail *opened;   // what was taken from it and waits for the next turn
     struct mg_wheel *wheel;   // the shard's
-    void **garbage;           // records of memory streams, freed at the next turn
+    const uint8_t **garbage;  // records of memory streams, freed at the next turn
     uint32_t garbage_len, garbage_cap;
     struct mg_memtable *tables; // the same, whole ones
     uint32_t tables_len, tables_cap;
@@ -142,8 +142,9 @@ uint64_t mg_part_sent(const struct mg_store_part *p);
 // Batches up to this one are durable, in whatever files: what was not sent of them never will be.
 void mg_part_durable(struct mg_store_part *p, uint64_t last);
 void mg_part_forget_results(struct mg_store_part *p); // at the end: nobody hears them
-// Frees memory at the beginning of the next turn: slices of it may have been given out in this one.
-void mg_part_garbage(struct mg_store_part *p, void *memory);
+// Frees a record of a memory stream at the beginning of the next turn: slices of it may have been given out in this
+// one.
+void mg_part_garbage(struct mg_store_part *p, const uint8_t *record);
 // The same for the memtable of a memory stream with all its records, in slices. Leaves an empty one.
 void mg_part_garbage_table(struct mg_store_part *p, struct mg_memtable *t);
 // The same for the stretches of a stream. Leaves none.

@@ -272,7 +272,7 @@ static void free_part(struct mg_store_part *p) {
     }
     while (!mg_list_empty(&p->streams)) mg_stream_free(mg_container_of(p->streams.next, struct mg_stream, link));
     mg_part_free_garbage(p);
-    mg_free(p->garbage);
+    mg_free((void *)p->garbage);
     mg_free(p->tables);
     mg_free(p->stretched);
     mg_rows_fini(&p->rows);

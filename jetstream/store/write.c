@@ -30,13 +30,8 @@ void mg_stream_write(struct mg_stream *s, struct mg_record_view *rec) {
     if (s->storage == MG_STORAGE_MEMORY && rec->head.type != MG_RECORD_MSG) mg_free(bytes);
 }
 
-void mg_stream_write_large(struct mg_stream *s, struct mg_record_view *rec, struct mg_extent *e) {
-    mg_assert(!s->deleted && !s->part->poisoned && s->storage == MG_STORAGE_FILE);
-    rec->head.stream = s->id;
-    rec->head.op = s->op + 1;
-    uint8_t *bytes = e->body - rec->subject.n - rec->extra.n - MG_RECORD_SIZE;
-    mg_record_encode_around(bytes, rec);
-    // What the journal gets says where headers and payload are.
+// What the journal gets says where headers and payload are.
+static void write_place(struct mg_stream *s, const struct mg_record_view *rec, const struct mg_extent *e) {
     char place[MG_EXTENT_PLACE_SIZE];
     struct mg_record_view ref = *rec;
     mg_extent_place_pack(place, &e->at);
@@ -46,7 +41,22 @@ void mg_stream_write_large(struct mg_stream *s, struct mg_record_view *rec, stru
     size_t size = mg_record_view_size(&ref);
     mg_record_encode(mg_part_reserve(s->part, size), &ref);
     mg_part_recorded(s->part, s, size);
-    mg_extent_keep(e);
+}
+
+void mg_stream_write_large(struct mg_stream *s, struct mg_record_view *rec, struct mg_extent *e) {
+    mg_assert(!s->deleted && !s->part->poisoned);
+    uint8_t *bytes = e->body - rec->subject.n - rec->extra.n - MG_RECORD_SIZE;
+    rec->head.stream = s->id;
+    rec->head.op = s->op + 1;
+    if (s->storage == MG_STORAGE_MEMORY) {
+        rec->head.flags |= MG_RECORD_EXTENT; // so that who frees it knows
+        mg_record_encode_around(bytes, rec);
+        mg_extent_mark(e, bytes);
+    } else {
+        mg_record_encode_around(bytes, rec);
+        write_place(s, rec, e);
+        mg_extent_keep(e);
+    }
     mg_stream_apply(s, rec, bytes, true);
 }
 

@@ -7,8 +7,8 @@
 //   level 0: 256 slots of 1 ms
 //   levels 1..4: 64 slots each of 256 ms, 16 s, 17 min, 18 h (later times wait in the last)
 //
-// Start, stop: O(1). Advance: O(timers that fire or move down), and no more than MG_WHEEL_MOST of them at a time. A timer
-// never fires early; it may fire up to 1 ms late, or later where very many are due.
+// Start, stop: O(1). Advance: O(timers that fire or move down), and no more than MG_WHEEL_MOST of them at a time. A
+// timer never fires early; it may fire up to 1 ms late, or later where very many are due.
 #ifndef MG_BASE_TIMER_H
 #define MG_BASE_TIMER_H
 

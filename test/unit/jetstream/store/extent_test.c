@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "jetstream/store/check.h"
+#include "jetstream/store/stream.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
 #include "server/shard/mbuf.h"
@@ -248,6 +249,37 @@ static void by_reference(void **state) {
     checkpoint(d);
     for (unsigned i = 0; i < 2; i++)
         assert_int_equal(read_back(d, s, 1 + i, i * 7, MB + 4096 - i * 7 - i % 2, i), 0);
+}
+
+// Large messages of a memory stream are copied and freed by the thread, too, and nothing is written.
+static void in_memory(void **state) {
+    struct driver *d = *state;
+    const struct mg_stream_limits limits = {.max_msgs = 20};
+    struct mg_stream *file = driver_stream(d, 0, "F", NULL), *s;
+    assert_int_equal(mg_stream_create(mg_store_part(d->store, 0), MG_S("M"), MG_S(""), MG_STORAGE_MEMORY, &limits, 0,
+                                      &s, d), 0);
+    d->open++;
+    mg_stream_set_ops(s, file->ops, d);
+    driver_run(d, driver_quiet);
+    for (unsigned i = 1; i <= 40; i++) assert_int_equal(publish(d, s, i % 2 * 100, i % 3 ? MB : 10, i), 0);
+    driver_run(d, driver_quiet);
+    assert_int_equal(d->failed, 0);
+    assert_int_equal(d->last_seq, 40);
+    assert_int_equal(read_back(d, s, 20, 0, MB, 20), MG_ENOTFOUND);
+    for (unsigned i = 21; i <= 40; i++) assert_int_equal(read_back(d, s, i, i % 2 * 100, i % 3 ? MB : 10, i), 0);
+    assert_int_equal(mg_store_counters(d->store).extents, 0);
+    d->open += 2;
+    assert_int_equal(mg_stream_remove(s, 22, false, d), 0);
+    assert_int_equal(mg_stream_purge(s, (mg_slice){NULL, 0}, 0, 0, d), 0);
+    driver_run(d, driver_quiet);
+    assert_int_equal(mg_stream_messages(s), 0);
+    for (unsigned i = 0; i < 5; i++) assert_int_equal(publish(d, s, 0, MB, i), 0);
+    driver_run(d, driver_quiet);
+    assert_int_equal(read_back(d, s, 45, 0, MB, 4), 0);
+    assert_int_equal(publish(d, s, 0, MB, 1), 0); // waits when it is deleted
+    assert_int_equal(mg_stream_delete(s, d), 0);
+    d->open++;
+    driver_run(d, driver_quiet);
 }
 
 // Files are used again: many times their room goes through them, over streams of two parts.
@@ -529,6 +561,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(any_size, setup, teardown),
         cmocka_unit_test_setup_teardown(too_large, setup, teardown),
         cmocka_unit_test_setup_teardown(headers_too, setup, teardown),
+        cmocka_unit_test_setup_teardown(in_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(by_reference, setup, teardown),
         cmocka_unit_test_setup_teardown(files_are_reused, setup, teardown),
         cmocka_unit_test_setup_teardown(order_holds, setup, teardown),
