@@ -136,8 +136,9 @@ static void stretches(const struct bench *o) {
     b->l.subjects = 10;
     b->l.total = o->quick ? 400000 : 2000000;
     rig_run(&b->r, load_step, &b->l);
-    rig_checkpoint(&b->r);
     watch(b);
+    rig_checkpoint(&b->r);
+    say(b, "slices_written");
     checkpoint(b, "slices_sealed");
     purge(b, 0, MG_S("orders.7"), "slices_removed");
     checkpoint(b, "slices_removed_sealed");
@@ -145,6 +146,21 @@ static void stretches(const struct bench *o) {
     checkpoint(b, "slices_purged_sealed");
     purge(b, 1, MG_S("orders.7"), "slices_removed_too");
     delete(b, "slices_deleted");
+    end(b, o);
+}
+
+// All of it is in memory.
+static void delete_hot(const struct bench *o) {
+    struct slices *b = begin(o, 0, 2, NULL);
+    b->l.total = o->quick ? 400000 : 2000000;
+    rig_run(&b->r, load_step, &b->l);
+    watch(b);
+    ask(b);
+    mg_assert(mg_stream_delete(b->l.streams[1], b) == 0);
+    wait(b);
+    b->l.nstreams = 1;
+    rig_checkpoint(&b->r);
+    say(b, "slices_deleted_hot");
     end(b, o);
 }
 
@@ -220,6 +236,7 @@ void row_slices(const struct bench *o) {
     evict(o, false, "slices_evicted_here");
     evict(o, true, "slices_evicted_cold");
     stretches(o);
+    delete_hot(o);
     memory(o);
     age(o);
 }
