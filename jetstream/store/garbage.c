@@ -29,6 +29,7 @@ void mg_part_garbage_table(struct mg_store_part *p, struct mg_memtable *t) {
     }
     p->tables[p->tables_len++] = *t;
     mg_memtable_init(t);
+    t->owner = p->tables[p->tables_len - 1].owner;
 }
 
 void mg_part_garbage_stretches(struct mg_store_part *p, struct mg_stretches *t) {

@@ -160,7 +160,7 @@ bool mg_memtable_take_last(struct mg_memtable *t, const uint8_t **record) {
     *record = NULL;
     if (t->count == t->head) return false;
     struct mg_mem_block *b = t->blocks[t->count - 1];
-    if (b->count == 0) {
+    if (b->count == 0 || !t->owner) {
         t->count--;
         mg_mem_block_unref(b);
         return true;

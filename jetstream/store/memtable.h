@@ -40,6 +40,7 @@ struct mg_memtable {
     struct mg_mem_block **blocks;
     uint32_t count, cap;
     uint32_t head; // blocks before it are dropped
+    bool owner;    // of its records, too: a memory stream's
     uint64_t alive;
 };
 
@@ -63,8 +64,8 @@ enum mg_mem_where { MG_MEM_NOWHERE, MG_MEM_OPEN, MG_MEM_SEALED };
 enum mg_mem_where mg_memtable_remove(struct mg_memtable *t, uint64_t seq, uint32_t generation);
 // Removes everything, in time for the blocks and not for the messages.
 void mg_memtable_clear(struct mg_memtable *t, uint32_t generation);
-// Of a memtable that owns its records (never sealed): takes the last one out, which is the caller's then, or frees a
-// block that has none any more: NULL. Nothing else may be asked of it then. False: there is no block.
+// Piece by piece: takes the last record out, which is the caller's then, or frees the last block: NULL. That of an owner
+// has no record any more then. Nothing else may be asked of it from here on. False: there is no block.
 bool mg_memtable_take_last(struct mg_memtable *t, const uint8_t **record);
 // Where seq is, if it was not removed.
 enum mg_mem_where mg_memtable_where(const struct mg_memtable *t, uint64_t seq);

@@ -90,7 +90,7 @@ struct mg_store_part {
     struct mg_wheel *wheel;   // the shard's
     const uint8_t **garbage;  // records of memory streams, freed at the next turn
     uint32_t garbage_len, garbage_cap;
-    struct mg_memtable *tables; // the same, whole ones
+    struct mg_memtable *tables; // whole ones, and those of streams that were freed
     uint32_t tables_len, tables_cap;
     struct mg_stretches *stretched; // of streams that were freed
     uint32_t stretched_len, stretched_cap;
@@ -145,7 +145,7 @@ void mg_part_forget_results(struct mg_store_part *p); // at the end: nobody hear
 // Frees a record of a memory stream at the beginning of the next turn: slices of it may have been given out in this
 // one.
 void mg_part_garbage(struct mg_store_part *p, const uint8_t *record);
-// The same for the memtable of a memory stream with all its records, in slices. Leaves an empty one.
+// The same for a memtable, in slices; that of a memory stream with all its records. Leaves an empty one.
 void mg_part_garbage_table(struct mg_store_part *p, struct mg_memtable *t);
 // The same for the stretches of a stream. Leaves none.
 void mg_part_garbage_stretches(struct mg_store_part *p, struct mg_stretches *t);

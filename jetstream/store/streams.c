@@ -79,12 +79,9 @@ void mg_stream_free(struct mg_stream *s) {
         mg_list_remove(l);
         mg_change_free(mg_container_of(l, struct mg_change, link));
     }
-    if (s->storage == MG_STORAGE_MEMORY) {
-        mg_part_garbage_table(s->part, &s->mem);
-        mg_rows_fini_later(&s->own_rows, &s->part->rows);
-    }
+    if (s->storage == MG_STORAGE_MEMORY) mg_rows_fini_later(&s->own_rows, &s->part->rows);
+    mg_part_garbage_table(s->part, &s->mem);
     mg_trim_reset(s);
-    mg_memtable_fini(&s->mem);
     mg_buf_fini(&s->last_id);
     mg_buf_fini(&s->wild.subject);
     mg_part_garbage_stretches(s->part, &s->cold);
@@ -239,6 +236,7 @@ int mg_stream_create(struct mg_store_part *p, mg_slice name, mg_slice config, en
     if (storage == MG_STORAGE_MEMORY) {
         mg_rows_init(&s->own_rows, p->rows.seed);
         s->rows = &s->own_rows;
+        s->mem.owner = true;
     } else {
         mg_stream_write_self(s);
     }

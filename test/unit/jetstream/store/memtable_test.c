@@ -129,6 +129,7 @@ static void its_records_go_with_it(void **state) {
     struct mg_memtable t;
     uint32_t freed = 0, steps = 0;
     mg_memtable_init(&t);
+    t.owner = true;
     for (uint64_t seq = 1; seq <= 1000; seq++) {
         struct mg_record_view v = {.head.seq = seq};
         uint8_t *record = mg_alloc(MG_RECORD_SIZE);
