@@ -27,6 +27,7 @@ void mg_part_garbage_table(struct mg_store_part *p, struct mg_memtable *t) {
         p->tables_cap = p->tables_cap ? p->tables_cap * 2 : 4;
         p->tables = mg_realloc(p->tables, p->tables_cap * sizeof(p->tables[0]));
     }
+    mg_memtable_give_up_seal(t);
     p->tables[p->tables_len++] = *t;
     mg_memtable_init(t);
     t->owner = p->tables[p->tables_len - 1].owner;

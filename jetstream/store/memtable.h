@@ -41,6 +41,9 @@ struct mg_memtable {
     uint32_t count, cap;
     uint32_t head; // blocks before it are dropped
     bool owner;    // of its records, too: a memory stream's
+    uint32_t open; // the first block that is not sealed
+    uint32_t closed;       // so many in front of it are being sealed
+    uint64_t closed_bytes; // of their records
     uint64_t alive;
 };
 
@@ -74,8 +77,11 @@ enum mg_mem_where mg_memtable_where(const struct mg_memtable *t, uint64_t seq);
 uint64_t mg_memtable_first(const struct mg_memtable *t);
 
 // Closes the blocks so far as belonging to `generation`: returns an array of them (the caller's, with a reference
-// each), the number in *n. Blocks sealed before and not dropped yet are not in it.
-struct mg_mem_block **mg_memtable_seal(struct mg_memtable *t, uint32_t generation, uint32_t *n);
+// each), the number in *n, bytes of their records in *bytes. Blocks sealed before and not dropped yet are not in it.
+struct mg_mem_block **mg_memtable_seal(struct mg_memtable *t, uint32_t generation, uint32_t *n, uint64_t *bytes);
+// Does so with the next ones, at most so many, before that. Nothing else is done with it in between. True: with all.
+bool mg_memtable_close(struct mg_memtable *t, uint32_t generation, uint32_t blocks);
+void mg_memtable_give_up_seal(struct mg_memtable *t); // that was begun: nothing more is added
 void mg_mem_block_unref(struct mg_mem_block *b);
 // Was entry i there at the end of `generation`? Any thread, once sealed.
 static inline bool mg_mem_block_alive_at(const struct mg_mem_block *b, uint32_t i, uint32_t generation) {

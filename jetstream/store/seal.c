@@ -13,6 +13,8 @@
 #include "server/base/planted.h"
 
 #define PAGE_COST 8u // us to look at the stretches of a page, more or less
+#define BLOCKS 32u   // closed between two looks at the clock
+#define BLOCKS_COST 16u
 
 // ---- sealing --------------------------------------------------------------------------------------------------------
 
@@ -81,16 +83,17 @@ static int64_t dedupe_before(const struct mg_stream *s, int64_t now) {
     return s->limits.dedupe_window < (uint64_t)now ? now - (int64_t)s->limits.dedupe_window - 1 : INT64_MIN;
 }
 
-static uint64_t bytes_of(const struct mg_sealed_stream *z) {
-    uint64_t n = 0;
-    for (uint32_t i = 0; i < z->blocks_len; i++) n += z->blocks[i]->bytes;
-    return n;
+static bool close_blocks(struct mg_stream *s, bool all) {
+    while (!mg_memtable_close(&s->mem, s->part->seal->generation, BLOCKS)) {
+        if (mg_part_spent(s->part, BLOCKS_COST) && !all) return false;
+    }
+    return true;
 }
 
 bool mg_seal_stream(struct mg_stream *s, bool all) {
     struct mg_seal *seal = s->part->seal;
     bool goes_in = seal && s->storage == MG_STORAGE_FILE && !s->dropped && s->dirty;
-    if (goes_in && !put_stretches(s, all)) return false;
+    if (goes_in && !(put_stretches(s, all) && close_blocks(s, all))) return false;
     s->sealed_in = s->part->generation;
     s->last_row = NULL; // a later generation may get the address of this one
     if (seal == NULL || s->storage == MG_STORAGE_MEMORY) return true;
@@ -110,8 +113,7 @@ bool mg_seal_stream(struct mg_stream *s, bool all) {
     if (!goes_in) return true;
     struct mg_sealed_stream *z = &seal->streams[seal->streams_len++];
     *z = (struct mg_sealed_stream){.stream = s, .id = s->id, .packed = s->limits.packed};
-    z->blocks = mg_memtable_seal(&s->mem, seal->generation, &z->blocks_len);
-    z->bytes = bytes_of(z);
+    z->blocks = mg_memtable_seal(&s->mem, seal->generation, &z->blocks_len, &z->bytes);
     s->in_seal = true;
     s->sealed_state = put_state(s);
     s->dirty = false;
