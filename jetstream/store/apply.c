@@ -299,7 +299,7 @@ static void apply_removal(struct mg_stream *s, const struct mg_removal *r, bool 
     if (bytes) {
         subject = subject_of(bytes);
         known = true;
-        if (s->storage == MG_STORAGE_MEMORY) mg_part_garbage(s->part, (void *)(uintptr_t)bytes);
+        if (s->storage == MG_STORAGE_MEMORY) mg_part_garbage(s->part, bytes);
         // A message of an earlier generation may be in a segment soon: its removal must be a row, too.
         if (mg_memtable_remove(&s->mem, r->seq, s->part->generation) == MG_MEM_SEALED && !MG_PLANTED(lost_removal))
             set_removed(s, r->seq);

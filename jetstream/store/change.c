@@ -94,6 +94,7 @@ static struct mg_change *copy_change(struct mg_stream *s, const struct mg_change
     if (!c->large) {
         c->append.headers = keep(c, a->headers);
         c->append.payload = keep(c, a->payload);
+        c->append.mbuf = NULL;
     }
     c->append.msg_id = keep(c, a->msg_id);
     c->append.expect_subject = keep(c, a->expect_subject);
@@ -114,7 +115,7 @@ void mg_change_free(struct mg_change *c) {
 
 // One that would be refused need not be written: nothing stands before it. 0: the answer is queued.
 static int refuse_large(struct mg_stream *s, const struct mg_change *c) {
-    int err = mg_part_refuses(s->part);
+    int err = s->storage == MG_STORAGE_FILE ? mg_part_refuses(s->part) : 0;
     if (err == 0) return mg_append_refused(s, c) ? 0 : MG_EAGAIN;
     mg_stream_answer(s, c->ctx, err, 0, MG_ANSWER_PLAIN);
     return 0;
@@ -214,6 +215,7 @@ void mg_stream_pump(struct mg_stream *s) {
 }
 
 bool mg_changes_refuse(struct mg_stream *s) {
+    if (!mg_stream_drop(s)) return false;
     while (!mg_list_empty(&s->waiting)) {
         struct mg_change *c = mg_container_of(s->waiting.next, struct mg_change, link);
         if (!c->quiet) mg_stream_answer(s, c->ctx, MG_ECLOSED, 0, MG_ANSWER_PLAIN);
@@ -223,7 +225,7 @@ bool mg_changes_refuse(struct mg_stream *s) {
     if (s->delete_waits) {
         s->delete_waits = false;
         s->results_out--;
-        mg_stream_answer(s, s->delete_ctx, 0, 0, MG_ANSWER_PLAIN);
+        mg_stream_answer(s, s->delete_ctx, s->dropped ? 0 : MG_EIO, 0, MG_ANSWER_PLAIN);
     }
     return true;
 }
@@ -241,6 +243,8 @@ int mg_stream_append(struct mg_stream *s, const struct mg_append *a, void *ctx) 
         size_t body = a->headers.n + a->payload.n, max = mg_journal_max_batch(s->part->store->journal);
         c.large = body > 0 && !a->skip && (body >= s->part->store->extent_min || most_bytes(a, body) > max);
         if (most_bytes(a, c.large ? MG_EXTENT_PLACE_SIZE : body) > max) return MG_ERANGE;
+    } else {
+        c.large = !a->skip && a->headers.n + a->payload.n >= s->part->store->extent_min;
     }
     return mg_change_submit(s, &c);
 }

@@ -357,7 +357,9 @@ static void undo(struct checkpoint *c) {
 
 static void add_facts(struct mg_facts *all, const struct mg_facts *f) {
     for (uint32_t i = 0; i < f->len; i++) mg_facts_add(all, &f->streams[i]);
-    for (uint32_t i = 0; i < f->changes_len; i++) mg_facts_add_change(all, f->changes[i].stream, f->changes[i].at);
+    for (const struct mg_fact_changes *b = f->told; b; b = b->next) {
+        for (uint32_t i = 0; i < b->len; i++) mg_facts_add_change(all, b->at[i].stream, b->at[i].at);
+    }
 }
 
 static void join_facts(struct checkpoint *c) {

@@ -11,7 +11,6 @@ struct mg_chunk *mg_chunk_new(size_t size) {
     c->used = 0;
     c->size = size;
     c->next = NULL;
-    c->extent = NULL;
     return c;
 }
 

@@ -13,14 +13,11 @@
 
 #define MG_CHUNK_BYTES (1024u * 1024)
 
-struct mg_extent;
-
 struct mg_chunk {
     atomic_uint refs;
     uint32_t generation; // of the rows when it was closed; 0: open
     size_t used, size;
     struct mg_chunk *next; // of the part's list, oldest first
-    struct mg_extent *extent; // of the one record in it; NULL: it is one of many
     _Alignas(8) uint8_t bytes[];
 };
 

@@ -9,6 +9,7 @@
 
 #define STRETCHES 16u // that a question takes along
 #define BITMAPS 128u  // looked for at a time, in each generation of rows
+#define PAGE_COST 8u  // us to copy a page of stretches, more or less
 
 static void arrived_back(struct mg_parcel *p);
 
@@ -30,9 +31,36 @@ static void free_answer(struct mg_parcel *p) {
 
 // ---- the shard's side -----------------------------------------------------------------------------------------------
 
+static void free_stretches(struct mg_stretch *list, uint32_t n) {
+    for (uint32_t i = 0; i < n; i++) mg_segment_ref_put(list[i].segment);
+    mg_free(list);
+}
+
+// Very many stretches: a reader has the time.
+struct old_stretches {
+    struct mg_parcel parcel;
+    struct mg_stretch *list;
+    uint32_t n;
+};
+
+static void free_old(struct mg_parcel *p) {
+    struct old_stretches *old = mg_container_of(p, struct old_stretches, parcel);
+    free_stretches(old->list, old->n);
+    mg_free(old);
+}
+
+static void forget_stretches(struct mg_cold_read *r) {
+    if (r->cold_len <= STRETCHES || r->part->closed) {
+        free_stretches(r->cold, r->cold_len);
+        return;
+    }
+    struct old_stretches *old = mg_alloc(sizeof(*old));
+    *old = (struct old_stretches){.parcel.arrived = free_old, .list = r->cold, .n = r->cold_len};
+    mg_worker_post(mg_store_reader(r->part->store, r->stream_id), &old->parcel);
+}
+
 static void forget_snapshot(struct mg_cold_read *r) {
-    for (uint32_t i = 0; i < r->cold_len; i++) mg_segment_ref_put(r->cold[i].segment);
-    mg_free(r->cold);
+    forget_stretches(r);
     mg_runset_unref(r->runs);
     r->cold = NULL;
     r->cold_len = 0;
@@ -62,8 +90,7 @@ static bool before(struct mg_stretch_at a, struct mg_stretch_at b) {
 static struct mg_stretch_at choose_stretches(struct mg_cold_read *r, uint32_t *n) {
     const struct mg_stretches *t = &r->stream->cold;
     struct mg_stretch_at at = mg_stretches_find(t, r->q.from);
-    *n = r->q.kind == MG_COLD_ROW ? 0 : STRETCHES;
-    if (r->q.kind == MG_COLD_SUBJECT) *n = t->count; // it is asked where a table is damaged
+    *n = r->q.kind == MG_COLD_ROW || r->q.kind == MG_COLD_SUBJECT ? 0 : STRETCHES;
     if (r->q.kind == MG_COLD_TIME) {
         struct mg_stretch_at young = mg_stretches_reaching(t, r->q.time);
         if (before(at, young)) at = young;
@@ -82,7 +109,8 @@ static void snapshot(struct mg_cold_read *r) {
     uint32_t n;
     struct mg_stretch_at at = choose_stretches(r, &n), first = at;
     const struct mg_stretch *c;
-    r->cold = mg_alloc((n ? n : 1) * sizeof(r->cold[0]));
+    const uint32_t room = r->q.kind == MG_COLD_SUBJECT ? t->count : n; // all, in slices
+    r->cold = mg_alloc((room ? room : 1) * sizeof(r->cold[0]));
     for (r->cold_len = 0; r->cold_len < n && (c = mg_stretches_get(t, at)); at = mg_stretches_next(t, at)) {
         r->cold[r->cold_len++] = *c;
         mg_segment_ref_get(c->segment);
@@ -108,13 +136,33 @@ static void take_snapshot(struct mg_cold_read *r) {
     r->gone = 0;
 }
 
-// The next slice. Bits that have left memory for runs since the snapshot would be in neither: then it begins again.
-static void gather(struct mg_cold_read *r) {
-    uint32_t left = BITMAPS;
-    if (r->installs != mg_stream_installs(r->stream)) {
-        forget_snapshot(r);
-        take_snapshot(r);
+static void begin_again(struct mg_cold_read *r) {
+    forget_snapshot(r);
+    take_snapshot(r);
+}
+
+// SUBJECT: the next ones of all stretches. True: there are no more.
+static bool gather_stretches(struct mg_cold_read *r) {
+    const struct mg_stretches *t = &r->stream->cold;
+    const uint32_t before = r->cold_len;
+    const uint64_t from = before ? r->cold[before - 1].last_seq + 1 : 0;
+    struct mg_stretch_at at = mg_stretches_find(t, from);
+    const struct mg_stretch *c = mg_stretches_get(t, at);
+    if (c && c->first_seq < from) { // a compaction has made one of what is here and what is not
+        begin_again(r);
+        return false;
     }
+    for (; (c = mg_stretches_get(t, at)); at = mg_stretches_next(t, at)) {
+        if (at.i == 0 && r->cold_len > before && mg_part_spent(r->part, PAGE_COST)) return false;
+        r->cold[r->cold_len++] = *c;
+        mg_segment_ref_get(c->segment);
+    }
+    return true;
+}
+
+// COUNT: the next bits.
+static bool gather_bits(struct mg_cold_read *r) {
+    uint32_t left = BITMAPS;
     for (uint32_t i = 0; i < r->cold_len && left > 0; i++) {
         const struct mg_stretch *c = &r->cold[i];
         if (c->last_seq < r->bits_at) continue;
@@ -122,7 +170,14 @@ static void gather(struct mg_cold_read *r) {
         if (c->live == c->messages) r->bits_at = c->last_seq + 1;
         else mg_stream_removed_bits(r->stream, &r->bits_at, c, &left, &r->memory_bits);
     }
-    if (r->bits_at < r->upto) {
+    return r->bits_at >= r->upto;
+}
+
+// The next slice. Bits that have left memory for runs since the snapshot would be in neither: then it begins again.
+static void gather(struct mg_cold_read *r) {
+    if (r->installs != mg_stream_installs(r->stream)) begin_again(r);
+    bool all = r->q.kind == MG_COLD_SUBJECT ? gather_stretches(r) : gather_bits(r);
+    if (!all) {
         mg_list_push_back(&r->stream->gathering, &r->gathers);
         mg_part_pump_later(r->stream);
     } else {
@@ -162,7 +217,7 @@ static void submit(struct mg_cold_read *r) {
     r->doubt = false;
     r->left_out = 0;
     r->err = 0;
-    if (r->q.kind == MG_COLD_COUNT) gather(r);
+    if (r->q.kind == MG_COLD_COUNT || r->q.kind == MG_COLD_SUBJECT) gather(r);
     else post(r);
 }
 
@@ -252,7 +307,12 @@ void mg_cold_cancel(struct mg_cold_read *r) {
     r->stream = NULL;
     if (mg_list_empty(&r->gathers)) return; // a reader has it
     mg_list_remove(&r->gathers);
-    free_read(r);
+    if (r->q.kind == MG_COLD_SUBJECT) {
+        r->part->jobs_out++;
+        arrived_back(&r->parcel);
+    } else {
+        free_read(r);
+    }
 }
 
 void mg_cold_cancel_all(struct mg_stream *s) {

@@ -9,7 +9,8 @@
 //
 // A long stream has thousands of stretches, so a question takes some of them along and goes on by itself with the next
 // ones while it has found nothing. COUNT does not: it speaks of the messages below `upto`, as they were when it was
-// asked; whoever asks tells it what is removed meanwhile (mg_cold_uncount) and goes on behind.
+// asked; whoever asks tells it what is removed meanwhile (mg_cold_uncount) and goes on behind. Neither does SUBJECT,
+// which is asked where a table is damaged: it takes all of them, and copies them in slices before a reader gets it.
 #ifndef MG_JETSTREAM_STORE_COLD_H
 #define MG_JETSTREAM_STORE_COLD_H
 
@@ -89,8 +90,8 @@ struct mg_cold_read {
     uint64_t left_out;         // SUBJECT: the last of the messages that nobody knows the subject of; 0: none
     int err;                   // the question as a whole could not be answered; never of SCAN: who goes from message
                                // to message always gets ahead
-    // COUNT: bitmaps of removed messages that are in memory, gathered in slices before the reader gets it.
-    struct mg_list gathers;    // of the stream's list
+    struct mg_list gathers;    // COUNT, SUBJECT: of the stream's list, until a reader gets it
+    // COUNT: bitmaps of removed messages that are in memory, gathered in slices.
     struct mg_buf memory_bits;
     uint64_t bits_at;          // those of numbers below are gathered; MG_ANY_SEQ: the reader has it
     uint64_t gone;             // of its messages, removed since it was asked

@@ -28,6 +28,7 @@
 #include "server/base/mem.h"
 #include "server/base/planted.h"
 #include "server/shard/bell.h"
+#include "server/shard/mbuf.h"
 
 #define FOLDER "extents"
 #define FILES_MAX 4096u
@@ -189,6 +190,19 @@ static void give_back(struct mg_extents *x, struct mg_extent *e) {
     if (--f->live == 0) f->used = 0;
 }
 
+static void copy(struct mg_extent *e) {
+    size_t n = e->headers.n + e->payload.n;
+    e->memory = mg_disk_alloc(e->front + e->room + MG_RECORD_ALIGN);
+    e->body = e->memory + e->front;
+    if (e->headers.n) memcpy(e->body, e->headers.p, e->headers.n);
+    if (e->payload.n) memcpy(e->body + e->headers.n, e->payload.p, e->payload.n);
+    memset(e->body + n, 0, e->room - n + MG_RECORD_ALIGN);
+    e->headers.p = (const char *)e->body;
+    e->payload.p = e->headers.p + e->headers.n;
+    mg_mbuf_unref(e->source);
+    e->source = NULL;
+}
+
 // Finds a place for it.
 static int place(struct mg_extents *x, struct mg_extent *e) {
     struct mg_disk_why why = {"there are too many files"};
@@ -209,7 +223,8 @@ static int place(struct mg_extents *x, struct mg_extent *e) {
     }
     e->at.file = x->current = no;
     e->at.offset = x->files[no].used;
-    e->at.hash = hash_of(x, e->bytes, (size_t)e->at.headers_len + e->at.payload_len);
+    copy(e);
+    e->at.hash = hash_of(x, e->body, (size_t)e->at.headers_len + e->at.payload_len);
     x->files[no].used += e->room;
     take(x, e);
     return 0;
@@ -221,7 +236,7 @@ static void write_run(struct mg_extents *x, struct mg_extent *const *list, unsig
     struct mg_span spans[GROUP_MAX];
     struct extent_file *f = &x->files[list[0]->at.file];
     uint64_t end = list[n - 1]->at.offset + list[n - 1]->room;
-    for (unsigned i = 0; i < n; i++) spans[i] = (struct mg_span){list[i]->bytes, list[i]->room};
+    for (unsigned i = 0; i < n; i++) spans[i] = (struct mg_span){list[i]->body, list[i]->room};
     int err = mg_file_writev(f->f, spans, n, list[0]->at.offset, &why);
     if (err == 0) {
         if (f->size < end) f->size = end;
@@ -396,16 +411,32 @@ static uint64_t idle(void *arg) {
 static void arrived(struct mg_parcel *p) {
     struct mg_extent *e = mg_container_of(p, struct mg_extent, parcel);
     struct mg_extents *x = e->part->store->extents;
+    if (!e->written) {
+        copy(e);
+        send_home(e, 0);
+        return;
+    }
     e->since = mg_bell_clock();
     mg_list_push_back(&x->queue, &e->link);
 }
 
-static void released(struct mg_parcel *p) {
-    struct mg_extent *e = mg_container_of(p, struct mg_extent, parcel);
-    struct mg_extents *x = e->part->store->extents;
-    give_back(x, e);
-    x->press_at = 0; // a checkpoint has ended
+static void free_extent(struct mg_extent *e) {
+    mg_mbuf_unref(e->source);
+    mg_disk_free(e->memory);
     mg_free(e);
+}
+
+static void released(struct mg_parcel *p) {
+    struct mg_extent *e = mg_container_of(p, struct mg_extent, parcel), *next;
+    struct mg_extents *x = e->part->store->extents;
+    for (; e; e = next) {
+        next = e->next;
+        if (e->placed) {
+            give_back(x, e);
+            x->press_at = 0; // a checkpoint has ended
+        }
+        free_extent(e);
+    }
 }
 
 int mg_extents_start(struct mg_store *st) {
@@ -441,10 +472,6 @@ void mg_extents_post(struct mg_store *st, struct mg_extent *e) {
 }
 
 void mg_extents_release(struct mg_store *st, struct mg_extent *e) {
-    if (!e->placed) {
-        mg_free(e);
-        return;
-    }
     e->parcel.arrived = released;
     if (st->extents->worker) mg_worker_post(st->extents->worker, &e->parcel);
     else released(&e->parcel);

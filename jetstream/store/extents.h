@@ -9,7 +9,8 @@
 
 // Its bytes are to be written; it comes back to its part. Any thread.
 void mg_extents_post(struct mg_store *st, struct mg_extent *e);
-// It is not needed any more: frees it, and its room. Any thread.
+// It and all behind it (`next`, of the same part) are not needed any more: frees them, their memory and room. Any
+// thread.
 void mg_extents_release(struct mg_store *st, struct mg_extent *e);
 // Recovery: the bytes of e->at, which are needed from here on. The caller frees them. NULL: *err.
 uint8_t *mg_extents_read(struct mg_store *st, struct mg_extent *e, int *err);

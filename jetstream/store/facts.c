@@ -25,10 +25,19 @@
 #include "server/base/assert.h"
 #include "server/base/mem.h"
 
+static void free_told(struct mg_facts *f) {
+    for (struct mg_fact_changes *b = f->told, *next; b; b = next) {
+        next = b->next;
+        mg_free(b);
+    }
+    f->told = NULL;
+}
+
 void mg_facts_fini(struct mg_facts *f) {
     mg_free(f->streams);
     mg_free(f->stretches);
     mg_free(f->changes);
+    free_told(f);
     memset(f, 0, sizeof(*f));
 }
 
@@ -60,11 +69,26 @@ void mg_facts_add_stretch(struct mg_facts *f, struct mg_fact_stretch s) {
 }
 
 void mg_facts_add_change(struct mg_facts *f, uint64_t stream, struct mg_fact_stretch s) {
-    if (f->changes_len == f->changes_cap) {
-        f->changes_cap = f->changes_cap ? f->changes_cap * 2 : 16;
-        f->changes = mg_realloc(f->changes, f->changes_cap * sizeof(f->changes[0]));
+    struct mg_fact_changes *b = f->told;
+    if (b == NULL || b->len == MG_FACT_CHANGES) {
+        b = mg_alloc(sizeof(*b));
+        b->next = f->told;
+        b->len = 0;
+        f->told = b;
     }
-    f->changes[f->changes_len++] = (struct mg_fact_change){stream, s};
+    b->at[b->len++] = (struct mg_fact_change){stream, s};
+}
+
+static void gather_told(struct mg_facts *f) {
+    uint32_t n = 0;
+    mg_assert(f->changes == NULL);
+    for (const struct mg_fact_changes *b = f->told; b; b = b->next) n += b->len;
+    f->changes = mg_alloc((n ? n : 1) * sizeof(f->changes[0]));
+    for (const struct mg_fact_changes *b = f->told; b; b = b->next) {
+        memcpy(&f->changes[f->changes_len], b->at, b->len * sizeof(b->at[0]));
+        f->changes_len += b->len;
+    }
+    free_told(f);
 }
 
 static int by_stream(const void *a, const void *b) {
@@ -80,6 +104,7 @@ static int by_place(const void *a, const void *b) {
 
 void mg_facts_sort(struct mg_facts *f) {
     if (f->len) qsort(f->streams, f->len, sizeof(f->streams[0]), by_stream);
+    gather_told(f);
     if (f->changes_len) qsort(f->changes, f->changes_len, sizeof(f->changes[0]), by_place);
 }
 

@@ -50,14 +50,23 @@ struct mg_fact_change {
     struct mg_fact_stretch at;
 };
 
+// In blocks, so that no growth moves what is there.
+#define MG_FACT_CHANGES 256u
+struct mg_fact_changes {
+    struct mg_fact_changes *next; // an older one
+    uint32_t len;
+    struct mg_fact_change at[MG_FACT_CHANGES];
+};
+
 // Zeroed is empty.
 struct mg_facts {
     struct mg_fact *streams; // every stream with file storage; ascending once sorted
     uint32_t len, cap;
     struct mg_fact_stretch *stretches;
     uint32_t stretches_len, stretches_cap;
-    struct mg_fact_change *changes; // of stretches, in any order; joined with those of older facts
-    uint32_t changes_len, changes_cap;
+    struct mg_fact_changes *told;   // of stretches, as they were added
+    struct mg_fact_change *changes; // the same once sorted; joined with those of older facts
+    uint32_t changes_len;
 };
 void mg_facts_fini(struct mg_facts *f);
 void mg_facts_reserve(struct mg_facts *f, uint32_t streams);    // empty: so many without a copy
@@ -65,7 +74,7 @@ void mg_facts_add(struct mg_facts *f, const struct mg_fact *x); // without its s
 // To the stream that was added last, behind its others.
 void mg_facts_add_stretch(struct mg_facts *f, struct mg_fact_stretch s);
 void mg_facts_add_change(struct mg_facts *f, uint64_t stream, struct mg_fact_stretch s);
-void mg_facts_sort(struct mg_facts *f); // streams and changes
+void mg_facts_sort(struct mg_facts *f); // streams and changes; once
 // The streams of `now`, each with the stretches that `old` has of it and how many live in them as the changes of `now`
 // say, if they do. Both are sorted, `out` is empty and will be sorted.
 void mg_facts_join(struct mg_facts *out, const struct mg_facts *now, const struct mg_facts *old);

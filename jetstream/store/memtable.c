@@ -17,7 +17,12 @@ void mg_mem_block_unref(struct mg_mem_block *b) {
     mg_free(b);
 }
 
+void mg_memtable_give_up_seal(struct mg_memtable *t) {
+    for (; t->closed > 0; t->closed--) mg_mem_block_unref(t->blocks[t->open - t->closed]);
+}
+
 void mg_memtable_fini(struct mg_memtable *t) {
+    mg_memtable_give_up_seal(t);
     for (uint32_t i = t->head; i < t->count; i++) mg_mem_block_unref(t->blocks[i]);
     mg_free(t->blocks);
     mg_memtable_init(t);
@@ -38,6 +43,7 @@ static struct mg_mem_block *new_block(struct mg_memtable *t, uint64_t first) {
     if (t->count == t->cap) {
         if (t->head > t->cap / 2) {
             t->count -= t->head;
+            t->open -= t->head;
             memmove(t->blocks, t->blocks + t->head, t->count * sizeof(*t->blocks));
             t->head = 0;
         } else {
@@ -156,37 +162,50 @@ void mg_memtable_clear(struct mg_memtable *t, uint32_t generation) {
     t->alive = 0;
 }
 
-uint32_t mg_memtable_free_last(struct mg_memtable *t) {
-    if (t->count == t->head) return 0;
-    struct mg_mem_block *b = t->blocks[--t->count];
-    uint32_t n = b->count;
-    for (uint32_t i = 0; i < n; i++) {
-        if (entry_alive(b, i)) mg_free((void *)(uintptr_t)b->records[i]);
+bool mg_memtable_take_last(struct mg_memtable *t, const uint8_t **record) {
+    *record = NULL;
+    if (t->count == t->head) return false;
+    struct mg_mem_block *b = t->blocks[t->count - 1];
+    if (b->count == 0 || !t->owner) {
+        t->count--;
+        mg_mem_block_unref(b);
+        return true;
     }
-    t->alive -= b->alive;
-    mg_mem_block_unref(b);
-    return n;
+    if (!entry_alive(b, --b->count)) return true;
+    *record = b->records[b->count];
+    b->alive--;
+    t->alive--;
+    return true;
 }
 
 uint64_t mg_memtable_first(const struct mg_memtable *t) {
     return t->count > t->head ? t->blocks[t->head]->first : UINT64_MAX;
 }
 
-struct mg_mem_block **mg_memtable_seal(struct mg_memtable *t, uint32_t generation, uint32_t *n) {
-    uint32_t from = t->count;
-    while (from > t->head && t->blocks[from - 1]->generation == 0) from--;
-    *n = t->count - from;
-    struct mg_mem_block **out = mg_alloc((*n ? *n : 1) * sizeof(struct mg_mem_block *));
-    for (uint32_t i = 0; i < *n; i++) {
-        out[i] = t->blocks[from + i];
-        out[i]->generation = generation;
-        atomic_fetch_add_explicit(&out[i]->refs, 1, memory_order_relaxed);
+bool mg_memtable_close(struct mg_memtable *t, uint32_t generation, uint32_t blocks) {
+    for (; t->open < t->count && blocks > 0; t->open++, t->closed++, blocks--) {
+        struct mg_mem_block *b = t->blocks[t->open];
+        b->generation = generation;
+        t->closed_bytes += b->bytes;
+        atomic_fetch_add_explicit(&b->refs, 1, memory_order_relaxed);
     }
+    return t->open == t->count;
+}
+
+struct mg_mem_block **mg_memtable_seal(struct mg_memtable *t, uint32_t generation, uint32_t *n, uint64_t *bytes) {
+    mg_memtable_close(t, generation, UINT32_MAX);
+    *n = t->closed;
+    *bytes = t->closed_bytes;
+    struct mg_mem_block **out = mg_alloc((*n ? *n : 1) * sizeof(struct mg_mem_block *));
+    if (*n) memcpy(out, t->blocks + t->open - *n, *n * sizeof(*out));
+    t->closed = 0;
+    t->closed_bytes = 0;
     return out;
 }
 
 void mg_memtable_trim(struct mg_memtable *t) {
     while (t->head + 1 < t->count && t->blocks[t->head]->alive == 0) mg_mem_block_unref(t->blocks[t->head++]);
+    if (t->open < t->head) t->open = t->head;
 }
 
 void mg_memtable_drop(struct mg_memtable *t, uint32_t generation) {
@@ -197,5 +216,5 @@ void mg_memtable_drop(struct mg_memtable *t, uint32_t generation) {
         mg_mem_block_unref(b);
         t->head++;
     }
-    if (t->head == t->count) t->head = t->count = 0;
+    if (t->head == t->count) t->head = t->count = t->open = 0;
 }

@@ -40,6 +40,10 @@ struct mg_memtable {
     struct mg_mem_block **blocks;
     uint32_t count, cap;
     uint32_t head; // blocks before it are dropped
+    bool owner;    // of its records, too: a memory stream's
+    uint32_t open; // the first block that is not sealed
+    uint32_t closed;       // so many in front of it are being sealed
+    uint64_t closed_bytes; // of their records
     uint64_t alive;
 };
 
@@ -63,9 +67,9 @@ enum mg_mem_where { MG_MEM_NOWHERE, MG_MEM_OPEN, MG_MEM_SEALED };
 enum mg_mem_where mg_memtable_remove(struct mg_memtable *t, uint64_t seq, uint32_t generation);
 // Removes everything, in time for the blocks and not for the messages.
 void mg_memtable_clear(struct mg_memtable *t, uint32_t generation);
-// Of a memtable that owns its records (never sealed): frees the last block with them and says how many it had; 0: there
-// is no block any more.
-uint32_t mg_memtable_free_last(struct mg_memtable *t);
+// Piece by piece: takes the last record out, which is the caller's then, or frees the last block: NULL. That of an
+// owner has no record any more then. Nothing else may be asked of it from here on. False: there is no block.
+bool mg_memtable_take_last(struct mg_memtable *t, const uint8_t **record);
 // Where seq is, if it was not removed.
 enum mg_mem_where mg_memtable_where(const struct mg_memtable *t, uint64_t seq);
 
@@ -73,8 +77,11 @@ enum mg_mem_where mg_memtable_where(const struct mg_memtable *t, uint64_t seq);
 uint64_t mg_memtable_first(const struct mg_memtable *t);
 
 // Closes the blocks so far as belonging to `generation`: returns an array of them (the caller's, with a reference
-// each), the number in *n. Blocks sealed before and not dropped yet are not in it.
-struct mg_mem_block **mg_memtable_seal(struct mg_memtable *t, uint32_t generation, uint32_t *n);
+// each), the number in *n, bytes of their records in *bytes. Blocks sealed before and not dropped yet are not in it.
+struct mg_mem_block **mg_memtable_seal(struct mg_memtable *t, uint32_t generation, uint32_t *n, uint64_t *bytes);
+// Does so with the next ones, at most so many, before that. Nothing else is done with it in between. True: with all.
+bool mg_memtable_close(struct mg_memtable *t, uint32_t generation, uint32_t blocks);
+void mg_memtable_give_up_seal(struct mg_memtable *t); // that was begun: nothing more is added
 void mg_mem_block_unref(struct mg_mem_block *b);
 // Was entry i there at the end of `generation`? Any thread, once sealed.
 static inline bool mg_mem_block_alive_at(const struct mg_mem_block *b, uint32_t i, uint32_t generation) {

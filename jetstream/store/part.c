@@ -524,6 +524,7 @@ void mg_part_open_all(struct mg_store_part *p) {
 
 bool mg_store_part_turn(struct mg_store_part *p) {
     p->late_at = 0;
+    begin_share(p);
     mg_part_free_garbage(p);
     mg_mailbox_awake(&p->inbox.box);
     bool had = open_some(p);

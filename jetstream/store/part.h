@@ -25,6 +25,7 @@
 struct mg_seal;
 struct mg_swap;
 struct mg_record;
+struct mg_extent;
 struct mg_stretches;
 
 enum mg_answer {
@@ -87,9 +88,9 @@ struct mg_store_part {
     struct mg_inbox inbox;    // from the store's threads
     struct mg_mail *opened;   // what was taken from it and waits for the next turn
     struct mg_wheel *wheel;   // the shard's
-    void **garbage;           // records of memory streams, freed at the next turn
+    const uint8_t **garbage;  // records of memory streams, freed at the next turn
     uint32_t garbage_len, garbage_cap;
-    struct mg_memtable *tables; // the same, whole ones
+    struct mg_memtable *tables; // whole ones, and those of streams that were freed
     uint32_t tables_len, tables_cap;
     struct mg_stretches *stretched; // of streams that were freed
     uint32_t stretched_len, stretched_cap;
@@ -98,9 +99,9 @@ struct mg_store_part {
     uint32_t installs;        // checkpoints and compactions taken in; see cold.c
     struct mg_seal *seal;     // the checkpoint that is being made; NULL: none
     struct mg_swap *swaps;    // compactions that are being taken in, one after the other
-    struct mg_chunk *large;   // of records with an extent (extent.h), in no order
+    struct mg_extent *extents, *extents_sealed; // of records in memory: since the last seal, and until that
     struct mg_chunk *chunks_first, *chunks_last; // all chunks that memtables point into, the open one last
-    struct mg_chunk *chunks_dead; // that memtables do not point into any more: freed one a turn
+    struct mg_chunk *chunks_dead; // that memtables do not point into any more: freed in slices
     struct mg_parcel news;    // from the store: it was poisoned, or its room for changes has changed
     atomic_bool news_out;
     uint64_t room;            // bytes of records that publishes may write before the journal is asked again
@@ -141,15 +142,14 @@ uint64_t mg_part_sent(const struct mg_store_part *p);
 // Batches up to this one are durable, in whatever files: what was not sent of them never will be.
 void mg_part_durable(struct mg_store_part *p, uint64_t last);
 void mg_part_forget_results(struct mg_store_part *p); // at the end: nobody hears them
-// Frees memory at the beginning of the next turn: slices of it may have been given out in this one.
-void mg_part_garbage(struct mg_store_part *p, void *memory);
-// The same for the memtable of a memory stream with all its records, in slices. Leaves an empty one.
+// Frees a record of a memory stream at the beginning of the next turn: slices of it may have been given out in this
+// one.
+void mg_part_garbage(struct mg_store_part *p, const uint8_t *record);
+// The same for a memtable, in slices; that of a memory stream with all its records. Leaves an empty one.
 void mg_part_garbage_table(struct mg_store_part *p, struct mg_memtable *t);
 // The same for the stretches of a stream. Leaves none.
 void mg_part_garbage_stretches(struct mg_store_part *p, struct mg_stretches *t);
-bool mg_part_free_stretches(struct mg_store_part *p, uint32_t n); // about so many. True: there are more
-void mg_part_free_garbage(struct mg_store_part *p); // the next slice
-bool mg_part_free_tables(struct mg_store_part *p, uint32_t records); // about so many. True: there is more
+void mg_part_free_garbage(struct mg_store_part *p); // the next slice; all of it once the part is closed
 // ns since the epoch, never goes back.
 int64_t mg_part_time(struct mg_store_part *p);
 // The same for the question whether something is too old: a clock that jumped ahead does not count (clock.h).

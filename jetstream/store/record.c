@@ -24,7 +24,7 @@ static uint8_t *add(uint8_t *to, mg_slice s) {
     return to + s.n;
 }
 
-size_t mg_record_encode(void *out, struct mg_record_view *v) {
+static size_t set_lengths(struct mg_record_view *v) {
     size_t length = mg_record_view_size(v);
     mg_assert(v->extra.n <= UINT16_MAX && v->subject.n <= UINT16_MAX && length <= MG_RECORD_MAX);
     struct mg_record *h = &v->head;
@@ -33,13 +33,32 @@ size_t mg_record_encode(void *out, struct mg_record_view *v) {
     h->extra_len = (uint16_t)v->extra.n;
     h->headers_len = (uint32_t)v->headers.n;
     h->payload_len = (uint32_t)v->payload.n;
-    uint8_t *start = out, *p = start + MG_RECORD_SIZE;
-    memset(start + length - MG_RECORD_ALIGN, 0, MG_RECORD_ALIGN); // the padding; the rest of it is overwritten
-    mg_record_pack(start, h);
-    p = add(add(add(add(p, v->extra), v->subject), v->headers), v->payload);
-    mg_assert(p <= start + length);
+    return length;
+}
+
+static void put_checksum(uint8_t *start, size_t length, struct mg_record *h) {
     h->checksum = checksum_of(start, length);
     mg_put_u64(start, h->checksum);
+}
+
+size_t mg_record_encode(void *out, struct mg_record_view *v) {
+    size_t length = set_lengths(v);
+    uint8_t *start = out, *p = start + MG_RECORD_SIZE;
+    memset(start + length - MG_RECORD_ALIGN, 0, MG_RECORD_ALIGN); // the padding; the rest of it is overwritten
+    mg_record_pack(start, &v->head);
+    p = add(add(add(add(p, v->extra), v->subject), v->headers), v->payload);
+    mg_assert(p <= start + length);
+    put_checksum(start, length, &v->head);
+    return length;
+}
+
+size_t mg_record_encode_around(void *out, struct mg_record_view *v) {
+    size_t length = set_lengths(v);
+    uint8_t *start = out;
+    mg_record_pack(start, &v->head);
+    const char *p = (const char *)add(add(start + MG_RECORD_SIZE, v->extra), v->subject);
+    mg_assert((v->headers.n == 0 || v->headers.p == p) && (v->payload.n == 0 || v->payload.p == p + v->headers.n));
+    put_checksum(start, length, &v->head);
     return length;
 }
 

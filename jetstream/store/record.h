@@ -34,6 +34,9 @@ static inline size_t mg_record_view_size(const struct mg_record_view *v) {
 // caller sets the head's other fields and the slices; extra and subject are at most 65535 bytes, the whole at most
 // MG_RECORD_MAX. Returns the length.
 size_t mg_record_encode(void *out, struct mg_record_view *v);
+// The same where headers, payload and at least MG_RECORD_ALIGN zeros lie in their places behind what is written now.
+// `out` need not be aligned.
+size_t mg_record_encode_around(void *out, struct mg_record_view *v);
 
 // Takes bytes from disk or network apart: n of them from p on, not trusted. 0; MG_EAGAIN: they end before the record
 // does; MG_ECORRUPT: this is no record, or a damaged one. After MG_ECORRUPT out->head has what stands in the header (if

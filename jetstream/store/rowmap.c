@@ -87,7 +87,8 @@ bool mg_rowmap_unref_some(struct mg_rowmap *m) {
     uint32_t left = FREED_AT_ONCE;
     if (atomic_load_explicit(&m->refs, memory_order_acquire) == 1) { // nobody else has it any more
         while (m->blocks_len > 0 && left-- > 0) mg_free(m->blocks[--m->blocks_len]);
-        if (m->blocks_len > 0 || !free_pages(&m->now, PAGES_AT_ONCE)) return false;
+        if (m->blocks_len > 0 || !free_pages(&m->now, PAGES_AT_ONCE) || !free_pages(&m->before, PAGES_AT_ONCE))
+            return false;
     }
     mg_rowmap_unref(m);
     return true;

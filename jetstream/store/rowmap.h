@@ -67,6 +67,7 @@ struct mg_rowmap {
     uint32_t blocks_len, blocks_cap;
     size_t bytes; // of the arena and the slots
     uint32_t unresolved;
+    struct mg_rowmap *next; // of those that are given back in slices
 };
 
 struct mg_rowmap *mg_rowmap_new(void); // one reference

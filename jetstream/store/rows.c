@@ -49,7 +49,10 @@ void mg_rows_init(struct mg_rows *rows, uint64_t seed) {
 void mg_rows_fini(struct mg_rows *rows) {
     mg_rowmap_unref(rows->active);
     for (unsigned i = 0; i < rows->frozen_len; i++) mg_rowmap_unref(rows->frozen[i]);
-    for (unsigned i = 0; i < rows->dying_len; i++) mg_rowmap_unref(rows->dying[i]);
+    for (struct mg_rowmap *m; (m = rows->dying);) {
+        rows->dying = m->next;
+        mg_rowmap_unref(m);
+    }
     mg_runset_unref(rows->runs);
     mg_buf_fini(&rows->wanted);
     memset(rows, 0, sizeof(*rows));
@@ -185,6 +188,11 @@ struct mg_rowmap *mg_rows_freeze(struct mg_rows *rows) {
     return rows->frozen[0];
 }
 
+static void die(struct mg_rows *rows, struct mg_rowmap *m) {
+    m->next = rows->dying;
+    rows->dying = m;
+}
+
 void mg_rows_written(struct mg_rows *rows, struct mg_rowmap *frozen, size_t bytes) {
     size_t kept = 0;
     for (unsigned i = 0; i < rows->frozen_len; i++) kept += rows->frozen[i]->bytes;
@@ -193,13 +201,19 @@ void mg_rows_written(struct mg_rows *rows, struct mg_rowmap *frozen, size_t byte
     while (rows->written > 0 && (kept > bytes || rows->frozen_len > MG_ROW_LEVELS / 2)) {
         struct mg_rowmap *oldest = rows->frozen[--rows->frozen_len];
         kept -= oldest->bytes;
-        if (rows->dying_len < MG_ROW_LEVELS) rows->dying[rows->dying_len++] = oldest;
-        else mg_rowmap_unref(oldest);
+        die(rows, oldest);
         rows->written--;
     }
 }
 
 bool mg_rows_bury(struct mg_rows *rows) {
-    if (rows->dying_len > 0 && mg_rowmap_unref_some(rows->dying[rows->dying_len - 1])) rows->dying_len--;
-    return rows->dying_len > 0;
+    struct mg_rowmap *m = rows->dying, *next = m ? m->next : NULL;
+    if (m && mg_rowmap_unref_some(m)) rows->dying = next;
+    return rows->dying != NULL;
+}
+
+void mg_rows_fini_later(struct mg_rows *rows, struct mg_rows *others) {
+    die(others, rows->active);
+    rows->active = NULL;
+    mg_rows_fini(rows);
 }

@@ -67,8 +67,7 @@ struct mg_rows {
     struct mg_rowmap *frozen[MG_ROW_LEVELS]; // newest first
     unsigned frozen_len;
     unsigned written; // the oldest so many of them are in the runs
-    struct mg_rowmap *dying[MG_ROW_LEVELS]; // references that are given back in slices
-    unsigned dying_len;
+    struct mg_rowmap *dying; // references that are given back in slices
     struct mg_runset *runs; // a reference; NULL: none (memory streams, an empty store)
     struct mg_buf wanted;   // keys to look up: u32 length, key; sent by the part at the end of its turn
     uint32_t wanted_len;
@@ -104,6 +103,8 @@ struct mg_rowmap *mg_rows_freeze(struct mg_rows *rows);
 void mg_rows_written(struct mg_rows *rows, struct mg_rowmap *frozen, size_t bytes);
 // Frees the next slice of those that went. True: there is more.
 bool mg_rows_bury(struct mg_rows *rows);
+// As mg_rows_fini, but the memory goes in slices, with that of `others`.
+void mg_rows_fini_later(struct mg_rows *rows, struct mg_rows *others);
 
 // Merges a change with the older value, by kind (row_kinds.c).
 void mg_row_merge(struct mg_rowmap *m, struct mg_cell *change, mg_slice base);

@@ -13,6 +13,8 @@
 #include "server/base/planted.h"
 
 #define PAGE_COST 8u // us to look at the stretches of a page, more or less
+#define BLOCKS 32u   // closed between two looks at the clock
+#define BLOCKS_COST 16u
 
 // ---- sealing --------------------------------------------------------------------------------------------------------
 
@@ -81,20 +83,21 @@ static int64_t dedupe_before(const struct mg_stream *s, int64_t now) {
     return s->limits.dedupe_window < (uint64_t)now ? now - (int64_t)s->limits.dedupe_window - 1 : INT64_MIN;
 }
 
-static uint64_t bytes_of(const struct mg_sealed_stream *z) {
-    uint64_t n = 0;
-    for (uint32_t i = 0; i < z->blocks_len; i++) n += z->blocks[i]->bytes;
-    return n;
+static bool close_blocks(struct mg_stream *s, bool all) {
+    while (!mg_memtable_close(&s->mem, s->part->seal->generation, BLOCKS)) {
+        if (mg_part_spent(s->part, BLOCKS_COST) && !all) return false;
+    }
+    return true;
 }
 
 bool mg_seal_stream(struct mg_stream *s, bool all) {
     struct mg_seal *seal = s->part->seal;
-    bool goes_in = seal && s->storage == MG_STORAGE_FILE && !s->deleted && s->dirty;
-    if (goes_in && !put_stretches(s, all)) return false;
+    bool goes_in = seal && s->storage == MG_STORAGE_FILE && !s->dropped && s->dirty;
+    if (goes_in && !(put_stretches(s, all) && close_blocks(s, all))) return false;
     s->sealed_in = s->part->generation;
     s->last_row = NULL; // a later generation may get the address of this one
     if (seal == NULL || s->storage == MG_STORAGE_MEMORY) return true;
-    if (s->deleted) {
+    if (s->dropped) {
         seal->dropped[seal->dropped_len++] = s->id;
         return true;
     }
@@ -110,8 +113,7 @@ bool mg_seal_stream(struct mg_stream *s, bool all) {
     if (!goes_in) return true;
     struct mg_sealed_stream *z = &seal->streams[seal->streams_len++];
     *z = (struct mg_sealed_stream){.stream = s, .id = s->id, .packed = s->limits.packed};
-    z->blocks = mg_memtable_seal(&s->mem, seal->generation, &z->blocks_len);
-    z->bytes = bytes_of(z);
+    z->blocks = mg_memtable_seal(&s->mem, seal->generation, &z->blocks_len, &z->bytes);
     s->in_seal = true;
     char key[MG_ROW_KEY_HEAD], value[MG_STATE_MAX];
     size_t n = mg_seal_state(s, key, value);
@@ -143,7 +145,7 @@ static void freeze(struct mg_store_part *p, struct mg_seal *seal) {
     for (struct mg_chunk *c = p->chunks_first; c; c = c->next) {
         if (c->generation == 0) c->generation = seal->generation;
     }
-    mg_extent_seal(p, seal->generation);
+    mg_extent_seal(p);
     p->chunk = NULL;
 }
 
@@ -184,7 +186,7 @@ static bool give(struct mg_store_part *p, struct mg_seal *seal) {
     if (seal->given || p->poisoned) return false;
     if (!seal_some(p, seal)) return true;
     if (p->durable < seal->batch || (seal->rows->unresolved > 0 && !MG_PLANTED(half_row))) return false;
-    if (MG_PLANTED(extent_early_free)) mg_extent_drop_places(p, seal->generation);
+    if (MG_PLANTED(extent_early_free)) mg_extent_drop_places(p);
     seal->given = true;
     seal->parcel.arrived = seal->sealed;
     mg_worker_post(seal->keeper, &seal->parcel);
@@ -295,7 +297,7 @@ static bool drop_stretches(struct mg_stream *s, struct mg_seal *seal) {
 static bool drop_some(struct mg_store_part *p, struct mg_seal *seal) {
     while (seal->next != &p->streams) {
         struct mg_stream *s = mg_container_of(seal->next, struct mg_stream, link);
-        if (!s->deleted && !drop_stretches(s, seal)) return false;
+        if (!s->dropped && !drop_stretches(s, seal)) return false;
         seal->drop_from = 0;
         seal->next = seal->next->next;
         if (mg_part_spent(p, 1 + s->cold.pages_len / 256)) return false;
@@ -304,7 +306,7 @@ static bool drop_some(struct mg_store_part *p, struct mg_seal *seal) {
 }
 
 static void drop_chunks(struct mg_store_part *p, uint32_t generation) {
-    mg_extent_drop(p, generation);
+    mg_extent_drop(p);
     while (p->chunks_first && p->chunks_first->generation && p->chunks_first->generation <= generation) {
         struct mg_chunk *c = p->chunks_first;
         p->chunks_first = c->next;

@@ -271,22 +271,18 @@ static void free_part(struct mg_store_part *p) {
         mg_swap_free(w);
     }
     while (!mg_list_empty(&p->streams)) mg_stream_free(mg_container_of(p->streams.next, struct mg_stream, link));
-    mg_rows_fini(&p->rows);
-    struct mg_chunk *all[] = {p->chunks_first, p->chunks_dead};
-    for (unsigned i = 0; i < 2; i++) {
-        for (struct mg_chunk *c = all[i], *next; c; c = next) {
-            next = c->next;
-            mg_chunk_unref(c);
-        }
-    }
-    mg_extent_seal(p, UINT32_MAX);
-    mg_extent_drop(p, UINT32_MAX);
-    for (uint32_t i = 0; i < p->garbage_len; i++) mg_free(p->garbage[i]);
-    mg_free(p->garbage);
-    mg_part_free_tables(p, UINT32_MAX);
+    mg_part_free_garbage(p);
+    mg_free((void *)p->garbage);
     mg_free(p->tables);
-    mg_part_free_stretches(p, UINT32_MAX);
     mg_free(p->stretched);
+    mg_rows_fini(&p->rows);
+    for (struct mg_chunk *c = p->chunks_first, *next; c; c = next) {
+        next = c->next;
+        mg_chunk_unref(c);
+    }
+    mg_extent_drop(p);
+    mg_extent_seal(p);
+    mg_extent_drop(p);
     for (uint32_t i = 0; i < p->unsent_len; i++) mg_part_batch_free(p->unsent[i]);
     mg_free(p->unsent);
     mg_table_fini(&p->by_id);

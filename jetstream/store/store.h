@@ -33,6 +33,7 @@
 
 struct mg_loop;
 struct mg_wheel;
+struct mg_mbuf;
 struct mg_store;
 struct mg_store_part; // of one shard
 struct mg_stream;
@@ -217,9 +218,10 @@ bool mg_stream_lost(const struct mg_stream *s, unsigned i, uint64_t *first, uint
 #define MG_ANY_SEQ UINT64_MAX
 
 // What is appended, and under which conditions. Zeroed members mean "no condition", except that expect_* of 0 is a
-// condition: use MG_ANY_SEQ. Slices are copied at once.
+// condition: use MG_ANY_SEQ. Slices are copied at once, or kept by reference to `mbuf`.
 struct mg_append {
     mg_slice subject, headers, payload;
+    struct mg_mbuf *mbuf;             // holds headers and payload; NULL: large ones cost a copy more
     mg_slice msg_id;                  // dedupe; empty: none
     uint64_t expect_last;             // last sequence of the stream, or MG_ANY_SEQ
     uint64_t expect_subject_last;     // last sequence of expect_subject (or subject), or MG_ANY_SEQ

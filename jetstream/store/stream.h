@@ -156,7 +156,8 @@ struct mg_stream {
     bool rebuilt;             // replay: of the messages in segments only those count that can be read
     bool dirty;               // changed since the last seal
     bool deleted;             // no more changes; freed when its last result has gone
-    bool delete_waits;        // for the refusal of changes that wait; counts in results_out
+    bool dropped;             // and there is a record that says so
+    bool delete_waits;        // for that, and for the refusal of changes that wait; counts in results_out
     void *delete_ctx;
     bool in_seal;             // a checkpoint holds it
     uint32_t sealed_in;       // the part's generation when it was sealed last (seal.h)
@@ -211,7 +212,8 @@ static inline uint32_t mg_stream_installs(const struct mg_stream *s) { return s-
 int mg_change_submit(struct mg_stream *s, struct mg_change *proto);
 void mg_change_first(struct mg_stream *s, const struct mg_change *proto); // before all that wait
 void mg_stream_pump(struct mg_stream *s); // tries the waiting changes again
-// Of a deleted stream: those that wait get MG_ECLOSED, a slice at a time, then its deletion is answered. True: done.
+// Of a deleted stream: its record is written, those that wait get MG_ECLOSED, a slice at a time, then its deletion is
+// answered. True: done.
 bool mg_changes_refuse(struct mg_stream *s);
 void mg_change_free(struct mg_change *c);
 // part.c: queues an answer behind everything of the stream so far.
@@ -361,6 +363,8 @@ int mg_configure_execute(struct mg_stream *s, struct mg_change *c);
 void mg_stream_write_self(struct mg_stream *s); // its row, as a record
 void mg_stream_apply_self(struct mg_stream *s, const struct mg_record_view *rec, bool live);
 void mg_stream_apply_drop(struct mg_stream *s);
+// Writes the record of a deletion. False: a checkpoint that is being made has to know more of the stream first.
+bool mg_stream_drop(struct mg_stream *s);
 #define MG_STATE_FIRST_EXACT 1u // flags of a row of counters
 #define MG_STATE_REBUILT 2u
 #define MG_STATE_INEXACT 4u

@@ -63,7 +63,7 @@ void mg_stream_give_up(struct mg_stream *s) {
 }
 
 void mg_stream_free(struct mg_stream *s) {
-    if (s->sealed_in != s->part->generation) mg_seal_stream(s, true);
+    if (s->dropped && s->sealed_in != s->part->generation) mg_seal_stream(s, true);
     mg_seal_unlink(s);
     mg_list_remove(&s->link);
     forget_name(s);
@@ -79,12 +79,9 @@ void mg_stream_free(struct mg_stream *s) {
         mg_list_remove(l);
         mg_change_free(mg_container_of(l, struct mg_change, link));
     }
-    if (s->storage == MG_STORAGE_MEMORY) {
-        mg_part_garbage_table(s->part, &s->mem);
-        mg_rows_fini(&s->own_rows);
-    }
+    if (s->storage == MG_STORAGE_MEMORY) mg_rows_fini_later(&s->own_rows, &s->part->rows);
+    mg_part_garbage_table(s->part, &s->mem);
     mg_trim_reset(s);
-    mg_memtable_fini(&s->mem);
     mg_buf_fini(&s->last_id);
     mg_buf_fini(&s->wild.subject);
     mg_part_garbage_stretches(s->part, &s->cold);
@@ -179,7 +176,7 @@ void mg_stream_apply_drop(struct mg_stream *s) {
         mg_row_key_head(key, kinds[i], s->id);
         if (!MG_PLANTED(risen_stream)) mg_rows_delete(s->rows, mg_slice_of(key, sizeof(key)));
     }
-    s->deleted = true;
+    s->deleted = s->dropped = true;
     mg_stream_freed_all(s);
 }
 
@@ -192,7 +189,34 @@ void mg_stream_write_self(struct mg_stream *s) {
     mg_buf_fini(&value);
 }
 
+static inline bool is_going(const void *val, const void *name) {
+    const struct mg_stream *s = val;
+    return s->deleted && !s->dropped && mg_slice_eq(s->name, *(const mg_slice *)name);
+}
+
 // ---- what callers ask for -------------------------------------------------------------------------------------------
+
+static void write_drop(struct mg_stream *s) {
+    struct mg_record_view rec = {.head = {.type = MG_RECORD_DROP}};
+    s->dropped = true;
+    if (s->storage == MG_STORAGE_FILE) mg_stream_write(s, &rec);
+}
+
+bool mg_stream_drop(struct mg_stream *s) {
+    if (s->dropped || s->part->poisoned) return true;
+    if (!mg_seal_first(s)) return false;
+    write_drop(s);
+    return true;
+}
+
+// One of this name is being deleted: the record that says so is in front of what begins the next one.
+static void drop_before(struct mg_store_part *p, mg_slice name) {
+    struct mg_stream *s;
+    while ((s = mg_table_find(&p->names, name_hash(p, name), is_going, &name))) {
+        if (s->sealed_in != p->generation) mg_seal_stream(s, true);
+        write_drop(s);
+    }
+}
 
 int mg_stream_create(struct mg_store_part *p, mg_slice name, mg_slice config, enum mg_stream_storage storage,
                      const struct mg_stream_limits *limits, uint64_t first_seq, struct mg_stream **out, void *ctx) {
@@ -200,6 +224,7 @@ int mg_stream_create(struct mg_store_part *p, mg_slice name, mg_slice config, en
     if (p->poisoned) return MG_EIO;
     if (name.n == 0 || name.n > UINT16_MAX || config.n > (1u << 20)) return MG_EINVAL;
     if (mg_stream_find(p, name)) return MG_EEXISTS;
+    drop_before(p, name);
     struct mg_stream *s = mg_stream_new(p, mg_store_new_id(p));
     set_name(s, name);
     replace(&s->config, config);
@@ -211,6 +236,7 @@ int mg_stream_create(struct mg_store_part *p, mg_slice name, mg_slice config, en
     if (storage == MG_STORAGE_MEMORY) {
         mg_rows_init(&s->own_rows, p->rows.seed);
         s->rows = &s->own_rows;
+        s->mem.owner = true;
     } else {
         mg_stream_write_self(s);
     }
@@ -259,18 +285,13 @@ int mg_configure_execute(struct mg_stream *s, struct mg_change *c) {
 int mg_stream_delete(struct mg_stream *s, void *ctx) {
     if (s->deleted || s->part->stopping) return MG_ECLOSED;
     if (s->part->poisoned) return MG_EIO;
-    if (s->sealed_in != s->part->generation) mg_seal_stream(s, true);
     mg_assist_reset(s);
-    if (s->storage == MG_STORAGE_FILE) {
-        struct mg_record_view rec = {.head = {.type = MG_RECORD_DROP}};
-        mg_stream_write(s, &rec);
-    }
     s->deleted = true;
     mg_stream_sum(s);
     s->delete_waits = true;
     s->delete_ctx = ctx;
     s->results_out++;
-    if (mg_list_empty(&s->waiting)) mg_changes_refuse(s);
+    if (mg_stream_drop(s) && mg_list_empty(&s->waiting)) mg_changes_refuse(s);
     else mg_part_pump_later(s);
     return 0;
 }

@@ -24,7 +24,7 @@ static uint32_t swap_group(struct mg_stream *s, const struct mg_swap_group *g) {
 static uint32_t swap_next(struct mg_swap *w) {
     const struct mg_swap_group *g = &w->groups[w->at++];
     struct mg_stream *s = mg_part_stream(w->part, g->stream);
-    return s == NULL || s->deleted ? 0 : swap_group(s, g);
+    return s == NULL || s->dropped ? 0 : swap_group(s, g);
 }
 
 void mg_swap_arrived(struct mg_parcel *parcel) {

@@ -8,12 +8,11 @@
 #include "jetstream/store/stream.h"
 #include "server/base/assert.h"
 #include "server/base/mem.h"
-#include "server/shard/disk.h"
 
 #define MOST_REMOVALS 128u // some 50 us
 
 void mg_stream_write(struct mg_stream *s, struct mg_record_view *rec) {
-    mg_assert(!s->deleted && !s->part->poisoned);
+    mg_assert((!s->deleted || rec->head.type == MG_RECORD_DROP) && !s->part->poisoned);
     size_t size = mg_record_view_size(rec);
     rec->head.stream = s->id;
     rec->head.op = s->op + 1;
@@ -31,13 +30,8 @@ void mg_stream_write(struct mg_stream *s, struct mg_record_view *rec) {
     if (s->storage == MG_STORAGE_MEMORY && rec->head.type != MG_RECORD_MSG) mg_free(bytes);
 }
 
-void mg_stream_write_large(struct mg_stream *s, struct mg_record_view *rec, struct mg_extent *e) {
-    mg_assert(!s->deleted && !s->part->poisoned && s->storage == MG_STORAGE_FILE);
-    rec->head.stream = s->id;
-    rec->head.op = s->op + 1;
-    struct mg_chunk *c = mg_extent_chunk(s->part, mg_record_view_size(rec), e);
-    mg_record_encode(c->bytes, rec);
-    // What the journal gets says where headers and payload are.
+// What the journal gets says where headers and payload are.
+static void write_place(struct mg_stream *s, const struct mg_record_view *rec, const struct mg_extent *e) {
     char place[MG_EXTENT_PLACE_SIZE];
     struct mg_record_view ref = *rec;
     mg_extent_place_pack(place, &e->at);
@@ -47,10 +41,23 @@ void mg_stream_write_large(struct mg_stream *s, struct mg_record_view *rec, stru
     size_t size = mg_record_view_size(&ref);
     mg_record_encode(mg_part_reserve(s->part, size), &ref);
     mg_part_recorded(s->part, s, size);
-    mg_stream_apply(s, rec, c->bytes, true);
-    mg_disk_free(e->bytes);
-    e->bytes = NULL;
-    e->change = NULL;
+}
+
+void mg_stream_write_large(struct mg_stream *s, struct mg_record_view *rec, struct mg_extent *e) {
+    mg_assert(!s->deleted && !s->part->poisoned);
+    uint8_t *bytes = e->body - rec->subject.n - rec->extra.n - MG_RECORD_SIZE;
+    rec->head.stream = s->id;
+    rec->head.op = s->op + 1;
+    if (s->storage == MG_STORAGE_MEMORY) {
+        rec->head.flags |= MG_RECORD_EXTENT; // so that who frees it knows
+        mg_record_encode_around(bytes, rec);
+        mg_extent_mark(e, bytes);
+    } else {
+        mg_record_encode_around(bytes, rec);
+        write_place(s, rec, e);
+        mg_extent_keep(e);
+    }
+    mg_stream_apply(s, rec, bytes, true);
 }
 
 void mg_removals_write(struct mg_stream *s, const struct mg_removals *list, bool erase) {

@@ -28,7 +28,7 @@ static void push(struct mg_js_stream *s, const struct mg_js_inbound *in) {
     struct held *h = mg_alloc(sizeof(*h) + in->subject.n + in->reply.n + in->headers.n + in->payload.n);
     char *at = h->text;
     h->in = (struct mg_js_inbound){keep(&at, in->subject), keep(&at, in->reply), keep(&at, in->headers),
-                                   keep(&at, in->payload)};
+                                   keep(&at, in->payload), NULL};
     mg_list_push_back(&s->held, &h->link);
 }
 

@@ -262,6 +262,7 @@ void mg_js_stream_take(struct mg_js_stream *s, const struct mg_js_inbound *in) {
         a.subject = to;
         a.headers = live_longer(s, &w, headers, &longer) ? mg_buf_slice(&longer) : headers;
         a.payload = in->payload;
+        if (a.headers.n == 0 || a.headers.p == in->headers.p) a.mbuf = in->mbuf;
         a.skip = s->config.retention == MG_JS_INTEREST && !mg_js_stream_wanted(s, to);
         append(s, in->reply, &w, &a);
     }
@@ -272,8 +273,13 @@ void mg_js_stream_take(struct mg_js_stream *s, const struct mg_js_inbound *in) {
 bool mg_js_stream_publish(void *arg, const struct mg_msg *m) {
     struct mg_js_stream *s = arg;
     if (s->deleting) return false;
-    const struct mg_js_inbound in = {m->subject, m->reply, mg_slice_of(m->payload.p, m->hdr_len),
-                                     mg_slice_of(m->payload.p + m->hdr_len, m->payload.n - m->hdr_len)};
+    const struct mg_js_inbound in = {
+        .subject = m->subject,
+        .reply = m->reply,
+        .headers = mg_slice_of(m->payload.p, m->hdr_len),
+        .payload = mg_slice_of(m->payload.p + m->hdr_len, m->payload.n - m->hdr_len),
+        .mbuf = m->mbuf,
+    };
     if (mg_list_empty(&s->held)) mg_js_stream_take(s, &in);
     else hold(s, &in);
     return true;

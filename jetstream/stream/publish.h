@@ -10,6 +10,7 @@
 // A message as it arrived; borrowed. headers is the block as it was sent.
 struct mg_js_inbound {
     mg_slice subject, reply, headers, payload;
+    struct mg_mbuf *mbuf; // holds headers and payload; NULL: nobody knows
 };
 
 // publish.c

@@ -22,6 +22,8 @@ static unsigned level_shift(int level) { return L0_BITS + LN_BITS * (unsigned)le
 void mg_wheel_init(struct mg_wheel *w, uint64_t now_ns) {
     memset(w, 0, sizeof(*w));
     w->tick = now_ns / NS_PER_TICK;
+    mg_list_init(&w->due);
+    mg_list_init(&w->moving);
     for (int i = 0; i < MG_WHEEL_L0; i++) mg_list_init(&w->slot0[i]);
     for (int l = 0; l < MG_WHEEL_LEVELS - 1; l++)
         for (int i = 0; i < MG_WHEEL_LN; i++) mg_list_init(&w->slots[l][i]);
@@ -65,33 +67,34 @@ void mg_timer_stop(struct mg_wheel *w, struct mg_timer *t) {
     mg_list_remove(&t->link);
 }
 
-// Moves the slots that begin at `tick` down.
+// The slots that begin at `tick` are to move down.
 static void cascade(struct mg_wheel *w) {
     for (int level = 0; level < MG_WHEEL_LEVELS - 1; level++) {
         if (w->tick & ((UINT64_C(1) << level_shift(level)) - 1)) return;
         unsigned i = (w->tick >> level_shift(level)) & (MG_WHEEL_LN - 1);
-        struct mg_list moved;
-        mg_list_init(&moved);
-        mg_list_splice(&moved, &w->slots[level][i]);
+        mg_list_splice(&w->moving, &w->slots[level][i]);
         w->bits[level] &= ~(UINT64_C(1) << i);
-        while (!mg_list_empty(&moved)) {
-            struct mg_timer *t = mg_container_of(moved.next, struct mg_timer, link);
-            mg_list_remove(&t->link);
-            place(w, t);
-        }
     }
 }
 
-static void fire_slot(struct mg_wheel *w, unsigned i) {
-    struct mg_list due;
-    mg_list_init(&due);
-    mg_list_splice(&due, &w->slot0[i]);
-    w->bits0[i / 64] &= ~(UINT64_C(1) << (i % 64));
-    while (!mg_list_empty(&due)) {
-        struct mg_timer *t = mg_container_of(due.next, struct mg_timer, link);
-        mg_list_remove(&t->link);
+static struct mg_timer *take(struct mg_list *list) {
+    struct mg_timer *t = mg_container_of(list->next, struct mg_timer, link);
+    mg_list_remove(&t->link);
+    return t;
+}
+
+// What was begun. False: there is more of it, and the time is over.
+static bool go_on(struct mg_wheel *w, unsigned *left) {
+    for (; !mg_list_empty(&w->moving); --*left) {
+        if (*left == 0) return false;
+        place(w, take(&w->moving));
+    }
+    for (; !mg_list_empty(&w->due); --*left) {
+        if (*left == 0) return false;
+        struct mg_timer *t = take(&w->due);
         t->fire(t);
     }
+    return true;
 }
 
 // The first slot of level 0 at or after `from` whose bit is set, or MG_WHEEL_L0.
@@ -142,7 +145,8 @@ static uint64_t next_tick(struct mg_wheel *w) {
 }
 
 uint64_t mg_wheel_next(struct mg_wheel *w) {
-    uint64_t best = next_tick(w);
+    if (!mg_list_empty(&w->due)) return (w->tick - 1) * NS_PER_TICK;
+    uint64_t best = mg_list_empty(&w->moving) ? next_tick(w) : w->tick;
     return best == UINT64_MAX ? UINT64_MAX : best * NS_PER_TICK;
 }
 
@@ -150,7 +154,8 @@ uint64_t mg_wheel_next(struct mg_wheel *w) {
 // however long the time was, only timers cost anything.
 void mg_wheel_advance(struct mg_wheel *w, uint64_t now_ns) {
     uint64_t target = now_ns / NS_PER_TICK;
-    while (w->tick <= target) {
+    unsigned left = MG_WHEEL_MOST;
+    while (go_on(w, &left) && w->tick <= target) {
         uint64_t next = next_tick(w);
         if (next > target) {
             w->tick = target + 1;
@@ -158,9 +163,10 @@ void mg_wheel_advance(struct mg_wheel *w, uint64_t now_ns) {
         }
         w->tick = next;
         if (next % MG_WHEEL_L0 == 0) cascade(w);
+        if (!mg_list_empty(&w->moving)) continue; // then what of it is due now is in the slot
         unsigned slot = next % MG_WHEEL_L0;
-        if (mg_list_empty(&w->slot0[slot])) continue; // only moved timers down, so the next slot is another one
         w->tick = next + 1;
-        fire_slot(w, slot);
+        mg_list_splice(&w->due, &w->slot0[slot]);
+        w->bits0[slot / 64] &= ~(UINT64_C(1) << (slot % 64));
     }
 }

@@ -7,7 +7,8 @@
 //   level 0: 256 slots of 1 ms
 //   levels 1..4: 64 slots each of 256 ms, 16 s, 17 min, 18 h (later times wait in the last)
 //
-// Start, stop: O(1). Advance: O(timers that fire or move down). A timer never fires early; it may fire up to 1 ms late.
+// Start, stop: O(1). Advance: O(timers that fire or move down), and no more than MG_WHEEL_MOST of them at a time. A
+// timer never fires early; it may fire up to 1 ms late, or later where very many are due.
 #ifndef MG_BASE_TIMER_H
 #define MG_BASE_TIMER_H
 
@@ -26,8 +27,16 @@ struct mg_timer {
 #define MG_WHEEL_LN 64
 #define MG_WHEEL_LEVELS 5
 
+#ifdef MG_SIM
+#define MG_WHEEL_MOST 3u // so that it happens
+#else
+#define MG_WHEEL_MOST 1024u
+#endif
+
 struct mg_wheel {
-    uint64_t tick; // ms: everything before it has fired
+    uint64_t tick;      // ms: everything before it has fired, or is in `due`
+    struct mg_list due; // to be fired at once
+    struct mg_list moving; // to be placed anew, before anything at `tick` fires
     uint64_t bits0[MG_WHEEL_L0 / 64];
     uint64_t bits[MG_WHEEL_LEVELS - 1];
     struct mg_list slot0[MG_WHEEL_L0];
@@ -41,7 +50,8 @@ static inline bool mg_timer_active(const struct mg_timer *t) { return !mg_list_e
 // (Re)starts t to fire at `at` ns; a time in the past fires at the next advance.
 void mg_timer_start(struct mg_wheel *w, struct mg_timer *t, uint64_t at);
 void mg_timer_stop(struct mg_wheel *w, struct mg_timer *t);
-// Fires everything due at now. A fire function may start and stop any timer.
+// Fires what is due at now; what is more than it does at a time is left, and mg_wheel_next says so. A fire function may
+// start and stop any timer.
 void mg_wheel_advance(struct mg_wheel *w, uint64_t now_ns);
 // When to call advance next: ns, at or before the earliest timer's time; UINT64_MAX if there is none.
 uint64_t mg_wheel_next(struct mg_wheel *w);

@@ -20,6 +20,7 @@
 #include "server/base/errors.h"
 #include "server/base/mem.h"
 #include "server/shard/bell.h"
+#include "server/shard/mbuf.h"
 #include "test/bench/store/watch.h"
 
 #define RAW_FILE (64u << 20)
@@ -401,7 +402,8 @@ void load_init(struct load *l, struct rig *r, unsigned nstreams, unsigned first,
                const struct mg_stream_limits *limits) {
     *l = (struct load){.rig = r, .nstreams = nstreams, .subjects = 1, .size = 128, .in_flight = 1000, .seed = 1};
     l->streams = mg_alloc(nstreams * sizeof(l->streams[0]));
-    l->payload = mg_zalloc(1u << 20);
+    l->payload = mg_mbuf_new(1u << 20);
+    memset(l->payload->data, 0, l->payload->cap);
     l->starts = mg_zalloc(65536 * sizeof(uint64_t));
     for (unsigned i = 0; i < nstreams; i++) {
         l->streams[i] = rig_stream(r, first + i, limits);
@@ -412,7 +414,7 @@ void load_init(struct load *l, struct rig *r, unsigned nstreams, unsigned first,
 void load_fini(struct load *l) {
     for (unsigned i = 0; i < l->nstreams; i++) mg_stream_set_ops(l->streams[i], NULL, NULL);
     mg_free(l->streams);
-    mg_free(l->payload);
+    mg_mbuf_unref(l->payload);
     mg_free(l->starts);
 }
 
@@ -429,9 +431,10 @@ static void send(struct load *l) {
             subject[len++] = (char)('0' + n % 10);
         } while ((n /= 10) != 0);
     }
-    size_t size = l->body ? l->body(l, l->payload) : l->size;
-    struct mg_append a = {.subject = {subject, len}, .payload = {l->payload, size}, .expect_last = MG_ANY_SEQ,
+    size_t size = l->body ? l->body(l, l->payload->data) : l->size;
+    struct mg_append a = {.subject = {subject, len}, .payload = {l->payload->data, size}, .expect_last = MG_ANY_SEQ,
                           .expect_subject_last = MG_ANY_SEQ};
+    if (l->body == NULL) a.mbuf = l->payload; // as a connection has one
     if (l->latency) l->starts[l->sent % l->in_flight] = mg_loop_clock(l->rig->loop);
     mg_assert(mg_stream_append(l->streams[l->sent % l->nstreams], &a, l) == 0);
     l->sent++;

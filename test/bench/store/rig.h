@@ -108,7 +108,7 @@ struct load {
     // Its own.
     uint64_t sent, answered, failed, began, seed;
     uint64_t *starts;
-    char *payload;
+    struct mg_mbuf *payload;
 };
 void load_init(struct load *l, struct rig *r, unsigned nstreams, unsigned first, const struct mg_stream_limits *limits);
 void load_fini(struct load *l);

@@ -16,6 +16,7 @@
 #include "jetstream/store/store_impl.h"
 #include "server/base/errors.h"
 #include "test/unit/jetstream/store/store_driver.h"
+#include "test/unit/jetstream/store/store_rig.h"
 
 #define SEGMENTS 3
 #define MESSAGES 2000u // in each of them
@@ -542,8 +543,31 @@ static void last_is_missing(void **state) {
     driver_close(d);
 }
 
+// What may be lost of a stream with very many stretches is not added up: it may be all of it.
+static void guessed_where_it_is_much(void **state) {
+    const uint64_t size = mg_stored_size(1, 0, 1);
+    struct rig r;
+    (void)state;
+    rig_new(&r);
+    r.st->o.section_messages = 10;
+    struct mg_stream *s = rig_stream(&r, "S", &(struct mg_stream_limits){.max_msgs = 0});
+    for (unsigned i = 0; i < 20000; i++) rig_append(&r, s, MG_S("a"), MG_S("x"));
+    rig_checkpoint(&r);
+    assert_int_equal(s->cold.count, 2000);
+    mg_stream_count_lost(s, 11, 100, 1);
+    mg_correct_unsure(s);
+    assert_in_range(s->slack.bytes, 90 * size, s->bytes - 1);
+    mg_stream_count_lost(s, 101, 15000, 1);
+    mg_correct_unsure(s);
+    assert_true(s->slack.bytes >= s->bytes);
+    rig_settle(&r);
+    rig_close(&r);
+    rig_remove(&r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(guessed_where_it_is_much),
         cmocka_unit_test_setup_teardown(damaged_range_at_the_head, setup, teardown),
         cmocka_unit_test_setup_teardown(changes_meanwhile, setup, teardown),
         cmocka_unit_test_setup_teardown(damage_that_stays, setup, teardown),

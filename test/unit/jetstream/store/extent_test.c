@@ -14,8 +14,10 @@
 #include <unistd.h>
 
 #include "jetstream/store/check.h"
+#include "jetstream/store/stream.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/shard/mbuf.h"
 #include "test/unit/jetstream/store/store_driver.h"
 
 #define MB (1024u * 1024)
@@ -56,17 +58,22 @@ static void fill(char *p, size_t n, uint64_t seed) {
 }
 
 // Its bytes follow from the sizes and the seed.
+static struct mg_append message(struct mg_mbuf *m, size_t headers, size_t payload, uint64_t seed) {
+    fill(m->data, headers + payload, seed);
+    return (struct mg_append){.subject = mg_cstr("large"),
+                              .headers = {m->data, headers},
+                              .payload = {m->data + headers, payload},
+                              .expect_last = MG_ANY_SEQ,
+                              .expect_subject_last = MG_ANY_SEQ};
+}
+
 static int publish(struct driver *d, struct mg_stream *s, size_t headers, size_t payload, uint64_t seed) {
-    char *p = mg_alloc(headers + payload + 1);
-    fill(p, headers + payload, seed);
-    struct mg_append a = {.subject = mg_cstr("large"),
-                          .headers = {p, headers},
-                          .payload = {p + headers, payload},
-                          .expect_last = MG_ANY_SEQ,
-                          .expect_subject_last = MG_ANY_SEQ};
+    struct mg_mbuf *m = mg_mbuf_new(headers + payload + 1);
+    struct mg_append a = message(m, headers, payload, seed);
     int err = mg_stream_append(s, &a, d);
     if (err == 0) d->open++;
-    mg_free(p); // the store has its own copy
+    memset(m->data, 0, m->cap); // the store has its own copy
+    mg_mbuf_unref(m);
     return err;
 }
 
@@ -204,6 +211,75 @@ static void headers_too(void **state) {
         reopen(d);
         s = driver_find(d, "S");
     }
+}
+
+// A buffer that holds the message is not needed any longer than until it is written.
+static void by_reference(void **state) {
+    struct driver *d = *state;
+    struct mg_stream_limits full = {.max_msgs = 2, .discard = MG_DISCARD_NEW};
+    struct mg_stream *s = driver_stream(d, 0, "S", &full);
+    struct mg_mbuf *m[3], *small = mg_mbuf_new(100);
+    for (unsigned i = 0; i < 3; i++) { // the third is refused
+        m[i] = mg_mbuf_new(MB + 4096);
+        struct mg_append a = message(m[i], i * 7, MB + 4096 - i * 7 - i % 2, i);
+        a.mbuf = m[i];
+        d->open++;
+        assert_int_equal(mg_stream_append(s, &a, d), 0);
+    }
+    driver_run(d, driver_quiet);
+    assert_int_equal(d->last_err, MG_EMAXMSGS);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(atomic_load(&m[i]->refs), 1);
+        memset(m[i]->data, 0, m[i]->cap);
+        mg_mbuf_unref(m[i]);
+    }
+    struct mg_append a = message(small, 1, 99, 4);
+    a.mbuf = small;
+    d->open++;
+    assert_int_equal(mg_stream_append(driver_stream(d, 0, "T", NULL), &a, d), 0);
+    assert_int_equal(atomic_load(&small->refs), 1);
+    mg_mbuf_unref(small);
+    driver_run(d, driver_quiet);
+    for (int again = 0; again < 2; again++) {
+        for (unsigned i = 0; i < 2; i++)
+            assert_int_equal(read_back(d, s, 1 + i, i * 7, MB + 4096 - i * 7 - i % 2, i), 0);
+        reopen(d);
+        s = driver_find(d, "S");
+    }
+    checkpoint(d);
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(read_back(d, s, 1 + i, i * 7, MB + 4096 - i * 7 - i % 2, i), 0);
+}
+
+// Large messages of a memory stream are copied and freed by the thread, too, and nothing is written.
+static void in_memory(void **state) {
+    struct driver *d = *state;
+    const struct mg_stream_limits limits = {.max_msgs = 20};
+    struct mg_stream *file = driver_stream(d, 0, "F", NULL), *s;
+    assert_int_equal(mg_stream_create(mg_store_part(d->store, 0), MG_S("M"), MG_S(""), MG_STORAGE_MEMORY, &limits, 0,
+                                      &s, d), 0);
+    d->open++;
+    mg_stream_set_ops(s, file->ops, d);
+    driver_run(d, driver_quiet);
+    for (unsigned i = 1; i <= 40; i++) assert_int_equal(publish(d, s, i % 2 * 100, i % 3 ? MB : 10, i), 0);
+    driver_run(d, driver_quiet);
+    assert_int_equal(d->failed, 0);
+    assert_int_equal(d->last_seq, 40);
+    assert_int_equal(read_back(d, s, 20, 0, MB, 20), MG_ENOTFOUND);
+    for (unsigned i = 21; i <= 40; i++) assert_int_equal(read_back(d, s, i, i % 2 * 100, i % 3 ? MB : 10, i), 0);
+    assert_int_equal(mg_store_counters(d->store).extents, 0);
+    d->open += 2;
+    assert_int_equal(mg_stream_remove(s, 22, false, d), 0);
+    assert_int_equal(mg_stream_purge(s, (mg_slice){NULL, 0}, 0, 0, d), 0);
+    driver_run(d, driver_quiet);
+    assert_int_equal(mg_stream_messages(s), 0);
+    for (unsigned i = 0; i < 5; i++) assert_int_equal(publish(d, s, 0, MB, i), 0);
+    driver_run(d, driver_quiet);
+    assert_int_equal(read_back(d, s, 45, 0, MB, 4), 0);
+    assert_int_equal(publish(d, s, 0, MB, 1), 0); // waits when it is deleted
+    assert_int_equal(mg_stream_delete(s, d), 0);
+    d->open++;
+    driver_run(d, driver_quiet);
 }
 
 // Files are used again: many times their room goes through them, over streams of two parts.
@@ -485,6 +561,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(any_size, setup, teardown),
         cmocka_unit_test_setup_teardown(too_large, setup, teardown),
         cmocka_unit_test_setup_teardown(headers_too, setup, teardown),
+        cmocka_unit_test_setup_teardown(in_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(by_reference, setup, teardown),
         cmocka_unit_test_setup_teardown(files_are_reused, setup, teardown),
         cmocka_unit_test_setup_teardown(order_holds, setup, teardown),
         cmocka_unit_test_setup_teardown(refused_unwritten, setup, teardown),

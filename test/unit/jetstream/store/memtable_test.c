@@ -4,6 +4,7 @@
 // The memtable against an array of flags.
 #include "jetstream/store/memtable.h"
 
+#include "jetstream/store/record.h"
 #include "server/base/mem.h"
 #include "test/unit/cmocka_inc.h"
 
@@ -54,7 +55,12 @@ static void it_is_a_set_of_numbers(void **state) {
                 m->there[seq] = false;
             } else if (dice < 91) {
                 uint32_t n;
-                struct mg_mem_block **blocks = mg_memtable_seal(&t, generation++, &n);
+                uint64_t sealed;
+                while (draw(&x) % 4 && !mg_memtable_close(&t, generation, 1 + (uint32_t)draw(&x) % 3)) continue;
+                struct mg_mem_block **blocks = mg_memtable_seal(&t, generation++, &n, &sealed);
+                uint64_t expected = 0;
+                for (uint32_t i = 0; i < n; i++) expected += blocks[i]->bytes;
+                assert_int_equal(sealed, expected);
                 for (uint32_t i = 0; i < n; i++) mg_mem_block_unref(blocks[i]);
                 mg_free(blocks);
                 sealed_to = m->last;
@@ -67,6 +73,7 @@ static void it_is_a_set_of_numbers(void **state) {
             }
             check(&t, m, 1 + draw(&x) % NUMBERS);
         }
+        mg_memtable_close(&t, generation, 1); // and no further
         mg_memtable_fini(&t);
         mg_free(m);
     }
@@ -76,11 +83,12 @@ static void it_is_a_set_of_numbers(void **state) {
 static void a_seal_is_a_moment(void **state) {
     (void)state;
     struct mg_memtable t;
+    uint64_t bytes_sealed;
     uint32_t n;
     mg_memtable_init(&t);
     for (uint64_t seq = 1; seq <= 5; seq++) mg_memtable_add(&t, seq, bytes, 1);
     assert_int_equal(mg_memtable_remove(&t, 2, 7), MG_MEM_OPEN);
-    struct mg_mem_block **blocks = mg_memtable_seal(&t, 7, &n);
+    struct mg_mem_block **blocks = mg_memtable_seal(&t, 7, &n, &bytes_sealed);
     assert_int_equal(n, 1);
     assert_int_equal(mg_memtable_remove(&t, 3, 8), MG_MEM_SEALED);
     assert_false(mg_mem_block_alive_at(blocks[0], 1, 7));
@@ -98,10 +106,11 @@ static void a_seal_is_a_moment(void **state) {
 static void a_clear_is_a_moment(void **state) {
     (void)state;
     struct mg_memtable t;
+    uint64_t bytes_sealed;
     uint32_t n;
     mg_memtable_init(&t);
     for (uint64_t seq = 1; seq <= 3; seq++) mg_memtable_add(&t, seq, bytes, 1);
-    struct mg_mem_block **blocks = mg_memtable_seal(&t, 7, &n), **later;
+    struct mg_mem_block **blocks = mg_memtable_seal(&t, 7, &n, &bytes_sealed), **later;
     assert_int_equal(n, 1);
     mg_memtable_add(&t, 4, bytes, 1);
     mg_memtable_clear(&t, 8);
@@ -111,7 +120,7 @@ static void a_clear_is_a_moment(void **state) {
     assert_int_equal(mg_memtable_remove(&t, 4, 8), MG_MEM_NOWHERE);
     assert_non_null(mg_memtable_get(&t, 5));
     assert_int_equal(t.alive, 1);
-    later = mg_memtable_seal(&t, 8, &n);
+    later = mg_memtable_seal(&t, 8, &n, &bytes_sealed);
     assert_int_equal(n, 2);
     assert_false(mg_mem_block_alive_at(later[0], 0, 8));
     assert_true(mg_mem_block_alive_at(later[1], 0, 8));
@@ -122,18 +131,29 @@ static void a_clear_is_a_moment(void **state) {
     mg_memtable_fini(&t);
 }
 
-// Of a memory stream: block by block, with the records that are there.
+// Of a memory stream: one by one, and blocks behind them.
 static void its_records_go_with_it(void **state) {
     (void)state;
     struct mg_memtable t;
-    uint32_t freed = 0;
+    uint32_t freed = 0, steps = 0;
     mg_memtable_init(&t);
-    for (uint64_t seq = 1; seq <= 1000; seq++) mg_memtable_add(&t, seq, mg_alloc(16), 16);
-    uint8_t *removed = (uint8_t *)(uintptr_t)mg_memtable_get(&t, 700);
-    mg_memtable_remove(&t, 700, 1);
+    t.owner = true;
+    for (uint64_t seq = 1; seq <= 1000; seq++) {
+        struct mg_record_view v = {.head.seq = seq};
+        uint8_t *record = mg_alloc(MG_RECORD_SIZE);
+        mg_record_encode(record, &v);
+        mg_memtable_add(&t, seq, seq % 100 ? record : NULL, MG_RECORD_SIZE);
+        if (seq % 100 == 0) mg_free(record);
+    }
+    uint8_t *removed = (uint8_t *)(uintptr_t)mg_memtable_get(&t, 701);
+    mg_memtable_remove(&t, 701, 1);
     mg_free(removed);
-    for (uint32_t n; (n = mg_memtable_free_last(&t)) > 0; freed += n) assert_true(n <= MG_MEM_BLOCK_MAX);
-    assert_int_equal(freed, 1000);
+    for (const uint8_t *record; mg_memtable_take_last(&t, &record); steps++) {
+        if (record) freed += mg_record_length(record);
+        mg_free((void *)(uintptr_t)record);
+    }
+    assert_int_equal(freed, 989 * MG_RECORD_SIZE);
+    assert_in_range(steps, 1001, 1020);
     assert_int_equal(t.alive, 0);
     mg_memtable_fini(&t);
 }

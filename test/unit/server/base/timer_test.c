@@ -108,7 +108,45 @@ static void test_next_is_quiet(void **state) {
     assert_in_range(wakes, 1, 4);
 }
 
+// Thousands are due at once: some at a time, and the wheel says that there are more.
+static void test_many(void **state) {
+    enum { MANY = 5 * MG_WHEEL_MOST };
+    static struct mg_wheel w;
+    static struct model_timer m[MANY], late;
+    uint64_t now = 1000 * MS;
+    int fired = 0, before, advances = 0;
+    (void)state;
+    mg_wheel_init(&w, now);
+    mg_timer_init(&late.t, on_fire);
+    late.clock = &now;
+    for (int i = 0; i < MANY; i++) {
+        mg_timer_init(&m[i].t, on_fire);
+        m[i].clock = &now;
+        mg_timer_start(&w, &m[i].t, 30 * 1000 * MS); // they move down a level before
+    }
+    for (; fired < MANY; advances++) {
+        uint64_t next = mg_wheel_next(&w);
+        assert_true(next <= (30 * 1000 + 1) * MS);
+        if (next > now) now = next;
+        mg_wheel_advance(&w, now);
+        for (before = fired, fired = 0; fired < MANY && m[fired].fired; fired++) continue;
+        assert_in_range(fired - before, 0, MG_WHEEL_MOST);
+        assert_int_equal(late.fired, 0);
+        if (fired == 0 || fired == MANY) continue;
+        assert_true(now >= 30 * 1000 * MS);
+        mg_timer_start(&w, &late.t, now + 255 * MS);
+        mg_timer_stop(&w, &m[MANY - 1].t); // may be stopped in between
+        mg_timer_start(&w, &m[MANY - 1].t, now);
+    }
+    assert_in_range(advances, 10, 16);
+    now += 255 * MS;
+    mg_wheel_advance(&w, now);
+    assert_int_equal(late.fired, 1);
+    assert_true(mg_wheel_next(&w) == UINT64_MAX);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_model), cmocka_unit_test(test_next_is_quiet)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_model), cmocka_unit_test(test_next_is_quiet),
+                                       cmocka_unit_test(test_many)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
