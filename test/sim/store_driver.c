@@ -439,7 +439,7 @@ static void work(struct shard *sh) {
         struct slot *sl = some_slot(sh);
         if (sl && sim_chance(s, 60) && sl->phase == SLOT_PRESENT) reads_begin(sh, sl);
         else if (sl) act(sh, sl), n++;
-        if (w->decay && !w->scrub && sim_chance(s, 1)) decay_spoil(w);
+        if (w->decay && !w->scrub && !w->files && sim_chance(s, 1)) decay_spoil(w);
         if (sim_chance(s, 3)) mg_store_press(w->store);
         if (sim_chance(s, 1)) mg_store_scrub(w->store);
         if (sim_chance(s, 2)) pause(sh, sim_below(s, 60000000));
