@@ -332,10 +332,10 @@ static void run_manifest(struct world *w) {
 }
 
 // Not only the last life has everything back: each of them may.
-static void run_files(struct world *w) {
+static void harm_files(struct world *w, bool away) {
     unsigned lives = 2 + (unsigned)sim_below(w->sim, 4);
     w->quota = 20 + sim_below(w->sim, sim_chance(w->sim, 128) ? 100 : 600);
-    w->files = files_new();
+    w->files = files_new(away);
     w->decay = w->damaged = w->tight = true;
     for (unsigned i = 0; i < lives; i++, draw_parts(w)) {
         live(w, 0, SIM_KILL);
@@ -346,11 +346,14 @@ static void run_files(struct world *w) {
     files_heal(w, true);
 }
 
+static void run_away(struct world *w) { harm_files(w, true); }
+static void run_files(struct world *w) { harm_files(w, false); }
+
 // What is missing of the journal stays lost, also when the file is back.
 static void run_ring(struct world *w) {
     unsigned lives = 1 + (unsigned)sim_below(w->sim, 3);
     for (unsigned i = 0; i < lives; i++) live(w, 0, SIM_KILL);
-    w->files = files_new();
+    w->files = files_new(false);
     w->damaged = w->look_only = true;
     files_harm_journal(w);
     live(w, 0, SIM_KILL);
@@ -382,9 +385,9 @@ static void run(uint64_t seed, const struct sim_args *args) {
                {"lives", run_lives}, {"stray", run_stray}, {"full", run_full}, {"interval", run_interval},
                {"unlinks", run_unlinks}, {"clock", run_clock}, {"decay", run_decay},
                {"erase", run_erase}, {"scrub", run_scrub}, {"manifest", run_manifest},
-               {"files", run_files}, {"ring", run_ring}};
-    const uint64_t n = sizeof(all) / sizeof(all[0]), named = 2, usual = n - named - 3;
-    // The last two only by their names; the three before them are rarer.
+               {"away", run_away}, {"files", run_files}, {"ring", run_ring}};
+    const uint64_t n = sizeof(all) / sizeof(all[0]), named = 3, usual = n - named - 3;
+    // The last three only by their names; the three before them are rarer.
     uint64_t drawn = seed % 16 == 15 ? usual + seed / 16 % 3 : seed % usual;
     if (args->workload ? strcmp(args->workload, "points") == 0 : seed % 16 == 0) {
         run_points(seed, args);

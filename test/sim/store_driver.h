@@ -154,7 +154,7 @@ void manifest_heal(struct world *w);
 
 // store_files.c: between two lives. Some files are away, cut short, or changed places with another of their kind; then
 // some of what was done is undone, or all of it, but for what the store has replaced meanwhile.
-struct files *files_new(void);
+struct files *files_new(bool away); // only segments, and they are away
 void files_free(struct world *w);
 void files_harm(struct world *w);
 void files_heal(struct world *w, bool all);

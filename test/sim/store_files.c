@@ -22,10 +22,15 @@ struct files {
         uint64_t was_len, is_len;
     } all[HARMED_MAX];
     unsigned len;
+    bool away;  // segments are away, nothing else
     bool lossy; // extents were among them: a checkpoint in between makes their loss final
 };
 
-struct files *files_new(void) { return mg_zalloc(sizeof(struct files)); }
+struct files *files_new(bool away) {
+    struct files *x = mg_zalloc(sizeof(*x));
+    x->away = away;
+    return x;
+}
 
 static void forget(struct files *x, unsigned i) {
     mg_free(x->all[i].was);
@@ -92,7 +97,7 @@ static void harm_one(struct world *w, const char *folder) {
     char name[MG_DISK_NAME_MAX + 1], other[MG_DISK_NAME_MAX + 1];
     if (w->files->len + 2 > HARMED_MAX || !pick(w, folder, NULL, name)) return;
     struct harmed *h = harm(w, name);
-    unsigned how = (unsigned)sim_below(w->sim, 4);
+    unsigned how = w->files->away ? 0 : (unsigned)sim_below(w->sim, 4);
     if (how == 2 && pick(w, folder, name, other)) {
         struct harmed *o = harm(w, other);
         sim_trace("%s and %s change places", name, other);
@@ -110,7 +115,7 @@ static void harm_one(struct world *w, const char *folder) {
 
 void files_harm(struct world *w) {
     static const char *const folders[] = {"segments/", "segments/", "tables/", "tables/", "extents/"};
-    for (uint64_t n = 1 + sim_below(w->sim, 3); n > 0; n--) harm_one(w, folders[sim_below(w->sim, 5)]);
+    for (uint64_t n = 1 + sim_below(w->sim, 3); n > 0; n--) harm_one(w, folders[sim_below(w->sim, w->files->away ? 2 : 5)]);
     w->whole = w->files->len == 0 && !w->files->lossy;
 }
 
