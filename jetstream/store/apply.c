@@ -280,8 +280,7 @@ static bool counts(const struct mg_stream *s, uint64_t seq) {
 // too low.
 static void take_off(struct mg_stream *s, uint64_t seq, uint32_t size, mg_slice subject, bool known) {
     // A replay may be the first to hear of it.
-    bool missing = s->unreadable_ranges && mg_lost_has(s->unreadable_ranges, seq);
-    if (!known && !missing && !mg_lost_has(&s->lost_ranges, seq)) mg_stream_found_lost(s, seq, seq, 1);
+    if (!known && !mg_lost_has(&s->lost_ranges, seq)) mg_stream_found_lost(s, seq, seq, 1);
     if (!known || s->msgs == 0) {
         mg_correct_unsure(s);
     } else {

@@ -95,12 +95,12 @@ static struct mg_runset *changed_runs(const struct mg_runset *now, const struct 
 
 // ---- files that are not part of the store -----------------------------------------------------------------------
 
-bool mg_keeper_segment_lost(const struct mg_store *st, uint64_t id) {
+struct mg_segment_ref *mg_keeper_lost_segment(const struct mg_store *st, uint64_t id) {
     const struct mg_keeper *k = st->keeping;
     for (uint32_t i = 0; i < k->lost_len; i++) {
-        if (k->lost[i].file == id) return true;
+        if (k->lost[i]->id == id) return k->lost[i];
     }
-    return false;
+    return NULL;
 }
 
 static struct mg_intent *add_intent(struct mg_keeper *k, uint64_t first, uint32_t count, enum mg_intent_state state) {
@@ -228,7 +228,7 @@ static int write_manifest(struct mg_store *st, const struct mg_runset *runs, con
         if (!goes_segment(c, k->segments[i])) add_file(&m, k->segments[i]);
     }
     for (uint32_t i = 0; c && i < c->segments_len; i++) add_file(&m, c->segments[i]);
-    for (uint32_t i = 0; i < k->lost_len; i++) mg_manifest_add_segment(&m, &k->lost[i]);
+    for (uint32_t i = 0; i < k->lost_len; i++) add_file(&m, k->lost[i]);
     for (uint32_t i = 0; i < k->intents_len; i++) {
         const struct mg_intent *in = &k->intents[i];
         if (c == NULL || !is_job(in, c->job)) mg_manifest_add_intent(&m, in->first, in->first, in->count);
@@ -379,8 +379,10 @@ static void take_segments(struct mg_store *st, const struct mg_manifest *m, cons
             add_segment(k, mg_segment_ref_new(st, a));
             continue;
         }
-        k->lost = mg_realloc(k->lost, (k->lost_len + 1) * sizeof(k->lost[0]));
-        k->lost[k->lost_len++] = *a;
+        struct mg_segment_ref *g = mg_segment_ref_new(st, a);
+        atomic_store(&g->footless, true);
+        k->lost = mg_realloc(k->lost, (k->lost_len + 1) * sizeof(struct mg_segment_ref *));
+        k->lost[k->lost_len++] = g;
         st->status.damaged_files++;
         st->status.lost_messages += a->messages;
     }
@@ -506,6 +508,7 @@ void mg_files_close(struct mg_store *st) {
     mg_free(k->limbo_runs);
     mg_facts_fini(&k->facts);
     mg_free(k->erase);
+    for (uint32_t i = 0; i < k->lost_len; i++) mg_segment_ref_put(k->lost[i]);
     mg_free(k->lost);
     k->lost = NULL;
     k->lost_len = 0;

@@ -133,7 +133,7 @@ struct mg_head_walk mg_head_walk_of(const struct mg_stream *s) {
     return (struct mg_head_walk){.seq = s->first, .entry = s->head.next};
 }
 
-static int next_readable(struct mg_stream *s, struct mg_head_walk *w, struct mg_head_message *out) {
+int mg_head_next(struct mg_stream *s, struct mg_head_walk *w, struct mg_head_message *out) {
     struct mg_head *h = &s->head;
     if (w->seq < mg_stream_cold_end(s)) {
         for (; w->entry < h->count; w->entry++) {
@@ -161,23 +161,3 @@ static int next_readable(struct mg_stream *s, struct mg_head_walk *w, struct mg_
     return 0;
 }
 
-// A segment that could not be found at the start: its messages are older than those behind it, and go before them.
-static bool is_missing(const struct mg_stream *s, struct mg_head_walk *w, uint64_t from, uint64_t below,
-                       uint64_t *seq) {
-    const struct mg_lost *l = s->unreadable_ranges;
-    while (l && w->missing < l->len && l->at[w->missing].first < from) w->missing++;
-    if (l == NULL || w->missing == l->len || l->at[w->missing].first >= below) return false;
-    *seq = l->at[w->missing++].first;
-    return true;
-}
-
-int mg_head_next(struct mg_stream *s, struct mg_head_walk *w, struct mg_head_message *out) {
-    const struct mg_head_walk before = *w;
-    int err = next_readable(s, w, out);
-    uint64_t below = err ? s->last + 1 : out->seq, seq;
-    if (s->unreadable_ranges == NULL || err == MG_EAGAIN || !is_missing(s, w, before.seq, below, &seq)) return err;
-    *out = (struct mg_head_message){.seq = seq, .time = err ? INT64_MAX : out->time};
-    w->seq = before.seq; // and then that one
-    w->entry = before.entry;
-    return 0;
-}

@@ -72,7 +72,7 @@ struct mg_keeper {
         bool messages;        // doomed, and perhaps a segment
     } *intents;
     uint32_t intents_len, intents_cap;
-    struct mg_manifest_segment *lost; // segments that could not be opened: not used, not deleted
+    struct mg_segment_ref **lost; // segments that were not there at the start, references: not deleted, not compacted
     uint32_t lost_len;
     struct mg_segment_ref **limbo_segments; // files of commits whose outcome is unknown
     struct mg_run_ref **limbo_runs;
@@ -107,8 +107,8 @@ void mg_store_to_keeper(struct mg_store *st, struct mg_parcel *p); // any thread
 
 // The segment with this id; NULL: it is not there. The keeper and the start.
 struct mg_segment_ref *mg_keeper_segment(const struct mg_store *st, uint64_t id);
-// It is in the manifest, but could not be opened.
-bool mg_keeper_segment_lost(const struct mg_store *st, uint64_t id);
+// The same of those that are in the manifest and were not there at the start.
+struct mg_segment_ref *mg_keeper_lost_segment(const struct mg_store *st, uint64_t id);
 
 // ---- writing files (files.c) ----------------------------------------------------------------------------------------
 

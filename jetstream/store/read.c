@@ -144,27 +144,12 @@ static void keep_answer(struct mg_read *r, struct mg_cold_read *cold) {
     r->ahead = mg_ahead_new(cold);
 }
 
-// The last one may have been in a segment that is not there: then it is newer than what was found.
-static bool is_last_missing(const struct mg_stream *s, const struct mg_read *r, uint64_t found) {
-    char key[MG_CELL_KEY_MAX];
-    const struct mg_cell *cell;
-    uint64_t upto = r->from;
-    if (MG_LIKELY(s->unreadable_ranges == NULL)) return false;
-    if (r->filters_len == 1 && r->filters[0].n <= UINT16_MAX && mg_subject_is_literal(r->filters[0]) &&
-        mg_rows_peek(s->rows, mg_slice_of(key, mg_subject_key(s, r->filters[0], key)), &cell) == MG_ROW_FOUND) {
-        const struct mg_subject_row *row = (const struct mg_subject_row *)(const void *)cell->value;
-        if (row->last < upto && !mg_stream_overlooks(s, row->last + 1)) upto = row->last;
-    }
-    return mg_stream_is_missing(s, found + 1, upto);
-}
-
 // A LAST that segments have answered, when nothing newer has come. False: that one has been removed.
 static bool last_from_ahead(struct mg_stream *s, struct mg_read *r) {
     const struct mg_read_batch *a = &r->ahead->now;
     if (a->installs != mg_stream_installs(s)) return false; // removals may have left memory
     if (a->count && mg_stream_known_removed(s, a->entries[0].seq)) return false;
-    if (is_last_missing(s, r, a->count ? a->entries[0].seq : 0)) answer(r, MG_ECORRUPT);
-    else if (a->count) answer_entry(r, &a->entries[0]);
+    if (a->count) answer_entry(r, &a->entries[0]);
     else answer(r, MG_ENOTFOUND);
     return true;
 }
@@ -291,7 +276,7 @@ static int read_seq(struct mg_stream *s, struct mg_read *r, uint64_t seq, uint64
     if (mg_stream_known_removed(s, seq)) return answer(r, MG_ENOTFOUND);
     if (mg_stretches_of(&s->cold, seq, &at) == NULL) {
         r->msg = (struct mg_message){.seq = seq};
-        return answer(r, mg_stream_is_missing(s, seq, seq) ? MG_ECORRUPT : MG_ENOTFOUND);
+        return answer(r, mg_lost_has(&s->lost_ranges, seq) ? MG_ECORRUPT : MG_ENOTFOUND); // the journal lost it
     }
     r->seq = seq;
     return ask(s, r, MG_COLD_SCAN, seq);

@@ -198,10 +198,9 @@ static int recount_one(struct mg_store *st, struct mg_stream *s, struct mg_run_b
     mg_recount_stream(&r, rows);
     mg_free(list);
     s->subjects = r.subjects;
-    uint64_t missing = mg_stream_last_missing(s), left_out = r.left_out > missing ? r.left_out : missing;
-    s->inexact |= left_out > 0;
+    s->inexact |= r.left_out > 0;
     if (s->inexact) s->recount = MG_RECOUNT_STALE;
-    if (left_out > s->overlooked) s->overlooked = left_out;
+    if (r.left_out > s->overlooked) s->overlooked = r.left_out;
     for (uint32_t i = 0; i < r.lost.len; i++)
         mg_stream_found_lost(s, r.lost.at[i].first, r.lost.at[i].last, r.lost.at[i].count);
     int err = mg_recount_write(b, rows);

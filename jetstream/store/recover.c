@@ -74,6 +74,14 @@ static void add_fact(struct mg_facts *f, uint64_t stream, const struct mg_stretc
     mg_facts_add_stretch(f, mg_fact_stretch_of(c->segment->id, c->first_seq, c->last_seq, c->messages, c->live));
 }
 
+// Of a segment that no manifest names.
+static struct mg_segment_ref *no_segment(struct mg_store *st, uint64_t file, const struct mg_stretch *c) {
+    struct mg_segment_ref *g =
+        mg_segment_ref_new(st, &(struct mg_manifest_segment){.file = file, .messages = c->messages});
+    atomic_store(&g->footless, true);
+    return g;
+}
+
 static int take_stretch(struct mg_store *st, uint64_t id, const struct mg_row *row) {
     uint64_t file;
     struct mg_stretch c;
@@ -81,20 +89,21 @@ static int take_stretch(struct mg_store *st, uint64_t id, const struct mg_row *r
     if (s == NULL) return 0;
     if (mg_stretch_decode(row->key, row->value, &file, &c) != 0) return MG_ECORRUPT;
     struct mg_segment_ref *g = mg_keeper_segment(st, file);
+    struct mg_segment_ref *lost = g ? NULL : mg_keeper_lost_segment(st, file);
     if (c.last_seq < s->first) c.live = 0; // whatever its row says
-    if (g == NULL && c.live == 0 && !mg_keeper_segment_lost(st, file)) {
-        mg_rows_delete(s->rows, row->key); // dropped in the same manifest that has this row; it is left over
-        return 0;
-    }
-    if (g == NULL) { // reported when it was not found
+    if (g) {
+        c.segment = mg_segment_ref_get(g);
+        add_fact(&st->keeping->facts, id, &c);
+    } else if (c.live > 0) { // reported when it was not found; none of it can be read, none of it is gone
         if (s->unreadable_ranges == NULL) s->unreadable_ranges = mg_zalloc(sizeof(*s->unreadable_ranges));
         s->unreadable += mg_lost_add(s->unreadable_ranges, c.first_seq, c.last_seq, c.live);
-        s->inexact = s->unsure = true; // `first` passes over them without a word
+        c.segment = lost ? mg_segment_ref_get(lost) : no_segment(st, file, &c);
+    } else {
+        // Dropped in the same manifest that has this row, which is left over.
+        if (lost == NULL) mg_rows_delete(s->rows, row->key);
         return 0;
     }
-    c.segment = mg_segment_ref_get(g);
     mg_stretches_add(&s->cold, &c);
-    add_fact(&st->keeping->facts, id, &c);
     return 0;
 }
 

@@ -34,7 +34,7 @@ struct mg_segment_ref {
     uint64_t id, size, foot_sum;
     atomic_uint refs;
     atomic_bool doomed;
-    atomic_bool footless; // both its feet were found damaged
+    atomic_bool footless; // both its feet were found damaged, or the file was not there at the start
     // The keeper's.
     bool busy : 1;       // input of a job: stays in the manifest until the job ends
     bool left_alone : 1; // it is damaged, or does not agree with the facts: never rewritten

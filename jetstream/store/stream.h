@@ -318,9 +318,6 @@ static inline bool mg_stream_overlooks(const struct mg_stream *s, uint64_t seq) 
     return MG_UNLIKELY(s->overlooked > 0) && s->overlooked >= seq && s->overlooked >= s->first &&
            !MG_PLANTED(rows_trusted);
 }
-// Some of these numbers were in a segment that could not be found at the start; nobody can tell which are removed.
-bool mg_stream_is_missing(const struct mg_stream *s, uint64_t first, uint64_t last);
-uint64_t mg_stream_last_missing(const struct mg_stream *s); // of all such numbers; 0: there are none
 // By its counters there is nothing in it, and they can be trusted.
 static inline bool mg_stream_is_empty(const struct mg_stream *s) { return s->msgs == 0 && !s->unsure; }
 // The i-th message from the head that is there: 0 ok, MG_EAGAIN: being read, MG_ENOTFOUND: there are not so many.
@@ -338,7 +335,6 @@ static inline bool mg_head_message_unknown(const struct mg_head_message *m) {
 struct mg_head_walk {
     uint64_t seq;      // next number to look at; start with s->first
     uint32_t entry;    // next entry of the head
-    uint32_t missing;  // next range of segments that are missing
 };
 struct mg_head_walk mg_head_walk_of(const struct mg_stream *s);
 int mg_head_next(struct mg_stream *s, struct mg_head_walk *w, struct mg_head_message *out);

@@ -337,20 +337,6 @@ int64_t mg_stream_created(const struct mg_stream *s) { return s->created; }
 uint64_t mg_stream_visible(const struct mg_stream *s) { return s->visible; }
 uint64_t mg_stream_untold(const struct mg_stream *s) { return s->untold_len ? s->untold_highest : 0; }
 
-bool mg_stream_is_missing(const struct mg_stream *s, uint64_t first, uint64_t last) {
-    const struct mg_lost *l = s->unreadable_ranges;
-    if (first < s->first) first = s->first;
-    for (uint32_t i = 0; l && i < l->len; i++) {
-        if (l->at[i].last >= first && l->at[i].first <= last && first <= last) return true;
-    }
-    return false;
-}
-
-uint64_t mg_stream_last_missing(const struct mg_stream *s) {
-    const struct mg_lost *l = s->unreadable_ranges;
-    return l ? l->at[l->len - 1].last : 0;
-}
-
 bool mg_stream_lost(const struct mg_stream *s, unsigned i, uint64_t *first, uint64_t *last, uint64_t *count) {
     const struct mg_lost *l = &s->lost_ranges;
     if (i >= l->len && s->unreadable_ranges) {
@@ -365,7 +351,8 @@ bool mg_stream_lost(const struct mg_stream *s, unsigned i, uint64_t *first, uint
 }
 
 uint64_t mg_stream_count_lost(struct mg_stream *s, uint64_t first, uint64_t last, uint64_t count) {
-    uint64_t news = mg_lost_add(&s->lost_ranges, first, last, count);
+    bool missing = s->unreadable_ranges && mg_lost_has(s->unreadable_ranges, first); // counted there, for as long
+    uint64_t news = missing ? 0 : mg_lost_add(&s->lost_ranges, first, last, count);
     if (news == 0) return 0;
     s->lost += news;
     s->dirty = true;
