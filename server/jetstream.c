@@ -19,7 +19,6 @@
 
 #define DEFAULT_DIR "/tmp/nats" // where the reference would put it, too
 #define DEFAULT_REQUESTS 10000u
-#define FOLDER "midge"          // beside `jetstream`, which is the reference's
 
 static void on_log(void *arg, int level, const char *text) {
     struct mg_server *s = arg;
@@ -28,7 +27,7 @@ static void on_log(void *arg, int level, const char *text) {
 
 static char *store_path(const struct mg_options *o) {
     struct mg_buf path = MG_BUF_INIT;
-    mg_buf_addf(&path, "%s/" FOLDER, o->store_dir ? o->store_dir : DEFAULT_DIR);
+    mg_buf_addf(&path, "%s/" MG_STORE_FOLDER, o->store_dir ? o->store_dir : DEFAULT_DIR);
     mg_buf_addc(&path, '\0');
     return path.p;
 }

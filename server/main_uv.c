@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -109,6 +110,18 @@ static void print_verdict(void *arg, enum mg_check_verdict meaning, const char *
     static const char *const words[] = {"", "damaged: ", "lost: "};
     (void)arg;
     printf("%s%s\n", words[meaning], text);
+}
+
+// DIR is a store, or the `store_dir` that has one.
+static int judge_store(const char *dir, enum mg_check_verdict (*judge)(const char *dir, mg_check_fn tell, void *arg)) {
+    struct mg_buf path = MG_BUF_INIT;
+    struct stat st;
+    mg_buf_addf(&path, "%s/" MG_STORE_FOLDER, dir);
+    mg_buf_addc(&path, '\0');
+    bool inside = stat(path.p, &st) == 0 && S_ISDIR(st.st_mode);
+    int code = (int)judge(inside ? path.p : dir, print_verdict, NULL);
+    mg_buf_fini(&path);
+    return code;
 }
 
 static int send_signal(const struct mg_cmdline *cl) {
@@ -328,8 +341,8 @@ int main(int argc, char **argv) {
         code = p->cmdline.exit_code;
         break;
     case MG_CMDLINE_CHECK: code = check_config(&p->cmdline); break;
-    case MG_CMDLINE_CHECK_STORE: code = (int)mg_store_check(p->cmdline.store, print_verdict, NULL); break;
-    case MG_CMDLINE_REBUILD_STORE: code = (int)mg_store_rebuild(p->cmdline.store, print_verdict, NULL); break;
+    case MG_CMDLINE_CHECK_STORE: code = judge_store(p->cmdline.store, mg_store_check); break;
+    case MG_CMDLINE_REBUILD_STORE: code = judge_store(p->cmdline.store, mg_store_rebuild); break;
     case MG_CMDLINE_SIGNAL: code = send_signal(&p->cmdline); break;
     case MG_CMDLINE_RUN: code = run(p); break;
     }

@@ -21,6 +21,9 @@ struct mg_reload_diff;
 struct mg_server;
 struct mg_store_options;
 
+// The store's folder in `store_dir`, beside `jetstream`, which is the reference's.
+#define MG_STORE_FOLDER "midge"
+
 // What monitoring says about the process; the embedding program knows how to find out.
 struct mg_figures {
     uint64_t rss, open_fds;

@@ -206,9 +206,13 @@ void mg_js_consumer_gone(struct mg_js_consumer *c, int64_t now, const struct mg_
     }
 }
 
+void mg_js_consumer_pass(struct mg_js_consumer *c, const struct mg_js_want *w, uint64_t last) {
+    if (w->kind == MG_JS_WANT_NEXT && w->epoch == c->epoch && last >= c->next) c->next = last + 1;
+}
+
 void mg_js_consumer_end(struct mg_js_consumer *c, int64_t now, const struct mg_js_want *w, uint64_t last) {
     if (w->kind != MG_JS_WANT_NEXT || w->epoch != c->epoch) return;
-    if (last >= c->next) c->next = last + 1;
+    mg_js_consumer_pass(c, w, last);
     mg_free(c->replay); // caught up: from here on as fast as it goes
     c->replay = NULL;
     consumer_check_waiting(c, now, true);

@@ -11,6 +11,7 @@
 //     ... the stream reads ...
 //     mg_js_consumer_message(c, now, &w, &m)   here it is: it is delivered, unless the world has changed meanwhile
 //     mg_js_consumer_gone(c, now, &w)          there is no such message
+//     mg_js_consumer_pass(c, &w, last)         what is there up to `last` cannot be read
 //     mg_js_consumer_end(c, now, &w, last)     no message up to `last`, the end of the stream, matches
 //
 // and again, until `want` says nothing. After any call the answers of `want` and `deadline` may be others. When the
@@ -159,6 +160,8 @@ struct mg_js_want mg_js_consumer_want(struct mg_js_consumer *c, int64_t now);
 bool mg_js_consumer_message(struct mg_js_consumer *c, int64_t now, const struct mg_js_want *w,
                             const struct mg_message *m);
 void mg_js_consumer_gone(struct mg_js_consumer *c, int64_t now, const struct mg_js_want *w);
+// Nothing up to `last` can be delivered; what stands behind it may.
+void mg_js_consumer_pass(struct mg_js_consumer *c, const struct mg_js_want *w, uint64_t last);
 // Nothing up to `last` matches, and last is the end of what is visible now.
 void mg_js_consumer_end(struct mg_js_consumer *c, int64_t now, const struct mg_js_want *w, uint64_t last);
 // A delivery found no subscriber (spec 9: it is not counted). `to` is what the delivery said.

@@ -204,7 +204,7 @@ static void list_lasts(struct making *k);
 static void each_subject(struct mg_subjects_read *sr, mg_slice subject, uint64_t count, uint64_t last) {
     struct making *k = mg_container_of(sr, struct making, subjects);
     (void)subject;
-    if (count && last <= mg_stream_visible(k->stream->store)) mg_buf_add(&k->lasts, &last, sizeof(last));
+    if (count && last && last <= mg_stream_visible(k->stream->store)) mg_buf_add(&k->lasts, &last, sizeof(last));
 }
 
 static void all_subjects(struct mg_subjects_read *sr, int err, uint64_t total) {
@@ -222,7 +222,8 @@ static void all_subjects(struct mg_subjects_read *sr, int err, uint64_t total) {
 }
 
 static void list_lasts(struct making *k) {
-    k->subjects = (struct mg_subjects_read){.max = UINT64_MAX, .each = each_subject, .done = all_subjects};
+    k->subjects =
+        (struct mg_subjects_read){.max = UINT64_MAX, .lasts = true, .each = each_subject, .done = all_subjects};
     if (k->m->own.n) k->subjects.filter = mg_js_own_filters(&k->m->own)[k->filter];
     mg_stream_subjects(k->stream->store, &k->subjects);
 }

@@ -79,6 +79,7 @@ static int last_of_subject(struct mg_stream *s, mg_slice subject, uint64_t *actu
     int err = mg_stream_subject_row(s, subject, &row);
     if (err) return err;
     *actual = row ? row->last : 0;
+    if (mg_stream_overlooks(s, *actual + 1)) return mg_assist_last(s, subject, s->last, actual);
     if (row == NULL || !row->last_gone) return 0;
     // The newest was removed: which one is the newest now? The row remembers, so it is looked for once.
     err = mg_assist_last(s, subject, row->last, actual);

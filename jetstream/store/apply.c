@@ -150,7 +150,7 @@ void mg_stream_subject_is(struct mg_stream *s, mg_slice subject, const struct mg
 void mg_stream_subject_merged(struct mg_stream *s, mg_slice before, struct mg_cell *after, bool frozen) {
     if (after->flags & MG_CELL_DELETED && was_too_low(value_of(after))) {
         if (value_of(after)->count > 0) after->flags = 0;
-        mg_correct_doubt(s);
+        mg_correct_doubt(s, 0);
     }
     bool was = before.p != NULL, is = !(after->flags & MG_CELL_DELETED);
     int more = is - was;

@@ -21,7 +21,7 @@
 #define FAULTS_TOLD 100u // damaged places that are named one by one
 
 struct check {
-    void (*report)(void *arg, enum mg_check_verdict meaning, const char *text);
+    mg_check_fn report;
     void *arg;
     enum mg_check_verdict worst;
     uint64_t faults;
@@ -307,9 +307,7 @@ static void look_at_streams(struct check *c, const char *dir) {
     mg_store_close(c->st);
 }
 
-enum mg_check_verdict mg_store_check(const char *dir,
-                                     void (*report)(void *arg, enum mg_check_verdict meaning, const char *text),
-                                     void *arg) {
+enum mg_check_verdict mg_store_check(const char *dir, mg_check_fn report, void *arg) {
     struct check c = {.report = report, .arg = arg};
     if (look_at_files(&c, dir)) look_at_streams(&c, dir);
     return c.worst;

@@ -11,16 +11,15 @@ enum mg_check_verdict {
     MG_CHECK_LOST = 2,    // data is lost, or a server cannot start on it
 };
 
-// Reads every byte of the store; takes no lock and changes nothing. Sentences come one by one, without a newline, with
-// what each one means alone. Blocks for as long as reading takes. Memory: what a server needs to start.
-enum mg_check_verdict mg_store_check(const char *dir,
-                                     void (*report)(void *arg, enum mg_check_verdict meaning, const char *text),
-                                     void *arg);
+// Is told sentences one by one, without a newline, with what each one means alone.
+typedef void (*mg_check_fn)(void *arg, enum mg_check_verdict meaning, const char *text);
+
+// Reads every byte of the store; takes no lock and changes nothing. Blocks for as long as
+// reading takes. Memory: what a server needs to start.
+enum mg_check_verdict mg_store_check(const char *dir, mg_check_fn report, void *arg);
 
 // Writes the tables and the manifest anew from what can be read: rows, segments. Nothing is deleted: what the new
 // manifest does not name goes to lost+found. Says what was lost; HEALTHY: nothing was. Takes the lock.
-enum mg_check_verdict mg_store_rebuild(const char *dir,
-                                       void (*report)(void *arg, enum mg_check_verdict meaning, const char *text),
-                                       void *arg);
+enum mg_check_verdict mg_store_rebuild(const char *dir, mg_check_fn report, void *arg);
 
 #endif

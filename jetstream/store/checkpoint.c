@@ -189,7 +189,7 @@ static void gather(struct checkpoint *c, const struct mg_rowmap *m) {
     for (uint32_t i = mg_rowmap_end(m); i-- > 0;) {
         if (i % BREATH == 0) mg_thread_breathe();
         struct mg_cell *cell = mg_rowmap_at(m, i);
-        if (cell == NULL) continue;
+        if (cell == NULL || cell->flags & MG_CELL_READ) continue;
         if (cell->key[0] == MG_ROW_ERASE && !(cell->flags & MG_CELL_DELETED))
             mg_erase_add(c->st->keeping, mg_cell_key(cell));
         struct cells *l = mg_row_kind_primary((uint8_t)cell->key[0]) ? &c->primary : &c->others;

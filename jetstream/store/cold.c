@@ -160,6 +160,7 @@ static void submit(struct mg_cold_read *r) {
     r->count = r->cap = 0;
     r->total = 0;
     r->doubt = false;
+    r->left_out = 0;
     r->err = 0;
     if (r->q.kind == MG_COLD_COUNT) gather(r);
     else post(r);

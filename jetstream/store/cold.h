@@ -86,6 +86,7 @@ struct mg_cold_read {
     uint64_t covered;          // SCAN: every message below was looked at
     uint64_t total;            // COUNT
     bool doubt;                // SUBJECT: the row that cannot be read may have said something else
+    uint64_t left_out;         // SUBJECT: the last of the messages that nobody knows the subject of; 0: none
     int err;                   // the question as a whole could not be answered; never of SCAN: who goes from message
                                // to message always gets ahead
     // COUNT: bitmaps of removed messages that are in memory, gathered in slices before the reader gets it.

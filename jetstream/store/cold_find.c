@@ -301,7 +301,8 @@ static bool find_time_in(struct mg_cold_read *r, const struct mg_stretch *c, str
         uint64_t seq = e.seq > r->q.from ? e.seq : r->q.from;
         uint64_t last = e.last_seq < c->last_seq ? e.last_seq : c->last_seq;
         for (; gone && r->err == 0 && seq <= last; seq += gone) r->err = is_removed(x, seq, &gone);
-        r->q.from = r->covered = last + 1;
+        r->covered = last + 1;
+        if (gone) r->q.from = r->covered; // else the question may have to be asked again
         if (r->err == 0 && !gone) add_entry(r, seq, last, NULL, err);
     }
     return r->err || !gone;
@@ -321,36 +322,43 @@ static void find_time(struct mg_cold_read *r) {
     mg_buf_fini(&x.bits);
 }
 
-static void count_stretch(struct mg_cold_read *r, const struct mg_stretch *c, struct removed *x) {
+// What can be told is counted, also where something cannot be.
+static int count_stretch(struct mg_cold_read *r, const struct mg_stretch *c, struct removed *x) {
     struct mg_subject_match m = match_of(&r->q);
     const struct mg_segment *g;
     struct mg_section at;
-    r->err = mg_stretch_open(c, r->stream_id, &g, &at);
-    if (r->err) return;
+    int err = mg_stretch_open(c, r->stream_id, &g, &at);
+    if (err) {
+        if (r->q.filters_len == 0 && c->first_seq >= r->q.from) r->total += c->live;
+        return err;
+    }
     struct mg_section_filter *f = r->q.filters_len ? mg_section_filter_new(g, &at, &m) : NULL;
     if (c->live == c->messages) {
         uint64_t n = 0;
-        r->err = mg_section_count(g, &at, f, r->q.from, &n);
+        err = mg_section_count(g, &at, f, r->q.from, &n);
         r->total += n;
     } else {
         struct mg_section_walk *w = mg_section_walk_new(g, &at, f);
         struct mg_section_entry e;
         mg_section_walk_seek(w, r->q.from);
-        while (r->err == 0 && mg_section_walk_next(w, &e) != MG_ENOTFOUND) {
+        while (mg_section_walk_next(w, &e) != MG_ENOTFOUND) {
             bool gone;
-            r->err = is_removed(x, e.seq, &gone);
+            int unknown = is_removed(x, e.seq, &gone);
+            if (unknown) err = unknown;
             r->total += !gone;
         }
         mg_section_walk_free(w);
     }
     if (f) mg_section_filter_free(f);
     mg_stretch_close(c);
+    return err;
 }
 
 static void count(struct mg_cold_read *r) {
     struct removed x = {.r = r, .chunk = UINT64_MAX};
-    for (uint32_t i = 0; i < r->cold_len && r->err == 0; i++) {
-        if (r->cold[i].last_seq >= r->q.from) count_stretch(r, &r->cold[i], &x);
+    for (uint32_t i = 0; i < r->cold_len; i++) {
+        int err = r->cold[i].last_seq >= r->q.from ? count_stretch(r, &r->cold[i], &x) : 0;
+        if (err) r->err = err;
     }
     mg_buf_fini(&x.bits);
 }
@@ -380,7 +388,9 @@ static void leave_out(struct mg_cold_read *r, const struct mg_stretch *c, uint64
     bool gone = true;
     clip(r, c, 0, &e);
     for (; gone && r->err == 0 && e.seq <= e.last_seq; e.seq++) r->err = is_removed(x, e.seq, &gone);
-    r->doubt |= !gone;
+    if (gone) return;
+    r->doubt = true;
+    r->left_out = e.last_seq; // stretches ascend
 }
 
 static void count_of_subject(struct mg_cold_read *r, const struct mg_stretch *c, struct removed *x,

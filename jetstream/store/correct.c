@@ -50,6 +50,7 @@ void mg_correct_unsure(struct mg_stream *s) {
 
 void mg_correct_settled(struct mg_stream *s) {
     s->inexact = s->unsure = false;
+    s->overlooked = 0;
     s->slack.msgs = s->slack.bytes = 0;
 }
 
@@ -60,8 +61,9 @@ void mg_correct_want(struct mg_stream *s) {
     mg_store_press_soon(s->part->store);
 }
 
-void mg_correct_doubt(struct mg_stream *s) {
+void mg_correct_doubt(struct mg_stream *s, uint64_t left_out) {
     mg_correct_inexact(s);
+    if (left_out > s->overlooked) s->overlooked = left_out;
     s->dirty = true;
     mg_seal_inexact(s);
     if (s->recount == MG_RECOUNT_ASKED) s->recount = MG_RECOUNT_STALE;
@@ -72,7 +74,7 @@ void mg_correct_start(struct mg_stream *s) {
     if (s->unsure) loosen(s);
     if (s->recount == MG_RECOUNT_STALE) {
         s->recount = MG_RECOUNT_IDLE;
-        mg_correct_doubt(s);
+        mg_correct_doubt(s, 0);
     }
     mg_correct_want(s);
 }
@@ -119,7 +121,7 @@ static void take(struct mg_stream *s, const struct mg_correction_found *c) {
         mg_stream_found_lost(s, r->first, r->last, r->count);
     }
     if (c->doubt) {
-        mg_correct_doubt(s);
+        mg_correct_doubt(s, c->left_out);
         return;
     }
     if (c->again || s->recount == MG_RECOUNT_STALE) {

@@ -22,6 +22,9 @@
 //
 // A row that is computed is the one that cannot be read, unless messages could not be read either, or the counters were
 // inexact. Then the stream becomes inexact with it, and a difference that is on its way is about other rows: stale.
+// Until all is exact, or `first` has passed what such rows leave out, they are not asked which message of a subject
+// is the last one, or whether there is any: a walk through the messages tells, or meets what cannot be read
+// (`overlooked`).
 //
 // If something from `first` on cannot be read, nobody can tell its bytes and subjects from those of what has gone: only
 // messages and bytes that are too many in any case are taken off, and it is counted again when `first` has passed the
@@ -54,6 +57,7 @@ struct mg_correction_found {
     bool failed;          // it could not be counted: the next start tries again
     bool again;           // it could not be counted this time
     bool doubt;           // it was not meant to; but rows of subjects do not know of what is lost
+    uint64_t left_out;    // the last of the messages that they leave out
     bool exact;           // all could be read
     uint64_t gap_end;     // if not: where what cannot be read ends, at first
     struct mg_lost lost;  // what that is
@@ -69,7 +73,9 @@ void mg_correct_inexact(struct mg_stream *s); // by the operation that is just a
 void mg_correct_unsure(struct mg_stream *s);  // the same, and not only bytes and subjects
 void mg_correct_settled(struct mg_stream *s); // all is exact
 void mg_correct_want(struct mg_stream *s);    // if it is inexact and can be counted
-void mg_correct_doubt(struct mg_stream *s);   // rows of subjects were made anew, and may have said something else
+// Rows of subjects were made anew, and may have said something else. They may leave out messages up to `left_out`,
+// which cannot be read; 0: none.
+void mg_correct_doubt(struct mg_stream *s, uint64_t left_out);
 void mg_correct_start(struct mg_stream *s);   // the end of the recovery
 int mg_correct_execute(struct mg_stream *s, struct mg_change *c);
 void mg_correct_apply(struct mg_stream *s, const struct mg_record_view *rec);
@@ -81,9 +87,9 @@ void mg_correct_listed(struct mg_keeper *k, const uint64_t *streams, uint32_t n)
 // Rows of subjects were counted anew. Of those that nobody has changed since, the parts may have others in memory: they
 // forget these with the next checkpoint, and only those behind it say what the parts know.
 void mg_correct_stale(struct mg_keeper *k);
-// Rows of a stream were counted anew and may have said something else: they leave out what is lost, and what had gone
-// unseen.
-void mg_correct_tell_doubt(struct mg_store *st, uint64_t stream, const struct mg_lost *lost);
+// Rows of a stream were counted anew and may have said something else: they leave out what is lost, up to `left_out`
+// (0: nothing is), and what had gone unseen.
+void mg_correct_tell_doubt(struct mg_store *st, uint64_t stream, const struct mg_lost *lost, uint64_t left_out);
 bool mg_correct_step(struct mg_store *st); // counts one of them. False: there is nothing to do
 
 #endif

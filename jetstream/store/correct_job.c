@@ -202,9 +202,10 @@ static void post(struct mg_store *st, uint64_t stream, struct mg_correction_foun
     mg_inbox_post(&c->part->inbox, &c->parcel);
 }
 
-void mg_correct_tell_doubt(struct mg_store *st, uint64_t stream, const struct mg_lost *lost) {
+void mg_correct_tell_doubt(struct mg_store *st, uint64_t stream, const struct mg_lost *lost, uint64_t left_out) {
     struct mg_correction_found *c = mg_zalloc(sizeof(*c));
     c->doubt = true;
+    c->left_out = left_out;
     c->lost = *lost;
     post(st, stream, c);
 }

@@ -250,7 +250,8 @@ enum mg_page_kind {
     F(u64, lost_operations, "operations that the journal lost: messages, removals or rows")                            \
     F(i64, last_time, "when the last message was stored, ns")                                                          \
     F(u32, epoch, "of the rows of subjects")                                                                           \
-    F(u32, flags, "1: first is exact; 2: of a rebuild, what is lost is not counted; 4: they may be wrong")
+    F(u32, flags, "1: first is exact; 2: of a rebuild, what is lost is not counted; 4: they may be wrong")             \
+    F(u64, overlooked, "rows of subjects may leave out messages up to this one, which cannot be read; 0: none")
 
 // Messages of a stream in one section of a segment; the key has the number of the first.
 #define MG_STRETCH_ROW_FIELDS(F)                                                                                       \
@@ -280,7 +281,7 @@ enum mg_page_kind {
     X(page, PAGE, 72, "Page of the journal")                                                                           \
     X(bad_pages, BAD_PAGES, 16, "Pages that could not be read, in a fence")                                            \
     X(stream_row, STREAM_ROW, 72, "Row of a stream")                                                                   \
-    X(state_row, STATE_ROW, 80, "Row of a stream's counters")                                                          \
+    X(state_row, STATE_ROW, 88, "Row of a stream's counters")                                                          \
     X(stretch_row, STRETCH_ROW, 32, "Row of a stretch")                                                                \
     X(lost_range, LOST_RANGE, 24, "Lost messages, behind the counters")
 

@@ -10,7 +10,8 @@
 // is removed, and references keep these files. Checkpoints go on meanwhile (mg_keeper_pace); their tables are newer and
 // stay above. What they change in rows below is changed in memory.
 //
-// It fails without a trace, as a merge does, and is tried again later. Messages that cannot be read count nowhere.
+// It fails without a trace, as a merge does, and is tried again later. Messages that cannot be read count nowhere: the
+// stream is told, and the table is not written before a checkpoint knows of it (`overlooked` of the stream's counters).
 #include "jetstream/store/heal.h"
 
 #include <stdlib.h>
@@ -41,12 +42,14 @@ struct heal {
     uint32_t gaps_len;
     struct heal_stream {
         uint64_t id, first;
+        uint64_t overlooked;
         uint32_t epoch;
         bool doubt;
     } *streams;                        // ascending
     uint32_t streams_len;
     uint32_t rows;
     uint64_t counted;                  // rows that were
+    bool news;                         // something was left out that a stream does not know of
 };
 
 void mg_heal_want(struct mg_store *st) {
@@ -132,7 +135,7 @@ static int list_streams(struct heal *h) {
         mg_state_row_unpack(&row, r->value.p);
         h->streams = mg_realloc(h->streams, (h->streams_len + 1) * sizeof(h->streams[0]));
         h->streams[h->streams_len++] = (struct heal_stream){
-            mg_get_be64(r->key.p + 1), row.first, row.epoch, row.flags & MG_STATE_IN_DOUBT};
+            mg_get_be64(r->key.p + 1), row.first, row.overlooked, row.epoch, row.flags & MG_STATE_IN_DOUBT};
     }
     mg_merge_free(m);
     return err == MG_ENOTFOUND ? 0 : err;
@@ -158,12 +161,13 @@ static int count_stream(struct heal *h, const struct heal_stream *s, struct rang
     int err = mg_moment_stretches(&h->moment, s->id, &stretches, &n);
     struct mg_rowmap *rows = mg_rowmap_new();
     struct mg_subject_match match = {.match = in_range, .arg = range};
-    if (s->doubt) mg_correct_tell_doubt(h->st, s->id, &(struct mg_lost){0});
+    if (s->doubt) mg_correct_tell_doubt(h->st, s->id, &(struct mg_lost){0}, 0);
     for (uint32_t i = 0; i < n && err == 0; i++) {
         struct mg_recount r = {.stream = s->id, .low = s->first, .epoch = s->epoch, .stretches = &stretches[i],
                                .stretches_len = 1, .runs = h->moment.runs, .match = &match};
         mg_recount_stream(&r, rows);
-        if (r.maybe) mg_correct_tell_doubt(h->st, s->id, &r.lost);
+        if (r.maybe) mg_correct_tell_doubt(h->st, s->id, &r.lost, r.left_out);
+        h->news |= r.maybe && (!s->doubt || s->overlooked < r.left_out);
         err = mg_keeper_pace(h->st);
     }
     h->counted += rows->count;
@@ -220,7 +224,11 @@ static int write_table(struct heal *h) {
     int err = mg_files_begin(h->st, 1, &id);
     if (err) return err;
     err = mg_run_write_open(&w, h->st, id, false);
-    if (err == 0) err = mg_run_write_close(&w, write_rows(h, w.builder), &product);
+    if (err == 0) {
+        err = write_rows(h, w.builder);
+        if (err == 0 && h->news) err = MG_EAGAIN;
+        err = mg_run_write_close(&w, err, &product);
+    }
     if (err == 0) err = mg_files_sync_dirs(h->st);
     if (err == 0) {
         struct mg_files_change change = {
@@ -261,10 +269,15 @@ uint64_t mg_heal_step(struct mg_store *st) {
     atomic_store(&k->heal_now, false);
     begin(&h);
     int err = find_gaps(&h);
-    bool any = h.gaps_len > 0;
+    bool any = h.gaps_len > 0, later;
     if (err == 0 && any) err = list_streams(&h);
     if (err == 0 && any) err = write_table(&h);
-    if (err && err != MG_ECLOSED) {
+    later = err == MG_EAGAIN;
+    if (later) { // behind the next checkpoint
+        atomic_store(&k->heal_now, true);
+        k->pressed = true;
+    }
+    if (err && err != MG_ECLOSED && !later) {
         mg_store_say(st, MG_LOG_ERR, "tables of subjects could not be written anew: %s", mg_strerror(err));
         atomic_fetch_add(&k->heal_failed, 1);
         atomic_store(&k->heal_now, true);

@@ -68,6 +68,12 @@ struct lost_row {
     struct mg_buf key;
 };
 
+static uint64_t left_out(const struct mg_cold_read *r) {
+    uint64_t missing = mg_stream_last_missing(r->stream);
+    if (r->err) return mg_stream_cold_end(r->stream); // all of them
+    return r->left_out > missing ? r->left_out : missing;
+}
+
 static void computed(struct mg_cold_read *r) {
     struct lost_row *lost = r->user;
     struct mg_store_part *p = lost->part;
@@ -75,7 +81,7 @@ static void computed(struct mg_cold_read *r) {
     if (r->stream && r->err) mg_store_row_lost(p->store, mg_buf_slice(&lost->key), r->err);
     mg_slice value = found ? mg_buf_slice(&r->answer->bytes) : (mg_slice){NULL, 0};
     mg_rows_resolve(&p->rows, mg_buf_slice(&lost->key), value, merged, p);
-    if (r->stream && (r->err || r->doubt || r->stream->unreadable)) mg_correct_doubt(r->stream);
+    if (r->stream && (r->err || r->doubt || r->stream->unreadable)) mg_correct_doubt(r->stream, left_out(r));
     mg_buf_fini(&lost->key);
     mg_free(lost);
     mg_part_pump_all(p);

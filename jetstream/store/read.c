@@ -144,16 +144,28 @@ static void keep_answer(struct mg_read *r, struct mg_cold_read *cold) {
     r->ahead = mg_ahead_new(cold);
 }
 
+// The last one may have been in a segment that is not there: then it is newer than what was found.
+static bool is_last_missing(const struct mg_stream *s, const struct mg_read *r, uint64_t found) {
+    char key[MG_CELL_KEY_MAX];
+    const struct mg_cell *cell;
+    uint64_t upto = r->from;
+    if (MG_LIKELY(s->unreadable_ranges == NULL)) return false;
+    if (r->filters_len == 1 && r->filters[0].n <= UINT16_MAX && mg_subject_is_literal(r->filters[0]) &&
+        mg_rows_peek(s->rows, mg_slice_of(key, mg_subject_key(s, r->filters[0], key)), &cell) == MG_ROW_FOUND) {
+        const struct mg_subject_row *row = (const struct mg_subject_row *)(const void *)cell->value;
+        if (row->last < upto && !mg_stream_overlooks(s, row->last + 1)) upto = row->last;
+    }
+    return mg_stream_is_missing(s, found + 1, upto);
+}
+
 // A LAST that segments have answered, when nothing newer has come. False: that one has been removed.
 static bool last_from_ahead(struct mg_stream *s, struct mg_read *r) {
     const struct mg_read_batch *a = &r->ahead->now;
     if (a->installs != mg_stream_installs(s)) return false; // removals may have left memory
-    if (a->count == 0) {
-        answer(r, MG_ENOTFOUND);
-        return true;
-    }
-    if (mg_stream_known_removed(s, a->entries[0].seq)) return false;
-    answer_entry(r, &a->entries[0]);
+    if (a->count && mg_stream_known_removed(s, a->entries[0].seq)) return false;
+    if (is_last_missing(s, r, a->count ? a->entries[0].seq : 0)) answer(r, MG_ECORRUPT);
+    else if (a->count) answer_entry(r, &a->entries[0]);
+    else answer(r, MG_ENOTFOUND);
     return true;
 }
 
@@ -184,7 +196,7 @@ static int stop_counting(struct mg_read *r, int err) {
 }
 
 static int counted_cold(struct mg_stream *s, struct mg_read *r, const struct mg_cold_read *cold) {
-    if (cold->err) return stop_counting(r, cold->err);
+    if (cold->err) r->err = cold->err;
     r->count += cold->total;
     r->partial = cold->upto;
     if (r->seq < r->partial - 1) r->seq = r->partial - 1; // what has come from memory meanwhile
@@ -276,13 +288,18 @@ static int read_seq(struct mg_stream *s, struct mg_read *r, uint64_t seq, uint64
         mg_record_borrow(&v, bytes);
         return answer_record(r, seq, &v);
     }
-    if (mg_stretches_of(&s->cold, seq, &at) == NULL || mg_stream_known_removed(s, seq)) return answer(r, MG_ENOTFOUND);
+    if (mg_stream_known_removed(s, seq)) return answer(r, MG_ENOTFOUND);
+    if (mg_stretches_of(&s->cold, seq, &at) == NULL) {
+        r->msg = (struct mg_message){.seq = seq};
+        return answer(r, mg_stream_is_missing(s, seq, seq) ? MG_ECORRUPT : MG_ENOTFOUND);
+    }
     r->seq = seq;
     return ask(s, r, MG_COLD_SCAN, seq);
 }
 
 // What the row of a literal subject knows: no message of it is before its first or behind its last one. *from moves, or
-// becomes MG_ANY_SEQ: there is nothing. MG_EAGAIN: the row is being looked up.
+// becomes MG_ANY_SEQ: there is nothing. It stays where the row may overlook something. MG_EAGAIN: the row is being
+// looked up.
 static int narrow(struct mg_stream *s, const struct mg_read *r, uint64_t *from, const struct mg_subject_row **row) {
     char key[MG_CELL_KEY_MAX];
     const struct mg_cell *cell;
@@ -291,6 +308,7 @@ static int narrow(struct mg_stream *s, const struct mg_read *r, uint64_t *from, 
     enum mg_row_found f = mg_rows_get(s->rows, mg_slice_of(key, mg_subject_key(s, r->filters[0], key)), &cell);
     if (f == MG_ROW_PENDING) return MG_EAGAIN;
     if (f == MG_ROW_FOUND) *row = (const struct mg_subject_row *)(const void *)cell->value;
+    if (mg_stream_overlooks(s, *from)) return 0;
     if (*row == NULL || (*row)->last < *from) *from = MG_ANY_SEQ;
     else if ((*row)->first > *from) *from = (*row)->first;
     return 0;
@@ -317,8 +335,13 @@ static int read_last_of_subject(struct mg_stream *s, struct mg_read *r, uint64_t
     *answered = true;
     enum mg_row_found f = mg_rows_get(s->rows, k, &cell);
     if (f == MG_ROW_PENDING) return wait_slow(r);
-    if (f == MG_ROW_ABSENT) return answer(r, MG_ENOTFOUND);
-    const struct mg_subject_row *row = (const struct mg_subject_row *)(const void *)cell->value;
+    const struct mg_subject_row *row = NULL;
+    if (f == MG_ROW_FOUND) row = (const struct mg_subject_row *)(const void *)cell->value;
+    if (mg_stream_overlooks(s, row ? row->last + 1 : 0)) {
+        *answered = false;
+        return 0;
+    }
+    if (row == NULL) return answer(r, MG_ENOTFOUND);
     if (!row->last_gone && row->last <= bound) {
         r->partial = r->seq; // for another try
         int err = read_seq(s, r, row->last, bound);
@@ -397,6 +420,7 @@ static int read_count(struct mg_stream *s, struct mg_read *r) {
         r->count = s->msgs;
         if (r->filters_len == 0 && r->from <= s->first && !s->unsure) return answer(r, 0);
         r->count = 0;
+        r->err = 0;
         if (count_of_subject(s, r)) return answer(r, 0);
         r->partial = r->from;
         mg_list_push_back(&s->counts, &r->counts);
@@ -411,7 +435,7 @@ static int read_count(struct mg_stream *s, struct mg_read *r) {
         r->partial++;
         if (++looked == walk_most(s)) return go_on_later(r);
     }
-    return stop_counting(r, 0);
+    return stop_counting(r, r->err);
 }
 
 // What was counted is not there any more.

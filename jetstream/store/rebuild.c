@@ -33,7 +33,7 @@ struct place { // a stretch, and whether a row said so
 };
 
 struct rebuild {
-    void (*report)(void *arg, enum mg_check_verdict meaning, const char *text);
+    mg_check_fn report;
     void *arg;
     enum mg_check_verdict worst;
     struct mg_store *st;
@@ -287,6 +287,7 @@ static void put_state(struct rebuild *r, const struct mg_recount *n, struct mg_s
     row->bytes = n->bytes;
     row->subjects = n->subjects;
     row->flags = MG_STATE_FIRST_EXACT | MG_STATE_REBUILT;
+    row->overlooked = n->left_out;
     mg_state_row_pack(value, row);
     size_t size = MG_STATE_ROW_SIZE + mg_lost_encode(&n->lost, value + MG_STATE_ROW_SIZE);
     mg_row_key_head(key, MG_ROW_STATE, n->stream);
@@ -504,9 +505,7 @@ static void said(void *arg, int level, const char *text) {
     if (level <= MG_LOG_WRN) tell(arg, MG_CHECK_HEALTHY, "%s", text);
 }
 
-enum mg_check_verdict mg_store_rebuild(const char *dir,
-                                       void (*report)(void *arg, enum mg_check_verdict meaning, const char *text),
-                                       void *arg) {
+enum mg_check_verdict mg_store_rebuild(const char *dir, mg_check_fn report, void *arg) {
     struct rebuild r = {.report = report, .arg = arg, .rows = mg_rowmap_new()};
     struct mg_store *st = r.st = mg_zalloc(sizeof(*st));
     mg_segment_pool_init(&st->pool);

@@ -7,6 +7,7 @@
 
 #include "jetstream/store/files.h"
 #include "jetstream/store/packed.h"
+#include "jetstream/store/seal.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
 
@@ -81,6 +82,7 @@ static void count_unreadable(struct mg_recount *r, const struct mg_stretch *at, 
     if (n == 0) return;
     if (at->segment) r->unreadable += mg_lost_add(&r->lost, from, to, n);
     r->maybe += n;
+    if (to > r->left_out) r->left_out = to;
     r->maybe_bytes += bytes < UNKNOWN_BYTES - r->maybe_bytes ? bytes : UNKNOWN_BYTES - r->maybe_bytes;
     if (r->gap_end == 0 || from == r->gap_end) r->gap_end = to + 1;
 }
@@ -196,7 +198,10 @@ static int recount_one(struct mg_store *st, struct mg_stream *s, struct mg_run_b
     mg_recount_stream(&r, rows);
     mg_free(list);
     s->subjects = r.subjects;
-    if (r.maybe > 0 || s->inexact) s->recount = MG_RECOUNT_STALE;
+    uint64_t missing = mg_stream_last_missing(s), left_out = r.left_out > missing ? r.left_out : missing;
+    s->inexact |= left_out > 0;
+    if (s->inexact) s->recount = MG_RECOUNT_STALE;
+    if (left_out > s->overlooked) s->overlooked = left_out;
     for (uint32_t i = 0; i < r.lost.len; i++)
         mg_stream_found_lost(s, r.lost.at[i].first, r.lost.at[i].last, r.lost.at[i].count);
     int err = mg_recount_write(b, rows);
@@ -204,12 +209,31 @@ static int recount_one(struct mg_store *st, struct mg_stream *s, struct mg_run_b
     return err;
 }
 
-// The new run in the place of all others with rows of subjects.
-static int install(struct mg_store *st, struct mg_run_ref *run) {
+// Where rows leave something out, their stream must know of it before they are in a table.
+static int write_states(struct mg_store *st, uint64_t id, struct mg_stream *const *list, uint32_t n,
+                        struct mg_run_ref **out) {
+    struct mg_run_write w = {0};
+    char key[MG_ROW_KEY_HEAD], value[MG_STATE_MAX];
+    int err = 0;
+    *out = NULL;
+    for (uint32_t i = 0; i < n && err == 0; i++) {
+        if (list[i]->overlooked == 0) continue;
+        if (w.main == NULL) err = mg_run_write_open(&w, st, id, true);
+        if (err) return err;
+        mg_slice v = mg_slice_of(value, mg_seal_state(list[i], key, value));
+        err = mg_run_builder_add(w.builder, &(struct mg_row){mg_slice_of(key, sizeof(key)), v, false});
+    }
+    return mg_run_write_close(&w, err, out);
+}
+
+// The new run in the place of all others with rows of subjects; what streams must know before.
+static int install(struct mg_store *st, uint64_t job, struct mg_run_ref *run, struct mg_run_ref *states) {
     uint32_t n;
     struct mg_run_ref **old = mg_runset_kind(st->runs, false, &n);
-    struct mg_files_change change = {.runs = &run, .runs_len = 1, .old_runs = old, .old_runs_len = n};
+    struct mg_files_change change = {.job = job, .runs = &run, .runs_len = 1, .old_runs = old, .old_runs_len = n};
+    struct mg_files_change first = {.runs = &states, .runs_len = 1};
     int err = mg_files_sync_dirs(st);
+    if (err == 0 && states) err = mg_files_commit(st, &first);
     if (err == 0) err = mg_files_commit(st, &change);
     mg_free(old);
     for (unsigned i = 0; i < st->o.parts && err == 0; i++) {
@@ -221,19 +245,21 @@ static int install(struct mg_store *st, struct mg_run_ref *run) {
 
 int mg_recount_subjects(struct mg_store *st) {
     struct mg_run_write w;
-    struct mg_run_ref *run = NULL;
+    struct mg_run_ref *run = NULL, *states = NULL;
     uint64_t id;
     uint32_t n;
     mg_store_say(st, MG_LOG_WRN, "A table of subjects cannot be read: subjects are counted again from the messages");
-    int err = mg_files_begin(st, 1, &id);
+    int err = mg_files_begin(st, 2, &id);
     if (err == 0) err = mg_run_write_open(&w, st, id, false);
     if (err) return err;
     struct mg_stream **list = all_streams(st, &n);
     for (uint32_t i = 0; i < n && err == 0; i++) err = recount_one(st, list[i], w.builder);
-    mg_free(list);
     err = mg_run_write_close(&w, err, &run);
-    if (err == 0) err = install(st, run);
+    if (err == 0) err = write_states(st, id + 1, list, n, &states);
+    if (err == 0) err = install(st, id, run, states);
     mg_run_ref_put(run);
+    mg_run_ref_put(states);
+    mg_free(list);
     if (err == 0) mg_store_say(st, MG_LOG_INF, "Subjects of %u streams were counted", n);
     return err;
 }

@@ -24,6 +24,7 @@ struct mg_recount {
     uint64_t first, last, msgs, bytes, subjects, unreadable;
     struct mg_lost lost;    // the unreadable ones, but for those of segments that could not be found at the start
     uint64_t maybe, maybe_bytes; // what cannot be read is at most so many messages, and bytes
+    uint64_t left_out;      // the last of them; 0: there is none
     uint64_t gap_end;       // the number behind the first of them that follow each other; 0: all can be read
     int err;                // pace's, or what is removed cannot be told
     uint64_t op;            // the highest of any record

@@ -62,6 +62,7 @@ static int take_state(struct mg_store *st, uint64_t id, mg_slice value) {
     s->inexact = (row.flags & MG_STATE_INEXACT) != 0 || (s->rebuilt && s->lost_ranges.len);
     s->unsure = s->inexact;
     s->inexact_op = s->op;
+    s->overlooked = row.overlooked;
     if (row.last_time > s->part->last_time) s->part->last_time = row.last_time;
     return 0;
 }

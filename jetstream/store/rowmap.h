@@ -33,6 +33,7 @@
 enum mg_cell_flag {
     MG_CELL_DELETED = 1,    // the row does not exist, whatever older levels say
     MG_CELL_UNRESOLVED = 2, // the value is a change to an older row that has not been looked up yet
+    MG_CELL_READ = 4,       // somebody wanted to know the row and nobody has changed it: older levels say the same
 };
 
 // Lives in the arena of its generation. Keys and values have at most 16 MB.

@@ -104,10 +104,8 @@ enum mg_row_found mg_rows_touch(struct mg_rows *rows, mg_slice key, uint32_t val
         *row = r;
         enum mg_row_found f = found(r);
         if (f != MG_ROW_FOUND && r->value_len < value_len) mg_rowmap_resize(rows->active, r, value_len);
-        if (f == MG_ROW_ABSENT) {
-            r->flags = 0;
-            memset(r->value, 0, r->value_len);
-        }
+        r->flags &= MG_CELL_UNRESOLVED;
+        if (f == MG_ROW_ABSENT) memset(r->value, 0, r->value_len);
         return f;
     }
     const struct mg_cell *old = find_frozen(rows, hash, key);
@@ -160,7 +158,8 @@ static void resolve_one(struct mg_rowmap *m, struct mg_cell *r, mg_slice *base, 
         m->unresolved--;
         r->flags = 0;
         mg_row_merge(m, r, *base);
-        if (merged && !mark) merged(arg, *base, r, frozen);
+        if (mark) r->flags |= MG_CELL_READ;
+        else if (merged) merged(arg, *base, r, frozen);
     }
     *base = r->flags & MG_CELL_DELETED ? (mg_slice){NULL, 0} : mg_cell_value(r);
 }

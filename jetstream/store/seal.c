@@ -16,7 +16,7 @@
 
 // ---- sealing --------------------------------------------------------------------------------------------------------
 
-static struct mg_cell *put_state(struct mg_stream *s) {
+size_t mg_seal_state(const struct mg_stream *s, char key[MG_ROW_KEY_HEAD], char value[MG_STATE_MAX]) {
     struct mg_state_row row = {
         .op = s->op,
         .first = s->first,
@@ -29,12 +29,11 @@ static struct mg_cell *put_state(struct mg_stream *s) {
         .last_time = s->last_time,
         .epoch = s->epoch,
         .flags = (s->first_exact ? MG_STATE_FIRST_EXACT : 0) | (s->inexact || s->unsure ? MG_STATE_INEXACT : 0),
+        .overlooked = s->overlooked >= s->first ? s->overlooked : 0,
     };
-    char key[MG_ROW_KEY_HEAD], value[MG_STATE_ROW_SIZE + MG_LOST_BYTES_MAX];
-    mg_state_row_pack(value, &row);
-    size_t n = MG_STATE_ROW_SIZE + mg_lost_encode(&s->lost_ranges, value + MG_STATE_ROW_SIZE);
     mg_row_key_head(key, MG_ROW_STATE, s->id);
-    return mg_rows_put_frozen(s->rows, mg_slice_of(key, sizeof(key)), mg_slice_of(value, n));
+    mg_state_row_pack(value, &row);
+    return MG_STATE_ROW_SIZE + mg_lost_encode(&s->lost_ranges, value + MG_STATE_ROW_SIZE);
 }
 
 void mg_seal_correct(struct mg_stream *s, int more) {
@@ -51,6 +50,7 @@ void mg_seal_inexact(struct mg_stream *s) {
     if (s->sealed_state == NULL || seal == NULL || seal->given) return;
     mg_state_row_unpack(&row, s->sealed_state->value);
     row.flags |= MG_STATE_INEXACT;
+    row.overlooked = s->overlooked;
     mg_state_row_pack(s->sealed_state->value, &row);
 }
 
@@ -113,7 +113,9 @@ bool mg_seal_stream(struct mg_stream *s, bool all) {
     z->blocks = mg_memtable_seal(&s->mem, seal->generation, &z->blocks_len);
     z->bytes = bytes_of(z);
     s->in_seal = true;
-    s->sealed_state = put_state(s);
+    char key[MG_ROW_KEY_HEAD], value[MG_STATE_MAX];
+    size_t n = mg_seal_state(s, key, value);
+    s->sealed_state = mg_rows_put_frozen(s->rows, mg_slice_of(key, sizeof(key)), mg_slice_of(value, n));
     s->dirty = false;
     return true;
 }

@@ -90,6 +90,9 @@ static inline bool mg_seal_first(struct mg_stream *s) {
 }
 // So many of its sealed subjects turned out to be new.
 void mg_seal_correct(struct mg_stream *s, int more);
+// Its row of counters as they are now; returns the bytes of the value.
+#define MG_STATE_MAX (MG_STATE_ROW_SIZE + MG_LOST_BYTES_MAX)
+size_t mg_seal_state(const struct mg_stream *s, char key[MG_ROW_KEY_HEAD], char value[MG_STATE_MAX]);
 // Sealed rows turned out to be in doubt.
 void mg_seal_inexact(struct mg_stream *s);
 // It goes.

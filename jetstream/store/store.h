@@ -300,7 +300,7 @@ enum mg_read_kind {
     MG_READ_ROW,   // the owner's row `key`; msg.payload is the value
     MG_READ_COUNT, // how many messages with a number >= seq match a filter, invisible ones included; `seq` becomes the
                    // number of the last message that was looked at. The count is exact for those up to it, at the
-                   // moment of the answer
+                   // moment of the answer. With MG_ECORRUPT or MG_EIO it is what can be told
 };
 
 // A read. The struct and the slices it points to are the caller's until it is done.
@@ -353,6 +353,8 @@ struct mg_subjects_read {
     uint64_t above;  // only those with more messages than this
     uint64_t skip, max;
     bool brief;      // ends when there are `max`: the total is not asked for
+    bool lasts;      // each() is told the number of the last message, for sure, and 0 where that cannot be read or has
+                     // just been removed. Else it may be higher, if the last one was removed
     void (*each)(struct mg_subjects_read *r, mg_slice subject, uint64_t count, uint64_t last);
     void (*done)(struct mg_subjects_read *r, int err, uint64_t total);
     void *user;

@@ -23,7 +23,9 @@
 #include "jetstream/store/row_kinds.h"
 #include "jetstream/store/stretches.h"
 #include "jetstream/store/store.h"
+#include "server/base/assert.h"
 #include "server/base/list.h"
+#include "server/base/planted.h"
 
 struct mg_cold_read;
 struct mg_cold_entry;
@@ -139,6 +141,8 @@ struct mg_stream {
     bool inexact;             // bytes and subjects may be too high: a message was removed that cannot be read
     bool unsure;              // and msgs may be wrong: if it is 0 the stream need not be empty
     uint64_t inexact_op;      // the last operation that made them so
+    uint64_t overlooked;      // rows of subjects may leave out messages up to this one: they were computed while these
+                              // could not be read; 0: none
     struct {                  // at most so much of the counters are messages that have gone: limits let it be
         uint64_t msgs, bytes;
     } slack;
@@ -307,6 +311,14 @@ void mg_reads_cleared(struct mg_stream *s);
 // head.c
 // Makes `first` exact or asks for what is needed. True: exact.
 bool mg_head_advance(struct mg_stream *s);
+// Rows of subjects may not know of messages from `seq` on.
+static inline bool mg_stream_overlooks(const struct mg_stream *s, uint64_t seq) {
+    return MG_UNLIKELY(s->overlooked > 0) && s->overlooked >= seq && s->overlooked >= s->first &&
+           !MG_PLANTED(rows_trusted);
+}
+// Some of these numbers were in a segment that could not be found at the start; nobody can tell which are removed.
+bool mg_stream_is_missing(const struct mg_stream *s, uint64_t first, uint64_t last);
+uint64_t mg_stream_last_missing(const struct mg_stream *s); // of all such numbers; 0: there are none
 // By its counters there is nothing in it, and they can be trusted.
 static inline bool mg_stream_is_empty(const struct mg_stream *s) { return s->msgs == 0 && !s->unsure; }
 // The i-th message from the head that is there: 0 ok, MG_EAGAIN: being read, MG_ENOTFOUND: there are not so many.

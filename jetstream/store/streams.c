@@ -56,8 +56,8 @@ struct mg_stream *mg_stream_new(struct mg_store_part *p, uint64_t id) {
 void mg_stream_give_up(struct mg_stream *s) {
     mg_head_reset(s);
     mg_assist_reset(s);
-    mg_reads_fail(s);
     mg_subjects_fail(s);
+    mg_reads_fail(s);
     mg_rows_give_up(s);
     mg_cold_cancel_all(s);
 }
@@ -315,6 +315,20 @@ mg_slice mg_stream_config(const struct mg_stream *s) { return s->config; }
 int64_t mg_stream_created(const struct mg_stream *s) { return s->created; }
 uint64_t mg_stream_visible(const struct mg_stream *s) { return s->visible; }
 uint64_t mg_stream_untold(const struct mg_stream *s) { return s->untold_len ? s->untold_highest : 0; }
+
+bool mg_stream_is_missing(const struct mg_stream *s, uint64_t first, uint64_t last) {
+    const struct mg_lost *l = s->unreadable_ranges;
+    if (first < s->first) first = s->first;
+    for (uint32_t i = 0; l && i < l->len; i++) {
+        if (l->at[i].last >= first && l->at[i].first <= last && first <= last) return true;
+    }
+    return false;
+}
+
+uint64_t mg_stream_last_missing(const struct mg_stream *s) {
+    const struct mg_lost *l = s->unreadable_ranges;
+    return l ? l->at[l->len - 1].last : 0;
+}
 
 bool mg_stream_lost(const struct mg_stream *s, unsigned i, uint64_t *first, uint64_t *last, uint64_t *count) {
     const struct mg_lost *l = &s->lost_ranges;

@@ -27,6 +27,7 @@
 struct found {
     uint32_t subject_at, subject_len;
     uint64_t count, last;
+    bool gone; // that last one may be
 };
 
 struct listing {
@@ -43,6 +44,9 @@ struct listing {
     struct mg_row_copy copy;
     bool copying, giving;
     uint32_t given;            // of those found
+    struct mg_read look;       // for the last message of the next one
+    mg_slice looked_for;
+    enum { LOOK_NOT, LOOK_WAITS, LOOK_DONE } looking;
     struct mg_cell **sorted;   // its rows
     uint32_t next;             // of them
     struct mg_merge *merge;
@@ -93,7 +97,7 @@ static void add(struct listing *l, mg_slice key, mg_slice value) {
     }
     mg_slice subject = mg_slice_of(key.p + HEAD, key.n - HEAD);
     l->found[l->count++] =
-        (struct found){(uint32_t)l->subjects.len, (uint32_t)subject.n, (uint64_t)row.count, row.last};
+        (struct found){(uint32_t)l->subjects.len, (uint32_t)subject.n, (uint64_t)row.count, row.last, row.last_gone};
     mg_buf_add_slice(&l->subjects, subject);
 }
 
@@ -202,10 +206,37 @@ static bool wait_for_heal(struct listing *l) {
     return true;
 }
 
+static void looked(struct mg_read *r) {
+    struct listing *l = r->user;
+    l->looking = LOOK_DONE;
+    mg_part_pump_later(l->stream);
+}
+
+// Its row does not know for sure: then the messages are asked. False: the answer will come.
+static bool find_last(struct listing *l, const struct found *f, mg_slice subject, uint64_t *last) {
+    *last = f->last;
+    if (!l->read->lasts || !(f->gone || mg_stream_overlooks(l->stream, f->last + 1))) return true;
+    if (l->looking == LOOK_NOT) {
+        l->looked_for = subject;
+        l->look = (struct mg_read){.kind = MG_READ_LAST, .inside = true, .seq = MG_ANY_SEQ,
+                                   .filters = &l->looked_for, .filters_len = 1, .done = looked, .user = l};
+        l->looking = mg_stream_read(l->stream, &l->look) == MG_EAGAIN ? LOOK_WAITS : LOOK_DONE;
+    }
+    if (l->looking == LOOK_WAITS) return false;
+    *last = l->look.err ? 0 : l->look.msg.seq;
+    mg_stream_read_end(&l->look);
+    l->looking = LOOK_NOT;
+    return true;
+}
+
 static void give(struct listing *l) {
     while (l->given < l->count && l->err == 0) {
-        const struct found *f = &l->found[l->given++];
-        l->read->each(l->read, mg_slice_of(l->subjects.p + f->subject_at, f->subject_len), f->count, f->last);
+        const struct found *f = &l->found[l->given];
+        mg_slice subject = mg_slice_of(l->subjects.p + f->subject_at, f->subject_len);
+        uint64_t last;
+        if (!find_last(l, f, subject, &last)) return;
+        l->given++;
+        l->read->each(l->read, subject, f->count, last);
         if (!mg_part_spent(l->part, 1)) continue;
         mg_part_pump_later(l->stream);
         return;
@@ -311,6 +342,7 @@ void mg_subjects_fail(struct mg_stream *s) {
         struct listing *l = mg_container_of(s->listings.next, struct listing, link);
         struct mg_subjects_read *r = l->read;
         mg_list_remove(&l->link);
+        if (l->looking == LOOK_WAITS) mg_stream_read_end(&l->look);
         l->stream = NULL;
         atomic_store(&l->given_up, true);
         if (l->copying || l->giving) free_listing(l);

@@ -15,6 +15,12 @@ static void end(struct mg_js_direct *d) { mg_js_direct_end(d, 0); }
 static void more(struct mg_js_direct *d);
 
 static void deliver(struct mg_js_direct *d) {
+    if (d->rd.r.err == MG_ECORRUPT || d->rd.r.err == MG_EIO) { // it is there and cannot be read: the next one
+        if (d->pending > 0) d->pending--;
+        d->ask.seq = d->rd.r.msg.seq + 1;
+        mg_js_direct_later(d, more);
+        return;
+    }
     if (d->rd.r.err != 0 && d->sent == 0) {
         mg_js_direct_nothing(d, "404 Message Not Found");
         return;
@@ -31,11 +37,11 @@ static void deliver(struct mg_js_direct *d) {
 
 static void more(struct mg_js_direct *d) {
     // What is in memory is answered within this call: it nests, as deep as MESSAGES_A_TURN.
-    mg_js_direct_read(d, MG_READ_NEXT, d->last_seq + 1, deliver);
+    mg_js_direct_read(d, MG_READ_NEXT, d->last_seq < d->ask.seq ? d->ask.seq : d->last_seq + 1, deliver);
 }
 
 static void counted(struct mg_js_direct *d) {
-    d->pending = d->rd.r.err == 0 ? d->rd.r.count : 0;
+    d->pending = d->rd.r.err == MG_ENOTFOUND ? 0 : d->rd.r.count;
     d->rd.r.sequential = true;
     if (d->ask.batch < 0) { // none is wanted
         end(d);

@@ -95,7 +95,7 @@ static size_t hand_over(struct mg_js_member *m) {
     } else if (r->err == MG_ENOTFOUND) {
         at_end(m, w, mg_stream_visible(m->stream->store));
     } else { // it is there and cannot be read: the next one
-        mg_js_consumer_end(m->c, now, w, r->msg.seq);
+        mg_js_consumer_pass(m->c, w, r->msg.seq);
         m->stale = true;
     }
     return 0;
@@ -201,10 +201,13 @@ static bool count_numbers(struct mg_js_member *m) {
     return true;
 }
 
+// Who is told that nothing is left stops, so where something cannot be read the others count.
+static bool has_count(const struct mg_read *r) { return r->err == 0 || r->err == MG_ECORRUPT || r->err == MG_EIO; }
+
 static void count_came(struct mg_js_reading *rd) {
     struct mg_js_member *m = reader(rd);
     m->count_paid = mg_js_member_now(m);
-    if (rd->r.err == 0) counted(m, rd->r.count, rd->r.seq);
+    if (has_count(&rd->r)) counted(m, rd->r.count, rd->r.seq);
     m->stale = false; // what cannot be counted now cannot be counted in a moment either
     stop_counting(m);
     mg_js_member_asked(m, m);
@@ -231,7 +234,7 @@ static bool count(struct mg_js_member *m) {
     rd->done = count_came;
     rd->gone = count_gone;
     if (mg_js_read(m->stream, rd) != 0) return false;
-    if (rd->r.err == 0) counted(m, rd->r.count, rd->r.seq);
+    if (has_count(&rd->r)) counted(m, rd->r.count, rd->r.seq);
     m->stale = false;
     stop_counting(m);
     return true;

@@ -63,7 +63,7 @@
     X(unlink_first, store, "replaced tables are deleted before the manifest says so")                                  \
     X(doubtful_unlinked, store, "files go though a manifest whose write failed may name them")                         \
     X(one_slot, store, "a change of the manifest is in one slot only when what it replaces goes")                      \
-    X(half_commit, store, "a change counts in part when the second slot of the manifest could not be written")        \
+    X(half_commit, store, "a change counts in part when the second slot of the manifest could not be written")         \
     X(recycle_first, store, "the journal is recycled before the manifest is durable")                                  \
     X(replay_decides, store, "replay does not do what a message record says that it evicts")                           \
     X(lost_removal, store, "a removal between seal and checkpoint leaves no row")                                      \
@@ -92,6 +92,7 @@
     X(damage_is_absence, store, "a message that cannot be read is passed over in silence")                             \
     X(compacted_away, store, "a compaction leaves out what it cannot read")                                            \
     X(range_passed_over, store, "of a damaged range only the first message counts")                                    \
+    X(rows_trusted, store, "a row of a subject is believed though it was computed beside what cannot be read")         \
     X(half_correction, store, "counters that are too high are corrected by half")                                      \
     X(tight_limits, store, "limits remove messages in the stead of those that went unseen")                            \
     X(jump_ages, store, "ages follow a clock that jumps ahead at once")                                                \

@@ -38,6 +38,7 @@ WORKLOADS = {
     "range_passed_over": "decay",
     "half_correction": "decay",
     "tight_limits": "decay",
+    "rows_trusted": "decay",
     "erase_leaves": "erase",
     "erase_spares_ring": "erase",
     "erase_spares_extents": "erase",

@@ -123,6 +123,16 @@ static void test_no_wait(void **state) {
     world_free(w);
 }
 
+// What cannot be read is no end.
+static void test_no_wait_passes_damage(void **state) {
+    (void)state;
+    struct world *w = with(3);
+    w->msgs[2].damaged = true;
+    world_pull(w, "r", "{\"batch\":2,\"no_wait\":true}");
+    world_expect(w, "r<a s1 d1 x1 p2\nr<a s3 d2 x1 p1\n");
+    world_free(w);
+}
+
 static void test_no_wait_behind_others(void **state) {
     (void)state;
     struct world *w = world_new();
@@ -287,6 +297,7 @@ int main(void) {
         cmocka_unit_test(test_expiry),
         cmocka_unit_test(test_round_robin),
         cmocka_unit_test(test_no_wait),
+        cmocka_unit_test(test_no_wait_passes_damage),
         cmocka_unit_test(test_no_wait_behind_others),
         cmocka_unit_test(test_no_wait_waits_for_acks),
         cmocka_unit_test(test_bytes),

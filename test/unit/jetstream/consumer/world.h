@@ -28,6 +28,7 @@ struct world_msg {
     char subject[16];
     int64_t time;
     bool there;
+    bool damaged; // and cannot be read
 };
 
 struct world {
@@ -240,6 +241,10 @@ static inline bool world_step(struct world *w) {
         if (seq > w->last) {
             mg_js_consumer_end(w->c, w->now, &q, w->last);
             return false;
+        }
+        if (w->msgs[seq].damaged) {
+            mg_js_consumer_pass(w->c, &q, seq);
+            return true;
         }
     } else if (seq > w->last || !w->msgs[seq].there) {
         mg_js_consumer_gone(w->c, w->now, &q);

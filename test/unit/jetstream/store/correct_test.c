@@ -124,19 +124,26 @@ static void spoil_range(const struct driver *d, unsigned n, unsigned from, unsig
     close(fd);
 }
 
-// The rows of all tables of subjects; what finds them is whole.
-static void spoil_subjects(const struct driver *d) {
-    char path[128], copy[128], garbage[200];
+static void spoil_file(const char *path) {
+    char garbage[200];
     memset(garbage, 0xa5, sizeof(garbage));
+    int fd = open(path, O_RDWR);
+    assert_int_equal(pwrite(fd, garbage, sizeof(garbage), 100), sizeof(garbage));
+    close(fd);
+}
+static void cut_file(const char *path) { assert_int_equal(truncate(path, 100), 0); }
+
+static void each_table_of_subjects(const struct driver *d, void (*what)(const char *path)) {
+    char path[128], copy[128];
     for (unsigned i = 0; nth_file(d, "tables", ".run", i, path); i++) {
         snprintf(copy, sizeof(copy), "%s", path);
         memcpy(copy + strlen(copy) - 4, ".dup", 4);
-        if (access(copy, F_OK) == 0) continue; // a primary one
-        int fd = open(path, O_RDWR);
-        assert_int_equal(pwrite(fd, garbage, sizeof(garbage), 100), sizeof(garbage));
-        close(fd);
+        if (access(copy, F_OK) != 0) what(path); // else a primary one
     }
 }
+
+// The rows of all tables of subjects; what finds them is whole.
+static void spoil_subjects(const struct driver *d) { each_table_of_subjects(d, spoil_file); }
 
 static void state_of(struct driver *d, struct mg_stream *s, struct mg_stream_state *out) {
     int err;
@@ -409,6 +416,132 @@ static void lost_is_remembered(void **state) {
     driver_close(d);
 }
 
+// ---- the last message of a subject ----------------------------------------------------------------------------------
+
+static bool has_read;
+static void read_done(struct mg_read *r) {
+    (void)r;
+    has_read = true;
+}
+static bool is_read(struct driver *d) {
+    (void)d;
+    return has_read;
+}
+
+static struct mg_read ask(struct driver *d, enum mg_read_kind kind, uint64_t seq, const char *filter) {
+    mg_slice f = filter ? mg_cstr(filter) : (mg_slice){NULL, 0};
+    struct mg_read r = {.kind = kind, .seq = seq, .filters = &f, .filters_len = filter != NULL, .done = read_done};
+    has_read = false;
+    if (mg_stream_read(target, &r) == MG_EAGAIN) driver_run(d, is_read);
+    mg_stream_read_end(&r);
+    return r;
+}
+
+// Of those that match, NULL: of all. Its number, or what is wrong.
+static int64_t last_of(struct driver *d, const char *filter) {
+    struct mg_read r = ask(d, MG_READ_LAST, MG_ANY_SEQ, filter);
+    return r.err ? r.err : (int64_t)r.msg.seq;
+}
+
+// What cannot be read does not hide what can.
+static void can_be_counted(struct driver *d, const char *filter, uint64_t n) {
+    struct mg_read r = ask(d, MG_READ_COUNT, 1, filter);
+    assert_int_equal(r.err, MG_ECORRUPT);
+    assert_int_equal(r.count, n);
+}
+
+// A publish that expects this number; what it is answered.
+static int publish_if(struct driver *d, const char *subject, uint64_t last) {
+    struct mg_append a = {.subject = mg_cstr(subject), .expect_last = MG_ANY_SEQ, .expect_subject_last = last};
+    uint64_t failed = d->failed;
+    d->open++;
+    assert_int_equal(mg_stream_append(target, &a, d), 0);
+    driver_run(d, driver_quiet);
+    return d->failed > failed ? d->last_err : 0;
+}
+
+static bool is_healed(struct driver *d) {
+    return atomic_load(&d->store->keeping->healed) > 0 && mg_store_status(d->store).resting;
+}
+
+// Tables of subjects and the newest segment are damaged, and one that has all messages of some subjects. Nobody can
+// tell the last one then: not an older one, and not "there is none".
+static void nothing_older_instead(void **state) {
+    struct driver *d = *state;
+    spoil(d, 0, 0, 101);
+    spoil(d, 2, 0, 101);
+    spoil_subjects(d);
+    reopen(d);
+    for (int i = 0; i < 3; i++) { // rows that are computed; from the journal; of a table that was written anew
+        assert_int_equal(last_of(d, "s.1"), MG_ECORRUPT);
+        assert_int_equal(last_of(d, "x.1"), MG_ECORRUPT);
+        assert_int_equal(last_of(d, "x.*"), MG_ECORRUPT);
+        assert_int_equal(publish_if(d, "x.2", 0), MG_ECORRUPT);
+        can_be_counted(d, "s.*", MESSAGES);
+        assert_true(target->inexact);
+        if (i == 1) await(d, is_healed);
+        driver_close(d);
+        reopen(d);
+        if (i > 0) assert_true(target->overlooked > 0);
+    }
+    // What is newer than all of it is known.
+    assert_int_equal(driver_publish(d, target, "x.1", SIZE, 0), 0);
+    driver_run(d, driver_quiet);
+    assert_int_equal(last_of(d, "x.1"), 3 * MESSAGES + 1);
+    assert_int_equal(publish_if(d, "x.1", 0), MG_EWRONGSEQ);
+    assert_int_equal(publish_if(d, "x.1", 3 * MESSAGES + 1), 0);
+    assert_int_equal(last_of(d, "s.1"), MG_ECORRUPT);
+    // And when that has gone.
+    keep(d, 1, 0);
+    await(d, is_exact);
+    assert_int_equal(target->overlooked, 0);
+    assert_int_equal(last_of(d, "x.1"), 3 * MESSAGES + 2);
+    assert_int_equal(last_of(d, "s.1"), MG_ENOTFOUND);
+    assert_int_equal(publish_if(d, "x.2", 0), 0);
+    driver_close(d);
+}
+
+// Tables that cannot be opened are written anew at the start. That they leave something out is not forgotten if that
+// was all that the server did.
+static void remembered_at_once(void **state) {
+    struct driver *d = *state;
+    spoil(d, 2, 0, 101);
+    each_table_of_subjects(d, cut_file);
+    for (int i = 0; i < 2; i++) {
+        reopen(d);
+        assert_int_equal(target->overlooked, 3 * MESSAGES);
+        assert_int_equal(mg_store_status(d->store).checkpoints, 0);
+        if (i == 1) assert_int_equal(last_of(d, "s.1"), MG_ECORRUPT);
+        if (i == 1) assert_int_equal(last_of(d, "none"), MG_ECORRUPT);
+        driver_close(d);
+    }
+}
+
+// What was in a file that is not there is an error as well.
+static void last_is_missing(void **state) {
+    struct driver *d = *state;
+    char path[128];
+    path_of(d, 2, path);
+    assert_int_equal(unlink(path), 0);
+    reopen(d);
+    assert_int_equal(driver_read(d, target, 2 * MESSAGES + 1), MG_ECORRUPT);
+    assert_int_equal(driver_read(d, target, 3 * MESSAGES + 1), MG_ENOTFOUND);
+    assert_int_equal(last_of(d, NULL), MG_ECORRUPT);
+    assert_int_equal(last_of(d, "s.*"), MG_ECORRUPT);
+    assert_int_equal(last_of(d, "s.1"), MG_ECORRUPT);
+    assert_int_equal(last_of(d, "x.1"), 901); // a row knows it
+    assert_int_equal(last_of(d, "none"), MG_ENOTFOUND);
+    d->open++;
+    assert_int_equal(mg_stream_remove(target, 901, false, d), 0);
+    driver_run(d, driver_quiet);
+    assert_int_equal(last_of(d, "x.1"), MG_ENOTFOUND);
+    assert_int_equal(driver_publish(d, target, "s.1", SIZE, 0), 0);
+    driver_run(d, driver_quiet);
+    assert_int_equal(last_of(d, "s.1"), 3 * MESSAGES + 1);
+    assert_int_equal(last_of(d, "s.*"), 3 * MESSAGES + 1);
+    driver_close(d);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(damaged_range_at_the_head, setup, teardown),
@@ -419,6 +552,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(computed_without_what_went, setup, teardown),
         cmocka_unit_test_setup_teardown(newest_is_there, setup, teardown),
         cmocka_unit_test_setup_teardown(lost_is_remembered, setup, teardown),
+        cmocka_unit_test_setup_teardown(nothing_older_instead, setup, teardown),
+        cmocka_unit_test_setup_teardown(remembered_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(last_is_missing, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
