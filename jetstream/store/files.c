@@ -238,7 +238,8 @@ static int write_manifest(struct mg_store *st, const struct mg_runset *runs, con
         mg_store_say(st, MG_LOG_ERR, "cannot write the manifest: %s", why.text);
         k->in_doubt = true;
     } else {
-        st->head = m.head;
+        st->head.generation = m.head.generation; // the rest of a change counts when both slots have it
+        if (MG_PLANTED(half_commit)) st->head = m.head;
     }
     mg_manifest_fini(&m);
     return err;
@@ -286,6 +287,7 @@ int mg_files_commit(struct mg_store *st, const struct mg_files_change *c) {
         mg_runset_unref(runs);
         return err;
     }
+    if (c->replay_from) st->head.replay_from = c->replay_from;
     remove_intents(k, is_job, c->job);
     mg_runset_unref(st->runs);
     st->runs = runs;
@@ -465,12 +467,17 @@ int mg_files_mirror(struct mg_store *st, struct mg_disk_why *why) {
     int err = mg_manifest_load(st->disk, &m, &loaded);
     if (err) {
         *why = loaded.why;
-    } else if (!loaded.same) {
-        bool failed = st->keeping->in_doubt = mg_manifest_store(st->disk, &m, why) != 0;
-        if (failed) mg_store_say(st, MG_LOG_ERR, "cannot write the manifest: %s", why->text);
-        if (failed && !st->keeping->slot_damaged) keep_all(st->keeping, &m);
-        st->head.generation = m.head.generation;
+    } else if (!loaded.same && (err = mg_manifest_store(st->disk, &m, why)) != 0) {
+        // One that could not be read may be the newer one. Should it come back, it must not find a journal that went on
+        // from the older one: replay relies on what was in memory when a change was decided.
+        bool other_valid = loaded.slots[1 - loaded.used] == MG_SLOT_VALID;
+        mg_store_say(st, MG_LOG_ERR, "cannot write the manifest: %s", why->text);
+        st->keeping->in_doubt = true;
+        if (other_valid) keep_all(st->keeping, &m);
+        if (other_valid) err = 0;
+        else snprintf(why->text, sizeof(why->text), "manifest-%d can neither be read nor written", 1 - loaded.used);
     }
+    if (err == 0) st->head.generation = m.head.generation;
     mg_manifest_fini(&m);
     return err;
 }

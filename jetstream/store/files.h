@@ -10,7 +10,8 @@
 // Reads or makes the manifest, opens what it names. Blocks.
 int mg_files_open(struct mg_store *st, struct mg_disk_why *why);
 // What the manifest says is in one slot only if a crash came between the two or the other one is damaged: it is written
-// there, too, before anything is done that cannot be undone. If it cannot be, the log says so. At the start. Blocks.
+// there, too, before anything is done that cannot be undone. At the start. An error: the other slot can be neither read
+// nor written. Blocks.
 int mg_files_mirror(struct mg_store *st, struct mg_disk_why *why);
 // Cleans up behind a crash: files that nothing names are deleted, or put aside. At the start, behind the journal's
 // replay, which says whether they have to be overwritten. Blocks.

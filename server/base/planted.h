@@ -63,6 +63,7 @@
     X(unlink_first, store, "replaced tables are deleted before the manifest says so")                                  \
     X(doubtful_unlinked, store, "files go though a manifest whose write failed may name them")                         \
     X(one_slot, store, "a change of the manifest is in one slot only when what it replaces goes")                      \
+    X(half_commit, store, "a change counts in part when the second slot of the manifest could not be written")         \
     X(recycle_first, store, "the journal is recycled before the manifest is durable")                                  \
     X(replay_decides, store, "replay does not do what a message record says that it evicts")                           \
     X(lost_removal, store, "a removal between seal and checkpoint leaves no row")                                      \

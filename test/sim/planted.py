@@ -25,6 +25,7 @@ WORKLOADS = {
     "one_slot": "manifest",
     "unlink_first": "unlinks",
     "doubtful_unlinked": "errors",
+    "half_commit": "errors",
     "silent_recovery": "rot",
     "unchecked_record": "rot",
     "extent_unchecked": "rot",

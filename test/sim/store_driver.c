@@ -175,10 +175,7 @@ static _Noreturn void stuck(const struct shard *sh) {
 void shard_step(struct shard *sh) {
     if (sim_now(sh->w->sim) > sh->w->patience) stuck(sh);
     sh->polled = false;
-    if (sh->w->room_at < sim_now(sh->w->sim)) { // somebody has made room, or mended the disk
-        sim_disk_faults(sh->w->disk)->capacity = 0;
-        sim_disk_stuck(sh->w->disk, sh->w->wound.name, false);
-    }
+    if (sh->w->room_at < sim_now(sh->w->sim)) sim_disk_faults(sh->w->disk)->capacity = 0; // somebody has made room
     // Whoever waits looks up now and then: the disk may have died without a word to this shard.
     uint64_t soon = sim_now(sh->w->sim) + 200000000;
     if (sh->until > soon) sh->until = soon;

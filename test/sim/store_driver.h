@@ -88,7 +88,7 @@ struct world {
     struct slot slots[SLOTS];
     struct shard shards[3];
     uint64_t uids, quota;
-    uint64_t room_at;    // when a full disk gets room again, or one that fails is mended
+    uint64_t room_at;    // when a full disk gets room again
     uint64_t patience;   // when somebody has waited for ever
     unsigned working;
     unsigned reports;    // lines of warnings and errors in this life

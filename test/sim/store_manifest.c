@@ -32,8 +32,7 @@ void manifest_spoil(struct world *w) {
     x->at = sim_below(s, 64); // of the head
     if (x->how == SLOT_FLIPPED) sim_disk_flip(w->disk, x->name, x->at, 3);
     else if (x->how == SLOT_UNREADABLE) sim_disk_bad_sector(w->disk, x->name, x->at);
-    else sim_disk_stuck(w->disk, x->name, w->faulty = w->tight = true);
-    w->room_at = x->how == SLOT_STUCK ? sim_now(s) + sim_below(s, UINT64_C(60000000000)) : MG_NEVER;
+    else sim_disk_stuck(w->disk, x->name, w->faulty = true); // a start may refuse
     x->bytes = mg_alloc(x->size);
     memcpy(x->bytes, p, x->size);
     sim_trace("%s is spoiled: %s", x->name, words[x->how]);
@@ -48,7 +47,7 @@ void manifest_heal(struct world *w) {
     sim_trace("%s %s", x->name, as_it_was ? "is as it was" : "was written");
     if (x->how == SLOT_UNREADABLE) sim_disk_good_sector(w->disk, x->name, x->at);
     if (x->how == SLOT_FLIPPED && as_it_was) sim_disk_flip(w->disk, x->name, x->at, 3);
-    if (x->how == SLOT_STUCK) sim_disk_stuck(w->disk, x->name, w->faulty = w->tight = false);
+    if (x->how == SLOT_STUCK) sim_disk_stuck(w->disk, x->name, w->faulty = false);
     mg_free(x->bytes);
     x->bytes = NULL;
 }

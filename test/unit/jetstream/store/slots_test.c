@@ -141,24 +141,22 @@ static void either_slot_is_enough(void **state) {
     driver_close(d);
 }
 
-// A slot is neither readable nor writable in one life, so nothing but the journal is written in it; in the next life it
-// is there again, as it was.
+// A slot that can be neither read nor written may come back and be the newer one: nothing is served without it.
 static void it_comes_back_as_it_was(void **state) {
     struct driver *d = *state;
     uint64_t last = rounds * 20 + 3;
     for (int slot = 0; slot < 4; slot++) {
         assert_int_equal(rename(slot_path(d, slot % 2), aside_path(d)), 0);
         assert_int_equal(mkdir(slot_path(d, slot % 2), 0700), 0);
-        assert_int_equal(driver_open(d), 0);
-        check_messages(d, last);
-        publish(d, 5);
-        last += 5;
-        driver_close(d);
+        assert_true(driver_open(d) != 0);
+        assert_non_null(strstr(d->error, "can neither be read nor written"));
         assert_int_equal(rmdir(slot_path(d, slot % 2)), 0);
         assert_int_equal(rename(aside_path(d), slot_path(d, slot % 2)), 0);
         assert_int_equal(check(d), MG_CHECK_HEALTHY);
         assert_int_equal(driver_open(d), 0);
         check_messages(d, last);
+        publish(d, 5);
+        last += 5;
         if (slot >= 2) checkpoint(d);
         driver_close(d);
         assert_int_equal(check(d), MG_CHECK_HEALTHY);
