@@ -91,14 +91,16 @@ static bool is_lost(const struct mg_stream *s, uint64_t seq) {
 }
 
 // The limit removes the oldest when there are more, and nothing else. A range that cannot be read goes as a whole.
-static void check_limit(const struct slot *sl, const struct mg_stream_state *st) {
+// A later life does not know any more that it was there.
+static void check_limit(struct slot *sl, const struct mg_stream_state *st) {
     const struct model *m = &sl->model;
     uint64_t left = 0;
     for (uint64_t seq = st->first; seq <= m->last; seq++) left += model_present(m, seq);
     for (uint64_t seq = st->first - 1; seq >= m->first_seq && is_lost(sl->stream, seq); seq--) left++;
-    sim_check(st->first <= model_first(m) || left >= sl->limit,
+    sim_check(st->first <= model_first(m) || st->first <= sl->went || left >= sl->limit,
               "stream %u: limited to %llu messages, and %llu from %llu on are all it has left", sl->no,
               (unsigned long long)sl->limit, (unsigned long long)left, (unsigned long long)st->first);
+    sl->went = st->first;
 }
 
 void decay_check(struct slot *sl, const struct mg_stream_state *st, const struct mg_buf *found,

@@ -251,6 +251,7 @@ static void create(struct shard *sh, struct slot *sl) {
                                sl->memory ? MG_STORAGE_MEMORY : MG_STORAGE_FILE, &l, first, &sl->stream, ctx_of(op));
     sl->visible = sl->model.last;
     sl->told = false;
+    sl->went = 0;
     sl->lost = sl->lost_operations = 0;
     if (err == 0) {
         mg_stream_set_ops(sl->stream, &ops, sl);

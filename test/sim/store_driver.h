@@ -25,6 +25,7 @@ struct slot {
     bool memory;         // or on disk
     bool aging;          // nothing but appends, and age takes them
     uint64_t limit;      // in decay: nothing but appends, and the limit takes them; the model does not know of it
+    uint64_t went;       // and has rightly taken all below
     bool sure;           // that it exists, or does not
     unsigned mood;       // what it is mostly asked
     struct model model;
