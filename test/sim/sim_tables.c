@@ -11,8 +11,8 @@
 //
 // Workloads: `points` crashes a short life at each of its operations; `lives` is long; `rot` spoils bytes at rest: an
 // answer may then be an error, but not a wrong one. `halves` spoils one of everything that is there twice (a copy of a
-// run, a foot of a segment, a slot of the manifest), also by what is whole but belongs elsewhere: then nothing may fail,
-// and a check must say which are damaged.
+// run, a foot of a segment, a slot of the manifest), also by what is whole but belongs elsewhere: then nothing may
+// fail, and a check must say which are damaged.
 #include <stdio.h>
 #include <string.h>
 
@@ -183,12 +183,13 @@ static void check_walk(struct world *w, const struct mg_run *r, uint64_t id) {
     uint64_t n = 0;
     int err;
     for (err = mg_run_iter_seek(it, mg_slice_of(NULL, 0)); err != MG_ENOTFOUND; err = mg_run_iter_next(it)) {
-        char value[32];
+        char key[32], value[32];
         int i;
         if (!fine(w, err, "a range")) continue;
         const struct mg_row *row = mg_run_iter_row(it);
-        bool right = sscanf(row->key.p, "key %4d", &i) == 1 && mg_slice_eq(row->value, value_of(value, id, (uint64_t)i));
-        sim_check(right, "a wrong row in a range");
+        snprintf(key, sizeof key, "%.*s", (int)row->key.n, row->key.p);
+        sim_check(sscanf(key, "key %4d", &i) == 1 && mg_slice_eq(row->value, value_of(value, id, (uint64_t)i)),
+                  "a wrong row in a range");
         n++;
     }
     mg_run_iter_free(it);
