@@ -379,7 +379,8 @@ static void keep_facts(struct checkpoint *c) {
         mg_facts_add(now, x);
         for (uint32_t k = 0; k < x->len; k++) {
             const struct mg_fact_stretch *old = &c->facts.stretches[x->at + k];
-            if (mg_keeper_segment(c->st, old->segment)) mg_facts_add_stretch(now, *old);
+            if (mg_keeper_segment(c->st, old->segment) || mg_keeper_lost_segment(c->st, old->segment))
+                mg_facts_add_stretch(now, *old);
         }
         while (at < c->streams_len && c->streams[at]->id < x->stream) at++;
         const struct mg_sealed_stream *z = at < c->streams_len ? c->streams[at] : NULL;

@@ -93,7 +93,6 @@ static int take_stretch(struct mg_store *st, uint64_t id, const struct mg_row *r
     if (c.last_seq < s->first) c.live = 0; // whatever its row says
     if (g) {
         c.segment = mg_segment_ref_get(g);
-        add_fact(&st->keeping->facts, id, &c);
     } else if (c.live > 0) { // reported when it was not found; none of it can be read, none of it is gone
         if (s->unreadable_ranges == NULL) s->unreadable_ranges = mg_zalloc(sizeof(*s->unreadable_ranges));
         s->unreadable += mg_lost_add(s->unreadable_ranges, c.first_seq, c.last_seq, c.live);
@@ -103,6 +102,7 @@ static int take_stretch(struct mg_store *st, uint64_t id, const struct mg_row *r
         if (lost == NULL) mg_rows_delete(s->rows, row->key);
         return 0;
     }
+    add_fact(&st->keeping->facts, id, &c); // of a missing segment, too: no compaction spans it
     mg_stretches_add(&s->cold, &c);
     return 0;
 }

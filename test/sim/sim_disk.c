@@ -464,6 +464,13 @@ int sim_disk_set(struct sim_disk *d, const char *name, const void *p, size_t n) 
     return 0;
 }
 
+void sim_disk_take(struct sim_disk *d, const char *name) {
+    settle_all(d);
+    if (entry_find(&d->now, name) == NULL) return;
+    entry_remove(&d->now, name);
+    entry_remove(&d->disk, name);
+}
+
 bool sim_disk_some_file(struct sim_disk *d, char name[MG_DISK_NAME_MAX + 1]) {
     uint64_t n = 0;
     for (struct mg_list *l = d->now.next; l != &d->now; l = l->next) {

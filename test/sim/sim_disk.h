@@ -60,6 +60,7 @@ int sim_disk_bad_sector(struct sim_disk *d, const char *name, uint64_t at); // r
 void sim_disk_good_sector(struct sim_disk *d, const char *name, uint64_t at);  // it can be read after all
 void sim_disk_stuck(struct sim_disk *d, const char *name, bool on); // reads and writes fail as long; any file
 int sim_disk_set(struct sim_disk *d, const char *name, const void *p, size_t n); // a file with these bytes, durable
+void sim_disk_take(struct sim_disk *d, const char *name); // the file is gone, and that is durable
 bool sim_disk_some_file(struct sim_disk *d, char name[MG_DISK_NAME_MAX + 1]); // one that is not empty; false: none
 // The bytes that a reader would see; NULL: no such file. Valid until something changes it.
 const uint8_t *sim_disk_peek(struct sim_disk *d, const char *name, uint64_t *size);

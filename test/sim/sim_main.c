@@ -174,6 +174,8 @@ int sim_main(int argc, char **argv, uint64_t seeds, void (*run)(uint64_t seed, c
         alarm(PATIENCE);
         run(seed, &args);
     }
-    printf("%llu seeds passed\n", (unsigned long long)n);
+    printf("%llu seeds passed", (unsigned long long)n);
+    if (n) printf(": %llu to %llu", (unsigned long long)args.first, (unsigned long long)(args.first + n - 1));
+    putchar('\n');
     return 0;
 }

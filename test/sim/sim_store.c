@@ -72,9 +72,13 @@ static void try_second(struct world *w) {
 static void process_main(void *arg) {
     struct world *w = arg;
     char err[256] = "";
+    uint64_t before = w->files ? files_digest(w) : 0;
     int rc = mg_store_open(&w->store, &w->o, err, sizeof(err));
     if (rc != 0) {
         sim_trace("open: %s: %s", mg_strerror(rc), err);
+        sim_check(!w->files || !w->decay, "the store does not open, and all it needs is there: %s", err);
+        sim_check(err[0] && !strchr(err, '\n'), "not one sentence: %s", err);
+        sim_check(!w->files || files_digest(w) == before, "the store does not open, and has changed files: %s", err);
         sim_check(world_over(w) || w->damaged || w->faulty, "the store does not open: %s", err);
         w->failed = true;
         return;
@@ -155,6 +159,7 @@ static void world_init(struct world *w, uint64_t seed, const struct sim_args *ar
 static void world_fini(struct world *w) {
     clock_free(w->clock);
     erasures_free(w);
+    files_free(w);
     slots_fini(w);
     sim_disk_free(w->disk);
     sim_free(w->sim);
@@ -326,6 +331,35 @@ static void run_manifest(struct world *w) {
     manifest_heal(w);
 }
 
+// Not only the last life has everything back: each of them may.
+static void harm_files(struct world *w, bool away) {
+    unsigned lives = 2 + (unsigned)sim_below(w->sim, 4);
+    w->quota = 20 + sim_below(w->sim, sim_chance(w->sim, 128) ? 100 : 600);
+    w->files = files_new(away);
+    w->decay = w->damaged = w->tight = true;
+    for (unsigned i = 0; i < lives; i++, draw_parts(w)) {
+        live(w, 0, SIM_KILL);
+        files_heal(w, sim_chance(w->sim, 100));
+        if (!sim_chance(w->sim, 64)) files_harm(w);
+    }
+    live(w, 0, SIM_KILL);
+    files_heal(w, true);
+}
+
+static void run_away(struct world *w) { harm_files(w, true); }
+static void run_files(struct world *w) { harm_files(w, false); }
+
+// What is missing of the journal stays lost, also when the file is back.
+static void run_ring(struct world *w) {
+    unsigned lives = 1 + (unsigned)sim_below(w->sim, 3);
+    for (unsigned i = 0; i < lives; i++) live(w, 0, SIM_KILL);
+    w->files = files_new(false);
+    w->damaged = w->look_only = true;
+    files_harm_journal(w);
+    live(w, 0, SIM_KILL);
+    files_heal(w, true);
+}
+
 static void run_interval(struct world *w) {
     w->interval = true;
     w->o.sync_interval = 5000000;
@@ -350,9 +384,11 @@ static void run(uint64_t seed, const struct sim_args *args) {
     } all[] = {{"calm", run_calm}, {"lives", run_lives}, {"rot", run_rot},   {"errors", run_errors},
                {"lives", run_lives}, {"stray", run_stray}, {"full", run_full}, {"interval", run_interval},
                {"unlinks", run_unlinks}, {"clock", run_clock}, {"decay", run_decay},
-               {"erase", run_erase}, {"scrub", run_scrub}, {"manifest", run_manifest}};
-    const uint64_t n = sizeof(all) / sizeof(all[0]), usual = n - 3;
-    uint64_t drawn = seed % 16 == 15 ? usual + seed / 16 % 3 : seed % usual; // the last three are rarer
+               {"erase", run_erase}, {"scrub", run_scrub}, {"manifest", run_manifest},
+               {"away", run_away}, {"files", run_files}, {"ring", run_ring}};
+    const uint64_t n = sizeof(all) / sizeof(all[0]), named = 3, usual = n - named - 3;
+    // The last three only by their names; the three before them are rarer.
+    uint64_t drawn = seed % 16 == 15 ? usual + seed / 16 % 3 : seed % usual;
     if (args->workload ? strcmp(args->workload, "points") == 0 : seed % 16 == 0) {
         run_points(seed, args);
         return;

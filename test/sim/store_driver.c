@@ -67,7 +67,8 @@ static void on_result(void *app, const struct mg_result *r) {
         model_cancel(m, m->answered - 1);
         return;
     }
-    if (sl->w->damaged) return; // the model may have lost its way
+    bool strict = sl->w->files && sl->w->decay && sl->limit == 0;
+    if (sl->w->damaged && !strict) return; // the model may have lost its way
     sim_check(r->err == op->want.err && r->duplicate == op->want.duplicate,
               "stream %u: operation %u: %s%s, not %s%s (seq %llu, %llu)", sl->no, m->answered, mg_strerror(r->err),
               r->duplicate ? " (duplicate)" : "", mg_strerror(op->want.err), op->want.duplicate ? " (duplicate)" : "",
@@ -436,7 +437,7 @@ static void work(struct shard *sh) {
         struct slot *sl = some_slot(sh);
         if (sl && sim_chance(s, 60) && sl->phase == SLOT_PRESENT) reads_begin(sh, sl);
         else if (sl) act(sh, sl), n++;
-        if (w->decay && !w->scrub && sim_chance(s, 1)) decay_spoil(w);
+        if (w->decay && !w->scrub && !w->files && sim_chance(s, 1)) decay_spoil(w);
         if (sim_chance(s, 3)) mg_store_press(w->store);
         if (sim_chance(s, 1)) mg_store_scrub(w->store);
         if (sim_chance(s, 2)) pause(sh, sim_below(s, 60000000));

@@ -113,6 +113,8 @@ struct world {
         uint8_t *bytes; // as it is then, owned; NULL: neither is spoiled
     } wound;
     bool wounded;
+    struct files *files; // owned; NULL: whole files stay where they are (store_files.c)
+    bool whole;          // and in this life they are all where they were
     struct erasures *erasures; // owned; NULL: nobody looks whether bytes of erased messages are left
     struct clock *clock; // owned; NULL: the usual things are asked, of all streams
 };
@@ -149,6 +151,15 @@ void decay_check(struct slot *sl, const struct mg_stream_state *st, const struct
 // again, as it was, if nobody has written it.
 void manifest_spoil(struct world *w);
 void manifest_heal(struct world *w);
+
+// store_files.c: between two lives. Some files are away, cut short, or changed places with another of their kind; then
+// some of what was done is undone, or all of it, but for what the store has replaced meanwhile.
+struct files *files_new(bool away); // only segments, and they are away
+void files_free(struct world *w);
+void files_harm(struct world *w);
+void files_heal(struct world *w, bool all);
+void files_harm_journal(struct world *w); // the same of its files
+uint64_t files_digest(struct world *w);   // of everything on the disk
 
 // store_erase.c: messages that are erased are gone from the disk some time after that is known.
 struct erasures *erasures_new(struct world *w);
