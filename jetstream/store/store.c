@@ -26,6 +26,7 @@
 #define DEFAULT_ROWS (64u * 1024 * 1024)
 #define BIG_STREAM (8u * 1024 * 1024)
 _Static_assert(MG_STORE_BUCKETS == MG_JOURNAL_BUCKETS, "of the same histograms");
+_Static_assert(MG_STORE_SENTENCE == MG_JOURNAL_SENTENCE, "the same");
 
 #define WALK 1024u // some 100 us
 #define IDLE_SEAL_NS UINT64_C(20000000)
@@ -150,6 +151,8 @@ static void journal_poisoned(void *arg, const struct mg_disk_why *why) {
     mg_store_poisoned(arg);
 }
 
+static void measured(void *arg, const char *sentence) { mg_store_say(arg, MG_LOG_INF, "%s", sentence); }
+
 static int open_journal(struct mg_store *st, struct mg_disk_why *why) {
     struct mg_journal_options o = {
         .disk = st->disk,
@@ -169,6 +172,7 @@ static int open_journal(struct mg_store *st, struct mg_disk_why *why) {
         .pressure = pressure,
         .space = space,
         .poisoned = journal_poisoned,
+        .measured = measured,
     };
     return mg_journal_open(&st->journal, &o, why);
 }

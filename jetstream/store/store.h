@@ -89,6 +89,7 @@ struct mg_store_counters {
 };
 
 // What the recovery has found, and how the store is.
+#define MG_STORE_SENTENCE 320u
 struct mg_store_status {
     uint64_t streams, messages, bytes;
     uint64_t lost_messages, damaged_pages, damaged_files;
@@ -102,7 +103,7 @@ struct mg_store_status {
     bool resting;                                 // nothing to do in the background
     bool poisoned, full;
     uint64_t disk_free;   // bytes that this process could still write; 0: unknown
-    char sync_method[96]; // the sentence of the calibration
+    char sync_method[MG_STORE_SENTENCE]; // what the journal is, and how it writes
 };
 
 // Opens or creates the directory and recovers, blocking: before the shards run. err gets one sentence (text of 256).

@@ -40,6 +40,53 @@ static void second_server_is_refused(void **state) {
     assert_int_equal(d->ok, 2);
 }
 
+static bool has_whole_sentence(const char *text) {
+    static const char *const ends[] = {"no volatile write cache", "flushed at each commit", "write cache, FUA",
+                                       "write cache unknown", "THIS FILE SYSTEM IS IN MEMORY"};
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        size_t n = strlen(text), m = strlen(ends[i]);
+        if (n >= m && strcmp(text + n - m, ends[i]) == 0) return true;
+    }
+    return false;
+}
+
+static void sentence_has_an_end(void **state) {
+    struct driver *d = *state;
+    assert_int_equal(driver_open(d), 0);
+    assert_true(has_whole_sentence(mg_store_status(d->store).sync_method));
+    driver_stream(d, 0, "S", NULL);
+    driver_run(d, driver_quiet);
+    assert_true(has_whole_sentence(mg_store_status(d->store).sync_method));
+}
+
+static unsigned times_said(const struct driver *d, const char *text) {
+    unsigned n = 0;
+    for (const char *p = d->log; (p = strstr(p, text)) != NULL; p++) n++;
+    return n;
+}
+
+// The first commit of a new store measures the device, and the log has what it found: once. Later starts measure it
+// before they are done, and leave it to whoever opened the store to say so.
+static void first_commit_tells_of_the_device(void **state) {
+    struct driver *d = *state;
+    assert_int_equal(driver_open(d), 0);
+    assert_non_null(strstr(mg_store_status(d->store).sync_method, "(not measured)"));
+    assert_int_equal(times_said(d, "Journal of"), 0);
+    for (int i = 0; i < 3; i++) {
+        driver_stream(d, 0, i == 0 ? "S" : i == 1 ? "T" : "U", NULL);
+        driver_run(d, driver_quiet);
+    }
+    bool measured = strstr(mg_store_status(d->store).sync_method, "us against") != NULL;
+    assert_int_equal(times_said(d, "Journal of"), measured ? 1 : 0);
+    if (measured) assert_true(driver_said(d, mg_store_status(d->store).sync_method));
+    driver_close(d);
+    d->log[0] = '\0';
+    assert_int_equal(driver_open(d), 0);
+    driver_stream(d, 0, "V", NULL);
+    driver_run(d, driver_quiet);
+    assert_int_equal(times_said(d, "Journal of"), 0);
+}
+
 static uint64_t messages_of(struct driver *d, const char *name) {
     struct mg_stream *s = driver_find(d, name);
     struct mg_stream_state state = {0};
@@ -153,6 +200,8 @@ static void old_messages_do_expire(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(second_server_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(sentence_has_an_end, setup, teardown),
+        cmocka_unit_test_setup_teardown(first_commit_tells_of_the_device, setup, teardown),
         cmocka_unit_test_setup_teardown(parts_may_change, setup, teardown),
         cmocka_unit_test_setup_teardown(clock_that_jumped, setup, teardown),
         cmocka_unit_test_setup_teardown(old_messages_do_expire, setup, teardown),
