@@ -78,7 +78,8 @@ struct mg_journal_options {
     void *arg;
     int (*record)(void *arg, const struct mg_record_view *record, const void *bytes, uint64_t page);
     void (*damage)(void *arg, const struct mg_journal_damage *damage);
-    void (*progress)(void *arg, uint64_t done, uint64_t total); // bytes
+    // Bytes; first of the ring, read to see where the journal is in it, then of what is replayed.
+    void (*progress)(void *arg, bool replay, uint64_t done, uint64_t total);
 
     // Free pages have become few (less than half of the ring), or a batch was refused for want of them: time to
     // recycle. Any thread that submits, and the committer. May be NULL.

@@ -45,7 +45,8 @@ struct mg_stream;
 struct mg_store_options {
     const char *dir;
     unsigned parts;          // shards, at least 1
-    uint64_t ring_bytes;     // of the journal; 0: 64 MB. Bounds the memtables, too
+    // These follow from a limit by mg_store_size (size.h).
+    uint64_t ring_bytes;     // of the journal; 0: 64 MB. Bounds the memtables, too. Fixed for the life of the store
     uint64_t cache_bytes;    // for cold reads, and as much for filters of tables; 0: 64 MB
     uint64_t rows_bytes;     // of generations of rows kept as a cache, all parts together; 0: 64 MB
     uint64_t sync_interval;  // ns; 0: always, an acknowledgement means on disk. Else acknowledged first, synced later
@@ -71,9 +72,9 @@ struct mg_store_options {
     struct mg_store_progress *progress; // may be NULL
 };
 
-// Readable from any thread while mg_store_open runs on another.
+// Readable from any thread while mg_store_open runs on another. The log tells the same when it takes long.
 struct mg_store_progress {
-    atomic_uint_fast64_t bytes, bytes_total; // of the journal, read and to be read
+    atomic_uint_fast64_t bytes, bytes_total; // of the journal, done and to be done: first it is read, then replayed
     atomic_uint_fast64_t records;            // replayed
 };
 
