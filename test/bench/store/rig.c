@@ -16,6 +16,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "jetstream/store/size.h"
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
@@ -265,9 +266,9 @@ void rig_open_sections(struct rig *r, const char *dir, uint64_t ring_bytes, uint
 }
 
 void rig_open_small(struct rig *r, const char *dir, uint64_t memory) {
-    uint64_t share = memory / 8;
-    open_with(r, &(struct mg_store_options){
-                     .dir = dir, .ring_bytes = share, .cache_bytes = share, .rows_bytes = share});
+    struct mg_store_options o = {.dir = dir};
+    mg_store_size(&o, memory);
+    open_with(r, &o);
 }
 
 void rig_run(struct rig *r, enum rig_step (*step)(void *arg), void *arg) {
