@@ -188,8 +188,8 @@ static int make_up(struct mg_js_stream_config *c, mg_slice name) {
     return 0;
 }
 
-// What others rely on. Everything else in it was checked before it was stored, and can do no harm. A subject that is the
-// name is one by default.
+// What others rely on. Everything else in it was checked before it was stored, and can do no harm. A subject that is
+// the name is one by default.
 static bool is_servable(const struct mg_js_stream_config *c, mg_slice name) {
     bool ok = mg_slice_eq(c->name, name) && mg_js_name_valid(name) && name.n <= MG_JS_MAX_NAME;
     for (size_t i = 0; ok && i < c->subjects.n; i++)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) The Midge Authors
 //
-// A folder of the store is missing at a start: it is made again, what was in it is told and counted, and everything that
-// needs the folder works.
+// A folder of the store is missing at a start: it is made again, what was in it is told and counted, and everything
+// that needs the folder works.
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
