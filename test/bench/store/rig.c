@@ -170,7 +170,8 @@ static uint64_t each_file(const char *dir, bool remove_all, bool forget) {
             bytes += each_file(path, remove_all, forget);
             continue;
         }
-        bytes += (uint64_t)st.st_size;
+        uint64_t taken = (uint64_t)st.st_blocks * 512; // more, where room was made in advance; less never counts
+        bytes += taken > (uint64_t)st.st_size ? taken : (uint64_t)st.st_size;
         int fd = forget ? open(path, O_RDONLY) : -1;
         if (fd >= 0) {
             fdatasync(fd);
@@ -438,6 +439,7 @@ static void send(struct load *l) {
     if (l->body == NULL) a.mbuf = l->payload; // as a connection has one
     if (l->latency) l->starts[l->sent % l->in_flight] = mg_loop_clock(l->rig->loop);
     mg_assert(mg_stream_append(l->streams[l->sent % l->nstreams], &a, l) == 0);
+    l->bytes += len + size;
     l->sent++;
 }
 

@@ -107,6 +107,7 @@ struct load {
     size_t (*body)(struct load *l, char *out);   // up to 1 MB; NULL: `size` zeros
     // Its own.
     uint64_t sent, answered, failed, began, seed;
+    uint64_t bytes; // of subjects and payloads that were sent
     uint64_t *starts;
     struct mg_mbuf *payload;
 };
