@@ -28,6 +28,10 @@ struct mg_js_item *mg_js_catalogue_find(const struct mg_js_catalogue *all, mg_sl
     return is_at(all, at, name) && !all->v[at]->unreadable ? all->v[at] : NULL;
 }
 
+bool mg_js_catalogue_has(const struct mg_js_catalogue *all, mg_slice name) {
+    return is_at(all, place_of(all, name), name);
+}
+
 bool mg_js_catalogue_unreadable(const struct mg_js_catalogue *all, mg_slice name) {
     size_t at = place_of(all, name);
     return is_at(all, at, name) && all->v[at]->unreadable;

@@ -42,6 +42,7 @@ struct mg_js_catalogue {
 void mg_js_catalogue_fini(struct mg_js_catalogue *all); // nobody waits any more
 
 struct mg_js_item *mg_js_catalogue_find(const struct mg_js_catalogue *all, mg_slice name); // NULL: there is none
+bool mg_js_catalogue_has(const struct mg_js_catalogue *all, mg_slice name); // an unreadable one, too
 bool mg_js_catalogue_unreadable(const struct mg_js_catalogue *all, mg_slice name);
 // The shard for a new stream: the one with the fewest; of several the last, for the first has listeners and the API.
 unsigned mg_js_catalogue_place(const struct mg_js_catalogue *all, unsigned shards);

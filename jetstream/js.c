@@ -22,17 +22,24 @@ struct mg_js_sub {
 
 // ---- life -----------------------------------------------------------------------------------------------------------
 
-static void take_in(struct mg_js *js, struct mg_stream *store) {
+// Nobody else has its name. NULL: it stays as it is, out of service.
+static struct mg_js_stream *take_in(struct mg_js *js, struct mg_stream *store) {
     struct mg_js_stream_config config;
-    if (mg_js_stream_load(&config, mg_stream_config(store)) != 0) {
-        mg_slice name = mg_stream_name(store);
+    mg_slice name = mg_stream_name(store), text = mg_stream_config(store);
+    if (mg_js_stream_recover(&config, name, text) != 0) {
         mg_log_err(js->log, "JetStream: the configuration of stream %.*s cannot be read: it stays, out of service",
                    (int)name.n, name.p);
-        return;
+        return NULL;
     }
+    if (text.n == 0)
+        mg_log_wrn(js->log,
+                   "JetStream: the configuration of stream %.*s is lost: it has %llu messages, no limits and no "
+                   "subjects until it is updated",
+                   (int)name.n, name.p, (unsigned long long)mg_stream_messages(store));
     struct mg_js_stream *s = mg_js_stream_new(js, store, &config);
     mg_js_add(js, s);
     mg_js_members_recover(s);
+    return s;
 }
 
 static void may_send_again(struct mg_credit_waiter *w) {
@@ -74,19 +81,26 @@ void mg_js_start(struct mg_js *js, const struct mg_js_setup *o) {
     mg_list_init(&js->credit.link);
     js->credit.resume = may_send_again;
     mg_store_part_start(js->part, mg_shard_loop(js->shard), mg_shard_wheel(js->shard));
-    for (struct mg_stream *s = mg_stream_next(js->part, NULL); s; s = mg_stream_next(js->part, s)) take_in(js, s);
     if (js->all) js->api = mg_js_subscribe(js, MG_S("$JS.API.>"), mg_js_api_message, js);
-    tell_others(js);
 }
 
-void mg_js_enter(struct mg_js *first, const struct mg_js *js) {
-    const unsigned shard = mg_shard_id(js->shard);
-    for (struct mg_stream *s = mg_stream_next(js->part, NULL); s; s = mg_stream_next(js->part, s)) {
-        const struct mg_js_stream *in_service = mg_js_find(js, mg_stream_name(s));
-        struct mg_js_item *e = mg_js_catalogue_add(first->all, mg_stream_name(s), shard,
-                                                    in_service ? &in_service->config : NULL);
-        if (in_service && js == first) mg_js_item_borrow(e, &in_service->config);
+static void enter(struct mg_js *first, struct mg_js *js, struct mg_stream *store) {
+    mg_slice name = mg_stream_name(store);
+    if (mg_js_catalogue_has(first->all, name)) {
+        mg_log_err(js->log,
+                   "JetStream: there are two streams of the name %.*s: one, with %llu messages, stays as it is, out of "
+                   "service",
+                   (int)name.n, name.p, (unsigned long long)mg_stream_messages(store));
+        return;
     }
+    const struct mg_js_stream *s = take_in(js, store);
+    struct mg_js_item *e = mg_js_catalogue_add(first->all, name, mg_shard_id(js->shard), s ? &s->config : NULL);
+    if (s && js == first) mg_js_item_borrow(e, &s->config);
+}
+
+void mg_js_enter(struct mg_js *first, struct mg_js *js) {
+    for (struct mg_stream *s = mg_stream_next(js->part, NULL); s; s = mg_stream_next(js->part, s)) enter(first, js, s);
+    tell_others(js);
 }
 
 static void bury(struct mg_js *js) {

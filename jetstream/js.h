@@ -87,11 +87,11 @@ struct mg_js {
     bool stopping, ended;   // ended: the shards' threads do no more
 };
 
-// Takes the streams of the part into service. Before the shards run; then, on the thread that did it for all of them,
-// mg_js_enter with each.
+// Before the shards run: this, then mg_js_enter, with each of them, on one thread.
 void mg_js_start(struct mg_js *js, const struct mg_js_setup *o);
-// The streams of js, which may be the same, are entered into the catalogue of `first`.
-void mg_js_enter(struct mg_js *first, const struct mg_js *js);
+// Takes the streams of js into service and enters them into the catalogue of `first`, which may be the same. A stream
+// that cannot be served, whatever is wrong with it on disk, is left as it is, and the log says so.
+void mg_js_enter(struct mg_js *first, struct mg_js *js);
 // The shards' threads have ended: drops everything without a word. The parts have stopped. First mg_js_end with all,
 // then this; *js stays until the store is closed.
 void mg_js_end(struct mg_js *js);

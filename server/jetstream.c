@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "jetstream/js.h"
+#include "jetstream/store/size.h"
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
@@ -32,13 +33,25 @@ static char *store_path(const struct mg_options *o) {
     return path.p;
 }
 
+static uint64_t machine_memory(const struct mg_server *s) {
+    struct mg_figures figures = {0};
+    if (s->params.figures) s->params.figures(s->params.arg, &figures);
+    return figures.ram;
+}
+
+static uint64_t store_memory(const struct mg_server *s) {
+    const struct mg_js_options *o = &s->settings->opts->js;
+    if (o->store_memory > 0) return (uint64_t)o->store_memory;
+    uint64_t machine = machine_memory(s);
+    return machine ? mg_store_memory(machine) : MG_STORE_MEMORY_FULL;
+}
+
 // spec/jetstream-streams.md 21: three quarters of what there is, unless it is configured.
 static int64_t max_memory(const struct mg_server *s) {
     const struct mg_js_options *o = &s->settings->opts->js;
-    struct mg_figures figures = {0};
     if (o->max_memory_set) return o->max_memory;
-    if (s->params.figures) s->params.figures(s->params.arg, &figures);
-    return figures.ram ? (int64_t)(figures.ram / 4 * 3) : INT64_C(256) << 20;
+    uint64_t machine = machine_memory(s);
+    return machine ? (int64_t)(machine / 4 * 3) : INT64_C(256) << 20;
 }
 
 static int64_t max_store(const struct mg_server *s) {
@@ -55,6 +68,7 @@ static void log_store(struct mg_server *s) {
     mg_log_inf(s->log, "Starting JetStream");
     mg_log_inf(s->log, "  Max Memory:  %s", mg_fmt_size(size, max_memory(s)));
     mg_log_inf(s->log, "  Max Storage: %s", mg_fmt_size(size, max_store(s)));
+    mg_log_inf(s->log, "  Store Memory: %s", mg_fmt_size(size, (int64_t)store_memory(s)));
     mg_log_inf(s->log, "  Store directory: \"%s\"", j->dir);
     mg_log_inf(s->log, "  %s", st.sync_method);
     if (j->domain) mg_log_inf(s->log, "  Domain: %s", j->domain);
@@ -92,6 +106,8 @@ static void opened(struct mg_work *w) {
 static void fill_options(struct mg_server *s, struct mg_store_options *so) {
     const struct mg_js_options *o = &s->settings->opts->js;
     *so = (struct mg_store_options){.dir = s->js->dir, .parts = s->n, .log = on_log, .log_arg = s};
+    so->progress = &s->js->progress;
+    mg_store_size(so, store_memory(s));
     so->sync_interval = (uint64_t)o->sync_interval;
     if (o->max_buffered_msgs > 0 && o->max_buffered_msgs < UINT32_MAX)
         so->queue_messages = (uint32_t)o->max_buffered_msgs;

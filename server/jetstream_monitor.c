@@ -44,6 +44,11 @@ bool server_js_facts(struct mg_server *s, struct mg_js_facts *out) {
     const struct mg_js_options *o = &s->settings->opts->js;
     if (!s->settings->opts->jetstream) return false;
     *out = (struct mg_js_facts){.ready = j && j->started};
+    if (j && !j->started) {
+        out->restored = atomic_load_explicit(&j->progress.bytes, memory_order_relaxed);
+        out->to_restore = atomic_load_explicit(&j->progress.bytes_total, memory_order_relaxed);
+        if (out->restored > out->to_restore) out->restored = 0; // the second half has just begun
+    }
     if (!out->ready) return true;
     const struct mg_js *js = s->ctl[0].js;
     const struct mg_js_sums sums = mg_js_sums(j->shared, s->n);

@@ -109,6 +109,7 @@ struct server_js {
     struct mg_js_catalogue all;
     struct mg_js_shared *shared;
     char *dir, *name, *domain;
+    struct mg_store_progress progress; // while the store is opened
     struct mg_arena asker; // what the last advisory tells of a client
     unsigned stopped;      // shards
     bool started, stopping;

@@ -176,6 +176,34 @@ int mg_js_stream_load(struct mg_js_stream_config *c, mg_slice json) {
     return MG_ECORRUPT;
 }
 
+// No limit removes anything, and without subjects it is in nobody's way.
+static int make_up(struct mg_js_stream_config *c, mg_slice name) {
+    memset(c, 0, sizeof *c);
+    mg_string_set(&c->name, name);
+    mg_string_set(&c->description, MG_S("Recovered by --rebuild-store: its name and settings were lost"));
+    c->max_consumers = c->max_msgs = c->max_bytes = c->max_msgs_per_subject = c->max_msg_size = -1;
+    c->num_replicas = 1;
+    c->allow_direct = true;
+    mg_js_stream_stamp(c);
+    return 0;
+}
+
+// What others rely on. Everything else in it was checked before it was stored, and can do no harm. A subject that is
+// the name is one by default.
+static bool is_servable(const struct mg_js_stream_config *c, mg_slice name) {
+    bool ok = mg_slice_eq(c->name, name) && mg_js_name_valid(name) && name.n <= MG_JS_MAX_NAME;
+    for (size_t i = 0; ok && i < c->subjects.n; i++)
+        ok = mg_js_subject_valid(c->subjects.v[i]) || mg_slice_eq(c->subjects.v[i], name);
+    return ok;
+}
+
+int mg_js_stream_recover(struct mg_js_stream_config *c, mg_slice name, mg_slice json) {
+    int rc = json.n ? mg_js_stream_load(c, json) : make_up(c, name);
+    if (rc != 0 || is_servable(c, name)) return rc;
+    mg_shape_fini(&config_shape, c);
+    return MG_ECORRUPT;
+}
+
 bool mg_js_stream_same(const struct mg_js_stream_config *c, const struct mg_js_stream_config *stored) {
     struct mg_js_stream_config copy;
     mg_shape_copy(&config_shape, &copy, c);

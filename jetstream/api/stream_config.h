@@ -133,6 +133,9 @@ void mg_js_stream_fini(struct mg_js_stream_config *c);
 // The stored form is JSON as the reference prints it: mg_js_stream_load reads it back. MG_ECORRUPT: it is none.
 void mg_js_stream_write(const struct mg_js_stream_config *c, struct mg_jw *w);
 int mg_js_stream_load(struct mg_js_stream_config *c, mg_slice json);
+// The same for what the disk has of the stream `name`. MG_ECORRUPT: it cannot be served. Without any text (the store
+// was rebuilt, and that was lost) one is made up: it keeps what is there, takes nothing in, and can be updated.
+int mg_js_stream_recover(struct mg_js_stream_config *c, mg_slice name, mg_slice json);
 // As mg_js_stream_write, with _nats.ver and _nats.level: for answers to create, update and info.
 void mg_js_stream_write_answer(const struct mg_js_stream_config *c, const char *version, struct mg_jw *w);
 

@@ -75,7 +75,7 @@ static void learn_ring(struct listing *l) {
     h->ring_file_pages = (uint32_t)(l->ring_bytes / MG_DISK_ALIGN);
     bool known = mg_journal_learn(l->disk, h->page_bytes, h->ring_file_pages, l->rings, &hint);
     if (known && l->salt == 0) l->salt = hint.salt;
-    uint32_t usual = (uint32_t)(MG_RING / l->ring_bytes), files = l->rings;
+    uint32_t usual = MG_RING / MG_RING_FILE, files = l->rings;
     if (!hint.lapped && files < usual) files = usual;
     h->ring_pages = (uint64_t)(files < 2 ? 2 : files) * h->ring_file_pages;
 }

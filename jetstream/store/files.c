@@ -299,12 +299,22 @@ int mg_files_commit(struct mg_store *st, const struct mg_files_change *c) {
 
 // ---- open -----------------------------------------------------------------------------------------------------------
 
-static int new_store(struct mg_store *st, struct mg_disk_why *why) {
+int mg_files_make_folders(struct mg_store *st, bool missed, struct mg_disk_why *why) {
     static const char *const folders[] = {"journal", "segments", "tables"};
+    bool made = false;
     for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
         int err = mg_disk_mkdir(st->disk, folders[i], why);
-        if (err && err != MG_EEXISTS) return err;
+        if (err == MG_EEXISTS) continue;
+        if (err) return err;
+        if (missed) mg_store_say(st, MG_LOG_WRN, "the folder %s was missing; it was made again", folders[i]);
+        made = true;
     }
+    return made ? mg_disk_sync_dir(st->disk, "", why) : 0;
+}
+
+static int new_store(struct mg_store *st, struct mg_disk_why *why) {
+    int folders = mg_files_make_folders(st, false, why);
+    if (folders) return folders;
     struct mg_manifest_head *h = &st->head;
     memcpy(&h->store, st->o.secret, sizeof(h->store));
     memcpy(&h->salt, st->o.secret + sizeof(h->store), sizeof(h->salt));
@@ -437,6 +447,7 @@ static int read_store(struct mg_store *st, const struct mg_manifest *m, const st
     if (check.max_id >= st->keeping->next_file) st->keeping->next_file = check.max_id + 1;
     if (err == 0) err = open_runs(st, m, why);
     if (err == 0) take_segments(st, m, &absent);
+    if (err == 0 && !st->look_only) err = mg_files_make_folders(st, true, why); // behind all that refuses the start
     mg_free(absent.ids);
     return err;
 }

@@ -9,6 +9,8 @@
 
 // Reads or makes the manifest, opens what it names. Blocks.
 int mg_files_open(struct mg_store *st, struct mg_disk_why *why);
+// The folders of each store that are not there are made, durably. missed: the log is told.
+int mg_files_make_folders(struct mg_store *st, bool missed, struct mg_disk_why *why);
 // What the manifest says is in one slot only if a crash came between the two or the other one is damaged: it is written
 // there, too, before anything is done that cannot be undone. At the start. An error: the other slot can be neither read
 // nor written. Blocks.

@@ -30,6 +30,7 @@ static uint64_t mix(uint64_t h, uint64_t x) {
 
 uint64_t mg_frame_sum(const struct mg_table_env *env, uint64_t file, uint64_t at, uint32_t kind, const void *p,
                       size_t n) {
+    if (MG_PLANTED(anybodys_frame)) file = 0;
     uint64_t seed = mix(mix(mix(env->salt, file), at), (uint64_t)kind << 32 | n);
     return XXH3_64bits_withSeed(p, n, seed);
 }
@@ -59,8 +60,8 @@ int mg_frame_check(const struct mg_frame_file *f, const uint8_t *p, uint64_t at,
     struct mg_frame_head head;
     mg_frame_head_unpack(&head, p);
     if (head.length != length || head.kind != kind || !padding_is_zero(p, length)) return MG_ECORRUPT;
-    if (mg_frame_sum(f->env, f->id, at, kind, p + MG_FRAME_HEAD_SIZE, length) != head.checksum) return MG_ECORRUPT;
-    return MG_OK;
+    bool right = mg_frame_sum(f->env, f->id, at, kind, p + MG_FRAME_HEAD_SIZE, length) == head.checksum;
+    return right || MG_PLANTED(unchecked_frame) ? MG_OK : MG_ECORRUPT;
 }
 
 int mg_frame_length(const uint8_t *p, uint32_t kind, uint32_t *length) {
@@ -180,38 +181,52 @@ int mg_file_foot_write(struct mg_file_writer *w, uint8_t *foot, size_t n) {
     return mg_file_writer_finish(w);
 }
 
-// All of the page counts: damage in the zeroes behind a foot is damage, too.
-static int foot_check(const uint8_t *page, uint64_t magic, uint32_t version, size_t n) {
-    if (mg_get_u64(page) != magic || !version_ok(mg_get_u32(page + 8), version)) return MG_ECORRUPT;
-    if (mg_get_u64(page + n - 8) != mg_file_sum(page, n - 8)) return MG_ECORRUPT;
-    for (size_t i = n; i < MG_FOOT_BYTES; i++)
-        if (page[i]) return MG_ECORRUPT;
-    return MG_OK;
+// Both kinds of feet begin alike.
+_Static_assert(MG_AT(run_foot, flags) == MG_AT(segment_foot, flags), "the same place");
+_Static_assert(MG_AT(run_foot, file) == MG_AT(segment_foot, file), "the same place");
+_Static_assert(MG_AT(run_foot, salt) == MG_AT(segment_foot, salt), "the same place");
+_Static_assert(MG_AT(run_foot, size) == MG_AT(segment_foot, size), "the same place");
+
+// Written to this file, and not to another one that has come into its place.
+static bool foot_is_ours(const struct mg_frame_file *f, const uint8_t *page) {
+    return mg_get_u64(page + MG_AT(run_foot, file)) == f->id && mg_get_u64(page + MG_AT(run_foot, size)) == f->size &&
+           mg_get_u64(page + MG_AT(run_foot, salt)) == f->env->salt;
 }
 
-static int foot_of(const struct mg_frame_file *f, const struct mg_blob *blob, uint64_t which, uint64_t magic,
-                   uint32_t version, uint8_t *p, size_t n) {
+// All of the page counts: damage in the zeroes behind a foot is damage, too.
+static int foot_check(const struct mg_frame_file *f, const uint8_t *page, const struct mg_foot_want *want) {
+    uint64_t sum = mg_get_u64(page + want->n - 8);
+    if (mg_get_u64(page) != want->magic || !version_ok(mg_get_u32(page + 8), want->version)) return MG_ECORRUPT;
+    if (sum != mg_file_sum(page, want->n - 8) && !MG_PLANTED(unchecked_foot)) return MG_ECORRUPT;
+    for (size_t i = want->n; i < MG_FOOT_BYTES; i++)
+        if (page[i]) return MG_ECORRUPT;
+    if (MG_PLANTED(anybodys_foot)) return MG_OK;
+    if (!foot_is_ours(f, page) || mg_get_u32(page + MG_AT(run_foot, flags))) return MG_ECORRUPT;
+    return want->sum && sum != want->sum ? MG_ECORRUPT : MG_OK;
+}
+
+static int foot_of(const struct mg_frame_file *f, const struct mg_blob *blob, uint64_t which,
+                   const struct mg_foot_want *want, uint8_t *p) {
     if (f->size < 3 * MG_FOOT_BYTES || f->size % MG_FOOT_BYTES != 0) return MG_ECORRUPT;
     uint8_t *page = mg_alloc(MG_FOOT_BYTES);
     int err = mg_blob_read(blob, page, MG_FOOT_BYTES, f->size - (which + 1) * MG_FOOT_BYTES);
-    if (err == MG_OK) err = foot_check(page, magic, version, n);
-    if (err == MG_OK) memcpy(p, page, n);
+    if (err == MG_OK) err = foot_check(f, page, want);
+    if (err == MG_OK) memcpy(p, page, want->n);
     mg_free(page);
     return err;
 }
 
-int mg_file_foot_check(const struct mg_frame_file *f, uint64_t which, uint64_t magic, uint32_t version, uint8_t *p,
-                       size_t n) {
-    return foot_of(f, &f->main, which, magic, version, p, n);
+int mg_file_foot_check(const struct mg_frame_file *f, uint64_t which, const struct mg_foot_want *want, uint8_t *p) {
+    return foot_of(f, &f->main, which, want, p);
 }
 
-int mg_file_foot_read(const struct mg_frame_file *f, uint64_t magic, uint32_t version, uint8_t *p, size_t n) {
+int mg_file_foot_read(const struct mg_frame_file *f, const struct mg_foot_want *want, uint8_t *p) {
     struct mg_fault faults[4];
     int failed = 0, err = MG_ECORRUPT;
     for (uint64_t i = 0; i < 4; i++) {
         const struct mg_blob *blob = i < 2 ? &f->main : &f->copy;
         if (!blob->ops) continue;
-        err = foot_of(f, blob, i % 2, magic, version, p, n);
+        err = foot_of(f, blob, i % 2, want, p);
         if (err == MG_OK) break;
         faults[failed++] = (struct mg_fault){.file = f->id, .at = f->size - (i % 2 + 1) * MG_FOOT_BYTES,
                                              .bytes = MG_FOOT_BYTES, .kind = MG_FRAME_FOOT, .err = err, .copy = i > 1};

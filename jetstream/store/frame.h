@@ -109,12 +109,19 @@ int mg_file_head_check(const uint8_t *p, const struct mg_table_env *env, uint64_
 // Fills the rest of the file up to two copies of the foot, whose packed form (with room for the checksum at its end) is
 // given, and finishes the writer.
 int mg_file_foot_write(struct mg_file_writer *w, uint8_t *foot, size_t n);
-// Reads a foot of n packed bytes: the last one, the one before, those of the copy. MG_OK with its bytes in p, else the
-// error of the first. The magic and version are checked, the fields behind them are not.
-int mg_file_foot_read(const struct mg_frame_file *f, uint64_t magic, uint32_t version, uint8_t *p, size_t n);
+// Which foot is looked for.
+struct mg_foot_want {
+    uint64_t magic;
+    uint32_t version;
+    size_t n;     // packed bytes
+    uint64_t sum; // its checksum, as the manifest has it; 0: not known
+};
+// Reads a foot: the last one, the one before, those of the copy; the first that is whole and says that it is this
+// file's counts (its id, the store's salt, its size). MG_OK with its bytes in p, else the error of the first. What the
+// fields behind the size say is not looked at.
+int mg_file_foot_read(const struct mg_frame_file *f, const struct mg_foot_want *want, uint8_t *p);
 // One of the feet of f->main, counted from the end (0, 1). MG_OK with its bytes, MG_ECORRUPT, MG_EIO. No report.
-int mg_file_foot_check(const struct mg_frame_file *f, uint64_t which, uint64_t magic, uint32_t version, uint8_t *p,
-                       size_t n);
+int mg_file_foot_check(const struct mg_frame_file *f, uint64_t which, const struct mg_foot_want *want, uint8_t *p);
 // The checksum at the end of a packed structure.
 uint64_t mg_file_sum(const uint8_t *p, size_t n);
 

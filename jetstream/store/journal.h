@@ -78,11 +78,15 @@ struct mg_journal_options {
     void *arg;
     int (*record)(void *arg, const struct mg_record_view *record, const void *bytes, uint64_t page);
     void (*damage)(void *arg, const struct mg_journal_damage *damage);
-    void (*progress)(void *arg, uint64_t done, uint64_t total); // bytes
+    // Bytes; first of the ring, read to see where the journal is in it, then of what is replayed.
+    void (*progress)(void *arg, bool replay, uint64_t done, uint64_t total);
 
     // Free pages have become few (less than half of the ring), or a batch was refused for want of them: time to
     // recycle. Any thread that submits, and the committer. May be NULL.
     void (*pressure)(void *arg);
+    // The ways of writing were compared by the first commit, as its file was not there before: what mg_journal_describe
+    // says from now on. Once, the committer. May be NULL.
+    void (*measured)(void *arg, const char *sentence);
     // A file of the ring could not be made since there is no space (full), or could be made again. The thread that
     // makes them. May be NULL.
     void (*space)(void *arg, bool full);
@@ -178,6 +182,7 @@ void mg_journal_histograms(const struct mg_journal *j, uint64_t ns[MG_JOURNAL_BU
 
 // One sentence for the log: how commits are written, what that takes, what is known of the device. Any thread, after
 // the first commit; before it says so.
+#define MG_JOURNAL_SENTENCE 320u // bytes for it
 void mg_journal_describe(struct mg_journal *j, char *out, size_t cap);
 
 #endif

@@ -200,6 +200,14 @@ static void send_home(struct mg_journal *j, struct mg_batch *b, int result, uint
     }
 }
 
+static void tell_measured(struct mg_journal *j) {
+    char sentence[MG_JOURNAL_SENTENCE];
+    bool measured = atomic_load_explicit(&j->way_ns[RING_DIRECT], memory_order_relaxed) > 0;
+    if (!measured || j->o.measured == NULL) return;
+    mg_journal_describe(j, sentence, sizeof(sentence));
+    j->o.measured(j->o.arg, sentence);
+}
+
 // Makes sure that a commit of `count` pages can be written at the head. If not, the journal is poisoned and its batches
 // are not written.
 static int prepare(struct mg_journal *j, uint32_t count) {
@@ -209,6 +217,7 @@ static int prepare(struct mg_journal *j, uint32_t count) {
     if (rc == 0 && !j->calibrated) {
         ring_calibrate(j, &why);
         if (atomic_load(&j->poisoned)) return MG_EPOISONED;
+        tell_measured(j);
     }
     if (rc == 0) rc = wait_for_files(j, count);
     if (rc == 0) return 0;

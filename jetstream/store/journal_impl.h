@@ -35,6 +35,8 @@ struct ring_file {
     atomic_bool ready;              // exists, full size, filled by writes, durable
 };
 
+#define MG_PROGRESS_PAGES 256u // of a recovery, between two of its signs of life
+
 struct mg_journal {
     struct mg_journal_options o;
     uint64_t pages;  // of the ring

@@ -107,9 +107,10 @@ static void scan(struct mg_journal *j, struct ring_map *map, struct ring_reader 
             s->state = SLOT_DAMAGED;
             s->cause = (uint8_t)cause;
         }
-        if (j->o.progress && at % 1024 == 0) j->o.progress(j->o.arg, at * j->o.page_bytes, bytes);
+        if (j->o.progress && at % MG_PROGRESS_PAGES == 0)
+            j->o.progress(j->o.arg, false, at * j->o.page_bytes, bytes);
     }
-    if (j->o.progress) j->o.progress(j->o.arg, bytes, bytes);
+    if (j->o.progress) j->o.progress(j->o.arg, false, bytes, bytes);
 }
 
 struct beginning {

@@ -262,8 +262,10 @@ static void look_behind(struct replay *r) {
 
 int replay(struct mg_journal *j, const struct ring_map *map, struct ring_reader *reader) {
     struct replay r = {.j = j, .map = map, .commit = UINT64_MAX};
+    const uint64_t size = j->o.page_bytes, total = map->end > map->from ? (map->end - map->from) * size : 0;
     for (uint64_t p = map->from; p < map->end && r.result == 0; p++) {
         struct mg_page head;
+        if (j->o.progress && p % MG_PROGRESS_PAGES == 0) j->o.progress(j->o.arg, true, (p - map->from) * size, total);
         enum mg_damage_cause cause;
         bool live = map_at(map, j, p, &cause) == SLOT_LIVE;
         const uint8_t *page = live ? reader_page(reader, p % j->pages, &cause) : NULL;
@@ -276,6 +278,7 @@ int replay(struct mg_journal *j, const struct ring_map *map, struct ring_reader 
     }
     report(&r);
     if (r.result == 0) look_behind(&r);
+    if (r.result == 0 && j->o.progress) j->o.progress(j->o.arg, true, total, total);
     mg_free(r.part);
     return r.result;
 }

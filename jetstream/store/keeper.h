@@ -30,6 +30,7 @@ struct mg_keeper {
     uint64_t checkpoint_took; // ns
     uint64_t paced_at;        // the last piece of a job
     atomic_uint_fast64_t checkpoints, compactions, merges, verified;
+    atomic_uint_fast64_t segment_bytes; // written into segments, also such that were not kept; without extents
     atomic_uint_fast64_t damaged, healed; // files that the scrub found, and those it wrote again
     atomic_bool scrub_now;    // a pass without breaks is wanted
     bool scrub_hurry;         // and runs

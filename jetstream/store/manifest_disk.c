@@ -9,6 +9,7 @@
 #include "jetstream/store/manifest.h"
 #include "server/base/assert.h"
 #include "server/base/errors.h"
+#include "server/base/planted.h"
 
 enum { ALIGN = 4096 };
 #define SLOT_MAX ((uint64_t)256 << 20)
@@ -27,7 +28,8 @@ static int read_slot(struct mg_disk *d, int slot, struct mg_manifest *m, struct 
         void *p = mg_disk_alloc(size + ALIGN);
         err = mg_file_read(f, p, size, 0, &got, why);
         if (err == MG_OK) err = mg_manifest_decode(m, p, got);
-        if (err == MG_OK && m->head.generation % 2 != (uint64_t)slot) { // a copy of the other one
+        bool ours = m->head.generation % 2 == (uint64_t)slot || MG_PLANTED(any_slot);
+        if (err == MG_OK && !ours) { // a copy of the other one
             mg_manifest_fini(m);
             err = MG_ECORRUPT;
         }
@@ -86,6 +88,21 @@ static bool same_state(const struct mg_manifest *a, const struct mg_manifest *b)
     return same;
 }
 
+static bool same_store(const struct mg_manifest *a, const struct mg_manifest *b) {
+    return a->head.salt == b->head.salt && memcmp(&a->head.store, &b->head.store, sizeof a->head.store) == 0;
+}
+
+// Whose files these are nobody can tell: the greater generation says nothing then.
+static int two_stores(struct mg_manifest slots[2], struct mg_manifest_loaded *out) {
+    for (int i = 0; i < 2; i++) {
+        mg_manifest_fini(&slots[i]);
+        out->slots[i] = MG_SLOT_DAMAGED;
+    }
+    out->used = -1;
+    snprintf(out->why.text, sizeof out->why.text, "manifest-0 and manifest-1 are of two different stores");
+    return MG_ECORRUPT;
+}
+
 int mg_manifest_load(struct mg_disk *d, struct mg_manifest *m, struct mg_manifest_loaded *out) {
     struct mg_manifest slots[2] = {{.nruns = 0}, {.nruns = 0}};
     int errs[2];
@@ -106,7 +123,9 @@ int mg_manifest_load(struct mg_disk *d, struct mg_manifest *m, struct mg_manifes
         mg_manifest_fini(&slots[out->used]);
         return nothing_usable(d, errs, out);
     }
-    out->same = out->slots[1 - out->used] == MG_SLOT_VALID && same_state(&slots[0], &slots[1]);
+    bool both = out->slots[1 - out->used] == MG_SLOT_VALID;
+    if (both && !same_store(&slots[0], &slots[1])) return two_stores(slots, out);
+    out->same = both && same_state(&slots[0], &slots[1]);
     *m = slots[out->used];
     mg_manifest_fini(&slots[1 - out->used]);
     return MG_OK;

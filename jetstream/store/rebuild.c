@@ -75,11 +75,22 @@ static int assume_manifest(struct rebuild *r) {
     return 0;
 }
 
+// Before the lock, which leaves a file behind.
+static bool is_store(struct rebuild *r, const char *dir) {
+    struct mg_disk *d = NULL;
+    int err = mg_disk_open(&d, dir, NULL, MG_DISK_LOOK_ONLY, &r->why);
+    if (err) tell(r, MG_CHECK_LOST, "%s", r->why.text);
+    if (err) return false;
+    bool none = mg_manifest_load(d, &r->was, &r->loaded) == MG_ENOTFOUND;
+    if (none) tell(r, MG_CHECK_LOST, "There is no store in %s", dir);
+    mg_manifest_fini(&r->was);
+    mg_disk_close(d);
+    return !none;
+}
+
 static int take_manifest(struct rebuild *r) {
     int err = mg_manifest_load(r->st->disk, &r->was, &r->loaded);
-    if (err == MG_ENOTFOUND) {
-        tell(r, MG_CHECK_LOST, "There is no store in %s", mg_disk_path(r->st->disk));
-    } else if (err == MG_EUNSUPPORTED) {
+    if (err == MG_EUNSUPPORTED) {
         tell(r, MG_CHECK_LOST, "%s", r->loaded.why.text);
     } else if (err) {
         err = assume_manifest(r);
@@ -239,9 +250,24 @@ static void settle_places(struct rebuild *r) {
     r->nplaces = kept;
 }
 
+static bool name_taken(const struct rebuild *r, mg_slice name) {
+    for (uint32_t i = mg_rowmap_end(r->rows); i-- > 0;) {
+        const struct mg_cell *c = mg_rowmap_at(r->rows, i);
+        struct mg_stream_row row;
+        if (c == NULL || c->key[0] != MG_ROW_STREAM || c->value_len < MG_STREAM_ROW_SIZE) continue;
+        mg_stream_row_unpack(&row, c->value);
+        if (row.name_len != name.n || c->value_len - MG_STREAM_ROW_SIZE < name.n) continue;
+        if (memcmp(c->value + MG_STREAM_ROW_SIZE, name.p, name.n) == 0) return true;
+    }
+    return false;
+}
+
+// Settings are not for the store to make up: it leaves them empty (stream_config.h: mg_js_stream_recover).
 static void make_up_stream(struct rebuild *r, uint64_t id) {
-    char key[MG_ROW_KEY_HEAD], name[40], value[MG_STREAM_ROW_SIZE + sizeof(name)];
+    char key[MG_ROW_KEY_HEAD], name[60], value[MG_STREAM_ROW_SIZE + sizeof(name)];
     int n = snprintf(name, sizeof(name), "recovered-%llu", (unsigned long long)id);
+    for (unsigned i = 2; name_taken(r, mg_slice_of(name, (size_t)n)); i++)
+        n = snprintf(name, sizeof(name), "recovered-%llu-%u", (unsigned long long)id, i);
     struct mg_stream_row row = {.id = id, .first_seq = 1, .name_len = (uint16_t)n};
     mg_stream_row_pack(value, &row);
     memcpy(value + MG_STREAM_ROW_SIZE, name, (size_t)n);
@@ -473,7 +499,8 @@ static int write_manifest(struct rebuild *r, const struct mg_run_ref *primary, c
 
 static int write_all(struct rebuild *r) {
     struct mg_run_ref *primary = NULL, *subjects = NULL;
-    int err = write_subjects(r, &subjects); // counts, so it comes first
+    int err = mg_files_make_folders(r->st, true, &r->why);
+    if (err == 0) err = write_subjects(r, &subjects); // counts, so it comes first
     if (err == 0) err = write_primary(r, &primary);
     if (err == 0) err = mg_files_sync_dirs(r->st);
     if (err == 0) err = write_manifest(r, primary, subjects);
@@ -512,8 +539,9 @@ enum mg_check_verdict mg_store_rebuild(const char *dir, mg_check_fn report, void
     st->o.log = said;
     st->o.log_arg = &r;
     st->keeping = mg_zalloc(sizeof(*st->keeping));
-    bool open = mg_disk_open(&st->disk, dir, "midge-server --rebuild-store", 0, &r.why) == 0;
-    if (!open) tell(&r, MG_CHECK_LOST, "%s", r.why.text);
+    bool there = is_store(&r, dir);
+    bool open = there && mg_disk_open(&st->disk, dir, "midge-server --rebuild-store", 0, &r.why) == 0;
+    if (there && !open) tell(&r, MG_CHECK_LOST, "%s", r.why.text);
     bool written = open && rebuild(&r) == 0;
     mg_files_close(st);
     mg_segment_pool_fini(&st->pool);

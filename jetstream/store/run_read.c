@@ -297,13 +297,11 @@ int mg_run_open(struct mg_run **out, const struct mg_table_env *env, struct mg_b
     struct mg_run *r = mg_zalloc(sizeof *r);
     r->file = (struct mg_frame_file){env, main, copy, file, size};
     uint8_t foot[MG_RUN_FOOT_SIZE];
-    int err = mg_file_foot_read(&r->file, MG_RUN_MAGIC, MG_RUN_VERSION, foot, sizeof foot);
+    const struct mg_foot_want want = {MG_RUN_MAGIC, MG_RUN_VERSION, sizeof foot, foot_sum};
+    int err = mg_file_foot_read(&r->file, &want, foot);
     if (err == MG_OK) {
         mg_run_foot_unpack(&r->foot, foot);
-        const struct mg_run_foot *f = &r->foot;
-        if (f->file != file || f->salt != env->salt || f->size != size || f->flags || f->top_length > size ||
-            (foot_sum && f->checksum != foot_sum))
-            err = MG_ECORRUPT;
+        if (r->foot.top_length > size) err = MG_ECORRUPT;
     }
     if (err == MG_OK) err = open_top(r);
     if (err) {

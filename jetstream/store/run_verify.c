@@ -46,12 +46,13 @@ static void check_head(struct pass *p) {
 static void check_foots(struct pass *p) {
     struct mg_frame_file f = p->r->file;
     uint8_t foot[MG_RUN_FOOT_SIZE];
+    const struct mg_foot_want want = {MG_RUN_MAGIC, MG_RUN_VERSION, sizeof foot, p->r->foot.checksum};
     for (int which = 0; which < 2 - MG_PLANTED(scrub_one_copy); which++) {
         struct mg_frame_file one = f;
         one.main = which ? f.copy : f.main;
         one.copy = (struct mg_blob){0};
         for (uint64_t i = 0; i < 2 && one.main.ops; i++) {
-            int err = mg_file_foot_check(&one, i, MG_RUN_MAGIC, MG_RUN_VERSION, foot, sizeof foot);
+            int err = mg_file_foot_check(&one, i, &want, foot);
             if (err) found(p, which, f.size - (i + 1) * MG_FOOT_BYTES, MG_FOOT_BYTES, MG_FRAME_FOOT, err);
         }
     }

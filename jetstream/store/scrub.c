@@ -65,7 +65,9 @@ static void verify_segment(struct mg_store *st, struct mg_segment_ref *g) {
 }
 
 static void verify_run(struct mg_store *st, struct mg_run_ref *r) {
+    bool alone = r->primary && (r->main == NULL || r->copy == NULL); // the other copy was not there at the start
     int err = mg_run_verify(r->run, pace, st);
+    if (err == 0 && alone) err = MG_ENOTFOUND;
     if (err == 0 || err == MG_ECLOSED || MG_PLANTED(scrub_silent)) return;
     atomic_fetch_add(&st->keeping->damaged, 1);
     if (mg_rewrite_run(st, r) == 0) {

@@ -72,6 +72,7 @@ int mg_segment_builder_finish(struct mg_segment_builder *b, struct mg_segment_su
 struct mg_segment {
     struct mg_frame_file file;
     uint64_t sections_at, sections_copy, messages, record_bytes;
+    uint64_t foot_sum;
     uint32_t sections;
 };
 _Static_assert(sizeof(struct mg_segment) <= 128, "permanent memory of a segment");

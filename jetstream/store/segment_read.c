@@ -16,12 +16,11 @@ int mg_segment_open(struct mg_segment **out, const struct mg_table_env *env, str
     g->file = (struct mg_frame_file){env, blob, {0}, file, size};
     uint8_t packed[MG_SEGMENT_FOOT_SIZE];
     struct mg_segment_foot foot;
-    int err = mg_file_foot_read(&g->file, MG_SEGMENT_MAGIC, MG_SEGMENT_VERSION, packed, sizeof packed);
+    const struct mg_foot_want want = {MG_SEGMENT_MAGIC, MG_SEGMENT_VERSION, sizeof packed, foot_sum};
+    int err = mg_file_foot_read(&g->file, &want, packed);
     if (err == MG_OK) {
         mg_segment_foot_unpack(&foot, packed);
-        if (foot.file != file || foot.salt != env->salt || foot.size != size || foot.flags || foot.reserved ||
-            foot.sections_at > size || foot.sections_copy > size || (foot_sum && foot.checksum != foot_sum))
-            err = MG_ECORRUPT;
+        if (foot.reserved || foot.sections_at > size || foot.sections_copy > size) err = MG_ECORRUPT;
     }
     if (err) {
         mg_free(g);
@@ -30,6 +29,7 @@ int mg_segment_open(struct mg_segment **out, const struct mg_table_env *env, str
     g->sections_at = foot.sections_at;
     g->sections_copy = foot.sections_copy;
     g->sections = foot.sections;
+    g->foot_sum = foot.checksum;
     g->messages = foot.messages;
     g->record_bytes = foot.record_bytes;
     *out = g;

@@ -52,11 +52,12 @@ static void check_ends(struct pass *p) {
     uint8_t buf[128];
     _Static_assert((int)MG_SEGMENT_FOOT_SIZE <= 128 && (int)MG_FILE_HEAD_BYTES <= 128, "room for head and foot");
     const struct mg_frame_file *f = &p->g.file;
+    const struct mg_foot_want want = {MG_SEGMENT_MAGIC, MG_SEGMENT_VERSION, MG_SEGMENT_FOOT_SIZE, p->g.foot_sum};
     int err = mg_blob_read(&f->main, buf, MG_FILE_HEAD_BYTES, 0);
     if (err == MG_OK) err = mg_file_head_check(buf, f->env, f->id, MG_SEGMENT_MAGIC, MG_SEGMENT_VERSION);
     if (err) bad_frame(p, 0, MG_FILE_HEAD_BYTES, MG_FRAME_FILE_HEAD, err);
     for (uint64_t i = 0; i < 2; i++) {
-        err = mg_file_foot_check(f, i, MG_SEGMENT_MAGIC, MG_SEGMENT_VERSION, buf, MG_SEGMENT_FOOT_SIZE);
+        err = mg_file_foot_check(f, i, &want, buf);
         if (err) bad_frame(p, f->size - (i + 1) * MG_FOOT_BYTES, MG_FOOT_BYTES, MG_FRAME_FOOT, err);
     }
     for (uint32_t i = 0; i < p->g.sections && p->stop == MG_OK; i += SECTIONS_A_FRAME) {

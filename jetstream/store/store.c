@@ -26,9 +26,11 @@
 #define DEFAULT_ROWS (64u * 1024 * 1024)
 #define BIG_STREAM (8u * 1024 * 1024)
 _Static_assert(MG_STORE_BUCKETS == MG_JOURNAL_BUCKETS, "of the same histograms");
+_Static_assert(MG_STORE_SENTENCE == MG_JOURNAL_SENTENCE, "the same");
 
 #define WALK 1024u // some 100 us
 #define IDLE_SEAL_NS UINT64_C(20000000)
+#define PROGRESS_NS UINT64_C(1000000000)
 
 // ---- small things ---------------------------------------------------------------------------------------------------
 
@@ -137,18 +139,30 @@ static struct mg_store_part *new_part(struct mg_store *st, unsigned index) {
 }
 
 static void pressure(void *arg) { mg_store_press(arg); }
-static void progress(void *arg, uint64_t done, uint64_t total) {
-    struct mg_store_progress *p = ((struct mg_store *)arg)->o.progress;
-    if (p == NULL) return;
-    atomic_store_explicit(&p->bytes_total, total, memory_order_relaxed);
-    atomic_store_explicit(&p->bytes, done, memory_order_relaxed);
+
+// A line each second, from the second one on: who waits for a server to come back should see that it does.
+static void progress(void *arg, bool replay, uint64_t done, uint64_t total) {
+    struct mg_store *st = arg;
+    struct mg_store_progress *p = st->o.progress;
+    uint64_t now = mg_bell_clock();
+    if (p) {
+        atomic_store_explicit(&p->bytes_total, total, memory_order_relaxed);
+        atomic_store_explicit(&p->bytes, done, memory_order_relaxed);
+    }
+    if (now < st->progress_at) return;
+    st->progress_at = now + PROGRESS_NS;
+    mg_store_say(st, MG_LOG_INF, "Restoring: %llu of %llu MB of the journal are %s", (unsigned long long)(done >> 20),
+                 (unsigned long long)(total >> 20), replay ? "replayed" : "read");
 }
+
 static void space(void *arg, bool full) { mg_space_of_journal(arg, full); }
 
 static void journal_poisoned(void *arg, const struct mg_disk_why *why) {
     mg_store_say(arg, MG_LOG_ERR, "the journal failed: %s; nothing is accepted any more", why->text);
     mg_store_poisoned(arg);
 }
+
+static void measured(void *arg, const char *sentence) { mg_store_say(arg, MG_LOG_INF, "%s", sentence); }
 
 static int open_journal(struct mg_store *st, struct mg_disk_why *why) {
     struct mg_journal_options o = {
@@ -169,6 +183,7 @@ static int open_journal(struct mg_store *st, struct mg_disk_why *why) {
         .pressure = pressure,
         .space = space,
         .poisoned = journal_poisoned,
+        .measured = measured,
     };
     return mg_journal_open(&st->journal, &o, why);
 }
@@ -198,8 +213,18 @@ static void set_defaults(struct mg_store_options *o) {
     if (o->walk == 0) o->walk = WALK;
 }
 
+// The ring of a store stays as it was made, whatever the options say.
+static void take_ring(struct mg_store *st, bool asked) {
+    uint64_t has = st->head.ring_pages * st->head.page_bytes;
+    if (asked && has != st->o.ring_bytes / st->o.ring_file_bytes * st->o.ring_file_bytes)
+        mg_store_say(st, MG_LOG_INF, "The journal keeps the %llu MB that this store was made with",
+                     (unsigned long long)(has >> 20));
+    st->o.ring_bytes = has;
+}
+
 static int recover(struct mg_store *st, struct mg_disk_why *why) {
     uint64_t began = mg_bell_clock();
+    st->progress_at = began + PROGRESS_NS;
     snprintf(why->text, sizeof(why->text), "the tables cannot be read");
     int err = mg_recover_rows(st);
     bool recount = st->recount && !st->look_only;
@@ -232,6 +257,7 @@ static int open_store(struct mg_store **out, const struct mg_store_options *opti
     st->keeping = mg_zalloc(sizeof(*st->keeping));
     int err = mg_disk_open(&st->disk, st->o.dir, "midge-server", look_only ? MG_DISK_LOOK_ONLY : MG_DISK_CREATE, &why);
     if (err == 0) err = mg_files_open(st, &why);
+    if (err == 0) take_ring(st, options->ring_bytes > 0);
     if (err == 0) {
         st->parts = mg_zalloc(st->o.parts * sizeof(st->parts[0]));
         for (unsigned i = 0; i < st->o.parts; i++) st->parts[i] = new_part(st, i);

@@ -45,7 +45,8 @@ struct mg_stream;
 struct mg_store_options {
     const char *dir;
     unsigned parts;          // shards, at least 1
-    uint64_t ring_bytes;     // of the journal; 0: 64 MB. Bounds the memtables, too
+    // These follow from a limit by mg_store_size (size.h).
+    uint64_t ring_bytes;     // of the journal; 0: 64 MB. Bounds the memtables, too. Fixed for the life of the store
     uint64_t cache_bytes;    // for cold reads, and as much for filters of tables; 0: 64 MB
     uint64_t rows_bytes;     // of generations of rows kept as a cache, all parts together; 0: 64 MB
     uint64_t sync_interval;  // ns; 0: always, an acknowledgement means on disk. Else acknowledged first, synced later
@@ -71,9 +72,9 @@ struct mg_store_options {
     struct mg_store_progress *progress; // may be NULL
 };
 
-// Readable from any thread while mg_store_open runs on another.
+// Readable from any thread while mg_store_open runs on another. The log tells the same when it takes long.
 struct mg_store_progress {
-    atomic_uint_fast64_t bytes, bytes_total; // of the journal, read and to be read
+    atomic_uint_fast64_t bytes, bytes_total; // of the journal, done and to be done: first it is read, then replayed
     atomic_uint_fast64_t records;            // replayed
 };
 
@@ -89,6 +90,7 @@ struct mg_store_counters {
 };
 
 // What the recovery has found, and how the store is.
+#define MG_STORE_SENTENCE 320u
 struct mg_store_status {
     uint64_t streams, messages, bytes;
     uint64_t lost_messages, damaged_pages, damaged_files;
@@ -102,7 +104,7 @@ struct mg_store_status {
     bool resting;                                 // nothing to do in the background
     bool poisoned, full;
     uint64_t disk_free;   // bytes that this process could still write; 0: unknown
-    char sync_method[96]; // the sentence of the calibration
+    char sync_method[MG_STORE_SENTENCE]; // what the journal is, and how it writes
 };
 
 // Opens or creates the directory and recovers, blocking: before the shards run. err gets one sentence (text of 256).

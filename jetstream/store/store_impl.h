@@ -37,6 +37,7 @@ struct mg_store {
     bool recount;                // a table of subjects could not be opened
     struct mg_disk *disk;
     struct mg_journal *journal;
+    uint64_t progress_at;        // when the recovery says next how far it is
     struct mg_extents *extents;
     uint32_t extent_min;         // headers and payload of so many bytes get an extent
     struct mg_manifest_head head; // of the manifest; the keeper's after the start

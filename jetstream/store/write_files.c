@@ -74,6 +74,7 @@ int mg_segment_write_close(struct mg_segment_write *w, int err, bool (*keep)(voi
     if (err == 0) err = mg_segment_builder_finish(w->builder, &sum);
     mg_segment_builder_free(w->builder);
     mg_file_writer_fini(&w->writer);
+    atomic_fetch_add(&w->st->keeping->segment_bytes, sum.size);
     mg_table_file_name(name, MG_FILE_SEGMENT, w->id);
     bool wanted = err == 0 && keep(arg);
     int rc = sync_and_close(w->st, w->file, name, wanted ? 0 : err ? err : MG_EEOF);

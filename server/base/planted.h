@@ -54,6 +54,12 @@
     X(silent_damage, journal, "damage is not reported")                                                                \
     X(unchecked_page, journal, "the checksum of a page is not compared")                                               \
     X(sure_of_unsynced, journal, "a page says that all before it was durable")                                         \
+    X(unchecked_foot, tables, "the checksum of the foot of a table or segment is not compared")                        \
+    X(anybodys_foot, tables, "a foot counts though it is that of another file")                                        \
+    X(unchecked_frame, tables, "the checksum of a frame is not compared")                                              \
+    X(anybodys_frame, tables, "the checksum of a frame does not say of which file it is")                              \
+    X(unchecked_slot, tables, "the checksum of a slot of the manifest is not compared")                                \
+    X(any_slot, tables, "what stands in a slot of the manifest may belong into the other one")                         \
     X(early_ack, store, "results leave before their batch is durable")                                                 \
     X(duplicate_at_once, store, "a duplicate acknowledgement does not wait for the record that it speaks of")          \
     X(asked_again, store, "the conditions of a publish are looked at again when it has made room")                     \

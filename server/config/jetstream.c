@@ -12,6 +12,8 @@
 #include "server/base/mem.h"
 #include "server/config/process.h"
 
+#define STORE_MEMORY_MIN 64000000 // 64M without quotes
+
 enum kind {
     STRING,
     INTEGER,
@@ -65,6 +67,7 @@ static const struct key jetstream_keys[] = {
     TAKE("store_dir store storedir", STRING, store_dir),
     {"max_memory_store max_mem_store max_mem", SIZE, WORKS, AT(max_memory), AT(max_memory_set), NULL},
     {"max_file_store max_file", SIZE, WORKS, AT(max_store), AT(max_store_set), NULL},
+    TAKE("store_memory", SIZE, store_memory),
     TAKE("domain", STRING, domain),
     TAKE("sync_interval sync", SYNC, sync_interval),
     {"key ek encryption_key", STRING, REFUSE, 0, 0, NULL},
@@ -207,6 +210,12 @@ static void check_domain(struct mg_conf_ctx *c, const struct mg_conf_value *v) {
         mg_conf_error(c, m, "invalid domain name: may not contain ., * or >");
 }
 
+// What the smallest sizes are for (jetstream/store/size.h).
+static void check_store_memory(struct mg_conf_ctx *c, const struct mg_conf_value *v) {
+    const struct mg_conf_value *m = member(v, "store_memory");
+    if (m && c->o->js.store_memory < STORE_MEMORY_MIN) mg_conf_error(c, m, "store_memory must be at least 64M");
+}
+
 void mg_conf_jetstream_word(struct mg_conf_ctx *c, const struct mg_conf_value *v, bool *enabled) {
     if (v->type == MG_CONF_BOOL) *enabled = v->b;
     else if (v->type != MG_CONF_STRING)
@@ -225,6 +234,7 @@ void mg_conf_block_jetstream(struct mg_conf_ctx *c, const struct mg_conf_value *
     js->enabled = true;
     read_block(c, v, jetstream_keys, js);
     check_domain(c, v);
+    check_store_memory(c, v);
     c->o->jetstream = js->enabled;
     if (js->enabled) note_idle(c, v, jetstream_keys, "jetstream");
     const struct mg_conf_value *dir = member(v, "store_dir store storedir");

@@ -103,6 +103,7 @@ struct mg_js_options {
     char *store_dir;                   // only while the block is read
     bool max_memory_set, max_store_set;
     int64_t max_memory, max_store;     // unless set they follow from the machine
+    int64_t store_memory;              // for what the file store keeps in memory; 0: it follows from the machine
     int64_t sync_interval;             // 0: always
     char *domain, *unique_tag;         // NULL: none
     int64_t max_ack_pending, max_request_batch, duplicate_window; // <= 0: no limit

@@ -169,6 +169,7 @@ static int diff_jetstream(struct pair *p) {
         return unsupported(p, "jetstream dynamic max memory and store");
     if (b->max_memory < a->max_memory || b->max_store < a->max_store)
         return unsupported(p, "decreasing jetstream max memory and store");
+    if (a->store_memory != b->store_memory) return unsupported(p, "jetstream store_memory");
     if (!same(a->domain, b->domain))
         return unsupported(p, "JetStreamDomain: old=%s, new=%s", text(a->domain), text(b->domain));
     if (!same(a->unique_tag, b->unique_tag)) return unsupported(p, "JetStreamUniqueTag");

@@ -65,6 +65,14 @@ static void check_assets(const struct mg_js_facts *js, const struct health_query
     }
 }
 
+static void sick_restoring(const struct mg_js_facts *js, struct health *h) {
+    size_t n = (size_t)snprintf(h->text, sizeof(h->text), "JetStream not enabled (10076)");
+    if (js->to_restore)
+        snprintf(h->text + n, sizeof(h->text) - n, ": restoring, %llu of %llu MB of the journal",
+                 (unsigned long long)(js->restored >> 20), (unsigned long long)(js->to_restore >> 20));
+    sick(h, 503, "JETSTREAM", h->text);
+}
+
 static void check(const struct mg_server_facts *f, const struct health_query *q, struct health *h) {
     h->http = 200;
     if (q->stream && !q->account)
@@ -76,7 +84,7 @@ static void check(const struct mg_server_facts *f, const struct health_query *q,
     else if (q->server_only || f->js == NULL)
         return;
     else if (!f->js->ready) // its store is opened before the listeners are
-        sick(h, 503, "JETSTREAM", "JetStream not enabled (10076)");
+        sick_restoring(f->js, h);
     else if (f->js->poisoned)
         sick(h, 503, "JETSTREAM", "JetStream's disk has failed: nothing is stored until the next start");
     else if (!q->enabled_only)

@@ -20,6 +20,7 @@
 // Borrowed for the duration of a rendering call, as all facts.
 struct mg_js_facts {
     bool ready; // false: its store is still being opened
+    uint64_t restored, to_restore; // bytes of its journal, meanwhile; 0: it has not come to that
     const char *store_dir, *domain, *unique_tag; // NULL: none
     int64_t max_memory, max_store;
     uint64_t sync_interval; // 0: always

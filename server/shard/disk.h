@@ -28,7 +28,7 @@
 struct mg_disk;
 struct mg_file;
 
-#define MG_DISK_ALIGN 4096u   // of memory, offset and length of direct transfers, unless mg_disk_about says more
+#define MG_DISK_ALIGN 4096u   // of memory, offset and length of direct transfers
 #define MG_DISK_NAME_MAX 200u // bytes of a name
 
 struct mg_disk_why {
@@ -67,7 +67,6 @@ struct mg_disk_about {
     char device[32];          // "nvme0n1"; "" where there is none to be found
     enum mg_disk_cache cache; // the device's volatile write cache
     int fua;                  // writes can pass it by themselves: 1, 0; -1: unknown
-    uint32_t align;           // direct transfers are multiples of it: MG_DISK_ALIGN or the physical sector, if larger
     bool volatile_fs;         // in memory: nothing survives the machine
 };
 void mg_disk_describe(struct mg_disk *d, struct mg_disk_about *out);

@@ -6,7 +6,6 @@
 // device to be found; then everything is unknown.
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -66,15 +65,10 @@ static void ask_device(const char *block, struct mg_disk_about *out) {
     if (read_queue(block, "write_cache", text, sizeof(text)))
         out->cache = strcmp(text, "write back") == 0 ? MG_CACHE_WRITE_BACK : MG_CACHE_WRITE_THROUGH;
     if (read_queue(block, "fua", text, sizeof(text))) out->fua = text[0] == '1';
-    if (read_queue(block, "physical_block_size", text, sizeof(text))) {
-        unsigned long sector = strtoul(text, NULL, 10);
-        bool sane = sector <= 65536 && (sector & (sector - 1)) == 0;
-        if (sane && sector > out->align) out->align = (uint32_t)sector;
-    }
 }
 
 void mg_disk_describe(struct mg_disk *d, struct mg_disk_about *out) {
-    *out = (struct mg_disk_about){.fs = "unknown", .fua = -1, .align = MG_DISK_ALIGN};
+    *out = (struct mg_disk_about){.fs = "unknown", .fua = -1};
     name_file_system(d, out);
     struct stat st;
     if (fstat(d->fd, &st) != 0) return;

@@ -22,6 +22,12 @@ FIRST_SEED = {"blind_walk": 850, "doubtful_unlinked": 275, "drain_before_read": 
               "uncounted": 400, "unheard_press": 310}
 # Bugs that show only under faults which few seeds have: a workload that has them saves time.
 WORKLOADS = {
+    "unchecked_foot": "halves",
+    "anybodys_foot": "halves",
+    "unchecked_frame": "halves",
+    "anybodys_frame": "halves",
+    "unchecked_slot": "halves",
+    "any_slot": "halves",
     "one_slot": "manifest",
     "unlink_first": "unlinks",
     "doubtful_unlinked": "errors",

@@ -204,8 +204,7 @@ int mg_disk_space(struct mg_disk *d, struct mg_disk_space *out, struct mg_disk_w
 
 void mg_disk_describe(struct mg_disk *d, struct mg_disk_about *out) {
     (void)d;
-    *out = (struct mg_disk_about){
-        .fs = "simulated", .device = "sim", .cache = MG_CACHE_WRITE_BACK, .fua = 0, .align = MG_DISK_ALIGN};
+    *out = (struct mg_disk_about){.fs = "simulated", .device = "sim", .cache = MG_CACHE_WRITE_BACK, .fua = 0};
 }
 
 // ---- files --------------------------------------------------------------------------------------------------------

@@ -10,7 +10,9 @@
 //   - nothing is put aside: whatever is not listed is known to be garbage, and goes
 //
 // Workloads: `points` crashes a short life at each of its operations; `lives` is long; `rot` spoils bytes at rest: an
-// answer may then be an error, but not a wrong one.
+// answer may then be an error, but not a wrong one. `halves` spoils one of everything that is there twice (a copy of a
+// run, a foot of a segment, a slot of the manifest), also by what is whole but belongs elsewhere: then nothing may
+// fail, and a check must say which are damaged.
 #include <stdio.h>
 #include <string.h>
 
@@ -22,7 +24,7 @@
 #include "server/base/mem.h"
 #include "test/sim/sim_disk.h"
 
-enum { KEEP = 3, MESSAGES = 40 };
+enum { KEEP = 3, MESSAGES = 40, IDS = 64 };
 
 struct world {
     struct sim *sim;
@@ -30,6 +32,8 @@ struct world {
     unsigned jobs;                // of a life
     uint64_t stored, attempted;   // generations
     bool rotten;
+    bool halved, damaged[IDS];    // files by their ids: a check must find that something of them is damaged
+    int lost_slot;                // -1: none
     struct mg_table_env env;
 };
 
@@ -40,6 +44,12 @@ static bool fine(const struct world *w, int err, const char *what) {
     if (err == MG_OK) return true;
     sim_check(over(w) || w->rotten, "%s: %s", what, mg_strerror(err));
     return false;
+}
+
+// A check of a file must find what is wrong with it, and nothing else.
+static void check_found(const struct world *w, int err, uint64_t id, const char *what) {
+    if (!w->halved) fine(w, err, what);
+    else sim_check((err != MG_OK) == w->damaged[id % IDS], "%s, %d: %s", what, (int)id, mg_strerror(err));
 }
 
 // ---- what a file holds follows from its id
@@ -147,6 +157,8 @@ static void check_segment(struct world *w, struct mg_disk *d, const struct mg_ma
             sim_check(right, "a wrong message");
         }
         mg_record_buf_fini(&buf);
+        struct mg_segment_health health;
+        if (!w->rotten) check_found(w, mg_segment_verify(g, NULL, NULL, &health), s->file, "a segment's check");
         mg_segment_close(g);
     }
     mg_file_close(f);
@@ -166,6 +178,24 @@ static void check_rows(struct world *w, const struct mg_run *r, uint64_t id) {
     }
 }
 
+static void check_walk(struct world *w, const struct mg_run *r, uint64_t id) {
+    struct mg_run_iter *it = mg_run_iter_new(r, id % 2);
+    uint64_t n = 0;
+    int err;
+    for (err = mg_run_iter_seek(it, mg_slice_of(NULL, 0)); err != MG_ENOTFOUND; err = mg_run_iter_next(it)) {
+        char key[32], value[32];
+        int i;
+        if (!fine(w, err, "a range")) continue;
+        const struct mg_row *row = mg_run_iter_row(it);
+        snprintf(key, sizeof key, "%.*s", (int)row->key.n, row->key.p);
+        sim_check(sscanf(key, "key %4d", &i) == 1 && mg_slice_eq(row->value, value_of(value, id, (uint64_t)i)),
+                  "a wrong row in a range");
+        n++;
+    }
+    mg_run_iter_free(it);
+    sim_check(n == rows_of(id) || w->rotten || over(w), "%d rows in place of %d", (int)n, (int)rows_of(id));
+}
+
 static void check_run(struct world *w, struct mg_disk *d, const struct mg_manifest_run *about) {
     struct mg_file *f = NULL, *copy = NULL;
     struct mg_run *r;
@@ -175,7 +205,8 @@ static void check_run(struct world *w, struct mg_disk *d, const struct mg_manife
     int err = mg_run_open(&r, &w->env, main, twin, about->file, about->size, about->foot_sum);
     if (fine(w, err, "a run")) {
         check_rows(w, r, about->file);
-        if (!w->rotten) fine(w, mg_run_verify(r, NULL, NULL), "a run's check");
+        check_walk(w, r, about->file);
+        if (!w->rotten) check_found(w, mg_run_verify(r, NULL, NULL), about->file, "a run's check");
         mg_run_close(r);
     }
     mg_file_close(f);
@@ -189,6 +220,11 @@ static bool store(struct world *w, struct mg_disk *d, struct mg_manifest *m) {
     if (mg_manifest_store(d, m, NULL) || over(w)) return false;
     w->stored = m->head.generation;
     return true;
+}
+
+// What is undone after this change is undone when either slot is enough to know of it.
+static bool store_both(struct world *w, struct mg_disk *d, struct mg_manifest *m) {
+    return store(w, d, m) && store(w, d, m);
 }
 
 static void unlist_oldest(struct mg_manifest *m, uint64_t gone[2]) {
@@ -229,7 +265,8 @@ static bool job(struct world *w, struct mg_disk *d, struct mg_manifest *m) {
     mg_manifest_remove_intent(m, id);
     bool full = m->nsegments > KEEP && m->nruns > KEEP;
     if (full) unlist_oldest(m, gone);
-    if (mg_disk_sync_dir(d, "segments", NULL) || mg_disk_sync_dir(d, "tables", NULL) || !store(w, d, m)) return false;
+    if (mg_disk_sync_dir(d, "segments", NULL) || mg_disk_sync_dir(d, "tables", NULL) || !store_both(w, d, m))
+        return false;
     return !full || remove_files(d, m, gone);
 }
 
@@ -247,7 +284,9 @@ static bool recover(struct world *w, struct mg_disk *d, struct mg_manifest *m) {
         return (err == MG_OK || err == MG_EEXISTS) && store(w, d, m);
     }
     if (!fine(w, err, "the manifest")) return false;
-    bool known = m->head.generation >= w->stored && m->head.generation <= w->attempted;
+    bool known = m->head.generation + (w->lost_slot >= 0) >= w->stored && m->head.generation <= w->attempted;
+    for (int i = 0; i < 2 && w->halved; i++)
+        sim_check((loaded.slots[i] == MG_SLOT_DAMAGED) == (i == w->lost_slot), "what slot %d has is not known", i);
     sim_check(known || w->rotten, "generation %d, stored was %d", (int)m->head.generation, (int)w->stored);
     if (!fine(w, mg_manifest_check_files(d, m, &loaded, &check, NULL), "looking at files")) return false;
     sim_check(check.lost == 0 || w->rotten || over(w), "listed files are missing");
@@ -255,7 +294,7 @@ static bool recover(struct world *w, struct mg_disk *d, struct mg_manifest *m) {
         check_segment(w, d, &m->segments[i]);
     for (uint32_t i = 0; i < m->nruns; i++)
         check_run(w, d, &m->runs[i].about);
-    if (w->rotten || over(w)) return false;
+    if (w->rotten || w->halved || over(w)) return false;
     check.look_only = false;
     if (!fine(w, mg_manifest_check_files(d, m, &loaded, &check, NULL), "clearing files")) return false;
     sim_check(check.aside == 0 || over(w), "%u files of nobody", check.aside);
@@ -292,7 +331,7 @@ static uint64_t live(struct world *w, uint64_t crash_at, enum sim_crash how) {
 }
 
 static void world_init(struct world *w, uint64_t seed) {
-    *w = (struct world){.sim = sim_new(seed), .env = {.salt = seed}};
+    *w = (struct world){.sim = sim_new(seed), .env = {.salt = seed}, .lost_slot = -1};
     w->disk = sim_disk_new(w->sim, "/store");
     w->jobs = 1 + (unsigned)sim_below(w->sim, 8);
     sim_disk_faults(w->disk)->garbage = (unsigned)sim_below(w->sim, 3) * 100;
@@ -343,6 +382,103 @@ static void run_rot(struct world *w) {
     live(w, 0, SIM_KILL);
 }
 
+// ---- one of two
+
+// A change of it cannot go unnoticed. Zeroes may be padding.
+static uint64_t byte_that_counts(struct world *w, const char *name, uint64_t from, uint64_t n) {
+    uint64_t size, at;
+    const uint8_t *p = sim_disk_peek(w->disk, name, &size);
+    sim_check(p && size >= from + n, "%s is short", name);
+    do at = from + sim_below(w->sim, n);
+    while (p[at] == 0);
+    return at;
+}
+
+static void spoil_byte(struct world *w, const char *name, uint64_t from, uint64_t n) {
+    uint64_t at = byte_that_counts(w, name, from, n);
+    sim_trace("%s is spoiled at %d", name, (int)at);
+    if (sim_chance(w->sim, 200)) sim_disk_flip(w->disk, name, at, (unsigned)sim_below(w->sim, 8));
+    else sim_disk_bad_sector(w->disk, name, at);
+}
+
+static void cut(struct world *w, const char *name) {
+    uint64_t size;
+    const uint8_t *p = sim_disk_peek(w->disk, name, &size);
+    uint8_t *bytes = mg_alloc(size);
+    memcpy(bytes, p, size);
+    sim_disk_set(w->disk, name, bytes, sim_below(w->sim, size));
+    sim_trace("%s is cut", name);
+    mg_free(bytes);
+}
+
+// n bytes at the end of another file come to stand at the end of this one; 0: all, in its place. False: the same bytes.
+static bool take_place(struct world *w, const char *name, const char *other, uint64_t end, uint64_t n) {
+    uint64_t size, from_size;
+    const uint8_t *p = sim_disk_peek(w->disk, name, &size), *from = sim_disk_peek(w->disk, other, &from_size);
+    if (from_size < end) n = 0; // it was cut
+    uint64_t now = n ? size : from_size;
+    uint8_t *bytes = mg_alloc(now);
+    memcpy(bytes, n ? p : from, now);
+    if (n) memcpy(bytes + size - end, from + from_size - end, n);
+    bool differ = now != size || memcmp(bytes, p, size) != 0;
+    sim_disk_set(w->disk, name, bytes, now);
+    sim_trace("%s gets what is of %s", name, other);
+    mg_free(bytes);
+    return differ;
+}
+
+static void halve_run(struct world *w, uint64_t id, uint64_t other) {
+    enum mg_table_file kind = sim_chance(w->sim, 160) ? MG_FILE_RUN : MG_FILE_RUN_COPY;
+    char name[MG_FILE_NAME_MAX], another[MG_FILE_NAME_MAX];
+    uint64_t size, how = sim_below(w->sim, 5);
+    mg_table_file_name(name, kind, id);
+    mg_table_file_name(another, kind, other);
+    sim_disk_peek(w->disk, name, &size);
+    w->damaged[id % IDS] = true;
+    if (how == 0) spoil_byte(w, name, 0, size);
+    else if (how == 1) spoil_byte(w, name, size - MG_FOOT_BYTES * (1 + sim_below(w->sim, 2)), MG_RUN_FOOT_SIZE);
+    else if (how == 2) cut(w, name);
+    else w->damaged[id % IDS] = take_place(w, name, another, 2 * MG_FOOT_BYTES, how == 3 ? 0 : 2 * MG_FOOT_BYTES);
+}
+
+static void halve_segment(struct world *w, uint64_t id, uint64_t other) {
+    char name[MG_FILE_NAME_MAX], another[MG_FILE_NAME_MAX];
+    uint64_t size, foot = MG_FOOT_BYTES * (1 + sim_below(w->sim, 2));
+    mg_table_file_name(name, MG_FILE_SEGMENT, id);
+    mg_table_file_name(another, MG_FILE_SEGMENT, other);
+    sim_disk_peek(w->disk, name, &size);
+    w->damaged[id % IDS] = true;
+    if (sim_chance(w->sim, 128)) spoil_byte(w, name, size - foot, MG_SEGMENT_FOOT_SIZE);
+    else w->damaged[id % IDS] = take_place(w, name, another, foot, MG_FOOT_BYTES);
+}
+
+static void halve_manifest(struct world *w, uint64_t length) {
+    static const char *const slots[] = {"manifest-0", "manifest-1"};
+    uint64_t how = sim_below(w->sim, 3);
+    w->lost_slot = (int)sim_below(w->sim, 2);
+    const char *name = slots[w->lost_slot];
+    if (how == 0) spoil_byte(w, name, 0, length);
+    else if (how == 1) sim_disk_set(w->disk, name, "MIG-MAN1", sim_below(w->sim, 9));
+    else take_place(w, name, slots[1 - w->lost_slot], 0, 0);
+}
+
+static void run_halves(struct world *w) {
+    uint64_t size;
+    struct mg_manifest m = {0};
+    live(w, 0, SIM_KILL);
+    const uint8_t *p = sim_disk_peek(w->disk, w->stored % 2 ? "manifest-1" : "manifest-0", &size);
+    sim_check(p && mg_manifest_decode(&m, p, size) == MG_OK, "the manifest of a life that ended in peace");
+    w->halved = true;
+    for (uint32_t i = 0; i < m.nruns; i++)
+        if (sim_chance(w->sim, 128)) halve_run(w, m.runs[i].about.file, m.runs[sim_below(w->sim, m.nruns)].about.file);
+    for (uint32_t i = 0; i < m.nsegments; i++)
+        if (sim_chance(w->sim, 128))
+            halve_segment(w, m.segments[i].file, m.segments[sim_below(w->sim, m.nsegments)].file);
+    if (sim_chance(w->sim, 128)) halve_manifest(w, m.head.length);
+    mg_manifest_fini(&m);
+    live(w, 0, SIM_KILL);
+}
+
 static void run(uint64_t seed, const struct sim_args *args) {
     const char *only = args->workload;
     if (only ? strcmp(only, "points") == 0 : seed % 16 == 0) {
@@ -353,6 +489,8 @@ static void run(uint64_t seed, const struct sim_args *args) {
     world_init(&w, seed);
     if (only ? strcmp(only, "rot") == 0 : seed % 4 == 1)
         run_rot(&w);
+    else if (only ? strcmp(only, "halves") == 0 : seed % 4 == 2)
+        run_halves(&w);
     else
         run_lives(&w);
     world_fini(&w);

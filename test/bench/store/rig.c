@@ -16,6 +16,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "jetstream/store/size.h"
 #include "server/base/assert.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
@@ -169,7 +170,8 @@ static uint64_t each_file(const char *dir, bool remove_all, bool forget) {
             bytes += each_file(path, remove_all, forget);
             continue;
         }
-        bytes += (uint64_t)st.st_size;
+        uint64_t taken = (uint64_t)st.st_blocks * 512; // more, where room was made in advance; less never counts
+        bytes += taken > (uint64_t)st.st_size ? taken : (uint64_t)st.st_size;
         int fd = forget ? open(path, O_RDONLY) : -1;
         if (fd >= 0) {
             fdatasync(fd);
@@ -265,9 +267,9 @@ void rig_open_sections(struct rig *r, const char *dir, uint64_t ring_bytes, uint
 }
 
 void rig_open_small(struct rig *r, const char *dir, uint64_t memory) {
-    uint64_t share = memory / 8;
-    open_with(r, &(struct mg_store_options){
-                     .dir = dir, .ring_bytes = share, .cache_bytes = share, .rows_bytes = share});
+    struct mg_store_options o = {.dir = dir};
+    mg_store_size(&o, memory);
+    open_with(r, &o);
 }
 
 void rig_run(struct rig *r, enum rig_step (*step)(void *arg), void *arg) {
@@ -437,6 +439,7 @@ static void send(struct load *l) {
     if (l->body == NULL) a.mbuf = l->payload; // as a connection has one
     if (l->latency) l->starts[l->sent % l->in_flight] = mg_loop_clock(l->rig->loop);
     mg_assert(mg_stream_append(l->streams[l->sent % l->nstreams], &a, l) == 0);
+    l->bytes += len + size;
     l->sent++;
 }
 

@@ -64,7 +64,7 @@ struct rig {
 };
 
 void rig_open(struct rig *r, const char *dir, uint64_t ring_bytes); // a store that is there is recovered
-// The same for a server with so much memory: an eighth of it each for ring, cache and rows.
+// The same as a server opens it that is configured with so much store_memory.
 void rig_open_small(struct rig *r, const char *dir, uint64_t memory);
 // The same with so few messages in a section of a segment; 0: as usual.
 void rig_open_sections(struct rig *r, const char *dir, uint64_t ring_bytes, uint32_t messages);
@@ -107,6 +107,7 @@ struct load {
     size_t (*body)(struct load *l, char *out);   // up to 1 MB; NULL: `size` zeros
     // Its own.
     uint64_t sent, answered, failed, began, seed;
+    uint64_t bytes; // of subjects and payloads that were sent
     uint64_t *starts;
     struct mg_mbuf *payload;
 };

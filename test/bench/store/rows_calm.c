@@ -5,8 +5,12 @@
 // with checkpoints, compaction and cold readers. Raw writes of a page, one after the other, take the place of the
 // appends in two more scenes: what they suffer beside the same load is the limit.
 //
-// The tails are the first to feel what others do on the machine. So the scenes are played in many short rounds, and the
-// half of the rounds counts in which others did the least (not: those with the best figures).
+// calm: a busy scene has updates of keys, which make garbage, and a replay that goes as fast as one reader can. It goes
+// on until a checkpoint and a compaction have come to their end in it; if they do not within a minute, the row fails.
+// readers: a busy scene has twenty readers and nothing else.
+//
+// The tails are the first to feel what others do on the machine. So the scenes are played in many short rounds, alone
+// and busy in turn. All rounds count: a tail is that of all commits of all rounds.
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +25,16 @@
 #define RING (64u << 20)
 #define READERS 20
 #define A_TURN 64 // messages that a reader takes in one turn, as a consumer would
-#define READ_RATE 1000000 // a second, all readers together: somebody takes them
+// A second, each of the twenty: somebody takes them. All together that is a million of messages, which are 2 Gbit/s on
+// the wire (128 bytes, and about as much for subject, reply and frames), more than the network of a machine of two
+// cores carries. Readers without a limit would take the shard's whole CPU, as nobody's client does, and it would be
+// measured how a CPU is shared; that is shown, too, without a mark.
+#define READ_RATE 50000
+// Of each of the four streams that are updated, and updates a second: of what a checkpoint has written half is garbage
+// when the next one but one comes, not all of it (then there is nothing to copy), so compaction follows them closely.
+#define KEYS 50000
+#define UPDATE_RATE 150000
+#define PATIENCE_NS UINT64_C(60000000000)
 #define ROUNDS 20
 
 struct reader {
@@ -31,18 +44,37 @@ struct reader {
     uint64_t got, end, most; // most: that it may have got by now
 };
 
+// What happened in a scene.
+struct tally {
+    uint64_t checkpoints, compactions;
+    uint64_t read, again; // messages; and those that one of the readers had read already, so the system has them
+    double seconds;
+};
+
 struct scene {
     struct load probe, bulk;
     struct mg_stream *old; // what readers read
     struct reader readers[READERS];
     unsigned nreaders;
+    uint64_t rate; // of each; 0: as fast as it can
     uint64_t began, until;
-    bool silent; // no probes
+    bool silent;   // no probes
+    bool works;    // not over before a checkpoint and a compaction were
+    uint64_t checkpoints, compactions; // when it began
 };
 
 struct round {
-    struct hist quiet, busy, raw_quiet, raw_busy, turns;
-    double cpu, mb; // what others took: share of the CPUs, MB a second of the device
+    struct hist quiet, busy, raw_quiet, raw_busy, turns, busy_free;
+    struct tally tally, tally_free; // of `busy` and of `busy_free`
+    double cpu, mb;                 // what others took: share of the CPUs, MB a second of the device
+};
+
+struct plan {
+    const char *row;
+    bool bulk;
+    unsigned readers;
+    uint64_t rate;   // of a reader; 0: as fast as it can
+    double quantile; // that counts
 };
 
 static void read_done(struct mg_read *r) {
@@ -65,35 +97,63 @@ static void read_on(struct reader *x) {
     }
 }
 
+static void count_work(const struct scene *s, uint64_t *checkpoints, uint64_t *compactions) {
+    struct mg_keeper *k = s->probe.rig->store->keeping;
+    *checkpoints = atomic_load(&k->checkpoints);
+    *compactions = atomic_load(&k->compactions);
+}
+
+static void fail(const char *what) {
+    fprintf(stderr, "%s\n", what);
+    exit(1);
+}
+
+// False: it has to go on.
+static bool is_over(const struct scene *s, uint64_t now) {
+    uint64_t checkpoints, compactions;
+    if (now < s->until) return false;
+    if (!s->works) return true;
+    count_work(s, &checkpoints, &compactions);
+    if (checkpoints > s->checkpoints && compactions > s->compactions) return true;
+    if (now > s->until + PATIENCE_NS) fail("a busy scene without a checkpoint or a compaction");
+    return false;
+}
+
 static enum rig_step scene_step(void *arg) {
     struct scene *s = arg;
+    struct rig *r = s->probe.rig;
     if (!s->silent) load_push(&s->probe);
     if (s->bulk.rig) load_push(&s->bulk);
     bool more = false;
-    uint64_t now = mg_loop_clock(s->probe.rig->loop);
+    uint64_t now = mg_loop_clock(r->loop);
     for (unsigned i = 0; i < s->nreaders; i++) {
         struct reader *x = &s->readers[i];
-        x->most = (uint64_t)((double)(now - s->began) / 1e9 * READ_RATE / s->nreaders);
+        x->most = s->rate ? (uint64_t)((double)(now - s->began) / 1e9 * (double)s->rate) : UINT64_MAX;
         read_on(x);
         more |= !x->waits && x->got < x->most;
     }
-    if (s->nreaders && s->probe.rig->wake_at > now + 1000000) s->probe.rig->wake_at = now + 1000000;
-    if (now < s->until && s->probe.rig->wake_at > s->until) s->probe.rig->wake_at = s->until;
-    if (now < s->until) return more ? RIG_MORE : RIG_WAIT;
+    if (r->wake_at > now + 1000000) r->wake_at = now + 1000000;
+    if (!is_over(s, now)) return more ? RIG_MORE : RIG_WAIT;
     bool idle = s->probe.sent == s->probe.answered && (s->bulk.rig == NULL || s->bulk.sent == s->bulk.answered);
     s->probe.total = s->probe.sent;
     s->bulk.total = s->bulk.sent;
     return idle ? RIG_DONE : RIG_WAIT;
 }
 
-static void play(struct scene *s, struct rig *r, double seconds, struct hist *h) {
+static struct tally play(struct scene *s, struct rig *r, double seconds, struct hist *h) {
+    struct tally t;
     s->probe.total = s->bulk.total = 0;
     s->probe.latency = h;
     s->bulk.began = 0;
     s->bulk.sent = s->bulk.answered = 0;
+    s->works = s->bulk.rig != NULL;
+    count_work(s, &s->checkpoints, &s->compactions);
     s->began = mg_loop_clock(r->loop);
     s->until = s->began + (uint64_t)(seconds * 1e9);
     rig_run(r, scene_step, s);
+    count_work(s, &t.checkpoints, &t.compactions);
+    return (struct tally){.checkpoints = t.checkpoints - s->checkpoints, .compactions = t.compactions - s->compactions,
+                          .seconds = (double)(mg_loop_clock(r->loop) - s->began) / 1e9};
 }
 
 static void fill(struct rig *r, struct load *l, unsigned laps) {
@@ -113,26 +173,29 @@ static void add_readers(struct scene *s, struct mg_stream *stream, unsigned n) {
     }
 }
 
-static uint64_t end_readers(struct scene *s) {
-    uint64_t got = 0;
+static void end_readers(struct scene *s, struct tally *t) {
     for (unsigned i = 0; i < s->nreaders; i++) {
-        mg_stream_read_end(&s->readers[i].read);
-        got += s->readers[i].got;
+        struct reader *x = &s->readers[i];
+        uint64_t share = x->end / s->nreaders; // up to where the next one began
+        mg_stream_read_end(&x->read);
+        t->read += x->got;
+        t->again += x->got > share ? x->got - share : 0;
     }
     s->nreaders = 0;
-    return got;
 }
 
 static enum rig_step rest_step(void *arg) {
     struct scene *s = arg;
-    uint64_t now = mg_loop_clock(s->probe.rig->loop);
-    s->probe.rig->wake_at = s->until;
-    return now < s->until ? RIG_WAIT : RIG_DONE;
+    struct rig *r = s->probe.rig;
+    uint64_t now = mg_loop_clock(r->loop);
+    r->wake_at = now + 10000000;
+    if (now > s->until) fail("the store does not come to rest");
+    return mg_store_status(r->store).resting ? RIG_DONE : RIG_WAIT;
 }
 
-// Compaction goes on behind a busy scene.
-static void rest(struct scene *s, struct rig *r, double seconds) {
-    s->until = mg_loop_clock(r->loop) + (uint64_t)(seconds * 1e9);
+// Compaction goes on behind a busy scene: nothing of it is left when the quiet one begins.
+static void rest(struct scene *s, struct rig *r) {
+    s->until = mg_loop_clock(r->loop) + PATIENCE_NS;
     rig_run(r, rest_step, s);
 }
 
@@ -152,53 +215,49 @@ static void raw_main(void *arg) {
     raw_close(&w);
 }
 
-static void play_raw(struct scene *s, struct rig *r, double seconds, struct hist *h) {
+static struct tally play_raw(struct scene *s, struct rig *r, double seconds, struct hist *h) {
     struct raw_probe x = {.rig = r, .hist = h};
     struct mg_thread *t;
     s->silent = true;
     mg_assert(mg_thread_start(&t, "raw", raw_main, &x) == 0);
-    play(s, r, seconds, NULL);
+    struct tally tally = play(s, r, seconds, NULL);
     atomic_store(&x.over, true);
     mg_thread_join(t);
     s->silent = false;
+    return tally;
 }
 
-// The same load twice: beside appends and beside raw writes.
-static uint64_t play_busy(struct scene *s, struct rig *r, unsigned readers, double seconds, struct round *x) {
-    uint64_t got = 0;
-    for (int raw = 0; raw <= 1; raw++) {
-        rig_forget(r->dir);
-        add_readers(s, s->old, readers);
-        r->turns = &x->turns;
-        if (raw) play_raw(s, r, seconds, &x->raw_busy);
-        else play(s, r, seconds, &x->busy);
-        r->turns = NULL;
-        got += end_readers(s);
-    }
-    return got;
+static struct tally play_busy(struct scene *s, struct rig *r, const struct plan *p, uint64_t rate, bool raw,
+                              double seconds, struct hist *h) {
+    rig_forget(r->dir);
+    add_readers(s, s->old, p->readers);
+    s->rate = rate;
+    struct tally t = raw ? play_raw(s, r, seconds, h) : play(s, r, seconds, h);
+    end_readers(s, &t);
+    if (t.read == 0) fail("a busy scene in which nothing was read");
+    return t;
 }
 
-static void play_round(struct scene *s, struct rig *r, unsigned readers, double seconds, struct round *x) {
+// The same load beside appends and beside raw writes.
+static void play_round(struct scene *s, struct rig *r, const struct plan *p, double seconds, struct round *x) {
     struct rig *bulk = s->bulk.rig;
     struct weather w = weather_now(r->dir);
     s->bulk.rig = NULL;
-    rest(s, r, seconds);
+    rest(s, r);
     play(s, r, seconds, &x->quiet);
     play_raw(s, r, seconds / 2, &x->raw_quiet);
     s->bulk.rig = bulk;
-    uint64_t got = play_busy(s, r, readers, seconds, x);
+    r->turns = &x->turns;
+    x->tally = play_busy(s, r, p, p->rate, false, seconds, &x->busy);
+    play_busy(s, r, p, p->rate, true, seconds, &x->raw_busy);
+    r->turns = NULL;
+    if (p->rate) x->tally_free = play_busy(s, r, p, 0, false, seconds, &x->busy_free);
     weather_since(&w, r->dir, &x->cpu, &x->mb);
-    fprintf(stderr, "others %.0f %%, %.0f MB/s; p99.9 %.0f us quiet, %.0f busy, raw %.0f and %.0f; %.1f M read\n",
-            x->cpu * 100, x->mb, hist_us(&x->quiet, 0.999), hist_us(&x->busy, 0.999), hist_us(&x->raw_quiet, 0.999),
-            hist_us(&x->raw_busy, 0.999), (double)got / 1e6);
-}
-
-// The device is as busy with some 500 MB/s as a CPU is with one thread.
-static double trouble(const struct round *x) { return x->cpu + x->mb / 500; }
-
-static int by_trouble(const void *a, const void *b) {
-    double x = trouble(a), y = trouble(b);
-    return (x > y) - (x < y);
+    fprintf(stderr, "others %.0f %%, %.0f MB/s; %.0f and %.0f us quiet, %.0f busy, raw %.0f and %.0f; %.1f s, %.1f M "
+            "read, %llu checkpoints, %llu compactions\n", x->cpu * 100, x->mb, hist_us(&x->quiet, 0.5),
+            hist_us(&x->quiet, p->quantile), hist_us(&x->busy, p->quantile), hist_us(&x->raw_quiet, p->quantile),
+            hist_us(&x->raw_busy, p->quantile), x->tally.seconds, (double)x->tally.read / 1e6,
+            (unsigned long long)x->tally.checkpoints, (unsigned long long)x->tally.compactions);
 }
 
 static void figure_of(const char *row, const char *name, double value, const char *unit) {
@@ -207,38 +266,71 @@ static void figure_of(const char *row, const char *name, double value, const cha
     figure(text, value, unit);
 }
 
-static void sum_up(const char *row, struct round *rounds, unsigned n, double quantile) {
+static void merge(struct round *all, const struct round *x) {
+    hist_merge(&all->quiet, &x->quiet);
+    hist_merge(&all->busy, &x->busy);
+    hist_merge(&all->raw_quiet, &x->raw_quiet);
+    hist_merge(&all->raw_busy, &x->raw_busy);
+    hist_merge(&all->turns, &x->turns);
+    hist_merge(&all->busy_free, &x->busy_free);
+    all->tally.checkpoints += x->tally.checkpoints;
+    all->tally.compactions += x->tally.compactions;
+    all->tally.read += x->tally.read;
+    all->tally.again += x->tally.again;
+    all->tally.seconds += x->tally.seconds;
+    all->tally_free.read += x->tally_free.read;
+    all->tally_free.seconds += x->tally_free.seconds;
+    all->cpu += x->cpu;
+    all->mb += x->mb;
+}
+
+static void sum_up(const struct plan *p, const struct round *rounds, unsigned n) {
     struct round *all = mg_zalloc(sizeof(*all));
-    double cpu = 0, mb = 0;
-    qsort(rounds, n, sizeof(*rounds), by_trouble);
-    n = (n + 1) / 2;
+    double tails[ROUNDS];
     for (unsigned i = 0; i < n; i++) {
-        hist_merge(&all->quiet, &rounds[i].quiet);
-        hist_merge(&all->busy, &rounds[i].busy);
-        hist_merge(&all->raw_quiet, &rounds[i].raw_quiet);
-        hist_merge(&all->raw_busy, &rounds[i].raw_busy);
-        hist_merge(&all->turns, &rounds[i].turns);
-        cpu += rounds[i].cpu / n;
-        mb += rounds[i].mb / n;
+        merge(all, &rounds[i]);
+        tails[i] = hist_us(&rounds[i].busy, p->quantile);
     }
-    double median = hist_us(&all->quiet, 0.5), busy = hist_us(&all->busy, quantile);
-    figure_of(row, "quiet_median", median, "us");
-    figure_of(row, "quiet_tail", hist_us(&all->quiet, quantile), "us");
-    figure_of(row, "raw_quiet_tail", hist_us(&all->raw_quiet, quantile), "us");
-    figure_of(row, "busy_median", hist_us(&all->busy, 0.5), "us");
-    figure_of(row, "busy_tail", busy, "us");
-    figure_of(row, "raw_busy_tail", hist_us(&all->raw_busy, quantile), "us");
-    figure_of(row, "turn_tail", hist_us(&all->turns, 0.999), "us");
-    figure_of(row, "turn_worst", hist_us(&all->turns, 1 - 1e-9), "us");
-    figure_of(row, "to_median", busy / median, "x");
-    figure_of(row, "to_quiet", busy / hist_us(&all->quiet, quantile), "x");
-    figure_of(row, "to_raw", busy / hist_us(&all->raw_busy, quantile), "x");
-    figure_of(row, "others_cpu", cpu * 100, "%");
-    figure_of(row, "others_device", mb, "MB/s");
+    double middle = hist_us(&all->quiet, 0.5), quiet = hist_us(&all->quiet, p->quantile);
+    double busy = hist_us(&all->busy, p->quantile);
+    figure_of(p->row, "quiet_median", middle, "us");
+    figure_of(p->row, "quiet_tail", quiet, "us");
+    figure_of(p->row, "raw_quiet_tail", hist_us(&all->raw_quiet, p->quantile), "us");
+    figure_of(p->row, "busy_median", hist_us(&all->busy, 0.5), "us");
+    figure_of(p->row, "busy_tail", busy, "us");
+    figure_of(p->row, "busy_tail_of_rounds", median(tails, n), "us");
+    figure_of(p->row, "raw_busy_tail", hist_us(&all->raw_busy, p->quantile), "us");
+    figure_of(p->row, "turn_tail", hist_us(&all->turns, 0.999), "us");
+    figure_of(p->row, "to_median", busy / middle, "x");
+    figure_of(p->row, "to_quiet", busy / quiet, "x");
+    figure_of(p->row, "to_raw", busy / hist_us(&all->raw_busy, p->quantile), "x");
+    figure_of(p->row, "seconds", all->tally.seconds, "s");
+    figure_of(p->row, "checkpoints", (double)all->tally.checkpoints, "");
+    figure_of(p->row, "compactions", (double)all->tally.compactions, "");
+    figure_of(p->row, "read", (double)all->tally.read / all->tally.seconds, "/s");
+    figure_of(p->row, "read_again", 100 * (double)all->tally.again / (double)all->tally.read, "%");
+    if (p->rate) {
+        figure_of(p->row, "free_to_quiet", hist_us(&all->busy_free, p->quantile) / quiet, "x");
+        figure_of(p->row, "free_read", (double)all->tally_free.read / all->tally_free.seconds, "/s");
+    }
+    figure_of(p->row, "others_cpu", all->cpu / n * 100, "%");
+    figure_of(p->row, "others_device", all->mb / n, "MB/s");
     mg_free(all);
 }
 
-static void scenes(const struct bench *b, const char *row, bool bulk, unsigned readers, double quantile) {
+// Streams of keys, each of which was updated twice: garbage comes and goes as it will from now on.
+static void begin_updates(struct scene *s, struct rig *r) {
+    load_init(&s->bulk, r, 4, 2, &(struct mg_stream_limits){.max_msgs_per_subject = 1});
+    s->bulk.subjects = KEYS;
+    s->bulk.total = 4 * KEYS;
+    rig_run(r, load_step, &s->bulk);
+    s->bulk.random = true;
+    s->bulk.total = 3 * 4 * KEYS;
+    rig_run(r, load_step, &s->bulk);
+    s->bulk.rate = UPDATE_RATE;
+}
+
+static void scenes(const struct bench *b, const struct plan *p) {
     struct rig r;
     struct scene s = {.nreaders = 0};
     struct load old;
@@ -248,23 +340,22 @@ static void scenes(const struct bench *b, const char *row, bool bulk, unsigned r
     load_init(&s.probe, &r, 1, 0, NULL);
     s.probe.in_flight = 1;
     load_init(&old, &r, 1, 1, NULL);
-    fill(&r, &old, b->quick ? 3 : 8);
+    fill(&r, &old, b->quick ? 24 : 48); // as much as a replay takes in a scene
     s.old = old.streams[0];
-    if (bulk) {
-        load_init(&s.bulk, &r, 4, 2, &(struct mg_stream_limits){.max_msgs_per_subject = 1});
-        s.bulk.subjects = 20000;
-        s.bulk.random = true;
-        s.bulk.rate = 150000;
-    }
-    for (unsigned i = 0; i < rounds; i++) play_round(&s, &r, readers, b->quick ? 0.7 : 1.5, &all[i]);
-    sum_up(row, all, rounds, quantile);
+    if (p->bulk) begin_updates(&s, &r);
+    for (unsigned i = 0; i < rounds; i++) play_round(&s, &r, p, b->quick ? 0.7 : 1.5, &all[i]);
+    sum_up(p, all, rounds);
     mg_free(all);
-    if (bulk) load_fini(&s.bulk);
+    if (p->bulk) load_fini(&s.bulk);
     load_fini(&old);
     load_fini(&s.probe);
     rig_close(&r);
 }
 
-void row_calm(const struct bench *b) { scenes(b, "calm", true, 1, 0.999); }
+void row_calm(const struct bench *b) {
+    scenes(b, &(struct plan){.row = "calm", .bulk = true, .readers = 1, .quantile = 0.999});
+}
 
-void row_readers(const struct bench *b) { scenes(b, "readers", false, READERS, 0.99); }
+void row_readers(const struct bench *b) {
+    scenes(b, &(struct plan){.row = "readers", .readers = READERS, .rate = READ_RATE, .quantile = 0.99});
+}

@@ -99,5 +99,5 @@ static void checkpoints(const struct bench *o, unsigned streams, const char *nam
 void row_sealed(const struct bench *o) {
     clear(o);
     checkpoints(o, 10000, "sealed_10000");
-    if (!o->quick) checkpoints(o, 100000, "sealed_100000");
+    checkpoints(o, 100000, "sealed_100000");
 }

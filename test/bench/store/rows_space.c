@@ -3,8 +3,10 @@
 //
 // Memory and disk: what a segment and a hot subject cost in memory, what a work queue and a key-value stream write.
 #include <malloc.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "jetstream/store/seal.h"
 #include "jetstream/store/segment_pool.h"
@@ -37,6 +39,13 @@ static double segment_memory(struct rig *r) {
            sizeof(struct mg_fact_stretch);
 }
 
+// Of all generations: a checkpoint that comes early begins another one.
+static size_t rows_memory(const struct mg_rows *rows) {
+    size_t bytes = rows->active->bytes;
+    for (unsigned i = 0; i < rows->frozen_len; i++) bytes += rows->frozen[i]->bytes;
+    return bytes;
+}
+
 void row_memory(const struct bench *b) {
     struct rig r;
     struct load l;
@@ -45,8 +54,7 @@ void row_memory(const struct bench *b) {
     l.subjects = 300000;
     l.total = 300000;
     rig_run(&r, load_step, &l);
-    const struct mg_rowmap *m = r.part->rows.active;
-    if (m->count >= 300000) figure("memory_subject", (double)m->bytes / m->count, "B");
+    figure("memory_subject", (double)rows_memory(&r.part->rows) / l.subjects, "B");
     rig_checkpoint(&r);
     figure("memory_segment", segment_memory(&r), "B");
     load_fini(&l);
@@ -97,15 +105,22 @@ void row_queue(const struct bench *b) {
     }
     struct io io = io_now();
     double cpu = cpu_seconds();
+    const struct mg_keeper *k = r.store->keeping;
+    uint64_t segments = atomic_load(&k->segment_bytes), checkpoints = atomic_load(&k->checkpoints);
     mg_journal_state(r.store->journal, &before);
-    uint64_t n = (b->quick ? 2 : 20) * lap;
+    uint64_t n = (b->quick ? 2 : 20) * lap, accepted = q->l.bytes;
     q->l.total += n;
     rig_run(&r, load_step, &q->l);
     cpu = cpu_seconds() - cpu;
+    accepted = q->l.bytes - accepted;
+    segments = atomic_load(&k->segment_bytes) - segments;
+    checkpoints = atomic_load(&k->checkpoints) - checkpoints;
     uint64_t written = io_now().written - io.written;
     mg_journal_state(r.store->journal, &after);
     uint64_t journal = after.page_bytes - before.page_bytes, records = after.record_bytes - before.record_bytes;
-    figure("queue_files_to_accepted", (double)(written - journal) / ((double)n * 200), "x");
+    figure("queue_segments_to_accepted", (double)segments / (double)accepted, "x");
+    figure("queue_files_to_accepted", (double)(written - journal) / (double)accepted, "x");
+    figure("queue_checkpoints", (double)checkpoints, "");
     figure("queue_journal_to_records", (double)journal / (double)records, "x");
     figure("queue_cpu", cpu / (double)n * 1e6, "us");
     load_fini(&q->l);
@@ -115,38 +130,73 @@ void row_queue(const struct bench *b) {
 
 // ---- key-value ------------------------------------------------------------------------------------------------------
 
+// What the store takes, again and again on a thread of its own: also while both what a job reads and what it writes are
+// there. Without the ring, which has its size whatever is in it.
+struct scale {
+    const char *dir;
+    atomic_bool over;
+    struct room {
+        uint64_t sum, most, samples; // bytes
+        uint64_t tables;             // of the sum
+    } room;
+};
+
+static void scale_main(void *arg) {
+    struct scale *x = arg;
+    while (!atomic_load(&x->over)) {
+        uint64_t tables = rig_bytes(x->dir, "tables"), bytes = tables + rig_bytes(x->dir, "segments");
+        if (bytes > x->room.most) x->room.most = bytes;
+        x->room.tables += tables;
+        x->room.sum += bytes;
+        x->room.samples++;
+        usleep(10000);
+    }
+}
+
+// Runs the load and weighs meanwhile.
+static struct room weigh(struct load *l, const char *dir) {
+    struct scale x = {.dir = dir};
+    struct mg_thread *t;
+    mg_assert(mg_thread_start(&t, "scale", scale_main, &x) == 0);
+    rig_run(l->rig, load_step, l);
+    atomic_store(&x.over, true);
+    mg_thread_join(t);
+    return x.room;
+}
+
+// Subjects and payloads: what was given, without what the reference adds to each message in a stream's `bytes`.
+static double live_bytes(const struct mg_stream *s) {
+    return (double)(mg_stream_bytes(s) - mg_stream_messages(s) * mg_stored_size(0, 0, 0));
+}
+
+// Each key is updated once on average at the pace in question before that counts, and four times while it does.
+static void update(const struct bench *b, struct load *l, bool full) {
+    l->rate = full ? 0 : 100000;
+    l->began = l->sent = l->answered = l->failed = 0;
+    l->total = l->subjects;
+    rig_run(l->rig, load_step, l);
+    uint64_t began = mg_bell_clock(), refused = l->failed, n = (b->quick ? 1 : 4) * l->subjects;
+    l->total += n;
+    struct room room = weigh(l, b->dir);
+    double seconds = (double)(mg_bell_clock() - began) / 1e9, live = live_bytes(l->streams[0]);
+    figure(full ? "kv_full_space" : "kv_space", (double)room.sum / (double)room.samples / live, "x");
+    figure(full ? "kv_full_tables" : "kv_tables", (double)room.tables / (double)room.samples / live, "x");
+    figure(full ? "kv_full_space_worst" : "kv_space_worst", (double)room.most / live, "x");
+    figure(full ? "kv_full_rate" : "kv_rate", (double)(n - (l->failed - refused)) / seconds, "/s");
+}
+
 void row_kv(const struct bench *b) {
     struct rig r;
     struct load l;
-    unsigned keys = b->quick ? 100000 : 400000;
     rig_open(&r, b->dir, RING);
     load_init(&l, &r, 1, 0, &(struct mg_stream_limits){.max_msgs_per_subject = 1});
-    l.subjects = keys;
+    l.subjects = b->quick ? 100000 : 400000;
     l.size = 400;
-    l.total = keys;
+    l.total = l.subjects;
     rig_run(&r, load_step, &l);
     l.random = true;
-    uint64_t laps = b->quick ? 4 : 20;
-    double live = (double)keys * (64 + 14 + 400);
-    for (int full = 0; full <= 1; full++) {
-        double worst = 0, last = 0;
-        l.rate = full ? 0 : 100000;
-        l.began = l.sent = l.answered = l.total = 0;
-        uint64_t began = mg_bell_clock();
-        for (uint64_t i = 0; i < laps; i++) { // pieces of a fifth of all keys
-            l.total += keys / 5;
-            rig_run(&r, load_step, &l);
-            double segments = (double)rig_bytes(b->dir, "segments") / live;
-            last = segments + (double)rig_bytes(b->dir, "tables") / live;
-            fprintf(stderr, "%llu updates: segments %.2f, with tables %.2f\n", (unsigned long long)l.total, segments,
-                    last);
-            if (last > worst) worst = last;
-        }
-        figure(full ? "kv_full_space_worst" : "kv_space_worst", worst, "x");
-        figure(full ? "kv_full_space" : "kv_space", last, "x");
-        double seconds = (double)(mg_bell_clock() - began) / 1e9;
-        if (full) figure("kv_full_rate", (double)(l.total - l.failed) / seconds, "/s");
-    }
+    update(b, &l, false);
+    update(b, &l, true);
     load_fini(&l);
     rig_close(&r);
 }

@@ -2,6 +2,7 @@
 // Copyright (c) The Midge Authors
 #include "test/unit/jetstream/api/catalogue.h"
 
+#include "server/base/errors.h"
 #include "test/unit/cmocka_inc.h"
 
 static void answers_bodies_of_all_shapes(void **state) {
@@ -116,12 +117,36 @@ static void refuses_a_stored_form_that_is_none(void **state) {
     assert_int_not_equal(mg_js_stream_load(&c, MG_S("{\"name\":\"S\"")), 0);
 }
 
+// What the disk has of a stream, whatever it is, is served or refused.
+static void recovers_what_can_be_served(void **state) {
+    (void)state;
+    struct mg_js_stream_config c;
+    assert_int_equal(mg_js_stream_recover(&c, MG_S("S"), MG_S("{\"name\":\"S\",\"subjects\":[\"s.*\"]}")), 0);
+    assert_int_equal(c.subjects.n, 1);
+    mg_js_stream_fini(&c);
+    static const char *const refused[] = {
+        "{", "{}", "[]", "{\"name\":\"T\"}", "{\"name\":\"S\",\"subjects\":[\"\"]}",
+        "{\"name\":\"S\",\"subjects\":[\"a..b\"]}"};
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+        assert_int_equal(mg_js_stream_recover(&c, MG_S("S"), mg_cstr(refused[i])), MG_ECORRUPT);
+    assert_int_equal(mg_js_stream_recover(&c, MG_S("S"), MG_S("")), 0);
+    assert_true(mg_slice_eq(c.name, MG_S("S")));
+    assert_int_equal(c.subjects.n, 0);
+    assert_int_equal(c.max_msgs, -1);
+    assert_int_equal(c.max_age, 0);
+    assert_true(c.allow_direct && c.storage == MG_JS_FILE && c.retention == MG_JS_LIMITS);
+    mg_js_stream_fini(&c);
+    assert_int_equal(mg_js_stream_recover(&c, MG_S("a.b"), MG_S("")), MG_ECORRUPT);
+    assert_int_equal(mg_js_stream_recover(&c, MG_S(""), MG_S("")), MG_ECORRUPT);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_bodies_of_all_shapes), cmocka_unit_test(answers_as_the_reference),
         cmocka_unit_test(refuses_long_texts),           cmocka_unit_test(obeys_limits),
         cmocka_unit_test(takes_nothing_for_an_empty_request),
         cmocka_unit_test(reads_leniently_when_asked),   cmocka_unit_test(refuses_a_stored_form_that_is_none),
+        cmocka_unit_test(recovers_what_can_be_served),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

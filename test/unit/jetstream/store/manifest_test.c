@@ -201,6 +201,50 @@ static void slots_take_turns(void **state) {
     mg_disk_close(d);
 }
 
+static void copy_slot(struct mg_disk *d, const char *from, const char *to) {
+    struct mg_file *f;
+    char p[65536];
+    size_t n;
+    assert_int_equal(mg_file_open(d, &f, from, MG_FILE_READ, NULL), MG_OK);
+    assert_int_equal(mg_file_read(f, p, sizeof p, 0, &n, NULL), MG_OK);
+    mg_file_close(f);
+    assert_true(n < sizeof p);
+    assert_int_equal(mg_file_open(d, &f, to, MG_FILE_WRITE | MG_FILE_CREATE | MG_FILE_EMPTY, NULL), MG_OK);
+    assert_int_equal(mg_file_write(f, p, n, 0, NULL), MG_OK);
+    mg_file_close(f);
+}
+
+// What stands in a slot is whole, and not what was written there.
+static void strange_slots(void **state) {
+    (void)state;
+    uint64_t seed = test_seed() + 5;
+    struct mg_disk *d = open_disk();
+    struct mg_manifest m = random_manifest(&seed), again = {0};
+    struct mg_manifest_loaded loaded;
+    assert_int_equal(mg_manifest_store(d, &m, NULL), MG_OK);
+    assert_int_equal(mg_manifest_store(d, &m, NULL), MG_OK);
+    copy_slot(d, "manifest-0", "aside-0");
+    copy_slot(d, "manifest-1", "aside-1");
+    for (int from = 0; from < 2; from++) { // the other slot's, be it the newer or the older one
+        copy_slot(d, from ? "aside-1" : "aside-0", from ? "manifest-0" : "manifest-1");
+        assert_int_equal(mg_manifest_load(d, &again, &loaded), MG_OK);
+        assert_int_equal(loaded.used, from);
+        assert_int_equal(loaded.slots[1 - from], MG_SLOT_DAMAGED);
+        assert_false(loaded.same);
+        assert_int_equal(again.head.generation, from ? 1 : 2);
+        mg_manifest_fini(&again);
+        copy_slot(d, "aside-0", "manifest-0");
+        copy_slot(d, "aside-1", "manifest-1");
+    }
+    // Another store's: which of the two is at home here nobody can tell.
+    m.head.salt++;
+    assert_int_equal(mg_manifest_store(d, &m, NULL), MG_OK);
+    assert_int_equal(mg_manifest_load(d, &again, &loaded), MG_ECORRUPT);
+    assert_string_equal(loaded.why.text, "manifest-0 and manifest-1 are of two different stores");
+    mg_manifest_fini(&m);
+    mg_disk_close(d);
+}
+
 struct tally {
     int fates[6], survivable;
 };
@@ -279,6 +323,7 @@ int main(void) {
         cmocka_unit_test(each_flipped_byte),
         cmocka_unit_test(refuses_nonsense),
         cmocka_unit_test_setup_teardown(slots_take_turns, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(strange_slots, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(files_that_nothing_lists, make_dir, remove_dir),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 // Copyright (c) The Midge Authors
 //
 // What happens between two starts: another server, another number of parts, another time.
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -38,6 +39,84 @@ static void second_server_is_refused(void **state) {
     assert_int_equal(driver_publish(d, s, "a", 10, 0), 0);
     driver_run(d, driver_quiet);
     assert_int_equal(d->ok, 2);
+}
+
+static bool has_whole_sentence(const char *text) {
+    static const char *const ends[] = {"no volatile write cache", "flushed at each commit", "write cache, FUA",
+                                       "write cache unknown", "THIS FILE SYSTEM IS IN MEMORY"};
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        size_t n = strlen(text), m = strlen(ends[i]);
+        if (n >= m && strcmp(text + n - m, ends[i]) == 0) return true;
+    }
+    return false;
+}
+
+static void sentence_has_an_end(void **state) {
+    struct driver *d = *state;
+    assert_int_equal(driver_open(d), 0);
+    assert_true(has_whole_sentence(mg_store_status(d->store).sync_method));
+    driver_stream(d, 0, "S", NULL);
+    driver_run(d, driver_quiet);
+    assert_true(has_whole_sentence(mg_store_status(d->store).sync_method));
+}
+
+static unsigned times_said(const struct driver *d, const char *text) {
+    unsigned n = 0;
+    for (const char *p = d->log; (p = strstr(p, text)) != NULL; p++) n++;
+    return n;
+}
+
+static uint64_t later; // what each look at the clock takes
+
+uint64_t __real_mg_bell_clock(void);
+uint64_t __wrap_mg_bell_clock(void);
+uint64_t __wrap_mg_bell_clock(void) {
+    static _Atomic uint64_t shift_ns; // never back, threads have deadlines
+    return __real_mg_bell_clock() + atomic_fetch_add(&shift_ns, later) + later;
+}
+
+// A recovery that takes long says each second how far it is; one that does not says nothing.
+static void recovery_shows_progress(void **state) {
+    struct driver *d = *state;
+    struct mg_store_progress progress = {0};
+    d->o.progress = &progress;
+    assert_int_equal(driver_open(d), 0);
+    struct mg_stream *s = driver_stream(d, 0, "S", NULL);
+    for (int i = 0; i < 200; i++) assert_int_equal(driver_publish(d, s, "a", 10000, 0), 0);
+    driver_run(d, driver_quiet);
+    driver_close(d);
+    assert_false(driver_said(d, "Restoring"));
+    later = 300000000;
+    int err = driver_open(d);
+    later = 0;
+    assert_int_equal(err, 0);
+    assert_in_range(times_said(d, "Restoring: "), 3, 8); // 16 looks at the clock while it reads
+    assert_true(driver_said(d, "of 16 MB of the journal are read"));
+    assert_int_equal(progress.records, 201);
+    assert_true(progress.bytes > 2000000 && progress.bytes == progress.bytes_total);
+    d->o.progress = NULL;
+}
+
+// The first commit of a new store measures the device, and the log has what it found: once. Later starts measure it
+// before they are done, and leave it to whoever opened the store to say so.
+static void first_commit_tells_of_the_device(void **state) {
+    struct driver *d = *state;
+    assert_int_equal(driver_open(d), 0);
+    assert_non_null(strstr(mg_store_status(d->store).sync_method, "(not measured)"));
+    assert_int_equal(times_said(d, "Journal of"), 0);
+    for (int i = 0; i < 3; i++) {
+        driver_stream(d, 0, i == 0 ? "S" : i == 1 ? "T" : "U", NULL);
+        driver_run(d, driver_quiet);
+    }
+    bool measured = strstr(mg_store_status(d->store).sync_method, "us against") != NULL;
+    assert_int_equal(times_said(d, "Journal of"), measured ? 1 : 0);
+    if (measured) assert_true(driver_said(d, mg_store_status(d->store).sync_method));
+    driver_close(d);
+    d->log[0] = '\0';
+    assert_int_equal(driver_open(d), 0);
+    driver_stream(d, 0, "V", NULL);
+    driver_run(d, driver_quiet);
+    assert_int_equal(times_said(d, "Journal of"), 0);
 }
 
 static uint64_t messages_of(struct driver *d, const char *name) {
@@ -153,6 +232,9 @@ static void old_messages_do_expire(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(second_server_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(sentence_has_an_end, setup, teardown),
+        cmocka_unit_test_setup_teardown(recovery_shows_progress, setup, teardown),
+        cmocka_unit_test_setup_teardown(first_commit_tells_of_the_device, setup, teardown),
         cmocka_unit_test_setup_teardown(parts_may_change, setup, teardown),
         cmocka_unit_test_setup_teardown(clock_that_jumped, setup, teardown),
         cmocka_unit_test_setup_teardown(old_messages_do_expire, setup, teardown),

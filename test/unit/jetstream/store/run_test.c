@@ -399,6 +399,59 @@ static void copy_stands_in_for_a_missing_file(void **state) {
     mg_free(m.rows);
 }
 
+// Everything is there, whatever is wrong with one copy, and a check of the run finds that.
+static void one_copy_is_enough(struct built *b, const struct model *m, bool damaged) {
+    uint64_t seed = test_seed() + 8;
+    struct mg_run *r;
+    seen.faults = seen.healed = 0;
+    assert_int_equal(open_run(&r, b), MG_OK);
+    check_gets(r, m, &seed);
+    check_ranges(r, m, &seed);
+    assert_int_equal(seen.faults, seen.healed);
+    assert_int_equal(mg_run_verify(r, NULL, NULL), damaged ? MG_ECORRUPT : MG_OK);
+    mg_run_close(r);
+}
+
+// In the place of one copy, or of a page of it, stands what is whole but belongs elsewhere: to another run of the same
+// size, to this run in another store, or to another place.
+static void strange_copies(void **state) {
+    (void)state;
+    uint64_t seed = test_seed() + 7;
+    struct model m = model_new(&seed, 300, 1000, 60);
+    struct built b, others[2];
+    build(&b, &m, 5, 500, 100, true);
+    build(&others[0], &m, 6, 500, 100, false);
+    env.salt++;
+    build(&others[1], &m, 5, 500, 100, false);
+    env.salt--;
+    struct mem_file *copies[] = {&b.main, &b.copy};
+    for (int i = 0; i < 2; i++) {
+        struct mem_file *copy = copies[i], good = *copy;
+        for (int k = 0; k < 2; k++) {
+            assert_int_equal(others[k].main.n, copy->n);
+            *copy = others[k].main;
+            one_copy_is_enough(&b, &m, true);
+            *copy = good;
+        }
+        char page[MG_FOOT_BYTES];
+        for (size_t at = 0; at < copy->n; at += MG_FOOT_BYTES) {
+            const struct mem_file *elsewhere[] = {&others[0].main, &others[1].main, copies[1 - i]};
+            for (size_t k = 0; k < 3; k++) {
+                size_t from = k < 2 ? at : rnd_to(&seed, (uint32_t)(copy->n / MG_FOOT_BYTES)) * MG_FOOT_BYTES;
+                memcpy(page, copy->p + at, sizeof page);
+                bool same = memcmp(copy->p + at, elsewhere[k]->p + from, sizeof page) == 0;
+                memcpy(copy->p + at, elsewhere[k]->p + from, sizeof page);
+                one_copy_is_enough(&b, &m, !same);
+                memcpy(copy->p + at, page, sizeof page);
+            }
+        }
+    }
+    one_copy_is_enough(&b, &m, false);
+    for (int k = 0; k < 2; k++) built_fini(&others[k]);
+    built_fini(&b);
+    mg_free(m.rows);
+}
+
 // A gap in a newer run hides what older runs say about these keys; a merge job refuses.
 static void damage_never_shows_older_rows(void **state) {
     (void)state;
@@ -486,6 +539,7 @@ int main(void) {
         cmocka_unit_test(each_flipped_byte),
         cmocka_unit_test(damaged_part_is_walked),
         cmocka_unit_test(copy_stands_in_for_a_missing_file),
+        cmocka_unit_test(strange_copies),
         cmocka_unit_test(damage_never_shows_older_rows),
         cmocka_unit_test(refuses_what_it_cannot_keep),
     };

@@ -101,6 +101,49 @@ static void stands_twice(void **state) {
     mem_free(&file);
 }
 
+// What is there twice, in the first place that a reader looks at: the file's own is replaced by another file's.
+static void stranger_in_one_place(void **state) {
+    (void)state;
+    struct mem_file file = {0}, other = {0};
+    struct mg_segment_summary sum;
+    struct mg_segment *g;
+    struct mg_section s[2];
+    env.salt++; // the same file of another store: of the same size, and whole
+    build(&other, &sum, 3000);
+    env.salt--;
+    build(&file, &sum, 3000);
+    assert_int_equal(file.n, other.n);
+    open_both(&file, &sum, &g, s);
+    uint64_t foot = sum.size - MG_FOOT_BYTES, sections = mg_frame_size(2 * MG_SECTION_SIZE);
+    const struct {
+        uint64_t at, n;
+    } places[] = {{foot, MG_FOOT_BYTES},
+                  {g->sections_at, sections},
+                  {section_dict_at(&s[0]), mg_frame_size(s[0].dict_length)},
+                  {s[0].dir, mg_frame_size(s[0].dir_length)}};
+    mg_segment_close(g);
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        uint8_t *was = mg_alloc(places[i].n);
+        memcpy(was, file.p + places[i].at, places[i].n);
+        assert_int_not_equal(memcmp(was, other.p + places[i].at, places[i].n), 0);
+        memcpy(file.p + places[i].at, other.p + places[i].at, places[i].n);
+        faults_seen = 0;
+        open_both(&file, &sum, &g, s);
+        assert_int_equal(readable(g, &s[0]), s[0].messages);
+        assert_int_equal(readable(g, &s[1]), s[1].messages);
+        assert_true(faults_seen > 0);
+        struct mg_segment_health health;
+        assert_int_equal(mg_segment_verify(g, NULL, NULL, &health), MG_ECORRUPT);
+        assert_int_equal(health.frame_faults, 1);
+        assert_int_equal(health.record_faults, 0);
+        mg_segment_close(g);
+        memcpy(file.p + places[i].at, was, places[i].n);
+        mg_free(was);
+    }
+    mem_free(&file);
+    mem_free(&other);
+}
+
 static void short_sections_have_none(void **state) {
     (void)state;
     struct mem_file file = {0};
@@ -117,6 +160,7 @@ static void short_sections_have_none(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(stands_twice), cmocka_unit_test(short_sections_have_none)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(stands_twice), cmocka_unit_test(stranger_in_one_place),
+                                       cmocka_unit_test(short_sections_have_none)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -90,6 +90,9 @@ static void jetstream(void **state) {
     expect_report("jetstream {store_dir: a}\nstore_dir: b", ":2:1: Duplicate 'store_dir' configuration\n");
     expect_report("store_dir: b\njetstream {store_dir: a}", ":2:12: Duplicate 'store_dir' configuration\n");
     expect_report("jetstream {max_mem: \"10X\"}", ":1:12: max_mem sizes defined as strings must end in K, M, G, T\n");
+    expect_report("jetstream {store_memory: 63M}", ":1:12: store_memory must be at least 64M\n");
+    expect_report("jetstream {store_memory: 0}", ":1:12: store_memory must be at least 64M\n");
+    expect_report("jetstream {store_memory: \"-1G\"}", ":1:12: store_memory must be at least 64M\n");
     expect_report("jetstream {domain: a.b}", ":1:12: invalid domain name: may not contain ., * or >\n");
     expect_report("jetstream {limits: 1}", ":1:12: Expected limits to be a map, got int64\n");
     expect_report("jetstream {limits {foo: 1}}", ":1:20: unknown field \"foo\"\n");
@@ -98,13 +101,14 @@ static void jetstream(void **state) {
 static void jetstream_values(void **state) {
     (void)state;
     struct mg_options *o = load_ok("jetstream {max_mem: \"2K\", max_file: 0, sync: \"10s\", domain: hub, "
-                                   "strict: false, "
+                                   "strict: false, store_memory: 256MB, "
                                    "max_buffered_msgs: 7, max_buffered_size: \"8M\", request_queue_limit: 9, "
                                    "limits {max_ack_pending: 1, max_request_batch: 2, duplicate_window: \"3s\"}}");
     const struct mg_js_options *js = &o->js;
     assert_true(js->max_memory_set && js->max_store_set && !js->strict);
     assert_int_equal(js->max_memory, 2048);
     assert_int_equal(js->max_store, 0);
+    assert_int_equal(js->store_memory, 256 << 20);
     assert_int_equal(js->sync_interval, 10 * MG_SEC);
     assert_string_equal(js->domain, "hub");
     assert_int_equal(js->max_buffered_msgs, 7);

@@ -108,6 +108,7 @@ static void refused(void **state) {
         {"port: 4222", "jetstream: true", "JetStream: old=false, new=true"},
         {"jetstream {max_mem: 2}", "jetstream {max_mem: 1}", "decreasing jetstream max memory and store"},
         {"jetstream {}", "jetstream {max_file: 1}", "jetstream dynamic max memory and store"},
+        {"jetstream {}", "jetstream {store_memory: 64M}", "jetstream store_memory"},
         {"jetstream {domain: a}", "jetstream {domain: b}", "JetStreamDomain: old=a, new=b"},
         {"jetstream {sync: always}", "jetstream {sync: \"1m\"}", "SyncInterval: old=always, new=1m0s"},
         {"jetstream {}", "jetstream {strict: false}", "NoJetStreamStrict"},

@@ -192,6 +192,12 @@ static void healthz_of_jetstream(void **state) {
     f.js = &js;
     f.listening = false; // while the store is opened
     expect_health(&f, "", 503, true, off, "Healthcheck failed: \"JetStream not enabled (10076)\"");
+    js.restored = (UINT64_C(24) << 20) + 5;
+    js.to_restore = UINT64_C(64) << 20;
+    expect_health(&f, "", 503, true, "{\"status\":\"unavailable\",\"error\":\"JetStream not enabled (10076): "
+                  "restoring, 24 of 64 MB of the journal\"}",
+                  "Healthcheck failed: \"JetStream not enabled (10076): restoring, 24 of 64 MB of the journal\"");
+    js.to_restore = 0;
     expect_health(&f, "js-enabled-only=true", 503, true, off, "Healthcheck failed: \"JetStream not enabled (10076)\"");
     expect_health(&f, "js-server-only=true", 500, true,
                   "{\"status\":\"error\",\"error\":\"failed to be ready for connections after 1ms: server\"}",
