@@ -115,7 +115,8 @@ static void harm_one(struct world *w, const char *folder) {
 
 void files_harm(struct world *w) {
     static const char *const folders[] = {"segments/", "segments/", "tables/", "tables/", "extents/"};
-    for (uint64_t n = 1 + sim_below(w->sim, 3); n > 0; n--) harm_one(w, folders[sim_below(w->sim, w->files->away ? 2 : 5)]);
+    const uint64_t kinds = w->files->away ? 2 : 5;
+    for (uint64_t n = 1 + sim_below(w->sim, 3); n > 0; n--) harm_one(w, folders[sim_below(w->sim, kinds)]);
     w->whole = w->files->len == 0 && !w->files->lossy;
 }
 
