@@ -91,18 +91,16 @@ static int take_stretch(struct mg_store *st, uint64_t id, const struct mg_row *r
     struct mg_segment_ref *g = mg_keeper_segment(st, file);
     struct mg_segment_ref *lost = g ? NULL : mg_keeper_lost_segment(st, file);
     if (c.last_seq < s->first) c.live = 0; // whatever its row says
-    if (g) {
-        c.segment = mg_segment_ref_get(g);
-    } else if (c.live > 0) { // reported when it was not found; none of it can be read, none of it is gone
-        if (s->unreadable_ranges == NULL) s->unreadable_ranges = mg_zalloc(sizeof(*s->unreadable_ranges));
-        s->unreadable += mg_lost_add(s->unreadable_ranges, c.first_seq, c.last_seq, c.live);
-        c.segment = lost ? mg_segment_ref_get(lost) : no_segment(st, file, &c);
-    } else {
-        // Dropped in the same manifest that has this row, which is left over.
-        if (lost == NULL) mg_rows_delete(s->rows, row->key);
+    if (g == NULL && lost == NULL && c.live == 0) {
+        mg_rows_delete(s->rows, row->key); // dropped in the same manifest that has this row; it is left over
         return 0;
     }
-    add_fact(&st->keeping->facts, id, &c); // of a missing segment, too: no compaction spans it
+    if (g == NULL && c.live > 0) { // reported when it was not found; none of it can be read, none of it is gone
+        if (s->unreadable_ranges == NULL) s->unreadable_ranges = mg_zalloc(sizeof(*s->unreadable_ranges));
+        s->unreadable += mg_lost_add(s->unreadable_ranges, c.first_seq, c.last_seq, c.live);
+    }
+    c.segment = g ? mg_segment_ref_get(g) : lost ? mg_segment_ref_get(lost) : no_segment(st, file, &c);
+    add_fact(&st->keeping->facts, id, &c); // of a missing segment, too, even if none of it lives: no compaction spans it
     mg_stretches_add(&s->cold, &c);
     return 0;
 }
