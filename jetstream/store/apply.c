@@ -207,6 +207,10 @@ bool mg_stream_known_removed(const struct mg_stream *s, uint64_t seq) {
     return seq < s->first || known_removed(s, seq, &any);
 }
 
+bool mg_stream_has_lost(const struct mg_stream *s, uint64_t seq) {
+    return mg_lost_has(&s->lost_ranges, seq) && !mg_stream_known_removed(s, seq);
+}
+
 bool mg_stream_known_removed_in_turn(const struct mg_stream *s, uint64_t seq, uint64_t *clean) {
     bool any = false;
     if (seq < s->first) return true;

@@ -38,6 +38,7 @@ int mg_remove_execute(struct mg_stream *s, uint64_t seq, bool erase, void *ctx) 
     if (err == 0) err = find_in_memory(s, seq, &r);
     if (err == MG_ENOTFOUND && seq >= s->first && seq < mg_stream_cold_end(s)) err = mg_assist_meta(s, seq, &r);
     if (err == MG_EAGAIN) return err;
+    if (err == MG_ENOTFOUND && seq >= s->first && mg_stream_has_lost(s, seq)) err = MG_ECORRUPT;
     if (err == 0) {
         struct mg_removals list = {0};
         mg_removals_add(&list, &r);

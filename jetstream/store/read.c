@@ -213,6 +213,12 @@ static void row_cold(struct mg_stream *s, struct mg_read *r, const struct mg_col
     mg_buf_fini(&key);
 }
 
+// Neither in memory nor in a segment: the journal, or the extents, may have lost it.
+static int answer_gone(struct mg_read *r, uint64_t seq) {
+    r->msg = (struct mg_message){.seq = seq};
+    return answer(r, mg_stream_has_lost(r->stream, seq) ? MG_ECORRUPT : MG_ENOTFOUND);
+}
+
 static void cold_done(struct mg_cold_read *cold) {
     struct mg_read *r = cold->user;
     struct mg_stream *s = cold->stream;
@@ -241,7 +247,7 @@ static void cold_done(struct mg_cold_read *cold) {
         r->partial = 0;
         err = execute(s, r);
     } else {
-        answer(r, MG_ENOTFOUND);
+        answer_gone(r, r->seq);
     }
     if (err == 0) err = settle(s, r);
     if (err == 0) tell(r);
@@ -274,10 +280,7 @@ static int read_seq(struct mg_stream *s, struct mg_read *r, uint64_t seq, uint64
         return answer_record(r, seq, &v);
     }
     if (mg_stream_known_removed(s, seq)) return answer(r, MG_ENOTFOUND);
-    if (mg_stretches_of(&s->cold, seq, &at) == NULL) {
-        r->msg = (struct mg_message){.seq = seq};
-        return answer(r, mg_lost_has(&s->lost_ranges, seq) ? MG_ECORRUPT : MG_ENOTFOUND); // the journal lost it
-    }
+    if (mg_stretches_of(&s->cold, seq, &at) == NULL) return answer_gone(r, seq);
     r->seq = seq;
     return ask(s, r, MG_COLD_SCAN, seq);
 }

@@ -271,6 +271,7 @@ void mg_stream_forget_counters(struct mg_stream *s); // it is empty
 void mg_stream_subject_last_is(struct mg_stream *s, mg_slice subject, uint64_t seq);
 // Removed, as far as memory knows? Rows on disk are not asked.
 bool mg_stream_known_removed(const struct mg_stream *s, uint64_t seq);
+bool mg_stream_has_lost(const struct mg_stream *s, uint64_t seq); // nobody has removed it, and it is not there
 // The same for numbers that ascend: *clean is the last chunk of which memory knows nothing; begin with UINT64_MAX.
 bool mg_stream_known_removed_in_turn(const struct mg_stream *s, uint64_t seq, uint64_t *clean);
 // The bitmaps of removed messages of a stretch that memory knows of, from *from on: {u64 chunk, bitmap}, ascending. At

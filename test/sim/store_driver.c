@@ -62,6 +62,7 @@ static void on_result(void *app, const struct mg_result *r) {
     if (sl->phase == SLOT_DELETING && r->err == MG_ECLOSED) return;
     bool no_room = (r->err == MG_ENOSPC || r->err == MG_EFULL) && sl->w->tight;
     bool unreadable = (r->err == MG_ECORRUPT || r->err == MG_EIO) && sl->w->damaged && sl->w->tight;
+    unreadable |= r->err == MG_ENOTFOUND && op->want.err == 0 && files_lossy(sl->w); // below `first`
     if (no_room || unreadable) {
         sim_check(m->answered == m->nops, "stream %u: more was asked than one thing at a time", sl->no);
         model_cancel(m, m->answered - 1);

@@ -160,6 +160,7 @@ void files_free(struct world *w);
 void files_harm(struct world *w);
 void files_heal(struct world *w, bool all);
 void files_harm_journal(struct world *w); // the same of its files
+bool files_lossy(const struct world *w);  // extents were among them: a checkpoint in between makes their loss final
 uint64_t files_digest(struct world *w);   // of everything on the disk
 
 // store_erase.c: messages that are erased are gone from the disk some time after that is known.

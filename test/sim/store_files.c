@@ -23,7 +23,7 @@ struct files {
     } all[HARMED_MAX];
     unsigned len;
     bool away;  // segments are away, nothing else
-    bool lossy; // extents were among them: a checkpoint in between makes their loss final
+    bool lossy; // extents were among them
 };
 
 struct files *files_new(bool away) {
@@ -43,6 +43,8 @@ void files_free(struct world *w) {
     mg_free(w->files);
     w->files = NULL;
 }
+
+bool files_lossy(const struct world *w) { return w->files && w->files->lossy; }
 
 static bool starts(const char *name, const char *with) { return strncmp(name, with, strlen(with)) == 0; }
 

@@ -64,6 +64,14 @@ static bool may_see(const struct reading *rd, const struct model_msg *g) {
     return g->uid && (g->present || g->removed > rd->known);
 }
 
+// What was in extents that were away counts as lost (files_harm): `first` and walks pass over it.
+static bool counts_as_lost(const struct slot *sl, uint64_t seq) {
+    uint64_t first, last, count;
+    for (unsigned i = 0; files_lossy(sl->w) && mg_stream_lost(sl->stream, i, &first, &last, &count); i++)
+        if (seq >= first && seq <= last) return true;
+    return false;
+}
+
 static void check_passed(const struct reading *rd, uint64_t from, uint64_t end) {
     const struct model *m = &rd->sl->model;
     bool rotten = rd->sl->w->decay && rd->sl->limit == 0; // what cannot be read is an error, never passed over
@@ -72,7 +80,7 @@ static void check_passed(const struct reading *rd, uint64_t from, uint64_t end) 
     if (from < m->first_seq) from = m->first_seq;
     for (uint64_t seq = from; seq < end && seq <= m->last; seq++) {
         bool late = rd->kind == MG_READ_TIME && model_msg(m, seq)->time < rd->r.time;
-        sim_check(late || !must_see(rd, seq), "stream %u: a read from %llu (kind %d) has not seen %llu", rd->sl->no,
+        sim_check(late || !must_see(rd, seq) || counts_as_lost(rd->sl, seq), "stream %u: a read from %llu (kind %d) has not seen %llu", rd->sl->no,
                   (unsigned long long)rd->from, rd->kind, (unsigned long long)seq);
     }
 }
@@ -562,7 +570,7 @@ static void check_decayed(struct shard *sh, struct slot *sl, const struct scan *
         const struct model_msg *g = model_msg(m, seq);
         bool there = has(&sc->found, &found, seq), bad = has(&sc->unread, &unread, seq);
         if (!g->uid) continue;
-        bool taken = sl->limit && seq < st.first; // by the limit
+        bool taken = seq < st.first && (sl->limit || counts_as_lost(sl, seq)); // by the limit, or passed over
         sim_check(!g->present || there || bad || taken, "stream %u: %llu is lost, and nobody says so", sl->no,
                   (unsigned long long)seq);
         sim_check(g->present || !there, "stream %u: %llu was removed and is back", sl->no, (unsigned long long)seq);
