@@ -100,7 +100,8 @@ static int take_stretch(struct mg_store *st, uint64_t id, const struct mg_row *r
         s->unreadable += mg_lost_add(s->unreadable_ranges, c.first_seq, c.last_seq, c.live);
     }
     c.segment = g ? mg_segment_ref_get(g) : lost ? mg_segment_ref_get(lost) : no_segment(st, file, &c);
-    add_fact(&st->keeping->facts, id, &c); // of a missing segment, too, even if none of it lives: no compaction spans it
+    // Of a missing segment, too, even if nothing in it lives: no compaction spans it.
+    add_fact(&st->keeping->facts, id, &c);
     mg_stretches_add(&s->cold, &c);
     return 0;
 }
