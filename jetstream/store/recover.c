@@ -101,7 +101,7 @@ static int take_stretch(struct mg_store *st, uint64_t id, const struct mg_row *r
     }
     c.segment = g ? mg_segment_ref_get(g) : lost ? mg_segment_ref_get(lost) : no_segment(st, file, &c);
     // Of a missing segment, too, even if nothing in it lives: no compaction spans it.
-    add_fact(&st->keeping->facts, id, &c);
+    if (g || !MG_PLANTED(missing_spanned)) add_fact(&st->keeping->facts, id, &c);
     mg_stretches_add(&s->cold, &c);
     return 0;
 }

@@ -96,6 +96,7 @@
     X(silent_extent, store, "nobody is told that an extent cannot be read")                                            \
     X(extent_early_free, store, "room of extents is used again before the checkpoint's manifest")                      \
     X(damage_is_absence, store, "a message that cannot be read is passed over in silence")                             \
+    X(missing_spanned, store, "compaction takes stretches around a missing segment for neighbours")                    \
     X(compacted_away, store, "a compaction leaves out what it cannot read")                                            \
     X(range_passed_over, store, "of a damaged range only the first message counts")                                    \
     X(rows_trusted, store, "a row of a subject is believed though it was computed beside what cannot be read")         \

@@ -42,6 +42,7 @@ WORKLOADS = {
     "damage_forgotten": "rot",
     "compacted_away": "decay",
     "range_passed_over": "decay",
+    "missing_spanned": "away",
     "half_correction": "decay",
     "tight_limits": "decay",
     "rows_trusted": "decay",

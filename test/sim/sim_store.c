@@ -19,7 +19,8 @@
 // `clock` has a wall clock that jumps (store_clock.c); in `decay` files rot while they are read, merged and
 // compacted; `erase` looks for bytes of erased messages on the bare disk (store_erase.c); in `scrub` files rot that
 // nobody reads (store_scrub.c); in `manifest` one slot of it is unreadable at one start and back at the next
-// (store_manifest.c).
+// (store_manifest.c); in `files` whole files are away, cut or swapped, and back later, in `away` only segments, in
+// `ring` only files of the journal (store_files.c).
 #include <stdio.h>
 #include <string.h>
 

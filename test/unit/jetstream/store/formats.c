@@ -81,17 +81,35 @@ static void document(struct mg_buf *b) {
 #undef X
 }
 
+// Of `size` bytes, little-endian.
+static void add_word(struct mg_buf *b, uint64_t value, size_t size) {
+    mg_buf_adds(b, "\"");
+    for (size_t i = 0; i < size; i++, value >>= 8) mg_buf_addf(b, "\\x%02x", (unsigned)(value & 0xff));
+    mg_buf_adds(b, "\"\n");
+}
+
+static void add_beginning(struct mg_buf *b, uint64_t magic, uint32_t version) {
+    add_word(b, magic, 8);
+    add_word(b, version, 4);
+}
+
 static void dictionary(struct mg_buf *b) {
-    mg_buf_adds(b, "\"" MG_PAGE_MAGIC "\"\n");
-    static const uint64_t magics[] = {MG_RUN_MAGIC, MG_SEGMENT_MAGIC, MG_MANIFEST_MAGIC};
-    for (size_t i = 0; i < sizeof(magics) / sizeof(magics[0]); i++) {
-        char p[8];
-        mg_put_u64(p, magics[i]);
-        mg_buf_addf(b, "\"%.8s\"\n", p);
-    }
-#define X(name, value, text) mg_buf_addf(b, "\"\\x%02x\"\n", (unsigned)(value));
-    MG_RECORD_TYPES(X)
+    mg_buf_adds(b, "# Printed from the lists of format.h by `formats --dict`.\n\"" MG_PAGE_MAGIC "\"\n");
+    add_word(b, MG_PAGE_VERSION, 2);
+    add_beginning(b, MG_RUN_MAGIC, MG_RUN_VERSION);
+    add_beginning(b, MG_SEGMENT_MAGIC, MG_SEGMENT_VERSION);
+    add_beginning(b, MG_MANIFEST_MAGIC, MG_MANIFEST_VERSION);
+#define X(lower, UPPER, size, title) add_word(b, MG_##UPPER##_SIZE, 4);
+    MG_FORMATS(X)
+    MG_TABLE_FORMATS(X)
 #undef X
+#define X(name, value, text) add_word(b, value, 1);
+    MG_RECORD_TYPES(X)
+    MG_RECORD_FLAGS(X)
+#undef X
+#define X_KIND(name, byte, key, value) add_word(b, byte, 1);
+    MG_ROW_KINDS(X_KIND)
+#undef X_KIND
 }
 
 int main(int argc, char **argv) {
