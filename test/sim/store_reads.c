@@ -75,12 +75,12 @@ static bool counts_as_lost(const struct slot *sl, uint64_t seq) {
 static void check_passed(const struct reading *rd, uint64_t from, uint64_t end) {
     const struct model *m = &rd->sl->model;
     bool rotten = rd->sl->w->decay && rd->sl->limit == 0; // what cannot be read is an error, never passed over
-    bool walk = rd->kind == MG_READ_NEXT || rd->kind == MG_READ_TIME;
-    if (rd->sl->w->damaged && (!rotten || (walk && rd->sl->w->files))) return; // but in a walk, with its file
+    if (rd->sl->w->damaged && !rotten) return;
     if (from < m->first_seq) from = m->first_seq;
     for (uint64_t seq = from; seq < end && seq <= m->last; seq++) {
         bool late = rd->kind == MG_READ_TIME && model_msg(m, seq)->time < rd->r.time;
-        sim_check(late || !must_see(rd, seq) || counts_as_lost(rd->sl, seq), "stream %u: a read from %llu (kind %d) has not seen %llu", rd->sl->no,
+        bool fine = late || !must_see(rd, seq) || counts_as_lost(rd->sl, seq);
+        sim_check(fine, "stream %u: a read from %llu (kind %d) has not seen %llu", rd->sl->no,
                   (unsigned long long)rd->from, rd->kind, (unsigned long long)seq);
     }
 }
@@ -535,7 +535,7 @@ static bool has(const struct mg_buf *list, size_t *at, uint64_t seq) {
     return *at < list->len && got == seq;
 }
 
-// A walk passes over what was in a file that is away; whoever asks for one of these by its number gets an error.
+// A walk passes over what counts as lost; whoever asks for it by its number gets an error.
 static bool ask_passed(struct scan *sc) {
     struct slot *sl = sc->sl;
     struct mg_buf all = MG_BUF_INIT;
@@ -593,7 +593,7 @@ void reads_check_all(struct shard *sh, struct slot *sl, bool restart) {
     if (!state_of(sh, sl, &st)) return;
     sc.op = sl->stream->op;
     sc.digest = model_digest_last(st.last) ^ model_digest_config(number(mg_stream_config(sl->stream)));
-    bool read = scan_all(&sc) && (!sl->w->files || !sl->w->decay || ask_passed(&sc));
+    bool read = scan_all(&sc) && (!files_lossy(sl->w) || ask_passed(&sc));
     if (read && sl->w->decay) check_decayed(sh, sl, &sc);
     else if (read && restart) check_restart(sl, &sc, &st);
     sl->checked |= read;
