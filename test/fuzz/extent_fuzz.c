@@ -67,9 +67,9 @@ static void process(void *arg) {
     p->store = st;
     mg_assert(mg_extents_open(st) == 0);
     for (size_t at = 0; at + RECIPE <= run->size; at += RECIPE) try_one(p, run->data + at, run->file);
-    mg_extent_seal(p, 1);
-    mg_extent_drop(p, 1);
-    mg_assert(p->large == NULL);
+    mg_extent_seal(p);
+    mg_extent_drop(p);
+    mg_assert(p->extents == NULL && p->extents_sealed == NULL);
     mg_extents_close(st);
     mg_disk_close(st->disk);
     mg_free(p);
