@@ -319,8 +319,7 @@ class Runner(Requests):
             connection.close()
         self.connections = {}
         self.server.signal(rest or "TERM")
-        if self.server.wait_exit(self.timeout) is None:
-            raise Failed("the server does not exit")
+        self._exit_code()
         self.server.process = None
         self._need_server()
 
@@ -343,12 +342,18 @@ class Runner(Requests):
         if rest.startswith("~ "):
             self.variables.update(pattern.search(line).groupdict())
 
+    def _exit_code(self):
+        code = self.server.wait_exit(self.timeout)
+        if code is None:
+            raise Failed(f"the server does not exit: {self.server.threads()}\n{self.server.tail()}")
+        return code
+
     def step_running(self, rest, step):
         if self.server.process.poll() is not None:
             raise Failed(f"the server has exited with {self.server.process.returncode}")
 
     def step_exits(self, rest, step):
-        code = self.server.wait_exit(self.timeout)
+        code = self._exit_code()
         if code != int(rest):
             raise Failed(f"server's exit code is {code}, expected {rest}")
 

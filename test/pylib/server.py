@@ -90,6 +90,21 @@ class Server:
         except subprocess.TimeoutExpired:
             return None
 
+    def threads(self):
+        """What each thread does just now, for the message of a server that hangs: name, state, ticks of CPU, wait."""
+        lines = []
+        for task in sorted(glob.glob(f"/proc/{self.process.pid}/task/*")):
+            try:
+                with open(task + "/stat", encoding="utf-8") as f:
+                    name, _, rest = f.read().partition("(")[2].rpartition(")")
+                with open(task + "/wchan", encoding="utf-8") as f:
+                    where = f.read()
+            except OSError:  # it ended
+                continue
+            fields = rest.split()
+            lines.append(f"{name} {fields[0]} {int(fields[11]) + int(fields[12])} {where}")
+        return ", ".join(lines)
+
     def rss(self):
         """Resident memory in bytes."""
         with open(f"/proc/{self.process.pid}/statm", encoding="ascii") as f:
