@@ -572,7 +572,8 @@ void mg_store_part_start(struct mg_store_part *p, struct mg_loop *loop, struct m
 
 bool mg_store_part_stop(struct mg_store_part *p) {
     p->stopping = true;
-    mg_store_part_turn(p);
+    // The shard's own turn may be over. It has to have another one when there is more to do: nobody rings for that.
+    if (mg_store_part_turn(p) && p->loop) mg_loop_wake(p->loop);
     if (p->jobs_out > 0 || p->at_once.len > 0 || p->opened) return false;
     // On a full disk what was not written yet is not waited for: nobody was told about it.
     bool hopeless = is_full(p) || atomic_load(&p->store->stuck);
