@@ -127,6 +127,7 @@ struct slot {
     uint8_t cause; // enum mg_damage_cause of a damaged one
     bool torn;     // perhaps, says the fence behind it
     bool fence;
+    bool stray; // damaged, by a good page of another place: what is above is what that says
 };
 
 // Reads pages of the ring one after the other, many at a time.

@@ -43,7 +43,8 @@ static void judge(struct mg_journal *j, uint64_t at, const uint8_t *page, struct
         return;
     case MG_PAGE_VALID: break;
     }
-    if (h.page % j->pages != at || h.count > j->pages) {
+    bool stray = h.page % j->pages != at;
+    if (h.count > j->pages) {
         s->state = SLOT_DAMAGED;
         s->cause = MG_DAMAGE_FOREIGN;
         return;
@@ -56,8 +57,10 @@ static void judge(struct mg_journal *j, uint64_t at, const uint8_t *page, struct
         .unsynced = h.unsynced,
         .index = h.index,
         .count = h.count,
-        .state = SLOT_LIVE,
+        .state = stray ? SLOT_DAMAGED : SLOT_LIVE,
+        .cause = stray ? MG_DAMAGE_FOREIGN : 0,
         .fence = h.kind == MG_PAGE_FENCE,
+        .stray = stray,
     };
 }
 
@@ -129,7 +132,7 @@ static size_t beginnings(const struct mg_journal *j, const struct ring_map *map,
     size_t n = 0, unique = 0;
     for (uint64_t at = 0; at < j->pages; at++) {
         const struct slot *s = &map->slots[at];
-        if (s->state != SLOT_LIVE) continue;
+        if (s->state != SLOT_LIVE && !s->stray) continue;
         if (n > 0 && out[n - 1].incarnation == s->incarnation && out[n - 1].first_page == s->first_page) continue;
         out[n++] = (struct beginning){s->incarnation, s->first_page};
     }
@@ -148,14 +151,16 @@ static void void_cut_off(struct mg_journal *j, struct ring_map *map) {
         if (b[i].first_page < b[i - 1].first_page) b[i - 1].first_page = b[i].first_page;
     for (uint64_t at = 0; at < j->pages; at++) {
         struct slot *s = &map->slots[at];
-        if (s->state != SLOT_LIVE) continue;
+        if (s->state != SLOT_LIVE && !s->stray) continue;
         size_t low = 0, high = n; // the first later incarnation
         while (low < high) {
             size_t mid = low + (high - low) / 2;
             if (b[mid].incarnation > s->incarnation) high = mid;
             else low = mid + 1;
         }
-        if (low < n && b[low].first_page <= s->page) s->state = SLOT_VOID;
+        if (low == n || b[low].first_page > s->page) continue;
+        if (s->state == SLOT_LIVE) s->state = SLOT_VOID;
+        s->stray = false;
     }
     if (n > 0 && b[n - 1].incarnation > j->incarnation) j->incarnation = b[n - 1].incarnation;
     mg_free(b);
@@ -208,17 +213,26 @@ static void find_torn(const struct mg_journal *j, struct ring_map *map, const st
     }
 }
 
+static uint64_t end_of(const struct slot *s) { return s ? s->page - s->index + s->count : 0; }
+
+// A stray page that is newer than all that are in their places was the end, or not even that: what should be there is
+// not torn, it is lost.
 static void find_end(struct mg_journal *j, struct ring_map *map, struct ring_reader *r) {
-    const struct slot *last = NULL;
+    const struct slot *last = NULL, *stray = NULL;
     for (uint64_t at = 0; at < j->pages; at++) {
         const struct slot *s = &map->slots[at];
-        if (s->state != SLOT_LIVE && s->state != SLOT_VOID) continue;
+        if (s->state != SLOT_LIVE && s->state != SLOT_VOID && !s->stray) continue;
         if (s->commit >= j->commit) j->commit = s->commit + 1;
-        if (s->state == SLOT_LIVE && (last == NULL || s->page > last->page)) last = s;
+        const struct slot **best = s->stray ? &stray : &last;
+        if (s->state != SLOT_VOID && (*best == NULL || s->page > (*best)->page)) *best = s;
     }
     map->from = j->o.replay_from;
-    map->sure = map->end = map->reach = last ? last->page - last->index + last->count : 0;
+    map->sure = map->end = map->reach = end_of(last);
     if (last) map->sure = last->page - last->index - last->unsynced;
+    if (end_of(stray) > map->end && !MG_PLANTED(stray_is_nothing)) {
+        map->sure = map->end = map->reach = end_of(stray);
+        last = NULL;
+    }
     find_torn(j, map, last, r);
     if (last == NULL) return;
     if (last->fence) map->fence = last->incarnation;
