@@ -3,7 +3,6 @@
 //
 // The program: command line, config file, log, start, signals (spec/client-protocol.md B1, B2). Everything that touches
 // signals, stdio, exit or the environment is here; the broker itself is server.c.
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -265,12 +264,7 @@ static void raise_limits(void) {
         lim.rlim_cur = lim.rlim_max;
         setrlimit(RLIMIT_NOFILE, &lim);
     }
-    // A busy server's heap must not shrink and grow with every turn, nor many small blocks be joined in one long pause.
-    mallopt(M_TRIM_THRESHOLD, 32 << 20);
-    mallopt(M_TOP_PAD, 256 << 10);
-    mallopt(M_MMAP_THRESHOLD, 4 << 20);
-    mallopt(M_MXFAST, 0);
-    mallopt(M_ARENA_MAX, 4);
+    mg_heap_setup();
     signal(SIGPIPE, SIG_IGN);
 }
 

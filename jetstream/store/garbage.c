@@ -111,11 +111,13 @@ static bool free_rows(struct mg_store_part *p) {
 
 void mg_part_free_garbage(struct mg_store_part *p) {
     struct mg_extent *large = NULL;
+    bool any = p->garbage_len || p->tables_len || p->stretched_len || p->chunks_dead;
     bool more = free_records(p, &large);
     more |= free_chunks(p);
     more |= free_rows(p);
     more |= free_tables(p, &large);
     more |= free_stretches(p);
     if (large) mg_extents_release(p->store, large);
+    if (any) mg_heap_settle();
     p->pump |= more; // another turn
 }

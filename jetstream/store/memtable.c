@@ -13,7 +13,6 @@ void mg_memtable_init(struct mg_memtable *t) { memset(t, 0, sizeof(*t)); }
 
 void mg_mem_block_unref(struct mg_mem_block *b) {
     if (b == NULL || atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) > 1) return;
-    mg_free(b->records);
     mg_free(b);
 }
 
@@ -35,8 +34,11 @@ static struct mg_mem_block *new_block(struct mg_memtable *t, uint64_t first) {
         cap = t->blocks[t->count - 1]->cap * 4u;
         if (cap > MG_MEM_BLOCK_MAX) cap = MG_MEM_BLOCK_MAX;
     }
-    struct mg_mem_block *b = mg_zalloc(sizeof(*b) + cap * sizeof(b->gone[0]));
-    b->records = mg_alloc(cap * sizeof(b->records[0]));
+    // One piece: what a checkpoint lets go of is joined with its neighbours in one go, by whoever asks the heap next.
+    size_t head = sizeof(struct mg_mem_block) + cap * sizeof(atomic_uint); // a multiple of 8: cap is
+    struct mg_mem_block *b = mg_alloc(head + cap * sizeof(const uint8_t *));
+    memset(b, 0, head);
+    b->records = (const uint8_t **)(void *)((char *)b + head);
     atomic_init(&b->refs, 1);
     b->cap = (uint16_t)cap;
     b->first = first;

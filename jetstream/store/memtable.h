@@ -32,8 +32,8 @@ struct mg_mem_block {
     uint64_t alive;      // the shard's count of entries that are there
     uint64_t bytes;      // of all its records
     atomic_uint cleared; // generation in which all of it was removed; 0: it was not
-    const uint8_t **records;
-    atomic_uint gone[];  // generation of the removal; 0: not removed
+    const uint8_t **records; // behind `gone`
+    atomic_uint gone[];      // generation of the removal; 0: not removed
 };
 
 struct mg_memtable {

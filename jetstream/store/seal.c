@@ -248,7 +248,9 @@ static bool take_in_some(struct mg_store_part *p, struct mg_seal *seal) {
             z->blocks = NULL;
             seal->at++;
         }
-        if (mg_part_spent(p, 1)) return false;
+        if (!mg_part_spent(p, 1)) continue;
+        mg_heap_settle();
+        return false;
     }
     return true;
 }

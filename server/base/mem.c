@@ -2,14 +2,27 @@
 // Copyright (c) The Midge Authors
 #include "server/base/mem.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "server/base/assert.h"
 
+#define LARGE (64u * 1024)
+
 _Noreturn void mg_assert_failed(const char *expr, const char *file, int line) {
     fprintf(stderr, "midge: assertion failed: %s (%s:%d)\n", expr, file, line);
     abort();
+}
+
+void mg_heap_setup(void) {
+#ifdef __GLIBC__
+    mallopt(M_TRIM_THRESHOLD, 32 << 20);
+    mallopt(M_TOP_PAD, 256 << 10);
+    mallopt(M_MMAP_THRESHOLD, 4 << 20);
+    mallopt(M_MXFAST, 0);
+    mallopt(M_ARENA_MAX, 4);
+#endif
 }
 
 static void *must(void *p, size_t size) {
@@ -18,6 +31,11 @@ static void *must(void *p, size_t size) {
         abort();
     }
     return p;
+}
+
+void mg_heap_settle(void) {
+    void *volatile p = malloc(LARGE);
+    free(p);
 }
 
 void *mg_alloc(size_t size) { return must(malloc(size), size); }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "server/base/mem.h"
 #include "test/bench/store/rig.h"
 #include "test/bench/store/rows.h"
 
@@ -38,6 +39,7 @@ int main(int argc, char **argv) {
     struct bench b = {.dir = argc > 1 ? argv[1] : ""};
     if (argc < 3) return fprintf(stderr, "usage: %s DIR [--quick] ROW...\n", argv[0]), 2;
     int err = 0;
+    mg_heap_setup(); // as the server
     for (int i = 2; i < argc && err == 0; i++) {
         if (strcmp(argv[i], "--quick") == 0) {
             b.quick = true;
