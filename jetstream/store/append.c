@@ -291,6 +291,18 @@ static int decide(struct mg_stream *s, struct decision *d) {
     return err || d->crowded ? err : roll_up(s, d);
 }
 
+void mg_append_look_ahead(struct mg_stream *s, const struct mg_append *a) {
+    const struct mg_subject_row *row;
+    mg_slice expected = a->expect_subject.n ? a->expect_subject : a->subject;
+    bool own = s->limits.max_msgs_per_subject > 0 || a->rollup_subject;
+    uint64_t seq;
+    if (a->skip || a->refuse) return;
+    if (own && mg_subject_valid_literal(a->subject)) mg_stream_subject_row(s, a->subject, &row);
+    if (a->expect_subject_last != MG_ANY_SEQ && mg_subject_valid_literal(expected))
+        mg_stream_subject_row(s, expected, &row);
+    if (a->msg_id.n && s->limits.dedupe_window) mg_dedupe_find(s, a->msg_id, &seq);
+}
+
 static uint8_t flags_of(const struct decision *d, bool dedupe, bool row) {
     return (uint8_t)((dedupe ? MG_RECORD_DEDUPED : 0) | (row ? MG_RECORD_WITH_ROW : 0) |
                      (d->clears ? MG_RECORD_CLEARS : 0));

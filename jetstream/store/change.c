@@ -140,6 +140,7 @@ int mg_change_submit(struct mg_stream *s, struct mg_change *proto) {
     mg_part_want(s);
     s->waiting_len++;
     s->waiting_bytes += c->weight;
+    if (c->kind == MG_CHANGE_APPEND) mg_append_look_ahead(s, &c->append);
     if (c->large) mg_extent_write(s->part, c);
     return 0;
 }

@@ -524,7 +524,7 @@ bool mg_compact(struct mg_store *st) {
     uint32_t picked[MG_COMPACT_MAX], n = mg_compact_pick(list, k->segments_len, picked);
     struct mg_segment_ref *from[MG_COMPACT_MAX];
     for (uint32_t i = 0; i < n; i++) from[i] = mg_keeper_segment(st, list[picked[i]].id);
-    k->urgent = mg_compact_urgent(list, k->segments_len);
+    k->garbage = mg_compact_garbage(list, k->segments_len);
     bool go = n > 0 && has_room(st, list, picked, n);
     mg_free(list);
     if (!go) return false;

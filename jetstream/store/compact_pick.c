@@ -4,9 +4,10 @@
 // Two reasons to rewrite segments.
 //
 // *Garbage*: a segment of which half or more is removed, or of which a quarter is, while the whole store has more than
-// 1.4 times the bytes that live. The one with the largest share of garbage is taken, and neighbours that have much
-// garbage, too, or are small. So the store stays below 1.4 times what lives, but for the garbage that comes while a job
-// runs; what is copied is, for updates at random, about as much as is written.
+// 1.2 times the bytes that live. The one with the largest share of garbage is taken, and neighbours that have much
+// garbage, too, or are small. So the store stays at 1.2 times what lives, but for the garbage that comes while a job
+// runs; what is copied is, for updates at random, about half as much again as is written, and for what is removed from
+// the front three times as much, at the very most.
 //
 // *Many small pieces*: a checkpoint of thousands of streams gives each a stretch of a few messages, which costs memory
 // for ever. Neighbouring segments whose sections are small on average become one as table runs do: the newest ones, and
@@ -58,7 +59,10 @@ static bool too_much(struct total t, uint64_t percent) {
     return t.size - t.live >= GARBAGE_MIN && t.size * 100 > t.live * percent;
 }
 
-bool mg_compact_urgent(const struct mg_compact_item *list, uint32_t n) { return too_much(total_of(list, n), 150); }
+enum mg_garbage mg_compact_garbage(const struct mg_compact_item *list, uint32_t n) {
+    struct total all = total_of(list, n);
+    return too_much(all, 200) ? MG_GARBAGE_FLOOD : too_much(all, 130) ? MG_GARBAGE_MUCH : MG_GARBAGE_SOME;
+}
 
 // ---- garbage --------------------------------------------------------------------------------------------------------
 
@@ -77,7 +81,7 @@ static bool worth_taking_along(const struct mg_compact_item *x, uint64_t share, 
 
 static uint32_t pick_garbage(const struct mg_compact_item *list, uint32_t n, uint32_t *out) {
     struct total all = total_of(list, n);
-    uint64_t least = too_much(all, 140) ? 250 : 500, max = product_max(all);
+    uint64_t least = too_much(all, 120) ? 250 : 500, max = product_max(all);
     uint32_t best = n;
     for (uint32_t i = 0; i < n; i++) {
         if (!list[i].usable || garbage_of(&list[i]) < GARBAGE_MIN || share_of(&list[i]) < least) continue;

@@ -21,7 +21,12 @@ struct mg_compact_item {
 void mg_compact_sort(struct mg_compact_item *list, uint32_t n);
 // Chooses from a sorted list; indexes, ascending, in out. 0: nothing is worth it.
 uint32_t mg_compact_pick(const struct mg_compact_item *list, uint32_t n, uint32_t out[MG_COMPACT_MAX]);
-// More garbage than there should ever be: no time for breaks.
-bool mg_compact_urgent(const struct mg_compact_item *list, uint32_t n);
+// How much garbage there is.
+enum mg_garbage {
+    MG_GARBAGE_SOME,
+    MG_GARBAGE_MUCH,  // 0.3 of what lives, which is more than there should be: no time for breaks
+    MG_GARBAGE_FLOOD, // more than what lives: publishers make it faster than it goes
+};
+enum mg_garbage mg_compact_garbage(const struct mg_compact_item *list, uint32_t n);
 
 #endif

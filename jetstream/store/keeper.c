@@ -30,6 +30,8 @@
 #define SOON_NS UINT64_C(5000000000)    // between checkpoints that nobody waits for
 #define LETS_IN (UINT64_C(4) << 20)     // bytes of a job from which on it lets smaller merges in
 #define LETS_COMPACT_IN (UINT64_C(256) << 20)
+#define SHARE_MUCH 3u
+#define SHARE_FLOOD 8u
 #define RUNS_CROWDED 40u                // of both kinds, from which on there are no breaks
 
 static bool ends(const struct mg_store *st) {
@@ -99,15 +101,19 @@ static void let_in(struct mg_store *st) {
     struct mg_keeper *k = st->keeping;
     uint64_t bytes = k->job_bytes;
     if (bytes && st->o.eager) bytes = UINT64_MAX;
-    if (bytes < LETS_IN || k->making_room || ends(st) || mg_merge_runs(st, bytes / 4)) return;
+    if (bytes < LETS_IN || k->making_room || ends(st)) return;
+    bool merges = k->garbage == MG_GARBAGE_SOME || st->runs->count >= RUNS_CROWDED; // else the job comes first
+    if (merges && mg_merge_runs(st, bytes / 4)) return;
     if (bytes >= LETS_COMPACT_IN && !k->compacting && k->look) k->look = mg_compact(st);
 }
 
 // A job must get on, or runs and garbage pile up and each checkpoint takes longer for it: where one follows the other,
-// the job works as long as they do; three times as long when there is more of it than there should be.
+// the job works as long as they do; three times as long when there is more of it than there should be. A flood of
+// garbage is stopped: the journal fills meanwhile, and publishers wait.
 static bool checkpoint_is_due(const struct mg_store *st) {
     const struct mg_keeper *k = st->keeping;
-    uint64_t share = k->urgent || st->runs->count >= RUNS_CROWDED ? 3 : 1;
+    bool much = k->garbage != MG_GARBAGE_SOME || st->runs->count >= RUNS_CROWDED;
+    uint64_t share = k->garbage == MG_GARBAGE_FLOOD ? SHARE_FLOOD : much ? SHARE_MUCH : 1;
     return k->pressed && !k->making_room && mg_bell_clock() - k->checkpoint_at >= share * k->checkpoint_took;
 }
 
@@ -115,7 +121,7 @@ int mg_keeper_pace(struct mg_store *st) {
     struct mg_keeper *k = st->keeping;
     uint64_t now = mg_bell_clock(), rest = now - k->paced_at;
     if (rest > BREAK_MAX) rest = BREAK_MAX;
-    bool hurry = k->urgent || k->pressed || st->runs->count >= RUNS_CROWDED;
+    bool hurry = k->garbage != MG_GARBAGE_SOME || k->pressed || st->runs->count >= RUNS_CROWDED;
     uint64_t until = hurry ? now : now + rest;
     do {
         if (ends(st)) return MG_ECLOSED;
@@ -134,14 +140,16 @@ static uint64_t next_job(void *arg) {
     uint64_t now = mg_bell_clock(), soon = k->checkpoint_at + SOON_NS;
     if (ends(st)) return MG_NEVER;
     k->paced_at = now;
-    if (k->pressed || (atomic_load(&st->pressed_soon) && now >= soon)) {
+    bool due = k->look ? checkpoint_is_due(st) : k->pressed; // or there would be one after the other, and no job
+    if (due || (atomic_load(&st->pressed_soon) && now >= soon)) {
         checkpoint(st);
         return 0;
     }
     uint64_t erase = mg_erase_step(st);
     if (k->look) {
-        bool merged = mg_merge_runs(st, UINT64_MAX);
-        k->look = !ends(st) && (mg_compact(st) || merged);
+        bool compacted = k->garbage != MG_GARBAGE_SOME && st->runs->count < RUNS_CROWDED && mg_compact(st);
+        bool merged = !ends(st) && mg_merge_runs(st, UINT64_MAX);
+        k->look = !ends(st) && (compacted || mg_compact(st) || merged);
         return 0;
     }
     uint64_t heal = mg_heal_step(st);

@@ -6,6 +6,7 @@
 #ifndef MG_JETSTREAM_STORE_KEEPER_H
 #define MG_JETSTREAM_STORE_KEEPER_H
 
+#include "jetstream/store/compact_pick.h"
 #include "jetstream/store/facts.h"
 #include "jetstream/store/manifest.h"
 #include "jetstream/store/segments.h"
@@ -20,7 +21,7 @@ struct mg_keeper {
     atomic_bool closing, ended;
     atomic_bool resting;      // nothing to do but to scrub
     bool pressed, look;       // a checkpoint is wanted; files may be worth merging
-    bool urgent;              // there is more garbage than there should be
+    enum mg_garbage garbage;  // when the last compaction was chosen
     uint64_t job_bytes;       // inputs of the merge or compaction that runs; 0: none does, or nothing may be let in
     bool compacting;
     bool making_room;         // a checkpoint waits for the merge that runs

@@ -226,6 +226,8 @@ int mg_append_execute(struct mg_stream *s, struct mg_change *c);
 // As things are now it would be refused, or is a duplicate: then the answer is queued. False: it would not, or that
 // cannot be known without the disk.
 bool mg_append_refused(struct mg_stream *s, const struct mg_change *c);
+// Asks for the rows that its decision will want, while it stands in the queue: so those of many come at once.
+void mg_append_look_ahead(struct mg_stream *s, const struct mg_append *a);
 int mg_stream_subject_row(struct mg_stream *s, mg_slice subject, const struct mg_subject_row **out); // or MG_EAGAIN
 // purge.c
 int mg_remove_execute(struct mg_stream *s, uint64_t seq, bool erase, void *ctx);

@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/eventfd.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -22,7 +23,16 @@
 #define SLICE_SHORT UINT64_C(100000) // ns: the least that Linux takes
 
 static void on_idle(uv_idle_t *h) { (void)h; }
-static void on_async(uv_async_t *h) { (void)h; }
+
+// Not uv_async: the loop spins while a sender is between its flag and its write, and one that yields to others
+// (mg_thread_yield_to_others) may be pushed aside there by that very loop.
+static void on_bell(uv_poll_t *h, int status, int events) {
+    struct mg_loop *loop = h->data;
+    uint64_t rings;
+    (void)status, (void)events;
+    ssize_t n = read(loop->bell_fd, &rings, sizeof(rings));
+    (void)n; // nothing: it was read before
+}
 
 static void on_prepare(uv_prepare_t *h) {
     struct mg_loop *loop = h->data;
@@ -54,9 +64,11 @@ int mg_loop_new(struct mg_loop **out, const struct mg_loop_hooks *hooks) {
     uv_prepare_init(&loop->uv, &loop->prepare);
     uv_idle_init(&loop->uv, &loop->idle);
     uv_timer_init(&loop->uv, &loop->timer);
-    loop->prepare.data = loop->idle.data = loop->timer.data = loop->async.data = loop;
-    int rc = uv_async_init(&loop->uv, &loop->async, on_async);
+    loop->prepare.data = loop->idle.data = loop->timer.data = loop->bell.data = loop;
+    loop->bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int rc = loop->bell_fd < 0 ? UV_EIO : uv_poll_init(&loop->uv, &loop->bell, loop->bell_fd);
     uv_prepare_start(&loop->prepare, on_prepare);
+    if (rc == 0) rc = uv_poll_start(&loop->bell, UV_READABLE, on_bell);
     if (rc != 0) {
         mg_loop_free(loop);
         return MG_EIO;
@@ -67,12 +79,17 @@ int mg_loop_new(struct mg_loop **out, const struct mg_loop_hooks *hooks) {
 
 void mg_loop_run(struct mg_loop *loop) { uv_run(&loop->uv, UV_RUN_DEFAULT); }
 void mg_loop_stop(struct mg_loop *loop) { uv_stop(&loop->uv); }
-void mg_loop_wake(struct mg_loop *loop) { uv_async_send(&loop->async); }
+
+void mg_loop_wake(struct mg_loop *loop) {
+    const uint64_t one = 1;
+    ssize_t n = write(loop->bell_fd, &one, sizeof(one));
+    (void)n; // it can only fail when it has been rung very often
+}
 
 static void close_own(uv_handle_t *h, void *arg) {
     struct mg_loop *loop = arg;
     bool own = h == (uv_handle_t *)&loop->prepare || h == (uv_handle_t *)&loop->idle ||
-               h == (uv_handle_t *)&loop->timer || h == (uv_handle_t *)&loop->async;
+               h == (uv_handle_t *)&loop->timer || h == (uv_handle_t *)&loop->bell;
     mg_assert(own || uv_is_closing(h)); // sockets and listeners were closed by their owners
     if (!uv_is_closing(h)) uv_close(h, NULL);
 }
@@ -83,6 +100,7 @@ void mg_loop_free(struct mg_loop *loop) {
     }
     int rc = uv_loop_close(&loop->uv);
     mg_assert(rc == 0);
+    if (loop->bell_fd >= 0) close(loop->bell_fd);
     mg_free(loop);
 }
 

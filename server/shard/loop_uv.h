@@ -14,7 +14,8 @@ struct mg_loop {
     uv_prepare_t prepare;
     uv_idle_t idle; // active while the hook says that there is more to do: the poll does not wait
     uv_timer_t timer;
-    uv_async_t async;
+    uv_poll_t bell;
+    int bell_fd;     // an eventfd; -1: none
     struct mg_loop_hooks hooks;
     uint64_t now;
     uint64_t timer_at;

