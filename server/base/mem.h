@@ -12,8 +12,8 @@
 // For a program with shards, before its first thread: the heap must not shrink and grow with every turn, nor may many
 // small blocks be joined in one long pause.
 void mg_heap_setup(void);
-// Behind a slice of a lot that is freed: some heaps (glibc's) sort it when they are asked for something large, all of it
-// in one go. They are asked here.
+// Behind a slice of a lot that is freed: some heaps (glibc's) sort it when they are asked for something large, all of
+// it in one go. They are asked here.
 void mg_heap_settle(void);
 
 void *mg_alloc(size_t size);              // uninitialized
