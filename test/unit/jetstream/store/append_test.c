@@ -3,6 +3,7 @@
 //
 // Conditions of an append that look at more than one number, and what an append tells of its decision; the same after a
 // restart, when the messages they speak of are in segments.
+#include "jetstream/store/part.h"
 #include "jetstream/store/stream.h"
 #include "server/base/errors.h"
 #include "test/unit/cmocka_inc.h"
@@ -327,6 +328,36 @@ static void a_large_one_makes_room_in_slices(void **state) {
     rig_remove(&r);
 }
 
+// Rows that are on disk are asked for when a publish comes to stand in the queue, not when its turn comes.
+static void what_waits_looks_ahead(void **state) {
+    (void)state;
+    struct rig r = {0};
+    rig_new(&r);
+    struct mg_stream *s = create(&r);
+    struct answer got[8] = {0};
+    char subject[8];
+    const struct mg_stream_limits one = {.max_msgs_per_subject = 1};
+    assert_int_equal(mg_stream_configure(s, MG_S("{}"), &one, &got[0]), 0);
+    await(&r, &got[0]);
+    for (unsigned i = 0; i < 8; i++) {
+        snprintf(subject, sizeof(subject), "k.%u", i);
+        struct mg_append a = plain(subject);
+        append(&r, s, &a);
+    }
+    s = reopen(&r);
+    memset(got, 0, sizeof(got));
+    for (unsigned i = 0; i < 8; i++) {
+        snprintf(subject, sizeof(subject), "k.%u", i);
+        struct mg_append a = plain(subject);
+        assert_int_equal(mg_stream_append(s, &a, &got[i]), 0);
+    }
+    assert_int_equal(s->rows->looking, 8);
+    for (unsigned i = 0; i < 8; i++) assert_int_equal(await(&r, &got[i]).seq, 9 + i);
+    assert_int_equal(s->msgs, 8);
+    rig_close(&r);
+    rig_remove(&r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wildcards_of_a_condition),
@@ -335,6 +366,7 @@ int main(void) {
         cmocka_unit_test(a_purge_beyond_the_end_moves_it),
         cmocka_unit_test(a_rollup_is_one_operation),
         cmocka_unit_test(a_large_one_makes_room_in_slices),
+        cmocka_unit_test(what_waits_looks_ahead),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 // What the keeper cleans up, seen from outside: random work with many checkpoints against a model, then the files.
 #include "test/unit/cmocka_inc.h"
 
+#include "jetstream/store/compact_pick.h"
 #include "jetstream/store/part.h"
 #include "jetstream/store/store_impl.h"
 #include "jetstream/store/stream.h"
@@ -445,8 +446,33 @@ static void test_erased_bytes_are_gone(void **state) {
     erased_bytes_are_gone(true);
 }
 
+// Figures in, a choice out.
+static void test_garbage_is_measured_by_what_lives(void **state) {
+    (void)state;
+    const uint64_t mb = 1 << 20;
+    struct mg_compact_item list[] = {
+        {.id = 1, .size = 100 * mb, .live = 100 * mb, .age = 1, .stretches = 1, .usable = true},
+        {.id = 2, .size = 40 * mb, .live = 20 * mb, .age = 2, .stretches = 1, .usable = true},
+    };
+    uint32_t picked[MG_COMPACT_MAX];
+    assert_int_equal(mg_compact_garbage(list, 2), MG_GARBAGE_SOME);
+    assert_int_equal(mg_compact_pick(list, 2, picked), 1);
+    assert_int_equal(picked[0], 1);
+    list[1].live = 35 * mb; // an eighth of it is not worth a job
+    assert_int_equal(mg_compact_pick(list, 2, picked), 0);
+    list[0].live = 70 * mb; // 1.33 times what lives: now 30 percent are
+    assert_int_equal(mg_compact_garbage(list, 2), MG_GARBAGE_MUCH);
+    assert_int_equal(mg_compact_pick(list, 2, picked), 1);
+    assert_int_equal(picked[0], 0);
+    list[0].live = 30 * mb;
+    assert_int_equal(mg_compact_garbage(list, 2), MG_GARBAGE_FLOOD);
+    list[0].usable = false; // what cannot be rewritten counts for nothing
+    assert_int_equal(mg_compact_garbage(list, 2), MG_GARBAGE_SOME);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_garbage_is_measured_by_what_lives),
         cmocka_unit_test(test_random_work_equals_model),
         cmocka_unit_test(test_dropped_streams_leave_no_file),
         cmocka_unit_test(test_many_streams_have_few_stretches),
