@@ -3,7 +3,7 @@
 //
 // What a change needs to know of messages in segments, or of many. Only the change at the head of a stream's queue is
 // being decided, so one question at a time is enough: it is asked, the change waits (MG_EAGAIN), and when it is tried
-// again the answer is here. An answer is used once.
+// again the answer is here. It is used once, but for what it tells of messages to be removed.
 #include <string.h>
 
 #include "jetstream/store/cold.h"
@@ -11,6 +11,10 @@
 #include "jetstream/store/stream.h"
 #include "server/base/errors.h"
 #include "server/base/mem.h"
+#include "server/base/planted.h"
+
+#define META_AHEAD 64u // messages
+#define META_BYTES (16u * 1024)
 
 void mg_assist_reset(struct mg_stream *s) {
     struct mg_assist *a = &s->assist;
@@ -18,7 +22,7 @@ void mg_assist_reset(struct mg_stream *s) {
     mg_cold_answer_free(a->answer);
     mg_stream_read_end(&a->read);
     mg_buf_fini(&a->filter);
-    memset(a, 0, sizeof(*a));
+    *a = (struct mg_assist){.meta_at = a->meta_at};
 }
 
 // A read that is under way knows itself what happens; what does not match never will.
@@ -63,15 +67,42 @@ static struct mg_removal removal_of(const struct mg_stream *s, const struct mg_c
     };
 }
 
-int mg_assist_meta(struct mg_stream *s, uint64_t seq, struct mg_removal *out) {
-    struct mg_cold_question q = {.kind = MG_COLD_SCAN, .from = seq, .max = 1};
-    if (!have(s, MG_ASSIST_META, seq, &q)) return MG_EAGAIN;
+// The last entry that begins at or below seq.
+static const struct mg_cold_entry *entry_at(const struct mg_assist *a, uint64_t seq) {
+    uint32_t lo = 0, hi = a->count;
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (a->entries[mid].seq <= seq) lo = mid + 1;
+        else hi = mid;
+    }
+    return lo ? &a->entries[lo - 1] : NULL;
+}
+
+// An earlier answer tells of this one, too.
+static bool meta_is_known(const struct mg_stream *s, uint64_t seq) {
     const struct mg_assist *a = &s->assist;
-    int err = a->err;
-    if (err == 0) err = a->count == 0 || a->entries[0].seq != seq ? MG_ENOTFOUND : a->entries[0].err;
-    if (err == 0) *out = removal_of(s, &a->entries[0]);
-    s->assist.kind = MG_ASSIST_NONE; // used; its memory stays until the next question
-    return err;
+    if (a->kind != MG_ASSIST_META || a->asked || a->err || a->installs != mg_stream_installs(s)) return false;
+    if (seq < a->seq || seq >= a->covered) return false;
+    const struct mg_cold_entry *e = entry_at(a, seq);
+    return e == NULL || e->err == 0 || e->seq == seq || e->last_seq < seq;
+}
+
+// Who removes one message behind the other (acknowledgements of a queue do) asks for some at once, and an answer is used
+// as long as it holds.
+int mg_assist_meta(struct mg_stream *s, uint64_t seq, struct mg_removal *out) {
+    struct mg_assist *a = &s->assist;
+    bool known = meta_is_known(s, seq), runs = seq > a->meta_at && seq - a->meta_at <= META_AHEAD;
+    struct mg_cold_question q = {
+        .kind = MG_COLD_SCAN, .from = seq, .max = runs ? META_AHEAD : 1, .max_bytes = META_BYTES};
+    if (!known && !have(s, MG_ASSIST_META, seq, &q)) return MG_EAGAIN;
+    a->meta_at = seq;
+    const struct mg_cold_entry *e = entry_at(a, seq);
+    int err = a->err ? a->err : e == NULL || e->seq != seq ? MG_ENOTFOUND : e->err;
+    if (err && err != MG_ENOTFOUND) a->kind = MG_ASSIST_NONE; // the next time it may be readable
+    if (err) return err;
+    if (mg_stream_known_removed(s, seq) && !MG_PLANTED(removed_twice)) return MG_ENOTFOUND; // meanwhile
+    *out = removal_of(s, e);
+    return 0;
 }
 
 int mg_assist_slice(struct mg_stream *s, uint64_t *cursor, uint64_t end, mg_slice filter, uint32_t max,

@@ -98,6 +98,7 @@ struct mg_assist {
     uint64_t covered;
     uint32_t installs;        // of the part, when it was answered
     int err;
+    uint64_t meta_at;         // META: the last message that was asked for
 };
 
 // Subjects with more messages than they may have, while those are being removed (limits.c).
