@@ -159,8 +159,12 @@ static const char *what_happened(const struct mg_store *st) {
                             : "lost in the journal";
 }
 
+// A correction behind what is lost is about rows that counted it: its figures are counted once more.
+static void distrust_corrections(struct mg_stream *s) { s->recount = MG_RECOUNT_STALE; }
+
 static void check_gap(struct mg_stream *s, const struct mg_record_view *rec) {
     if (rec->head.op == s->op + 1) return;
+    distrust_corrections(s);
     struct mg_store *st = s->part->store;
     uint64_t missing = rec->head.op - s->op - 1, messages = 0;
     if (rec->head.type == MG_RECORD_MSG && rec->head.seq > s->last + 1)
@@ -178,6 +182,7 @@ static void lose_extent(struct mg_stream *s, const struct mg_record_view *rec, i
     st->lost_extents = mg_realloc(st->lost_extents, (st->lost_extents_len + 1u) * sizeof(st->lost_extents[0]));
     st->lost_extents[st->lost_extents_len++] =
         (struct mg_lost_extent){.stream = s->id, .seq = rec->head.seq, .err = err};
+    distrust_corrections(s);
     mg_stream_apply_unread(s, rec);
 }
 
