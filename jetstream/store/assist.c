@@ -87,8 +87,8 @@ static bool meta_is_known(const struct mg_stream *s, uint64_t seq) {
     return e == NULL || e->err == 0 || e->seq == seq || e->last_seq < seq;
 }
 
-// Who removes one message behind the other (acknowledgements of a queue do) asks for some at once, and an answer is used
-// as long as it holds.
+// Who removes one message behind the other (acknowledgements of a queue do) asks for some at once, and an answer is
+// used as long as it holds.
 int mg_assist_meta(struct mg_stream *s, uint64_t seq, struct mg_removal *out) {
     struct mg_assist *a = &s->assist;
     bool known = meta_is_known(s, seq), runs = seq > a->meta_at && seq - a->meta_at <= META_AHEAD;
