@@ -23,6 +23,7 @@
 
 #define WAITING_MAX 100000u
 #define WAITING_BYTES_MAX (128u * 1024 * 1024)
+#define LOOK_AHEAD 64u // changes at a time: some 64 us
 
 // Bytes of the record that a change writes, more or less: lists of removed messages are small beside the reserve.
 static size_t record_bytes(const struct mg_change *c) {
@@ -121,6 +122,14 @@ static int refuse_large(struct mg_stream *s, const struct mg_change *c) {
     return 0;
 }
 
+// Those that came while too much was looked up already have their turn later.
+static void look_ahead(struct mg_stream *s, unsigned most) {
+    for (; most > 0 && s->ahead != &s->waiting && mg_part_may_look_up(s->part); most--, s->ahead = s->ahead->next) {
+        const struct mg_change *c = mg_container_of(s->ahead, struct mg_change, link);
+        if (c->kind == MG_CHANGE_APPEND) mg_append_look_ahead(s, &c->append);
+    }
+}
+
 int mg_change_submit(struct mg_stream *s, struct mg_change *proto) {
     if (s->deleted || s->part->stopping) return MG_ECLOSED;
     if (s->part->poisoned) return MG_EIO;
@@ -137,10 +146,11 @@ int mg_change_submit(struct mg_stream *s, struct mg_change *proto) {
     }
     struct mg_change *c = copy_change(s, proto);
     mg_list_push_back(&s->waiting, &c->link);
+    if (s->ahead == &s->waiting) s->ahead = &c->link;
     mg_part_want(s);
     s->waiting_len++;
     s->waiting_bytes += c->weight;
-    if (c->kind == MG_CHANGE_APPEND) mg_append_look_ahead(s, &c->append);
+    look_ahead(s, 1);
     if (c->large) mg_extent_write(s->part, c);
     return 0;
 }
@@ -154,6 +164,7 @@ void mg_change_first(struct mg_stream *s, const struct mg_change *proto) {
 }
 
 static void forget(struct mg_stream *s, struct mg_change *c) {
+    if (s->ahead == &c->link) s->ahead = c->link.next;
     mg_list_remove(&c->link);
     s->waiting_len--;
     s->waiting_bytes -= c->weight;
@@ -205,6 +216,7 @@ void mg_stream_pump(struct mg_stream *s) {
         int err = execute(s, c);
         if (err == MG_EAGAIN) {
             refuse_behind(s);
+            look_ahead(s, LOOK_AHEAD);
             return;
         }
         mg_assert(err == 0);

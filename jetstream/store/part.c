@@ -154,10 +154,11 @@ int mg_part_refuses(const struct mg_store_part *p) {
     return p->impatient ? MG_EFULL : 0;
 }
 
+bool mg_part_may_look_up(const struct mg_store_part *p) { return p->rows.looking < LOOKING_MAX; }
+
 int mg_part_admit(struct mg_store_part *p, bool publish, size_t size) {
     if (publish && is_full(p)) return MG_ENOSPC;
-    // A checkpoint waits for look-ups that came before it: there must not be many seconds of them.
-    if (publish && p->rows.looking >= LOOKING_MAX) return MG_EAGAIN;
+    if (publish && !mg_part_may_look_up(p)) return MG_EAGAIN;
     if (p->unsent_len == 0 && (!publish || has_room(p, size))) {
         if (publish) p->room -= size;
         if (MG_UNLIKELY(mg_timer_active(&p->patience) || p->impatient)) calm(p);

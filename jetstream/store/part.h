@@ -129,6 +129,8 @@ uint8_t *mg_part_reserve(struct mg_store_part *p, size_t size);
 void mg_part_recorded(struct mg_store_part *p, struct mg_stream *s, size_t size);
 // True while the journal takes no more: changes wait.
 bool mg_part_busy(const struct mg_store_part *p);
+// A checkpoint waits for look-ups that came before it: there must not be many seconds of them.
+bool mg_part_may_look_up(const struct mg_store_part *p);
 // May a change be decided that writes `size` bytes? 0; MG_EAGAIN: it has to wait for the journal; MG_EFULL: it has
 // waited for too long, or there is no end in sight; MG_ENOSPC: a publish, and the disk is full; MG_ERANGE: never.
 int mg_part_admit(struct mg_store_part *p, bool publish, size_t size);

@@ -18,9 +18,9 @@
 // and there may be very many. That is done in slices, in the turns that follow, and *before the stream's next change
 // is decided* (mg_seal_first): so all of them are sealed as they were when the generation began. One that has very many
 // blocks, or has lost messages of very many stretches, takes some turns by itself, and its changes wait, its deletion,
-// too. Their rows go
-// into the frozen generation, which the keeper does not have yet. The answer is taken in in slices, too: a stream whose
-// turn has not come goes on with its blocks in memory. The keeper's next job begins when all of it is.
+// too. Their rows go into the frozen generation, which the keeper does not have yet. The answer is taken in in slices,
+// too: a stream whose turn has not come goes on with its blocks in memory. The keeper's next job begins when all of it
+// is.
 #ifndef MG_JETSTREAM_STORE_SEAL_H
 #define MG_JETSTREAM_STORE_SEAL_H
 

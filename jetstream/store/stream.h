@@ -181,6 +181,7 @@ struct mg_stream {
     struct mg_rowmap *last_rows;
 
     struct mg_list waiting;   // of struct mg_change
+    struct mg_list *ahead;    // the first of these whose rows were not asked for; the list's head: there is none
     size_t waiting_bytes;
     uint32_t waiting_len;
     struct mg_list reads;     // of struct mg_cold_read that wait

@@ -37,6 +37,7 @@ struct mg_stream *mg_stream_new(struct mg_store_part *p, uint64_t id) {
     mg_list_init(&s->holds);
     mg_list_init(&s->aging);
     mg_list_init(&s->waiting);
+    s->ahead = &s->waiting;
     mg_list_init(&s->reads);
     mg_list_init(&s->slow);
     mg_list_init(&s->held);

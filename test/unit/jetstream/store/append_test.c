@@ -328,32 +328,39 @@ static void a_large_one_makes_room_in_slices(void **state) {
     rig_remove(&r);
 }
 
-// Rows that are on disk are asked for when a publish comes to stand in the queue, not when its turn comes.
-static void what_waits_looks_ahead(void **state) {
-    (void)state;
-    struct rig r = {0};
-    rig_new(&r);
-    struct mg_stream *s = create(&r);
-    struct answer got[8] = {0};
-    char subject[8];
-    const struct mg_stream_limits one = {.max_msgs_per_subject = 1};
-    assert_int_equal(mg_stream_configure(s, MG_S("{}"), &one, &got[0]), 0);
-    await(&r, &got[0]);
-    for (unsigned i = 0; i < 8; i++) {
-        snprintf(subject, sizeof(subject), "k.%u", i);
-        struct mg_append a = plain(subject);
-        append(&r, s, &a);
-    }
-    s = reopen(&r);
-    memset(got, 0, sizeof(got));
-    for (unsigned i = 0; i < 8; i++) {
+static void publish_all(struct mg_stream *s, struct answer *got, unsigned n) {
+    char subject[16];
+    memset(got, 0, n * sizeof(*got));
+    for (unsigned i = 0; i < n; i++) {
         snprintf(subject, sizeof(subject), "k.%u", i);
         struct mg_append a = plain(subject);
         assert_int_equal(mg_stream_append(s, &a, &got[i]), 0);
     }
+}
+
+// Rows that are on disk are asked for when a publish comes to stand in the queue, not when its turn comes; but not more
+// at a time than a checkpoint can wait for.
+static void what_waits_looks_ahead(void **state) {
+    enum { MANY = 9000 };
+    static struct answer got[MANY];
+    (void)state;
+    struct rig r = {0};
+    rig_new(&r);
+    struct mg_stream *s = create(&r);
+    const struct mg_stream_limits one = {.max_msgs_per_subject = 1};
+    assert_int_equal(mg_stream_configure(s, MG_S("{}"), &one, &got[0]), 0);
+    await(&r, &got[0]);
+    publish_all(s, got, MANY);
+    for (unsigned i = 0; i < MANY; i++) assert_int_equal(await(&r, &got[i]).seq, 1 + i);
+    s = reopen(&r);
+    publish_all(s, got, 8);
     assert_int_equal(s->rows->looking, 8);
-    for (unsigned i = 0; i < 8; i++) assert_int_equal(await(&r, &got[i]).seq, 9 + i);
-    assert_int_equal(s->msgs, 8);
+    for (unsigned i = 0; i < 8; i++) assert_int_equal(await(&r, &got[i]).seq, MANY + 1 + i);
+    s = reopen(&r);
+    publish_all(s, got, MANY);
+    assert_int_equal(s->rows->looking, 8192);
+    for (unsigned i = 0; i < MANY; i++) assert_int_equal(await(&r, &got[i]).seq, MANY + 9 + i);
+    assert_int_equal(s->msgs, MANY);
     rig_close(&r);
     rig_remove(&r);
 }
