@@ -2,9 +2,11 @@
 // Copyright (c) The Midge Authors
 #include "server/base/mem.h"
 
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "server/base/assert.h"
 

@@ -46,7 +46,7 @@
     X(no_fence, journal, "recovery begins no incarnation")                                                             \
     X(no_void, journal, "pages that an incarnation has cut off count again")                                           \
     X(removed_twice, store, "what was removed since it was looked at is removed again")                                \
-    X(stray_is_nothing, store, "a page in another place does not tell how far the journal went")                      \
+    X(stray_is_nothing, store, "a page in another place does not tell how far the journal went")                       \
     X(damage_forgotten, journal, "what a recovery could not read comes back when it can be read")                      \
     X(found_not_synced, journal, "recovery shows what it found before that is durable")                                \
     X(torn_is_whole, journal, "a commit that was never finished is delivered")                                         \
